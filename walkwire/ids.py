@@ -1,0 +1,83 @@
+"""Ids and references: what things are called, on the wire and in the store (`docs/protocol.md`, "Ids")."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import NamedTuple
+
+from walkwire.errors import BadReference
+
+SYSTEM_ROOT = "0" * 24
+PUBLIC_ROOT = "0" * 23 + "1"
+
+_REFERENCE = re.compile(r"(?:([newo]):([^:]*):)?([0-9a-fA-F]{24})\Z")
+
+_seconds, _prefix = 0, ""
+
+
+class Reference(NamedTuple):
+    """A parsed reference: `kind` is one of n e w o (n where only the digits were given), `name` the class or ""."""
+
+    kind: str
+    name: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}:{self.id}"
+
+
+def new_id() -> str:
+    """A new object id: 24 lower-case hex digits, the first 8 the Unix time in seconds, so that indexes grow at one end."""
+    global _seconds, _prefix
+    now = int(time.time())
+    if now != _seconds:
+        _seconds, _prefix = now, f"{now:08x}"
+    return _prefix + os.urandom(8).hex()
+
+
+def parse_reference(text: object) -> Reference:
+    """Read `n:Thing:<24 hex>`, `n::<24 hex>` or the bare 24 digits. Raises BadReference."""
+    match = _REFERENCE.match(text) if isinstance(text, str) else None
+    if match is None:
+        raise BadReference(text)
+    kind, name, digits = match.groups()
+    return Reference(kind or "n", name or "", digits.lower())
+
+
+def parse_root(text: object) -> str:
+    """Read a reference to a root, `n::<24 hex>` or the bare digits, and give its id. The name part is ignored. Raises BadReference."""
+    reference = parse_reference(text)
+    if reference.kind != "n":
+        raise BadReference(text)
+    return reference.id
+
+
+def root_reference(root_id: str) -> str:
+    """How a root is named on the wire."""
+    return f"n::{root_id}"
+
+
+class ServerIds:
+    """Ids made by this server process: client ids, and channels that no client chose.
+
+    `<unix seconds>:<32 hex digits>`; the first 8 of the 32 are `server`, new at each start of a process, so that a message to
+    such an id can be sent to the one server that knows it.
+    """
+
+    def __init__(self) -> None:
+        self.server = os.urandom(4).hex()
+
+    def new(self) -> str:
+        """A new client or channel id."""
+        return f"{int(time.time())}:{self.server}{os.urandom(12).hex()}"
+
+
+_MADE = re.compile(r"[0-9]{1,12}:([0-9a-f]{8})[0-9a-f]{24}\Z")
+
+
+def server_of(made_id: str) -> str | None:
+    """The server (8 hex digits) that made a client or channel id; None for an id that a client chose."""
+    match = _MADE.match(made_id)
+    return match.group(1) if match else None
