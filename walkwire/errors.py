@@ -73,7 +73,9 @@ class BadReference(PublicError):
 class Conflict(PublicError):
     """Other walks kept changing what this one read, after all the runs that a walk is given."""
 
-    def __init__(self, message: str = "Others changed the same data at the same time. Please try again!") -> None:
+    def __init__(
+        self, message: str = "Others changed the same data at the same time. Please try again!"
+    ) -> None:
         super().__init__("conflict", message, 409)
 
 

@@ -47,7 +47,7 @@ def parse_reference(text: object) -> Reference:
 
 
 def parse_root(text: object) -> str:
-    """Read a reference to a root, `n::<24 hex>` or the bare digits, and give its id. The name part is ignored. Raises BadReference."""
+    """The id in a reference to a root, `n::<24 hex>` or the bare digits; a name is ignored. Raises BadReference."""
     reference = parse_reference(text)
     if reference.kind != "n":
         raise BadReference(text)

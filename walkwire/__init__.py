@@ -1,0 +1,1 @@
+"""walkwire: programs that walk a persistent graph, served over REST and one WebSocket."""
