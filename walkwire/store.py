@@ -29,12 +29,14 @@ class NodeRecord(NamedTuple):
 
 
 class EdgeRecord(NamedTuple):
-    """A stored edge from `source` to `target`. `kind` is its class ("" = a bare edge)."""
+    """A stored edge. `kind` is its class ("" = a bare edge); the ends are ids of nodes with their classes, which never change."""
 
     id: str
     kind: str
     source: str
+    source_kind: str
     target: str
+    target_kind: str
     version: int
     data: str
 

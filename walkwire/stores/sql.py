@@ -1,0 +1,263 @@
+"""SQL: what every SQL engine is asked, in SQLAlchemy Core. Connections, and who may write when, are the engine's own file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
+from walkwire.store import (
+    Changes,
+    EdgeRecord,
+    Lost,
+    Neighbourhood,
+    NodeRecord,
+    Reads,
+    Selection,
+    UserExists,
+    UserRecord,
+)
+from walkwire.stores.schema import edges, meta, nodes, users
+
+_CHUNK = 900  # ids in one statement: SQLite before 3.32 takes 999 parameters
+
+_NODE = (nodes.c.id, nodes.c.kind, nodes.c.owner, nodes.c.version, nodes.c.data, nodes.c.access)
+_EDGE = (
+    edges.c.id,
+    edges.c.kind,
+    edges.c.source,
+    edges.c.source_kind,
+    edges.c.target,
+    edges.c.target_kind,
+    edges.c.version,
+    edges.c.data,
+)
+_EDGE_WIDTH = len(_EDGE)
+
+_NODES_BY_ID = select(*_NODE).where(nodes.c.id.in_(bindparam("ids", expanding=True)))
+_EDGES_BY_ID = select(*_EDGE).where(edges.c.id.in_(bindparam("ids", expanding=True)))
+_ROOTS = select(*_NODE).where(nodes.c.kind == "").order_by(nodes.c.id)
+_NODE_VERSIONS = select(nodes.c.id, nodes.c.version).where(nodes.c.id.in_(bindparam("ids", expanding=True)))
+_EDGE_VERSIONS = select(edges.c.id, edges.c.version).where(edges.c.id.in_(bindparam("ids", expanding=True)))
+_NEW_NODES = insert(nodes)
+_NEW_EDGES = insert(edges)
+_CHANGED_NODE = (
+    update(nodes)
+    .where(nodes.c.id == bindparam("at"), nodes.c.version == bindparam("was"))
+    .values(version=nodes.c.version + 1, data=bindparam("now"), access=bindparam("grants"))
+)
+_CHANGED_EDGE = (
+    update(edges)
+    .where(edges.c.id == bindparam("at"), edges.c.version == bindparam("was"))
+    .values(version=edges.c.version + 1, data=bindparam("now"))
+)
+_DELETED_NODES = delete(nodes).where(nodes.c.id.in_(bindparam("ids", expanding=True)))
+_DELETED_EDGES = delete(edges).where(edges.c.id.in_(bindparam("ids", expanding=True)))
+
+
+class SqlView:
+    """The reads of `store.View`, on one open connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        rows = _rows_by_id(self._connection, _NODES_BY_ID, ids)
+        return [NodeRecord(*row) for row in rows]
+
+    def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        rows = _rows_by_id(self._connection, _EDGES_BY_ID, ids)
+        return [EdgeRecord(*row) for row in rows]
+
+    def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        statement, parameters = _neighbourhood(selection)
+        rows = self._connection.execute(statement, parameters).all()
+        count, total, pairs = 0, 0, []
+        for row in rows:
+            count, total = count + 1, total + row[0]
+            edge = EdgeRecord(*row[1 : 1 + _EDGE_WIDTH])
+            pairs.append((edge, NodeRecord(*row[1 + _EDGE_WIDTH :])))
+        return Neighbourhood(pairs, (count, total))
+
+    def roots(self) -> list[NodeRecord]:
+        return [NodeRecord(*row) for row in self._connection.execute(_ROOTS)]
+
+
+def check_reads(connection: Connection, reads: Reads) -> None:
+    """Raise Lost unless every version and mark in `reads` is what the database has. To be called inside a transaction."""
+    records = _moved(connection, _NODE_VERSIONS, reads.nodes)
+    records |= _moved(connection, _EDGE_VERSIONS, reads.edges)
+    neighbourhoods = {
+        selection.node
+        for selection, mark in reads.neighbourhoods.items()
+        if _mark(connection, selection) != mark
+    }
+    if records or neighbourhoods:
+        raise Lost(records, neighbourhoods)
+
+
+def write_changes(connection: Connection, changes: Changes) -> None:
+    """Write all of `changes`, or raise Lost. To be called inside a transaction, which the caller ends."""
+    if changes.deleted_edges:
+        for ids in _chunks(changes.deleted_edges):
+            connection.execute(_DELETED_EDGES, {"ids": ids})
+    if changes.new_nodes:
+        connection.execute(_NEW_NODES, [record._asdict() | {"version": 1} for record in changes.new_nodes])
+    for node in changes.changed_nodes:
+        parameters = {"at": node.id, "was": node.version, "now": node.data, "grants": node.access}
+        if connection.execute(_CHANGED_NODE, parameters).rowcount != 1:
+            raise Lost([node.id])
+    for edge in changes.changed_edges:
+        parameters = {"at": edge.id, "was": edge.version, "now": edge.data}
+        if connection.execute(_CHANGED_EDGE, parameters).rowcount != 1:
+            raise Lost([edge.id])
+    if changes.new_edges:
+        try:
+            connection.execute(
+                _NEW_EDGES, [record._asdict() | {"version": 1} for record in changes.new_edges]
+            )
+        except IntegrityError:  # an end of one of them is gone
+            raise Lost({end for edge in changes.new_edges for end in (edge.source, edge.target)}) from None
+    for ids in _chunks(changes.deleted_nodes):
+        connection.execute(_DELETED_NODES, {"ids": ids})
+
+
+def prepare(connection: Connection, version: int) -> int:
+    """Put the version and the two roots that are nobody's into an empty database; give the version that it has."""
+    found = connection.execute(select(meta.c.version)).scalar()
+    if found is None:
+        connection.execute(insert(meta), {"version": version})
+        roots = [NodeRecord(root, "", root, 1, "{}") for root in (SYSTEM_ROOT, PUBLIC_ROOT)]
+        connection.execute(_NEW_NODES, [root._asdict() for root in roots])
+    return found if found is not None else version
+
+
+def add_user(connection: Connection, user: UserRecord) -> None:
+    """Write a user and its root. Raises UserExists."""
+    root = NodeRecord(user.root_id, "", user.root_id, 1, "{}")
+    connection.execute(_NEW_NODES, [root._asdict()])
+    row = user._asdict() | {"email_key": user.email.casefold(), "state": json.dumps(dict(user.state))}
+    try:
+        connection.execute(insert(users), [row])
+    except IntegrityError:
+        raise UserExists(user.email) from None
+
+
+def user_by(connection: Connection, **column: str) -> UserRecord | None:
+    """The user whose `email_key` or `id` is the one given."""
+    ((name, value),) = column.items()
+    columns = [users.c[field] for field in UserRecord._fields]
+    row = connection.execute(select(*columns).where(users.c[name] == value)).first()
+    return UserRecord(*row)._replace(state=json.loads(row[-1])) if row else None
+
+
+def change_password(connection: Connection, user_id: str, old: str, new: str) -> bool:
+    """Replace a hash and count `tokens` up; False where the hash is not `old` any more."""
+    statement = (
+        update(users)
+        .where(users.c.id == user_id, users.c.password == old)
+        .values(password=new, tokens=users.c.tokens + 1)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def _rows_by_id(connection: Connection, statement: Select[Any], ids: Sequence[str]) -> Iterator[Any]:
+    for chunk in _chunks(ids):
+        yield from connection.execute(statement, {"ids": chunk})
+
+
+def _moved(connection: Connection, statement: Select[Any], expected: dict[str, int]) -> set[str]:
+    found = {row[0]: row[1] for row in _rows_by_id(connection, statement, list(expected))}
+    return {key for key, version in expected.items() if found.get(key, 0) != version}
+
+
+def _mark(connection: Connection, selection: Selection) -> tuple[int, int]:
+    """Count and sum of `seq`: as a number is given once only and in growing order, no two states have both alike."""
+    statement, parameters = _marks(selection)
+    count, total = connection.execute(statement, parameters).one()
+    return int(count), int(total)
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk
+
+
+# A selection becomes one of a few statements, which SQLAlchemy compiles once each: its shape is what it restricts.
+
+_Shape = tuple[str, bool, bool]
+_neighbourhoods: dict[_Shape, Select[Any]] = {}
+_mark_statements: dict[_Shape, Select[Any]] = {}
+
+
+def _neighbourhood(selection: Selection) -> tuple[Select[Any], dict[str, Any]]:
+    shape = _shape(selection)
+    if shape not in _neighbourhoods:
+        found = _selected(shape)
+        _neighbourhoods[shape] = (
+            select(edges.c.seq, *_EDGE, *_NODE)
+            .select_from(found.join(edges, edges.c.seq == found.c.seq).join(nodes, nodes.c.id == found.c.far))
+            .order_by(edges.c.seq)
+        )
+    return _neighbourhoods[shape], _parameters(selection)
+
+
+def _marks(selection: Selection) -> tuple[Select[Any], dict[str, Any]]:
+    shape = _shape(selection)
+    if shape not in _mark_statements:
+        found = _selected(shape)
+        total: Any = func.coalesce(func.sum(found.c.seq), literal(0))
+        _mark_statements[shape] = select(func.count(), total).select_from(found)
+    return _mark_statements[shape], _parameters(selection)
+
+
+def _shape(selection: Selection) -> _Shape:
+    return selection.direction, selection.edge_kinds is not None, selection.node_kinds is not None
+
+
+def _selected(shape: _Shape) -> Any:
+    direction, by_edge, by_node = shape
+    sides = []
+    if direction != "into":
+        sides.append(_side(edges.c.source, edges.c.target, edges.c.target_kind, by_edge, by_node))
+    if direction == "both":  # an edge from a node to itself is one edge
+        side = _side(edges.c.target, edges.c.source, edges.c.source_kind, by_edge, by_node)
+        sides.append(side.where(edges.c.source != bindparam("node")))
+    if direction == "into":
+        sides.append(_side(edges.c.target, edges.c.source, edges.c.source_kind, by_edge, by_node))
+    return (sides[0] if len(sides) == 1 else union_all(*sides)).subquery()
+
+
+def _side(near: Any, far: Any, far_kind: Any, by_edge: bool, by_node: bool) -> Select[Any]:
+    statement = select(edges.c.seq, far.label("far")).where(near == bindparam("node"))
+    if by_edge:
+        statement = statement.where(edges.c.kind.in_(bindparam("edge_kinds", expanding=True)))
+    if by_node:
+        statement = statement.where(far_kind.in_(bindparam("node_kinds", expanding=True)))
+    return statement
+
+
+def _parameters(selection: Selection) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"node": selection.node}
+    if selection.edge_kinds is not None:
+        parameters["edge_kinds"] = sorted(selection.edge_kinds)
+    if selection.node_kinds is not None:
+        parameters["node_kinds"] = sorted(selection.node_kinds)
+    return parameters

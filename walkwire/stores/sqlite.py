@@ -1,0 +1,186 @@
+"""SQLite: reads in short autocommits, and one writer, whose commits are each one BEGIN IMMEDIATE.
+
+A transaction that reads first and writes later fails at once with "database is locked" when another wrote in between, whatever
+the time-out; one that begins as a writer waits its turn. `synchronous=NORMAL` with the write-ahead log: what was acknowledged
+survives the death of the process, not the loss of power; a URL with `?synchronous=FULL` survives that too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from walkwire.errors import Busy, StartError
+from walkwire.store import (
+    Changes,
+    EdgeRecord,
+    Neighbourhood,
+    NodeRecord,
+    Reads,
+    Selection,
+    Store,
+    UserRecord,
+    View,
+)
+from walkwire.stores import sql
+from walkwire.stores.schema import VERSION, metadata
+
+_BUSY_MILLISECONDS = 5000  # how long to wait for another process that writes to the same file
+_SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
+
+
+def open_sqlite(url: str) -> Store:
+    """Open or make the file that `url` names. Raises StartError with a sentence for the operator."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StartError(f"Not a database URL: {url!r}") from None
+    if not parsed.database or parsed.database == ":memory:":
+        raise StartError("SQLite needs a file: give sqlite:///file.db")
+    query = dict(parsed.query)
+    synchronous = str(query.pop("synchronous", "NORMAL")).upper()
+    if query or synchronous not in _SYNCHRONOUS:
+        raise StartError(
+            f"SQLite takes ?synchronous= with one of {', '.join(_SYNCHRONOUS)}, and nothing else"
+        )
+    if not Path(parsed.database).resolve().parent.is_dir():
+        raise StartError(f"Cannot open the database {parsed.database}: its folder does not exist")
+    try:
+        return SqliteStore(parsed.database, synchronous)
+    except DBAPIError as error:
+        raise StartError(f"Cannot open the database {parsed.database}: {error.orig}") from None
+
+
+class SqliteStore:
+    """The store in one SQLite file, for any number of threads and, at a price, processes."""
+
+    def __init__(self, path: str, synchronous: str = "NORMAL") -> None:
+        self._engine = _engine(path, synchronous)
+        self._turn = threading.Lock()
+        try:
+            self._writer = self._engine.connect()
+            self._make_tables(path)
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        with self._reader() as view:
+            return view.load_nodes(ids)
+
+    def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        with self._reader() as view:
+            return view.load_edges(ids)
+
+    def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        with self._reader() as view:
+            return view.load_neighbourhood(selection)
+
+    def roots(self) -> list[NodeRecord]:
+        with self._reader() as view:
+            return view.roots()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[View]:
+        with self._moment() as connection:
+            yield sql.SqlView(connection)
+
+    def check(self, reads: Reads) -> None:
+        with self._moment() as connection:
+            sql.check_reads(connection, reads)
+
+    def commit(self, reads: Reads, changes: Changes, then: Callable[[], None]) -> None:
+        with self._writing(then) as connection:
+            sql.check_reads(connection, reads)
+            sql.write_changes(connection, changes)
+
+    def add_user(self, user: UserRecord) -> None:
+        with self._writing() as connection:
+            sql.add_user(connection, user)
+
+    def user_by_email(self, email: str) -> UserRecord | None:
+        with self._engine.connect() as connection:
+            return sql.user_by(connection, email_key=email.casefold())
+
+    def user_by_id(self, user_id: str) -> UserRecord | None:
+        with self._engine.connect() as connection:
+            return sql.user_by(connection, id=user_id)
+
+    def change_password(self, user_id: str, old: str, new: str) -> bool:
+        with self._writing() as connection:
+            return sql.change_password(connection, user_id, old, new)
+
+    def close(self) -> None:
+        with self._turn:
+            self._writer.close()
+            self._engine.dispose()
+
+    @contextmanager
+    def _reader(self) -> Iterator[sql.SqlView]:
+        with self._engine.connect() as connection:
+            yield sql.SqlView(connection)
+
+    @contextmanager
+    def _moment(self) -> Iterator[Connection]:
+        """A connection whose reads all see the database as it is at the first of them."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def _writing(self, then: Callable[[], None] = lambda: None) -> Iterator[Connection]:
+        with self._turn:
+            try:
+                self._writer.exec_driver_sql("BEGIN IMMEDIATE")
+                yield self._writer
+                self._writer.commit()
+            except OperationalError as error:
+                self._writer.rollback()
+                if "locked" in str(error.orig):
+                    raise Busy from None
+                raise
+            except BaseException:
+                self._writer.rollback()
+                raise
+            then()
+
+    def _make_tables(self, path: str) -> None:
+        with self._writing() as connection:
+            metadata.create_all(connection)
+            found = sql.prepare(connection, VERSION)
+        if found > VERSION:
+            raise StartError(
+                f"The database {path} was made by a newer walkwire (schema {found}, this one knows {VERSION})"
+            )
+
+
+def _engine(path: str, synchronous: str) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=32,
+        max_overflow=-1,
+        pool_reset_on_return=None,  # outside BEGIN … COMMIT the driver commits by itself: there is nothing to undo
+        connect_args={
+            "check_same_thread": False,
+            "isolation_level": None,
+            "timeout": _BUSY_MILLISECONDS / 1000,
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _: object) -> None:
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
