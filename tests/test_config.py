@@ -1,0 +1,231 @@
+"""Settings: what counts over what, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from walkwire import config
+from walkwire.config import Config
+from walkwire.errors import StartError
+
+SECRET = "s" * 32
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder and an environment without settings."""
+    for name in list(os.environ):
+        if name.startswith(("WALKWIRE_", "TOKEN_SECRET")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_defaults_are_those_of_a_developer_at_work() -> None:
+    settings = config.load()
+    assert (settings.host, settings.port, settings.database) == ("127.0.0.1", 8000, "sqlite:///walkwire.db")
+    assert not settings.production
+    assert (settings.frame_limit, settings.queue_bound) == (1024 * 1024, 1024 * 1024)
+    assert (settings.ping_seconds, settings.pong_seconds) == (25, 20)
+    assert (settings.threads, settings.walk_queue, settings.stop_seconds) == (16, 4096, 10)
+    assert (
+        settings.policy_user
+        == settings.policy_channel
+        == settings.policy_client
+        == settings.policy_join
+        == "all"
+    )
+
+
+def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
+    settings = Config(production=True, policy_join="none")
+    assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
+    assert settings.policy_join == "none"
+
+
+def test_argument_counts_over_environment_over_file_over_default(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert config.load().port == 8000
+    (folder / "walkwire.toml").write_text("port = 1001\nthreads = 3\n")
+    assert config.load().port == 1001
+    monkeypatch.setenv("WALKWIRE_PORT", "1002")
+    assert config.load().port == 1002
+    assert config.load(port=1003).port == 1003
+    assert config.load(port=None).port == 1002
+    assert config.load().threads == 3
+
+
+def test_config_itself_reads_nothing_around_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "walkwire.toml").write_text("port = 1001\n")
+    monkeypatch.setenv("WALKWIRE_PORT", "1002")
+    assert Config().port == 8000
+
+
+def test_every_key_can_be_given_in_the_file_and_in_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {
+        "host": "0.0.0.0",
+        "port": 9,
+        "database": "sqlite:///other.db",
+        "production": True,
+        "token_secret": SECRET,
+        "token_secret_file": "secret",
+        "origins": ["https://a.example"],
+        "policy_user": "none",
+        "policy_channel": "none",
+        "policy_client": "none",
+        "policy_join": "none",
+        "frame_limit": 2048,
+        "queue_bound": 4096,
+        "ping_seconds": 1.5,
+        "pong_seconds": 2.5,
+        "threads": 2,
+        "walk_queue": 5,
+        "stop_seconds": 1,
+    }
+    assert set(values) == set(Config.model_fields)
+    lines = [
+        f"{key} = {str(value).lower() if isinstance(value, bool) else repr(value)}"
+        for key, value in values.items()
+    ]
+    (folder / "walkwire.toml").write_text("\n".join(lines))
+    from_file = config.load()
+    (folder / "walkwire.toml").unlink()
+    for key, value in values.items():
+        monkeypatch.setenv(
+            f"WALKWIRE_{key.upper()}", ",".join(value) if isinstance(value, list) else str(value)
+        )
+    assert config.load() == from_file
+    assert from_file.port == 9
+    assert from_file.origins == ("https://a.example",)
+
+
+def test_sizes_may_be_written_with_their_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WALKWIRE_FRAME_LIMIT", "2MiB")
+    assert config.load().frame_limit == 2 * 1024 * 1024
+
+
+def test_jac_clouds_name_of_the_signing_secret_is_read_after_our_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "walkwire.toml").write_text(f'token_secret = "{"f" * 32}"\n')
+    monkeypatch.setenv("TOKEN_SECRET", SECRET)
+    secret = config.load().token_secret
+    assert secret is not None
+    assert secret.get_secret_value() == SECRET
+    monkeypatch.setenv("WALKWIRE_TOKEN_SECRET", "w" * 32)
+    secret = config.load().token_secret
+    assert secret is not None
+    assert secret.get_secret_value() == "w" * 32
+
+
+def test_an_empty_variable_counts_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WALKWIRE_PORT", "")
+    monkeypatch.setenv("TOKEN_SECRET", "")
+    assert config.load().port == 8000
+    assert config.load().token_secret is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("port", "70000"),
+        ("port", "http"),
+        ("production", "perhaps"),
+        ("policy_user", "friends"),
+        ("frame_limit", "12 apples"),
+        ("ping_seconds", "0"),
+        ("threads", "0"),
+        ("origins", "example.com"),
+        ("origins", "https://a.example/page"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_key_and_its_source(
+    key: str, value: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StartError, match=f"^{key.upper()}, from the argument --{key}: "):
+        config.load(**{key: value})
+    (folder / "walkwire.toml").write_text(f'{key} = "{value}"\n')
+    with pytest.raises(StartError, match=f"^{key.upper()}, from walkwire.toml: "):
+        config.load()
+    monkeypatch.setenv(f"WALKWIRE_{key.upper()}", value)
+    with pytest.raises(StartError, match=f"^{key.upper()}, from WALKWIRE_{key.upper()}: "):
+        config.load()
+
+
+def test_an_unknown_key_of_the_file_is_refused_and_the_near_one_named(folder: Path) -> None:
+    (folder / "walkwire.toml").write_text("prot = 80\n")
+    with pytest.raises(StartError, match=r"walkwire\.toml has an unknown key 'prot': is 'port' meant\?"):
+        config.load()
+
+
+def test_a_file_that_is_not_toml_is_refused_with_the_place(folder: Path) -> None:
+    (folder / "walkwire.toml").write_text("port: 80\n")
+    with pytest.raises(StartError, match=r"walkwire\.toml cannot be read: .*line 1"):
+        config.load()
+
+
+def test_a_short_secret_is_refused_and_not_shown() -> None:
+    with pytest.raises(StartError, match="at least 32 bytes") as refused:
+        config.load(token_secret="supersecret")
+    assert "supersecret" not in str(refused.value)
+
+
+def test_neither_the_secret_nor_the_database_is_in_what_the_settings_print() -> None:
+    shown = repr(Config(token_secret=SECRET, database="postgresql://me:hidden@host/db"))  # type: ignore[arg-type]
+    assert SECRET not in shown
+    assert "hidden" not in shown
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        (None, "anywhere:8000", True),
+        ("http://localhost:5173", "localhost:8000", True),
+        ("http://LOCALHOST", "127.0.0.1:8000", True),
+        ("https://127.0.0.1:3000", "localhost:8000", True),
+        ("http://[::1]:8000", "[::1]:8000", True),
+        ("https://listed.example", "localhost:8000", True),
+        ("http://attacker.example:8000", "attacker.example:8000", False),
+        ("http://localhost.attacker.example", "localhost:8000", False),
+        ("http://192.168.0.7:8000", "192.168.0.7:8000", False),
+        ("null", "localhost:8000", False),
+        ("file://", "localhost:8000", False),
+        ("http://localhost:port", "localhost:8000", False),
+    ],
+)
+def test_in_development_pages_of_this_machine_may_talk_to_it(
+    origin: str | None, host: str, allowed: bool
+) -> None:
+    assert Config(origins=("https://listed.example",)).allows_origin(origin, host) is allowed
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        (None, "chat.example", True),
+        ("https://chat.example", "chat.example", True),
+        ("https://chat.example", "chat.example:443", True),
+        ("https://Chat.Example", "chat.example", True),
+        ("http://chat.example:8000", "chat.example:8000", True),
+        ("http://[2001:db8::1]:8000", "[2001:db8::1]:8000", True),
+        ("https://listed.example:444", "chat.example", True),
+        ("https://second.example", "chat.example", True),
+        ("https://listed.example", "chat.example", False),
+        ("https://chat.example:444", "chat.example", False),
+        ("https://other.example", "chat.example", False),
+        ("http://localhost:5173", "chat.example", False),
+        ("https://chat.example", None, False),
+        ("null", "chat.example", False),
+    ],
+)
+def test_in_production_only_the_servers_own_pages_and_those_of_the_list_may(
+    origin: str | None, host: str | None, allowed: bool
+) -> None:
+    settings = Config(production=True, origins=("https://listed.example:444/", "https://second.example:443"))
+    assert settings.allows_origin(origin, host) is allowed

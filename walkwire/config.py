@@ -1,0 +1,187 @@
+"""Config: what walkwire is told to be. The environment and `walkwire.toml` are read here and nowhere else.
+
+An argument counts over `WALKWIRE_X` in the environment, that over `x` in the `walkwire.toml` of the current folder, that over
+the default. A wrong value, or a key of the file that does not exist, is a StartError that names the key and where it was read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from walkwire.errors import StartError
+
+Policy = Literal["all", "authenticated", "none"]
+
+FILE = "walkwire.toml"
+SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
+
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def _policy(values: dict[str, Any]) -> Policy:
+    return "authenticated" if values.get("production") else "all"
+
+
+class Config(BaseModel):
+    """All settings. `Config(…)` itself reads nothing but its arguments; `load` reads everything.
+
+    Sizes are bytes (the file and the environment may say "1MiB"), times seconds. Who may do what (`policy_…`) is everybody in
+    development and whoever signed in in production.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    database: str = Field("sqlite:///walkwire.db", repr=False)  # may hold a password
+    production: bool = False
+    token_secret: SecretStr | None = None
+    token_secret_file: str | None = None
+    origins: Annotated[tuple[str, ...], NoDecode] = ()
+    policy_user: Policy = Field(default_factory=_policy)
+    policy_channel: Policy = Field(default_factory=_policy)
+    policy_client: Policy = Field(default_factory=_policy)
+    policy_join: Policy = Field(default_factory=_policy)
+    frame_limit: ByteSize = Field(ByteSize(1024 * 1024), ge=1024)
+    queue_bound: ByteSize = Field(ByteSize(1024 * 1024), ge=1024)
+    ping_seconds: float = Field(25, gt=0)
+    pong_seconds: float = Field(20, gt=0)
+    threads: int = Field(16, ge=1, le=1000)
+    walk_queue: int = Field(4096, ge=0)
+    stop_seconds: float = Field(10, ge=0)
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("origins", mode="after")
+    @classmethod
+    def _plain(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        plain = tuple(_without_usual_port(origin.lower().rstrip("/")) for origin in origins)
+        for origin in plain:
+            if not _ORIGIN.match(origin) or _authority(origin) is None:
+                raise ValueError(
+                    f"an origin reads https://example.com or http://example.com:8080, not {origin!r}"
+                )
+        return plain
+
+    @field_validator("token_secret", mode="after")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < SECRET_BYTES:
+            raise ValueError(f"a signing secret has at least {SECRET_BYTES} bytes")
+        return secret
+
+    def allows_origin(self, origin: str | None, host: str | None) -> bool:
+        """May a page of `origin` (the header, None where absent) talk to this server, which it called `host` (the header)?
+
+        Browsers always name the page's origin, so what carries none is no page and is let in. In development pages of this
+        machine are, from any port; in production those of the server's own name. Those of the list `origins` are in both.
+        """
+        if origin is None:
+            return True
+        origin = origin.lower()
+        if origin in self.origins:
+            return True
+        there = _authority(origin)
+        if there is None:
+            return False
+        if not self.production:
+            return there[0] in _LOCAL
+        scheme = origin.partition(":")[0]
+        return host is not None and there == _authority(f"{scheme}://{host.lower()}")
+
+
+def load(**arguments: Any) -> Config:
+    """The settings from `arguments` (those that are None count as not given), the environment and the file.
+
+    Raises StartError.
+    """
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        return _Settings(**given)
+    except ValidationError as error:
+        raise StartError("; ".join(_sentence(problem, given) for problem in error.errors())) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise StartError(f"{FILE} cannot be read: {error}") from None
+
+
+class _JacCloudNames(PydanticBaseSettingsSource):
+    """TOKEN_SECRET as Jac Cloud reads it, without a prefix; TOKEN_SECRET_FILE beside it."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = field_name.upper()
+        return os.environ.get(name) if name in _JAC_CLOUD_NAMES else None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in Config.model_fields.items()}
+        return {name: value for name, value in found.items() if value}
+
+
+_JAC_CLOUD_NAMES = ("TOKEN_SECRET", "TOKEN_SECRET_FILE")
+
+
+class _Settings(BaseSettings, Config):
+    model_config = SettingsConfigDict(env_prefix="WALKWIRE_", env_ignore_empty=True, toml_file=FILE)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _JacCloudNames(settings_cls), file
+
+
+def _sentence(problem: Any, given: dict[str, Any]) -> str:
+    key = str(problem["loc"][0])
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, Config.model_fields, 1)
+        return f"{FILE} has an unknown key {key!r}" + (f": is {near[0]!r} meant?" if near else "")
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{key.upper()}, from {_source(key, given)}: {message[:1].lower()}{message[1:]}"
+
+
+def _source(key: str, given: dict[str, Any]) -> str:
+    if key in given:
+        return f"the argument --{key}"
+    names = {f"WALKWIRE_{key.upper()}"} | ({key.upper()} & {*_JAC_CLOUD_NAMES})
+    return next((name for name, value in os.environ.items() if name.upper() in names and value), FILE)
+
+
+def _without_usual_port(origin: str) -> str:
+    scheme = origin.partition(":")[0]
+    return origin.removesuffix(f":{_PORTS.get(scheme)}")  # a browser leaves it out
+
+
+def _authority(origin: str) -> tuple[str, int | None] | None:
+    """Host (without brackets) and port of an origin, the port its scheme stands for included; None where it has no host."""
+    try:
+        parts = urlsplit(origin)
+        return (parts.hostname, parts.port or _PORTS.get(parts.scheme)) if parts.hostname else None
+    except ValueError:
+        return None
