@@ -1,0 +1,232 @@
+"""Specs: how a walker is exposed. Read from a class `__specs__` inside the walker, or given by the decorator `specs`.
+
+What a key may hold is checked here, once, when the program is loaded. A derived walker has its base's specs unless it has
+specs of its own, as with any class attribute.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, Literal, TypeVar, overload
+
+from walkwire.errors import StartError
+
+EntryType = Literal["ROOT", "NODE", "BOTH"]
+Every = Literal["*"]
+
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "websocket")
+
+_NAME = "__specs__"
+_TAGS = ("Walker APIs",)
+_PATH_FIELD = re.compile(r"\{([^{}]*)\}")
+
+W = TypeVar("W", bound=type)
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """A walker's exposure, as `docs/protocol.md` lists its keys ("REST").
+
+    `methods` are in lower case. `path` is "" or a path with or without a leading "/". `as_query` and `excluded` are names of
+    fields, or "*" for all. Keys from `response_model` on describe the walker in OpenAPI; `status_code` is also the status of an
+    answer whose walker set none (None: 200).
+    """
+
+    path: str = ""
+    methods: tuple[str, ...] = ("post",)
+    as_query: tuple[str, ...] | Every = ()
+    excluded: tuple[str, ...] | Every = ()
+    auth: bool = True
+    private: bool = False
+    entry_type: EntryType = "BOTH"
+    webhook: None = None
+    schedule: None = None
+    rerun: bool = True
+    response_model: Any = None
+    status_code: int | None = None
+    tags: tuple[str, ...] = _TAGS
+    summary: str | None = None
+    description: str | None = None
+    name: str | None = None
+    deprecated: bool | None = None
+    responses: Mapping[int | str, dict[str, Any]] | None = None
+    response_description: str = "Successful Response"
+    include_in_schema: bool = True
+    openapi_extra: Mapping[str, Any] | None = None
+
+    @property
+    def http_methods(self) -> tuple[str, ...]:
+        """The methods that REST serves, none of a private walker."""
+        return () if self.private else tuple(method for method in self.methods if method != "websocket")
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The fields that the path carries: x for each {x}."""
+        return tuple(_PATH_FIELD.findall(self.path))
+
+
+def specs_of(walker: type) -> Specs:
+    """The specs of a walker class. Raises StartError naming the walker and the key."""
+    given = getattr(walker, _NAME, None)
+    if given is not None and not isinstance(given, type):
+        raise StartError(f"Walker {walker.__name__}: {_NAME} is a class, not {given!r}")
+    keys = {} if given is None else _keys_of(given)
+    unknown = keys.keys() - _READERS.keys()
+    if unknown:
+        known = ", ".join(_READERS)
+        raise _wrong(walker, min(unknown), f"is not a key of specs. There are: {known}")
+    read = {key: _read(walker, key, value) for key, value in keys.items()}
+    return Specs(**read)
+
+
+@overload
+def specs(walker: W, /) -> W: ...
+@overload
+def specs(**keys: Any) -> Callable[[W], W]: ...
+def specs(walker: W | None = None, /, **keys: Any) -> W | Callable[[W], W]:
+    """Give a walker its specs: `@specs(methods=["get", "websocket"], auth=False)`. A wrong key is a StartError, at once."""
+
+    def give(target: W) -> W:
+        setattr(target, _NAME, type(_NAME, (), {"__module__": target.__module__, **keys}))
+        specs_of(target)
+        return target
+
+    return give if walker is None else give(walker)
+
+
+def _keys_of(given: type) -> dict[str, Any]:
+    """What a class `__specs__` holds: its attributes, and the defaults of its fields where it is a dataclass, as Jac's are."""
+    found: dict[str, Any] = {}
+    for base in reversed(given.__mro__):
+        if base is not object and not base.__module__.startswith("walkwire."):
+            found.update(vars(base))
+    if dataclasses.is_dataclass(given):
+        for field in dataclasses.fields(given):
+            if field.default_factory is not dataclasses.MISSING:
+                found[field.name] = field.default_factory()
+    return {key: value for key, value in found.items() if not key.startswith("_") and not _is_method(value)}
+
+
+def _is_method(value: object) -> bool:
+    return isinstance(value, FunctionType | classmethod | staticmethod | property)
+
+
+def _read(walker: type, key: str, value: Any) -> Any:
+    try:
+        return _READERS[key](value)
+    except ValueError as error:
+        raise _wrong(walker, key, f"{error}, not {value!r}") from None
+    except NotImplementedError as error:
+        raise _wrong(walker, key, str(error)) from None
+
+
+def _wrong(walker: type, key: str, message: str) -> StartError:
+    return StartError(f"Walker {walker.__name__}, specs: {key!r} {message}")
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or re.search(r"[\s?#\\]", value):
+        raise ValueError("is a path of a URL")
+    fields = _PATH_FIELD.findall(value)
+    if not all(name.isidentifier() for name in fields) or len(set(fields)) < len(fields):
+        raise ValueError("holds names of fields in braces, each once")
+    if set("{}") & set(_PATH_FIELD.sub("", value)):
+        raise ValueError("holds names of fields in braces, each once")
+    return value
+
+
+def _methods(value: Any) -> tuple[str, ...]:
+    methods = tuple(name.lower() for name in _names(value))
+    if not set(methods) <= set(METHODS):
+        raise ValueError(f"is a list of {', '.join(METHODS)}")
+    return tuple(dict.fromkeys(methods))
+
+
+def _entry_type(value: Any) -> EntryType:
+    match str(getattr(value, "value", value)).upper():  # of an Enum, or a string
+        case "ROOT" | "NODE" | "BOTH" as entry_type:
+            return entry_type
+    raise ValueError("is ROOT, NODE or BOTH")
+
+
+def _fields(value: Any) -> tuple[str, ...] | Every:
+    if value is None:
+        return ()
+    if value == "*":
+        return "*"
+    return (value,) if isinstance(value, str) else _names(value)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        names = tuple(value)
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise ValueError("is a list of strings")
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    return _TAGS if value is None else _names(value)
+
+
+def _bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("is True or False")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("is a string")
+
+
+def _status(value: Any) -> int:
+    # Jac programs give it as digits too
+    if (isinstance(value, int) or str(value).isdecimal()) and 200 <= int(value) <= 599:
+        return int(value)
+    raise ValueError("is an HTTP status from 200 to 599")
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise ValueError("is a dictionary")
+
+
+def _later(value: Any) -> None:
+    if value is not None:
+        raise NotImplementedError("is not available yet: leave it out")
+
+
+def _optional(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else reader(value)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "path": _path,
+    "methods": _methods,
+    "as_query": _fields,
+    "excluded": _fields,
+    "auth": _bool,
+    "private": _bool,
+    "entry_type": _entry_type,
+    "webhook": _later,
+    "schedule": _later,
+    "rerun": _bool,
+    "response_model": lambda value: value,
+    "status_code": _optional(_status),
+    "tags": _tags,
+    "summary": _optional(_text),
+    "description": _optional(_text),
+    "name": _optional(_text),
+    "deprecated": _optional(_bool),
+    "responses": _optional(_mapping),
+    "response_description": _text,
+    "include_in_schema": _bool,
+    "openapi_extra": _optional(_mapping),
+}
