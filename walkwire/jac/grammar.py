@@ -1,0 +1,103 @@
+"""Grammar: grammar.lark made into tables with lark, once, by `make grammar`; nothing of this runs when a program is compiled.
+
+The tables hold the LALR(1) automaton, the words and signs, and for each rule which parts it keeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from lark.common import ParserConf
+from lark.grammar import Rule, Symbol
+from lark.lexer import TerminalDef
+from lark.load_grammar import load_grammar
+from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
+
+SOURCE = Path(__file__).with_name("grammar.lark")
+TABLES = Path(__file__).with_name("grammar.json")
+
+
+def build(source: str) -> dict[str, Any]:
+    """The tables of a grammar. A conflict in it raises lark's GrammarError, which names the rules."""
+    grammar, _ = load_grammar(source, SOURCE.name, [], False)
+    terminals, rules, _ = grammar.compile(["start"], "*")
+    analysis = LALR_Analyzer(ParserConf(rules, {}, ["start"]), debug=False, strict=True)
+    analysis.compute_lalr()
+    symbols = sorted({symbol.name for rule in rules for symbol in [rule.origin, *rule.expansion]} | {"$END"})
+    number = {name: index for index, name in enumerate(symbols)}
+    rule_number = {id(rule): index for index, rule in enumerate(rules)}
+    lookaheads: dict[tuple[int, ...], int] = {}
+    table = analysis.parse_table
+    order = {state: index for index, state in enumerate(table.states)}
+    # lark stops by itself in this state; here the end of the source is taken like any other token.
+    table.states[table.end_states["start"]]["$END"] = (Shift, table.end_states["start"])
+    states = [_state(row, number, order, rule_number, lookaheads) for row in table.states.values()]
+    return {
+        "source": fingerprint(source),
+        "symbols": symbols,
+        **_fixed(terminals),
+        "rules": [_rule(rule, number) for rule in rules],
+        "lookaheads": list(lookaheads),
+        "states": states,
+        "start": order[table.start_states["start"]],
+    }
+
+
+def fingerprint(source: str) -> str:
+    """What tells one grammar from another."""
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def _fixed(terminals: list[TerminalDef]) -> dict[str, dict[str, str]]:
+    """Words and signs that stand in the grammar itself, each with the name of its terminal."""
+    fixed = {t.pattern.value.replace("\\", ""): t.name for t in terminals if t.pattern.type == "str"}
+    return {
+        "words": {text: name for text, name in fixed.items() if text.isidentifier()},
+        "signs": {text: name for text, name in fixed.items() if not text.isidentifier()},
+    }
+
+
+def _rule(rule: Rule, number: dict[str, int]) -> list[Any]:
+    """[number of what it makes, length, kind of tree, how ("tree", "parts", "maybe"), [[place, are these parts?]…]]"""
+    name = rule.origin.name
+    how = "parts" if name.startswith("_") else "maybe" if rule.options.expand1 and not rule.alias else "tree"
+    kept = [
+        [place, int(not symbol.is_term and symbol.name.startswith("_"))]
+        for place, symbol in enumerate(rule.expansion)
+        if not (symbol.is_term and getattr(symbol, "filter_out", False))
+    ]
+    return [number[name], len(rule.expansion), rule.alias or name.lstrip("?"), how, kept]
+
+
+def _state(
+    row: dict[str, tuple[Any, Any]],
+    number: dict[str, int],
+    order: dict[int, int],
+    rule_number: dict[int, int],
+    lookaheads: dict[tuple[int, ...], int],
+) -> list[Any]:
+    """[[symbol, next state, …], [rule, number of its set of lookaheads, …]]"""
+    shifts: list[int] = []
+    reduces: dict[int, list[int]] = {}
+    for name, (action, argument) in row.items():
+        if action is Shift:
+            shifts += [number[name], order[argument]]
+        else:
+            reduces.setdefault(rule_number[id(argument)], []).append(number[name])
+    pairs: list[int] = []
+    for rule, names in reduces.items():
+        pairs += [rule, lookaheads.setdefault(tuple(sorted(names)), len(lookaheads))]
+    return [shifts, pairs]
+
+
+def main() -> None:
+    """Writes grammar.json anew."""
+    tables = build(SOURCE.read_text(encoding="utf-8"))
+    TABLES.write_text(json.dumps(tables, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Parser: a source made into a tree by the automaton of grammar.lark. Goes on after an error, to find them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from walkwire.jac.advice import describe
+from walkwire.jac.lexer import Lexer, LexError
+from walkwire.jac.tables import Rule, tables
+from walkwire.jac.tree import Part, Token, Tree
+
+MOST_PROBLEMS = 20
+# Where reading can begin anew after an error: what stands there is given up, up to its `;` or its closing brace.
+_RESTARTS = ("_statement", "_member", "_item")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error in a source: its place (lines from 1, columns in bytes from 0) and a sentence."""
+
+    line: int
+    column: int
+    message: str
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What became of a source: a tree, or the problems found in it in their order."""
+
+    tree: Tree | None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def parse(source: str) -> Parsed:
+    """Reads a whole source. Never raises for what stands in it."""
+    return _Reading(source).run()
+
+
+class _Reading:
+    """One reading of one source: the stack of the automaton, and what was found wrong."""
+
+    def __init__(self, source: str) -> None:
+        self._tables = tables()
+        self._lexer = Lexer(source)
+        self._states: list[int] = [self._tables.start]
+        self._values: list[Part | list[Part]] = []
+        self._firsts: list[Part] = []
+        self._lasts: list[Part] = []
+        self._pending: Token | None = None
+        self._given_up: Token | None = None
+        self._problems: list[Problem] = []
+
+    def run(self) -> Parsed:
+        while True:
+            before = self._lexer.previous
+            try:
+                token = self._pending or self._lexer.take(self)
+            except LexError as error:
+                self._note(error.token, error.message)
+                if not self._recover(None):
+                    return Parsed(None, self._problems)
+                continue
+            self._pending = None
+            if not self._take(token):
+                place, message = describe(self, token, before)
+                self._note(place, message)
+                if not self._recover(token):
+                    return Parsed(None, self._problems)
+            elif token.kind == "$END":
+                tree = self._values[0]
+                assert isinstance(tree, Tree)
+                return Parsed(None if self._problems else tree, self._problems)
+
+    def row(self) -> dict[str, int]:
+        """The actions of the present state."""
+        return self._tables.row(self._states[-1])
+
+    def may_take(self, kind: str) -> bool:
+        """Could a token of this kind stand here? Runs the automaton on states alone."""
+        states, below, above = self._states, len(self._states), list[int]()
+        while True:
+            action = self._tables.row(above[-1] if above else states[below - 1]).get(kind)
+            if action is None:
+                return False
+            if action >= 0:
+                return True
+            rule = self._tables.rules[~action]
+            over = rule.length - len(above)
+            if over >= 0:
+                above.clear()
+                below -= over
+            else:
+                del above[over:]
+            above.append(self._tables.row(above[-1] if above else states[below - 1])[rule.makes])
+
+    def _take(self, token: Token) -> bool:
+        """Completes the rules that end before the token and takes it; False when it cannot stand here."""
+        states, rows, unpack, rules = self._states, self._tables.rows, self._tables.row, self._tables.rules
+        kind = token.kind
+        while True:
+            state = states[-1]
+            action = (rows[state] or unpack(state)).get(kind)
+            if action is None:
+                return False
+            if action >= 0:
+                states.append(action)
+                self._values.append(token)
+                self._firsts.append(token)
+                self._lasts.append(token)
+                return True
+            rule = rules[~action]
+            self._complete(rule)
+            state = states[-1]
+            states.append((rows[state] or unpack(state))[rule.makes])
+
+    def _complete(self, rule: Rule) -> None:
+        """Replaces what a complete rule consists of by what it makes; where it leads, the caller knows."""
+        values, firsts, lasts, length = self._values, self._firsts, self._lasts, rule.length
+        if length == 1:
+            self._states.pop()
+            if rule.passes:
+                return
+            first, last = firsts[-1], lasts[-1]
+            parts = _gather([values[-1]], rule.kept)
+            values[-1] = self._made(rule, parts, first, last)
+            return
+        if length == 0:
+            here = self._lexer.previous or Token("$END", "", 1, 0, 1, 0)
+            firsts.append(here)
+            lasts.append(here)
+            values.append(self._made(rule, [], here, here))
+            return
+        first, last = firsts[-length], lasts[-1]
+        parts = _gather(values[-length:], rule.kept)
+        del self._states[-length:], values[-length:], firsts[1 - length :], lasts[-length:]
+        lasts.append(last)
+        values.append(self._made(rule, parts, first, last))
+
+    def _made(self, rule: Rule, parts: list[Part], first: Part, last: Part) -> Part | list[Part]:
+        if rule.how == "parts":
+            return parts
+        if rule.how == "maybe" and len(parts) == 1:
+            return parts[0]
+        return Tree(rule.kind, parts, first.line, first.column, last.end_line, last.end_column)
+
+    def _note(self, place: Token, message: str) -> None:
+        """Keeps a problem; of several on one line only the first, since it mostly causes the others."""
+        if all(problem.line != place.line for problem in self._problems):
+            self._problems.append(Problem(place.line, place.column, message))
+
+    def _recover(self, token: Token | None) -> bool:
+        """Gives up the statement in which an error stands, and all after it up to its end. False when nothing follows."""
+        if len(self._problems) >= MOST_PROBLEMS:
+            return False
+        restart = None
+        while restart is None:
+            row = self.row()
+            restart = next((name for name in _RESTARTS if name in row), None)
+            if restart is None:
+                if len(self._states) == 1:
+                    return False
+                self._states.pop()
+                for stack in (self._values, self._firsts, self._lasts):
+                    stack.pop()
+        rest = self._skip(token)
+        if rest is None or rest.kind == "$END":
+            return False
+        self._pending = rest if rest.kind == "RBRACE" else None
+        self._states.append(self.row()[restart])
+        self._values.append([])
+        self._firsts.append(rest)
+        self._lasts.append(rest)
+        return True
+
+    def _skip(self, token: Token | None) -> Token | None:
+        """Reads on to the end of a statement: its `;`, the `}` of its block, or the `}` that is not its own."""
+        depth = 0
+        while True:
+            if token is None:
+                try:
+                    token = self._lexer.take(None)
+                except LexError:
+                    continue
+            if token.kind == "$END":
+                return token
+            if token.kind in _OPENING:
+                depth += 1
+            elif token.kind == "RBRACE":
+                if depth <= 0 and token is not self._given_up:
+                    self._given_up = token
+                    return token
+                depth -= 1
+                if depth == 0:
+                    return Token("SEMICOLON", "", token.line, token.column, token.end_line, token.end_column)
+            elif token.kind in _CLOSING:
+                depth = max(0, depth - 1)
+            elif token.kind == "SEMICOLON" and depth <= 0:
+                return token
+            token = None
+
+
+_OPENING = frozenset(("LBRACE", "LPAR", "LSQB"))
+_CLOSING = frozenset(("RPAR", "RSQB"))
+
+
+def _gather(values: list[Part | list[Part]], kept: tuple[tuple[int, bool], ...]) -> list[Part]:
+    """The parts that stay. The first list is taken over, not copied, so that long lists cost no more than short ones."""
+    parts: list[Part] | None = None
+    for place, spread in kept:
+        value = values[place]
+        if spread:
+            assert isinstance(value, list)
+            if parts is None:
+                parts = value
+            else:
+                parts += value
+        elif parts is None:
+            parts = [value]  # type: ignore[list-item]
+        else:
+            parts.append(value)  # type: ignore[arg-type]
+    return [] if parts is None else parts

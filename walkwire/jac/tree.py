@@ -1,0 +1,85 @@
+"""Tree: what the parser makes of a source, tokens and branches. Each knows its place; nobody here knows what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+
+class Token:
+    """One word, sign, name, number or string. `kind` is its name in the grammar, `text` as it was written.
+
+    Lines count from 1; columns are bytes of UTF-8 from 0, as Python's `ast` wants them.
+    """
+
+    __slots__ = ("kind", "text", "line", "column", "end_line", "end_column")
+
+    def __init__(self, kind: str, text: str, line: int, column: int, end_line: int, end_column: int) -> None:
+        self.kind = kind
+        self.text = text
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.end_column = end_column
+
+    def __repr__(self) -> str:
+        return f"{self.kind}({self.text!r})"
+
+
+class Tree:
+    """A rule of the grammar as it was found in the source, with its parts in order."""
+
+    __slots__ = ("kind", "parts", "line", "column", "end_line", "end_column")
+
+    def __init__(
+        self, kind: str, parts: list[Part], line: int, column: int, end_line: int, end_column: int
+    ) -> None:
+        self.kind = kind
+        self.parts = parts
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.end_column = end_column
+
+    def find(self, kind: str) -> Tree | None:
+        """The first branch of this kind among the parts, None without one."""
+        for part in self.parts:
+            if part.kind == kind and type(part) is Tree:
+                return part
+        return None
+
+    def find_all(self, kind: str) -> list[Tree]:
+        """All branches of this kind among the parts."""
+        return [part for part in self.parts if part.kind == kind and type(part) is Tree]
+
+    def token(self, kind: str) -> Token | None:
+        """The first token of this kind among the parts, None without one."""
+        for part in self.parts:
+            if part.kind == kind and type(part) is Token:
+                return part
+        return None
+
+    def has(self, kind: str) -> bool:
+        """Is there a part of this kind?"""
+        return any(part.kind == kind for part in self.parts)
+
+    def walk(self) -> Iterator[Part]:
+        """This branch and everything below it, in the order of the source."""
+        stack: list[Part] = [self]
+        while stack:
+            part = stack.pop()
+            yield part
+            if type(part) is Tree:
+                stack.extend(reversed(part.parts))
+
+    def __repr__(self) -> str:
+        return f"{self.kind}{self.parts!r}"
+
+
+Part: TypeAlias = Tree | Token
+
+
+def name_of(token: Part) -> str:
+    """The name that a NAME token stands for: `<>node` is `node`."""
+    assert isinstance(token, Token)
+    return token.text[2:] if token.text.startswith("<>") else token.text
