@@ -1,0 +1,51 @@
+"""Anchor: what walkwire knows of a node or an edge beside its fields. Programs see it as `x.__jac__`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from walkwire.ids import new_id
+
+
+class Anchor:
+    """Identity, owner and stored state. `version` 0 means not stored yet; `owner` "" not yet anybody's.
+
+    `stored` is the record's data as text, `values` the fields as they were then, `extras` the stored fields that the class
+    no longer has. `grants` is {"all": level, "roots": {root id: level}}, replaced as a whole, never changed in place.
+    `source` and `target` are an edge's ends.
+    """
+
+    __slots__ = (
+        "extras",
+        "grants",
+        "graph",
+        "id",
+        "is_deleted",
+        "is_guarded",
+        "is_saved",
+        "kind",
+        "owner",
+        "source",
+        "stored",
+        "stored_grants",
+        "target",
+        "values",
+        "version",
+    )
+
+    def __init__(self, kind: str) -> None:
+        self.id = new_id()
+        self.kind = kind
+        self.owner = ""
+        self.version = 0
+        self.graph: Any = None
+        self.stored: str | None = None
+        self.values: dict[str, Any] = {}
+        self.extras: dict[str, Any] = {}
+        self.grants: dict[str, Any] | None = None
+        self.stored_grants: str | None = None
+        self.is_saved = False
+        self.is_deleted = False
+        self.is_guarded = False
+        self.source: Any = None
+        self.target: Any = None

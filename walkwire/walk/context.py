@@ -1,0 +1,143 @@
+"""Context: the walk in progress, and what the programs' verbs ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Protocol
+
+from walkwire.store import Direction
+from walkwire.walk.archetype import Archetype
+
+Types = tuple[type, ...] | None
+
+
+class Audience(NamedTuple):
+    """Whom something is for. `kind` is users (root ids), channels, clients, or join and leave (a client, then channels)."""
+
+    kind: str
+    targets: tuple[str, ...]
+
+
+class Graph(Protocol):
+    """What nodes and verbs ask of the graph as one walk sees it. `walk/graph` is the one that answers."""
+
+    def root(self, root_id: str | None = None) -> Archetype: ...
+    def find(self, id: str) -> Archetype | None: ...
+    def neighbourhood(
+        self, node: Archetype, direction: Direction, edges: Types, nodes: Types
+    ) -> Sequence[tuple[Any, Archetype]]: ...
+    def edge(self, link: Any) -> Archetype: ...
+    def ends(self, edge: Archetype) -> tuple[Archetype, Archetype]: ...
+    def connect(self, source: Archetype, target: Archetype, edge: Archetype) -> None: ...
+    def cut(self, node: Archetype, link: Any) -> None: ...
+    def delete(self, archetype: Archetype) -> None: ...
+    def save(self, archetype: Archetype) -> None: ...
+    def own(self, archetype: Archetype) -> Archetype: ...
+    def enter(self, archetype: Archetype) -> None: ...
+    def grant(self, node: Archetype, root_id: str | None, level: int | None) -> None: ...
+    def may_write(self, archetype: Archetype) -> None: ...
+    def is_dirty(self) -> bool: ...
+
+
+class Bridge(Protocol):
+    """How a walk crosses between threads and event loops; `walk/runtime` gives it."""
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the programs' own loop and wait for it in this thread."""
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a plain function in a worker thread, from the programs' own loop."""
+
+
+class Outbox(Protocol):
+    """Where a walk's notifications wait or leave; `walk/notify` has it."""
+
+    def put(self, audience: Audience, data: bytes, now: bool, is_dirty: Callable[[], bool]) -> None: ...
+
+
+class Walk:
+    """One run of a walk: the graph as it sees it, who walks, and what it will answer."""
+
+    __slots__ = (
+        "after",
+        "bridge",
+        "client_id",
+        "commit",
+        "custom",
+        "graph",
+        "outbox",
+        "reports",
+        "returns",
+        "status",
+    )
+
+    def __init__(
+        self, graph: Graph, outbox: Outbox, bridge: Bridge, commit: Callable[[], None], client_id: str | None
+    ) -> None:
+        self.graph = graph
+        self.outbox = outbox
+        self.bridge = bridge
+        self.commit = commit
+        self.client_id = client_id
+        self.status = 200
+        self.reports: list[Any] = []
+        self.returns: list[Any] = []
+        self.custom: Any = None
+        self.after: list[Callable[[], object]] = []
+
+
+_current: ContextVar[Walk] = ContextVar("walk")
+
+enter_walk = _current.set
+leave_walk = _current.reset
+
+
+def current() -> Walk:
+    """The walk in progress. Raises RuntimeError outside of one."""
+    try:
+        return _current.get()
+    except LookupError:
+        raise RuntimeError(
+            "No walk is in progress here: the graph can be used inside an ability, or while the program is loaded"
+        ) from None
+
+
+def current_or_none() -> Walk | None:
+    """The walk in progress, if there is one."""
+    return _current.get(None)
+
+
+class Context:
+    """What `get_context()` gives a program: `status` is the answer's HTTP status, `reports` what was reported so far."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+
+    @property
+    def status(self) -> int:
+        return self._walk.status
+
+    @status.setter
+    def status(self, status: int) -> None:
+        if not 200 <= int(status) <= 599:  # 1xx and below are not answers
+            raise ValueError(f"Not an HTTP status that can answer a request: {status}")
+        self._walk.status = int(status)
+
+    @property
+    def reports(self) -> list[Any]:
+        return self._walk.reports
+
+    @property
+    def custom(self) -> Any:
+        """What the whole body is replaced by; None: nothing."""
+        return self._walk.custom
+
+    @custom.setter
+    def custom(self, body: Any) -> None:
+        self._walk.custom = body
+
+
+def get_context() -> Context:
+    """The answer in the making of the walk in progress."""
+    return Context(current())

@@ -1,0 +1,43 @@
+"""Edge: what joins two nodes. An edge has no owner and no grants of its own: its ends decide."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from walkwire.walk.anchor import Anchor
+from walkwire.walk.archetype import Archetype
+from walkwire.walk.context import current
+from walkwire.walk.registry import Family, kind_of
+
+
+class Edge(Archetype):
+    """A base for edge classes: `class Wrote(Edge): likes: int = 0`."""
+
+    __family__: ClassVar[Family] = "edge"
+    __letter__: ClassVar[str] = "e"
+
+    def __new__(cls, *_: Any, **__: Any) -> Edge:
+        edge = object.__new__(cls)
+        object.__setattr__(edge, "__jac__", Anchor(kind_of(cls)))
+        return edge
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.__jac__.is_guarded:
+            current().graph.may_write(self)
+        object.__setattr__(self, name, value)
+
+    @property
+    def source(self) -> Any:
+        """The node that the edge leaves."""
+        return current().graph.ends(self)[0]
+
+    @property
+    def target(self) -> Any:
+        """The node that the edge enters."""
+        return current().graph.ends(self)[1]
+
+
+class GenericEdge(Edge):
+    """A bare edge: what `here.connect(node)` makes."""
+
+    __kind__: ClassVar[str] = ""

@@ -1,0 +1,364 @@
+"""Graph: one walk's view of the graph. Loads what is touched, once; remembers what was read and changed; saves it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from walkwire.errors import NoAccess
+from walkwire.ids import SYSTEM_ROOT, parse_reference
+from walkwire.store import Changes, Direction, EdgeRecord, Lost, NodeRecord, Reads, Selection, View
+from walkwire.walk.access import (
+    Level,
+    decode_grants,
+    granted,
+    level_by_grants,
+    level_without_grants,
+)
+from walkwire.walk.archetype import Archetype, reference_of
+from walkwire.walk.context import Types
+from walkwire.walk.edge import Edge, GenericEdge
+from walkwire.walk.fields import bare, codec_of
+from walkwire.walk.node import Node
+from walkwire.walk.registry import Registry, kinds_of
+from walkwire.walk.root import Root
+from walkwire.walk.working import WorkingSet, remember
+
+Link = Edge | EdgeRecord
+
+
+class WalkGraph:
+    """The identity map, the reads and the changes of one run of a walk. `caller` is the root that walks."""
+
+    def __init__(self, view: View, registry: Registry, caller: str) -> None:
+        self._view = view
+        self._registry = registry
+        self.caller = caller
+        self.reads = Reads()
+        self.statements = 0
+        self._found: dict[Selection, list[tuple[EdgeRecord, Node]]] = {}
+        self._set = WorkingSet(caller)
+
+    # What nodes, walkers and verbs ask
+
+    def root(self, root_id: str | None = None) -> Node:
+        """A root's handle, without a query."""
+        root_id = root_id or self.caller
+        node = self._set.nodes.get(root_id)
+        if node is None:
+            node = self._set.nodes[root_id] = Root()
+            anchor = node.__jac__
+            anchor.id, anchor.owner, anchor.graph = root_id, root_id, self
+        return node
+
+    def find(self, id: str) -> Node | Edge | None:
+        """The node or edge with this id, by id alone; None where it is absent or may not be read."""
+        found = self._node(id) or self._edge_by_id(id)
+        return found if found is not None and self._level(found) >= Level.READ else None
+
+    def neighbourhood(
+        self, node: Archetype, direction: Direction, edges: Types, nodes: Types
+    ) -> list[tuple[Link, Node]]:
+        """A node's links with the nodes at their far ends, in the order in which they were made; those that may not be read
+        are left out. A link is handed to `edge` or `cut`."""
+        near = self.own(node)
+        self.enter(near)
+        is_new = self._set.is_new(near.__jac__.id)
+        stored = [] if is_new else self._stored_links(near, direction, edges, nodes)
+        links: list[tuple[Link, Node]] = [
+            (link, far) for link, far in stored if link.id not in self._set.cut and not far.__jac__.is_deleted
+        ]
+        links.extend(self._new_links(near, direction, edges, nodes))
+        self._load_owners(far for _, far in links)
+        return [(link, far) for link, far in links if self._level(far) >= Level.READ]
+
+    def edge(self, link: Link) -> Edge:
+        """The edge of a link."""
+        return link if isinstance(link, Edge) else self._edge_of(link)
+
+    def ends(self, edge: Archetype) -> tuple[Node, Node]:
+        """The nodes that an edge leaves and enters."""
+        anchor = edge.__jac__
+        if anchor.source is None:
+            raise ValueError(f"{type(edge).__name__} joins nothing yet")
+        source, target = self._node(anchor.source), self._node(anchor.target)
+        if source is None or target is None:
+            raise NoAccess(reference_of(edge))
+        return source, target
+
+    def connect(self, source: Archetype, target: Archetype, edge: Archetype) -> None:
+        """Put an edge between two nodes. Raises NoAccess without CONNECT on both."""
+        near, far = self.own(source), self.own(target)
+        if not isinstance(near, Node) or not isinstance(far, Node) or not isinstance(edge, Edge):
+            raise TypeError(f"An edge joins two nodes, not {source!r:.60} and {target!r:.60}")
+        anchor = edge.__jac__
+        if anchor.source is not None:
+            raise ValueError(f"This {type(edge).__name__} joins two nodes already")
+        for node in (near, far):
+            if node.__jac__.is_deleted:
+                raise ValueError(f"This {type(node).__name__} was deleted")
+            self._require(node, Level.CONNECT)
+            node.__jac__.owner = node.__jac__.owner or self.caller
+        anchor.source, anchor.target, anchor.graph = near.__jac__.id, far.__jac__.id, self
+        self._set.add_edge(edge)
+
+    def cut(self, node: Archetype, link: Link) -> None:
+        """Remove a link found in the neighbourhood of `node`. Raises NoAccess without CONNECT on both ends."""
+        edge = self._edge_of(link) if isinstance(link, EdgeRecord) else link
+        for end in self.ends(edge):
+            self._require(end, Level.CONNECT)
+        self._set.remove_edge(edge)
+
+    def delete(self, archetype: Archetype) -> None:
+        """Remove a node with its edges, or an edge. Raises NoAccess without WRITE on the node, or CONNECT on both ends."""
+        own = self.own(archetype)
+        if isinstance(own, Edge):
+            return self.cut(own, own)
+        if isinstance(own, Root):
+            raise ValueError("A root cannot be deleted")
+        self._require(own, Level.WRITE)
+        self._set.remove_node(own)
+
+    def save(self, archetype: Archetype) -> None:
+        """Let a new node be stored although nothing stored is joined to it."""
+        own = self.own(archetype)
+        own.__jac__.is_saved = True
+        own.__jac__.owner = own.__jac__.owner or self.caller
+
+    def own(self, archetype: Archetype) -> Any:
+        """This walk's own copy of a node or an edge: the very object, unless it was kept from another walk."""
+        anchor = archetype.__jac__
+        if anchor.graph is self:
+            return archetype
+        if anchor.version == 0 and not isinstance(archetype, Root):
+            anchor.graph = self
+            if isinstance(archetype, Node):
+                self._set.nodes[anchor.id] = archetype
+            return archetype
+        if isinstance(archetype, Root):
+            return self.root(anchor.id)
+        found = self._node(anchor.id) if isinstance(archetype, Node) else self._edge_by_id(anchor.id)
+        if found is None:
+            raise NoAccess(reference_of(archetype))
+        return found
+
+    def enter(self, archetype: Archetype) -> None:
+        """Raise NoAccess where a node may not be read, or a root is none."""
+        self._require(archetype, Level.READ)
+
+    def grant(self, node: Archetype, root_id: str | None, level: int | None) -> None:
+        """Grant to a root, or to everybody (None); `level` None takes it back. Raises NoAccess without WRITE."""
+        own = self.own(node)
+        self._require(own, Level.WRITE)
+        anchor = own.__jac__
+        if isinstance(own, Root):
+            self._load_root(own)
+        anchor.owner = anchor.owner or self.caller
+        anchor.grants = granted(anchor.grants, root_id, None if level is None else Level.of(level))
+
+    def may_write(self, archetype: Archetype) -> None:
+        """Raise NoAccess unless the fields of this node or edge may be changed."""
+        self._require(archetype, Level.WRITE)
+        archetype.__jac__.is_guarded = False
+
+    # What the commit asks
+
+    def is_dirty(self) -> bool:
+        """Whether a commit would write something now."""
+        return self._set.is_dirty()
+
+    def changes(self) -> Changes:
+        """What the walk has changed so far. Raises NoAccess, or RecordError where a value cannot be stored."""
+        return self._set.changes(may_change=lambda one: self._require(one, Level.WRITE))
+
+    def touched(self, changes: Changes) -> tuple[set[str], set[str]]:
+        """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it."""
+        return self._set.touched(changes)
+
+    def committed(self, changes: Changes) -> None:
+        """Take a commit of `changes` as the new state. What is touched through the graph from now on is read again."""
+        self._set.settle(changes)
+        self._found.clear()
+        self.reads = Reads()
+        self.statements = 0
+
+    # Loading
+
+    def load(self, ids: Iterable[str]) -> None:
+        """Load nodes that are not here yet, in one query."""
+        missing = [id for id in ids if id not in self.reads.nodes and not self._set.is_new(id)]
+        if not missing:
+            return
+        self.statements += 1
+        for record in self._view.load_nodes(missing):
+            self._take(record)
+        for id in missing:
+            if self.reads.nodes.setdefault(id, 0) == 0 and id in self._set.nodes:
+                self._set.nodes[id].__jac__.is_deleted = True
+
+    def _node(self, id: str) -> Node | None:
+        node = self._set.nodes.get(id)
+        if not isinstance(node, Root):
+            self.load([id])
+            node = self._set.nodes.get(id)
+        return None if node is None or node.__jac__.is_deleted else node
+
+    def _edge_by_id(self, id: str) -> Edge | None:
+        if id not in self._set.edges and id not in self.reads.edges:
+            self.statements += 1
+            records = self._view.load_edges([id])
+            self.reads.edges[id] = records[0].version if records else 0
+            if records:
+                self._edge_of(records[0])
+        edge = self._set.edges.get(id)
+        return None if edge is None or edge.__jac__.is_deleted else edge
+
+    def _stored_links(
+        self, node: Node, direction: Direction, edges: Types, nodes: Types
+    ) -> list[tuple[EdgeRecord, Node]]:
+        selection = Selection(node.__jac__.id, direction, _kinds(edges, Edge), _kinds(nodes, Node))
+        if selection not in self._found:
+            self.statements += 1
+            pairs, mark = self._view.load_neighbourhood(selection)
+            self.reads.neighbourhoods[selection] = mark
+            self._found[selection] = [(edge, self._take(far)) for edge, far in pairs]
+        return self._found[selection]
+
+    def _new_links(
+        self, node: Node, direction: Direction, edges: Types, nodes: Types
+    ) -> Iterator[tuple[Edge, Node]]:
+        near = node.__jac__.id
+        for edge in self._set.new_edges.get(near, ()):
+            anchor = edge.__jac__
+            leaves, enters = anchor.source == near, anchor.target == near
+            if not (leaves and direction != "into") and not (enters and direction != "out"):
+                continue
+            far = self._set.nodes[anchor.target if leaves else anchor.source]
+            if (edges is None or isinstance(edge, edges)) and (nodes is None or isinstance(far, nodes)):
+                yield edge, far
+
+    def _take(self, record: NodeRecord) -> Node:
+        """The node of a record: the one that is here already, or a new one."""
+        node = self._set.nodes.get(record.id)
+        if node is None:
+            node = self._made(record)
+        elif isinstance(node, Root):
+            if not node.__jac__.version:
+                self._fill(node, record)
+        elif node.__jac__.version != record.version and not node.__jac__.is_deleted:
+            if record.id in self.reads.nodes or self._set.is_changed(node):
+                raise Lost([record.id])
+            self._fill(node, record)
+        self.reads.nodes.setdefault(record.id, record.version)
+        return node
+
+    def _made(self, record: NodeRecord) -> Node:
+        if record.kind == "":
+            root = self.root(record.id)
+            self._fill(root, record)
+            return root
+        cls = self._registry.find("node", record.kind) or Node
+        node: Node = bare(cls)
+        anchor = node.__jac__
+        anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, record.kind, self, record.owner
+        anchor.is_guarded = level_without_grants(self.caller, record.owner) is None
+        self._set.nodes[record.id] = node
+        self._fill(node, record)
+        return node
+
+    def _fill(self, node: Node, record: NodeRecord) -> None:
+        anchor = node.__jac__
+        anchor.version, anchor.stored_grants = record.version, record.access
+        anchor.grants = decode_grants(record.access)
+        codec_of(type(node)).decode(node, record.data, self._by_reference)
+        remember(node, record.data)
+
+    def _load_root(self, root: Node) -> None:
+        """Make sure that a root's handle has its grants. Raises NoAccess where there is no such root."""
+        anchor = root.__jac__
+        if anchor.version or anchor.id in self.reads.nodes:
+            if not anchor.version:
+                raise NoAccess(reference_of(root))
+            self.reads.nodes.setdefault(anchor.id, anchor.version)
+            return
+        self.statements += 1
+        records = self._view.load_nodes([anchor.id])
+        self.reads.nodes[anchor.id] = records[0].version if records else 0
+        if not records or records[0].kind != "":
+            raise NoAccess(reference_of(root))
+        self._fill(root, records[0])
+
+    def _edge_of(self, record: EdgeRecord) -> Edge:
+        if record.id in self._set.edges:
+            return self._set.edges[record.id]
+        cls = self._edge_class(record.kind)
+        edge: Edge = bare(cls)
+        anchor = edge.__jac__
+        anchor.id, anchor.kind, anchor.graph = record.id, record.kind, self
+        anchor.version, anchor.source, anchor.target = record.version, record.source, record.target
+        anchor.is_guarded = True
+        codec_of(cls).decode(edge, record.data, self._by_reference)
+        remember(edge, record.data)
+        self._set.edges[record.id] = edge
+        self.reads.edges.setdefault(record.id, record.version)
+        return edge
+
+    def _edge_class(self, kind: str) -> type[Edge]:
+        return (self._registry.find("edge", kind) if kind else None) or GenericEdge
+
+    def _by_reference(self, reference: str) -> Node | Edge | None:
+        kind, name, id = parse_reference(reference)
+        return self.root(id) if kind == "n" and not name else self.find(id)
+
+    # Rights
+
+    def _level(self, archetype: Archetype) -> Level:
+        if isinstance(archetype, Edge):
+            ends = self.ends(archetype)
+            return min(Level.WRITE if archetype.__jac__.version == 0 else Level.READ, *map(self._level, ends))
+        anchor = archetype.__jac__
+        if self.caller in (anchor.owner, SYSTEM_ROOT) or anchor.owner == "":
+            return Level.WRITE
+        decide: Callable[[], Any] | None = getattr(archetype, "__jac_access__", None)
+        if decide is not None and (answer := decide()) is not None:
+            return Level.of(answer)
+        if (free := level_without_grants(self.caller, anchor.owner)) is not None:
+            return free
+        owner = self.root(anchor.owner)
+        self._load_root(owner)
+        return level_by_grants(self.caller, anchor.grants, owner.__jac__.grants)
+
+    def _require(self, archetype: Archetype, level: Level) -> None:
+        if isinstance(archetype, Edge):
+            if archetype.__jac__.version == 0:
+                return
+            source, target = self.ends(archetype)
+            self._require(source, level)
+            self._require(target, min(level, Level.READ) if level is Level.WRITE else level)
+            return
+        anchor = archetype.__jac__
+        if isinstance(archetype, Root) and anchor.id != self.caller:
+            self._load_root(archetype)
+        if self._level(archetype) < level:
+            raise NoAccess(reference_of(archetype))
+
+    def _load_owners(self, nodes: Iterable[Node]) -> None:
+        """Load the roots whose grants decide, all in one query."""
+        owners = {node.__jac__.owner for node in nodes}
+        foreign = [id for id in owners if level_without_grants(self.caller, id) is None]
+        missing = [
+            id
+            for id in foreign
+            if id not in self.reads.nodes
+            and not (id in self._set.nodes and self._set.nodes[id].__jac__.version)
+        ]
+        if len(missing) > 1:
+            self.statements += 1
+            for record in self._view.load_nodes(missing):
+                self._take(record)
+
+
+def _kinds(types: Types, top: type) -> frozenset[str] | None:
+    if types is None or top in types:
+        return None
+    return frozenset().union(*(kinds_of(cls) for cls in types))

@@ -1,0 +1,95 @@
+"""Node: a place in the graph, with fields that are kept. Its neighbours are asked of the walk in progress."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+from walkwire.store import Direction
+from walkwire.walk.anchor import Anchor
+from walkwire.walk.archetype import Archetype
+from walkwire.walk.context import Types, current
+from walkwire.walk.edge import Edge, GenericEdge
+from walkwire.walk.registry import Family, kind_of
+
+AnyNode = TypeVar("AnyNode", bound="Node")
+
+
+class Node(Archetype):
+    """A base for node classes: `class Message(Node): text: str`."""
+
+    __family__: ClassVar[Family] = "node"
+    __letter__: ClassVar[str] = "n"
+
+    def __new__(cls, *_: Any, **__: Any) -> Node:
+        node = object.__new__(cls)
+        object.__setattr__(node, "__jac__", Anchor(kind_of(cls)))
+        return node
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.__jac__.is_guarded:
+            current().graph.may_write(self)
+        object.__setattr__(self, name, value)
+
+    def out(self, node: Any = None, edge: Any = None, **fields: Any) -> list[Any]:
+        """The nodes that this one's edges lead to, in the order in which these were made.
+
+        `node` and `edge` are a class, a union or a tuple of classes; `fields` are values that the nodes must have.
+        """
+        return self._neighbours("out", node, edge, fields)
+
+    def into(self, node: Any = None, edge: Any = None, **fields: Any) -> list[Any]:
+        """The nodes whose edges lead to this one; otherwise as `out`."""
+        return self._neighbours("into", node, edge, fields)
+
+    def both(self, node: Any = None, edge: Any = None, **fields: Any) -> list[Any]:
+        """The nodes joined with this one, whichever way; otherwise as `out`. A node joined twice comes twice."""
+        return self._neighbours("both", node, edge, fields)
+
+    def edges(
+        self, edge: Any = None, node: Any = None, direction: Direction = "out", **fields: Any
+    ) -> list[Any]:
+        """This node's edges, in the order in which they were made; `fields` are values that the edges must have."""
+        graph = current().graph
+        links = graph.neighbourhood(self, direction, as_types(edge), as_types(node))
+        return [found for link, _ in links if has_fields(found := graph.edge(link), fields)]
+
+    def connect(self, node: AnyNode, edge: Edge | type[Edge] | None = None) -> AnyNode:
+        """Put an edge from this node to `node`, and give `node` back. Raises NoAccess without the right on both ends."""
+        current().graph.connect(self, node, as_edge(edge))
+        return node
+
+    def disconnect(self, node: Node, edge: Any = None) -> bool:
+        """Remove the edges from this node to `node`, of the class `edge` if given; True if there were any."""
+        graph = current().graph
+        target = graph.own(node)
+        links = graph.neighbourhood(self, "out", as_types(edge), (type(target),))
+        found = [link for link, far in links if far is target]
+        for link in found:
+            graph.cut(self, link)
+        return bool(found)
+
+    def _neighbours(self, direction: Direction, node: Any, edge: Any, fields: dict[str, Any]) -> list[Any]:
+        links = current().graph.neighbourhood(self, direction, as_types(edge), as_types(node))
+        return [far for _, far in links if has_fields(far, fields)]
+
+
+def as_types(types: Any) -> Types:
+    """A class, a union or a tuple of classes as a tuple; None stays None."""
+    if types is None or isinstance(types, tuple):
+        return types
+    return getattr(types, "__args__", None) or (types,)
+
+
+def as_edge(edge: Edge | type[Edge] | None) -> Edge:
+    """An edge to connect by: the one given, or a new one of the class given, or a bare one."""
+    if isinstance(edge, Edge):
+        return edge
+    return GenericEdge() if edge is None else edge()
+
+
+def has_fields(archetype: Archetype, fields: dict[str, Any]) -> bool:
+    """Whether an archetype has all of these values."""
+    return all(getattr(archetype, name, _MISSING) == value for name, value in fields.items())
+
+
+_MISSING = object()

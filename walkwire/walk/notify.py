@@ -1,0 +1,109 @@
+"""Notify: the public `socket`. Encodes once, holds until the commit, and hands audience and bytes to a callable.
+
+It knows no hub: what becomes of a notification is the callable's affair (`server/dispatch` gives it).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from walkwire.walk.context import Audience, current
+from walkwire.walk.report import encode
+from walkwire.walk.root import root_id_of
+
+Tell = Callable[[Audience, bytes], None]
+
+
+class WalkOutbox:
+    """A walk's notifications, over all of its runs.
+
+    While the walk has uncommitted writes they wait, in their order, for the commit; with nothing uncommitted they go at
+    once. What went at once in an earlier run is not sent again by a later one: the nth with the same audience and bytes is
+    taken for the nth.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._held: list[tuple[Audience, bytes]] = []
+        self._sent: Counter[tuple[Audience, bytes]] = Counter()
+        self._again: Counter[tuple[Audience, bytes]] = Counter()
+
+    def begin(self) -> None:
+        """A run begins: nothing is held, and what earlier runs sent will be passed over."""
+        self._held.clear()
+        self._again = Counter(self._sent)
+
+    def put(self, audience: Audience, data: bytes, now: bool, is_dirty: Callable[[], bool]) -> None:
+        """Send, or hold until `release`. `is_dirty` is asked only where the answer matters."""
+        if not now and (self._held or is_dirty()):
+            self._held.append((audience, data))
+            return
+        self._send(audience, data)
+
+    def release(self) -> None:
+        """The commit is done: send what was held."""
+        for audience, data in self._held:
+            self._send(audience, data)
+        self._held.clear()
+
+    def _send(self, audience: Audience, data: bytes) -> None:
+        key = (audience, data)
+        if self._again[key]:
+            self._again[key] -= 1
+            return
+        self._sent[key] += 1
+        self._tell(audience, data)
+
+
+class Socket:
+    """What a walker tells users, channels and clients. `data` is any value that can be reported; it arrives as it is.
+
+    With `now=True` a notification does not wait for the commit. All raise RuntimeError outside of a walk.
+    """
+
+    def notify_self(self, data: Any) -> None:
+        """Tell the connection whose event this walk answers, at once. Over REST there is none, and nothing happens."""
+        client_id = current().client_id
+        if client_id is not None:
+            self._put("clients", (client_id,), data, now=True)
+
+    def notify_users(self, roots: Iterable[Any], data: Any, now: bool = False) -> None:
+        """Tell every connection of these users: roots as nodes, references or ids; None is passed over.
+
+        Raises BadReference for what names no root.
+        """
+        self._put(
+            "users", tuple(dict.fromkeys(root_id_of(root) for root in roots if root is not None)), data, now
+        )
+
+    def notify_channels(self, channel_ids: Iterable[str], data: Any, now: bool = False) -> None:
+        """Tell every connection in these channels."""
+        self._put("channels", _texts(channel_ids), data, now)
+
+    def notify_clients(self, client_ids: Iterable[str], data: Any, now: bool = False) -> None:
+        """Tell these connections."""
+        self._put("clients", _texts(client_ids), data, now)
+
+    def join(self, client_id: str, channel_id: str) -> None:
+        """Put a connection into a channel, when the walk is committed."""
+        self._put("join", (client_id, channel_id), None, now=False)
+
+    def leave(self, client_id: str, channel_id: str) -> None:
+        """Take a connection out of a channel, when the walk is committed."""
+        self._put("leave", (client_id, channel_id), None, now=False)
+
+    def _put(self, kind: str, targets: tuple[str, ...], data: Any, now: bool) -> None:
+        walk = current()
+        if targets:
+            walk.outbox.put(Audience(kind, targets), encode(data), now, walk.graph.is_dirty)
+
+
+socket = Socket()
+
+
+def _texts(ids: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(ids, str):
+        raise TypeError("Give a list of ids, not one string")
+    return tuple(dict.fromkeys(str(id) for id in ids if id is not None))

@@ -1,0 +1,87 @@
+"""Registry: which classes a program is made of. Records name classes, requests name walkers; here the names find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal
+
+Family = Literal["node", "edge", "walker", "obj"]
+
+_recording: ContextVar[Registry | None] = ContextVar("recording", default=None)
+
+
+class Registry:
+    """The archetypes of one program, by name; of two with the same name the one made last.
+
+    A name that the program does not have is looked for among all classes of the process: a module that another program
+    imported before makes its classes only once.
+    """
+
+    def __init__(self) -> None:
+        self.walkers: dict[str, type] = {}
+        self._classes: dict[tuple[Family, str], type] = {}
+
+    def find(self, family: Family, name: str) -> type | None:
+        """The class of this name, or None."""
+        key = (family, name)
+        return self._classes.get(key) or _everything._classes.get(key)
+
+    def add(self, cls: type) -> None:
+        """Take a class in. Classes that are not archetypes are passed over."""
+        family: Family | None = getattr(cls, "__family__", None)
+        if family is None:
+            return
+        self._classes[family, cls.__name__] = cls
+        if family == "walker":
+            self.walkers[cls.__name__] = cls
+
+    def add_all(self, names: Iterable[object]) -> None:
+        """Take in every archetype among the values of a module's namespace, walkwire's own excepted."""
+        for value in names:
+            if isinstance(value, type) and not value.__module__.startswith("walkwire."):
+                self.add(value)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Take in every archetype that is made inside the `with` block."""
+        token = _recording.set(self)
+        try:
+            yield
+        finally:
+            _recording.reset(token)
+
+
+_everything = Registry()
+
+
+def enrol(cls: type) -> None:
+    """Called for every archetype when its class is made."""
+    _everything.add(cls)
+    if (registry := _recording.get()) is not None:
+        registry.add(cls)
+    _kinds.clear()
+
+
+_kinds: dict[type, frozenset[str]] = {}
+
+
+def kinds_of(cls: type) -> frozenset[str]:
+    """The names under which records of this class, and of the classes derived from it, are stored."""
+    if cls not in _kinds:
+        _kinds[cls] = frozenset(
+            {kind_of(cls)}.union(*(kinds_of(derived) for derived in cls.__subclasses__()))
+        )
+    return _kinds[cls]
+
+
+def kind_of(cls: type) -> str:
+    """The name under which records of this class are stored."""
+    kind: str = getattr(cls, "__kind__", cls.__name__) if "__kind__" in vars(cls) else cls.__name__
+    return kind
+
+
+def known_classes() -> dict[str, type]:
+    """Every archetype of the process by name: where annotations that a module cannot resolve are looked up."""
+    return {name: cls for (_, name), cls in _everything._classes.items()}

@@ -1,0 +1,122 @@
+"""Report: how what a walker reports and notifies is written as JSON (`docs/protocol.md`, "Walker answers")."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from pydantic import BaseModel
+
+from walkwire.errors import WalkwireError
+from walkwire.walk.archetype import Archetype, reference_of
+from walkwire.walk.obj import Obj
+
+_encoder = msgspec.json.Encoder()
+_AS_IS = (str, bool, float, type(None), datetime.timedelta, msgspec.Raw)
+_LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
+
+_SPECIAL: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (Enum, lambda value: value.name),
+    ((datetime.datetime, datetime.date, datetime.time), lambda value: value.isoformat()),
+    ((UUID, Decimal), str),
+    ((bytes, bytearray, memoryview), lambda value: base64.b64encode(value).decode()),
+)
+
+
+class NotPrintable(WalkwireError):
+    """A value that has no JSON form: its type is named in the sentence."""
+
+
+def encode(value: Any) -> bytes:
+    """Any value that can be reported or notified, as compact JSON. Raises NotPrintable, naming the type."""
+    return _encoder.encode(_printed(value))
+
+
+def answer(status: int, reports: list[Any], returns: list[Any] | None) -> bytes:
+    """The body that answers a walker: `{"status":200,"reports":[…]}`, with `returns` when these are asked for."""
+    body: dict[str, Any] = {"status": status, "reports": [_printed(one) for one in reports]}
+    if returns is not None:
+        body["returns"] = [_printed(one) for one in returns]
+    return _encoder.encode(body)
+
+
+def _printed(value: Any) -> Any:
+    """What is reported by itself: an archetype with its reference, an enum as its value."""
+    if isinstance(value, Archetype):
+        return _with_reference(value, ())
+    if isinstance(value, Enum):
+        return _inside(value.value, ())
+    if isinstance(value, list):
+        return [_printed(one) for one in value]
+    return _inside(value, ())
+
+
+def _with_reference(archetype: Archetype, above: tuple[int, ...]) -> dict[str, Any]:
+    """`above` are the archetypes being printed around this one: one that holds itself is printed without its fields."""
+    if id(archetype) in above:
+        return {"id": reference_of(archetype)}
+    return {"id": reference_of(archetype), "context": _fields(archetype, (*above, id(archetype)))}
+
+
+def _fields(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
+    own = vars(value)
+    return {
+        field.name: _inside(own[field.name], above)
+        for field in dataclasses.fields(value)
+        if field.name in own
+    }
+
+
+def _inside(value: Any, above: tuple[int, ...]) -> Any:
+    """What stands inside a field or a container: an enum as its name, an obj as its fields."""
+    if isinstance(value, _AS_IS) and not isinstance(value, Enum):
+        return value if type(value) in _AS_IS else _unsubclassed(value)
+    if isinstance(value, int) and not isinstance(value, Enum):
+        return value if _SMALLEST <= value <= _LARGEST else msgspec.Raw(str(value).encode())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_inside(one, above) for one in value]
+    if isinstance(value, Mapping):
+        return {_key(key): _inside(one, above) for key, one in value.items()}
+    return _special(value, above)
+
+
+def _special(value: Any, above: tuple[int, ...]) -> Any:
+    if isinstance(value, Archetype) and not isinstance(value, Obj):
+        return _with_reference(value, above)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if id(value) in above:
+            raise NotPrintable(f"A {type(value).__name__} that holds itself cannot be printed as JSON")
+        return _fields(value, (*above, id(value)))
+    for types, printed in _SPECIAL:
+        if isinstance(value, types):
+            return printed(value)
+    if isinstance(value, BaseModel):
+        return _inside(value.model_dump(), above)
+    raise NotPrintable(f"A value of the type {type(value).__name__} cannot be printed as JSON")
+
+
+def _unsubclassed(value: Any) -> Any:
+    return (
+        str.__str__(value) if isinstance(value, str) else float(value) if isinstance(value, float) else value
+    )
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, Enum):
+        return key.name
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    if isinstance(key, int | float | UUID | Decimal):
+        return str(key)
+    if isinstance(key, datetime.datetime | datetime.date | datetime.time):
+        return key.isoformat()
+    raise NotPrintable(f"A key of the type {type(key).__name__} cannot be printed as JSON")

@@ -1,0 +1,19 @@
+"""Root: the node at which a user's graph begins. Everyone who has not signed in shares the public one."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from walkwire.ids import parse_root
+from walkwire.walk.node import Node
+
+
+class Root(Node):
+    """A user's root. It has no fields, and is made with the user."""
+
+    __kind__: ClassVar[str] = ""
+
+
+def root_id_of(root: Any) -> str:
+    """The id of a root that is given as a node, a reference or an id. Raises BadReference."""
+    return str(root.__jac__.id) if isinstance(root, Node) else parse_root(root)

@@ -1,0 +1,284 @@
+"""Runtime: takes orders for walks, runs each as often as it needs to be, and gives the answer.
+
+It lives on the sockets' event loop. Plain walkers run in its worker threads, walkers with async abilities on a second event
+loop, so that what a program blocks is only other programs. A walk that waits for a lock holds neither thread nor connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from walkwire.errors import Busy, Conflict, NoAccess, RecordError
+from walkwire.ids import parse_reference
+from walkwire.store import Changes, GraphStore, Lost, View
+from walkwire.walk import report
+from walkwire.walk.ability import has_async
+from walkwire.walk.context import Walk, enter_walk, leave_walk
+from walkwire.walk.locks import Claim, Locks, keys_lost
+from walkwire.walk.notify import Tell, WalkOutbox
+from walkwire.walk.registry import Registry
+from walkwire.walk.threads import Mailbox, ProgramLoop, Threads
+from walkwire.walk.unit import Unit
+from walkwire.walk.walker import Walker, awalk_through, walk_through
+
+RUNS = 10
+PATIENCE_SECONDS = 10.0
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for. `values` makes the walker's fields afresh for each run; `node` is a reference, None the own root.
+
+    `client_id` is the connection whose event this is, None over REST. `may_rerun` False: the first conflict is the last.
+    """
+
+    walker: type[Walker]
+    values: Callable[[], dict[str, Any]]
+    root_id: str
+    tell: Tell
+    node: str | None = None
+    client_id: str | None = None
+    may_rerun: bool = True
+
+
+class Answer(NamedTuple):
+    """What a walk gives: HTTP status and ready JSON body; or `response`, an object that the program put in place of both."""
+
+    status: int
+    body: bytes
+    response: Any = None
+
+
+class _Blocked(NamedTuple):
+    """A run that is over, but whose commit has to wait for locks of others."""
+
+    keys: frozenset[str]
+    resume: Callable[[], Answer]
+
+
+class _Unfit(Exception):
+    """A run whose reads do not hold any more. `was_reading`: it had nothing to write."""
+
+    def __init__(self, lost: Lost, was_reading: bool, has_committed: bool) -> None:
+        self.keys, self.was_reading, self.has_committed = keys_lost(lost), was_reading, has_committed
+
+
+class Runtime:
+    """All walks of one server process."""
+
+    def __init__(
+        self,
+        store: GraphStore,
+        registry: Registry,
+        *,
+        threads: int = 16,
+        queue: int = 4096,
+        with_returns: bool = False,
+        is_response: Callable[[Any], bool] = lambda value: False,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._with_returns = with_returns
+        self._is_response = is_response
+        self._loop = asyncio.get_running_loop()
+        self._bound = threads + queue
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._locks = Locks()
+        self.mailbox = Mailbox(self._loop)
+        self._threads = Threads(self.mailbox, threads, queue)
+        self._programs = ProgramLoop()
+
+    async def run(self, order: Order) -> Answer:
+        """Walk until it is committed. Raises what the walk raised; Conflict, Busy, NoAccess, BadReference."""
+        if self._under_way >= self._bound:
+            raise Busy
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            return await self._run(order)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def stop(self, seconds: float) -> bool:
+        """Let the walks in flight end, for so long at most; False where some did not."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            return False
+        else:
+            self._threads.stop()
+            return True
+        finally:
+            self._programs.stop()
+
+    async def _run(self, order: Order) -> Answer:
+        outbox = WalkOutbox(order.tell)
+        deadline = self._loop.time() + PATIENCE_SECONDS
+        keys: frozenset[str] = frozenset()
+        in_snapshot = False
+        for _ in range(RUNS):
+            claim = await _in_time(self._locks.take(keys), deadline) if keys else None
+            try:
+                return await self._once(order, outbox, claim, in_snapshot, deadline)
+            except _Unfit as unfit:
+                if unfit.has_committed or not order.may_rerun:
+                    break
+                in_snapshot = unfit.was_reading
+                keys = keys if in_snapshot else keys | unfit.keys
+            finally:
+                if claim is not None:
+                    claim.release()
+        raise Conflict
+
+    async def _once(
+        self, order: Order, outbox: WalkOutbox, claim: Claim | None, in_snapshot: bool, deadline: float
+    ) -> Answer:
+        run = _Run(self, order, outbox, claim, in_snapshot)
+        outcome: Answer | _Blocked
+        if has_async(order.walker):
+            outcome = await self._programs.run(run.on_programs_loop())
+        else:
+            outcome = await self._threads.submit(run.in_this_thread)
+        if isinstance(outcome, _Blocked):
+            await _in_time(self._locks.free(outcome.keys, claim), deadline)
+            outcome = await self._threads.submit(outcome.resume)
+        return outcome
+
+
+class _Run:
+    """One run of one order, and the bridge of its walk. All but its making happens away from the sockets' loop."""
+
+    def __init__(
+        self, runtime: Runtime, order: Order, outbox: WalkOutbox, claim: Claim | None, in_snapshot: bool
+    ) -> None:
+        self._runtime = runtime
+        self._order = order
+        self._outbox = outbox
+        self._claim = claim
+        self._in_snapshot = in_snapshot
+
+    def in_this_thread(self) -> Answer | _Blocked:
+        """The whole run."""
+        with ExitStack() as stack:
+            unit = self._unit(stack)
+            with _as_unfit(unit):
+                walker, start = self._begin(unit)
+                walk_through(walker, start)
+                return self._conclude(unit)
+
+    async def on_programs_loop(self) -> Answer | _Blocked:
+        """The whole run, of a walker with async abilities."""
+        with ExitStack() as stack:
+            unit = self._unit(stack)
+            with _as_unfit(unit):
+                walker, start = self._begin(unit)
+                await awalk_through(walker, start)
+                return self._conclude(unit)
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return self._runtime._programs.wait_for(coroutine)
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await self._runtime._threads.from_a_loop(function, *arguments)
+
+    def _unit(self, stack: ExitStack) -> Unit:
+        runtime, order = self._runtime, self._order
+        store = runtime._store
+        view: View = stack.enter_context(store.snapshot()) if self._in_snapshot else store
+        unit = Unit(
+            store,
+            view,
+            runtime._registry,
+            order.root_id,
+            outbox=self._outbox,
+            bridge=self,
+            wait_free=self._wait_free,
+            client_id=order.client_id,
+        )
+        stack.callback(leave_walk, enter_walk(unit.walk))
+        return unit
+
+    def _begin(self, unit: Unit) -> tuple[Walker, list[Any]]:
+        order, graph = self._order, unit.graph
+        walker = order.walker(**order.values())
+        if not order.node:
+            return walker, [graph.root()]
+        reference = parse_reference(order.node)
+        start = graph.find(reference.id)
+        if start is None:
+            raise NoAccess(str(reference))
+        return walker, [start]
+
+    def _conclude(self, unit: Unit) -> Answer | _Blocked:
+        answer = self._answer(unit.walk)
+        changes = unit.graph.changes()
+        keys = unit.locks(changes)
+        if self._runtime._locks.is_free(keys, self._claim):
+            unit.write(changes)
+            return answer
+        return _Blocked(keys, lambda: self._resume(unit, changes, answer))
+
+    def _resume(self, unit: Unit, changes: Changes, answer: Answer) -> Answer:
+        token = enter_walk(unit.walk)
+        try:
+            with _as_unfit(unit):
+                unit.write(changes)
+        finally:
+            leave_walk(token)
+        return answer
+
+    def _answer(self, walk: Walk) -> Answer:
+        runtime = self._runtime
+        for value in (walk.custom, *walk.reports, *walk.returns):
+            if value is not None and runtime._is_response(value):
+                return Answer(walk.status, b"", value)
+        if walk.custom is not None:
+            return Answer(walk.status, report.encode(walk.custom))
+        returns = walk.returns if runtime._with_returns else None
+        return Answer(walk.status, report.answer(walk.status, walk.reports, returns))
+
+    def _wait_free(self, keys: frozenset[str]) -> None:
+        runtime = self._runtime
+        if not runtime._locks.is_free(keys, self._claim):
+            waiting = runtime._locks.free(keys, self._claim)
+            asyncio.run_coroutine_threadsafe(waiting, runtime._loop).result(PATIENCE_SECONDS)
+
+
+@contextmanager
+def _as_unfit(unit: Unit) -> Iterator[None]:
+    """Whatever a run raises counts only if what it read was so; if not, the run is void."""
+    try:
+        yield
+    except Lost as lost:
+        raise _Unfit(lost, _was_reading(unit), unit.has_committed) from None
+    except Exception:
+        try:
+            unit.check()
+        except Lost as lost:
+            raise _Unfit(lost, _was_reading(unit), unit.has_committed) from None
+        raise
+
+
+def _was_reading(unit: Unit) -> bool:
+    try:
+        return not unit.graph.is_dirty()
+    except RecordError:
+        return False
+
+
+async def _in_time(waiting: Coroutine[Any, Any, Result], deadline: float) -> Result:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await waiting
+    except TimeoutError:
+        raise Conflict from None

@@ -1,0 +1,161 @@
+"""Threads: the workers in which plain abilities run, and the mailbox by which they speak to the sockets' event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from walkwire.errors import Busy
+
+Result = TypeVar("Result")
+
+
+class Mailbox:
+    """Calls from any thread to one event loop, made there in the order in which they were posted; many share one wake-up."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._is_woken = False
+
+    def post(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Have `function(*arguments)` called on the loop. It must not raise."""
+        self._calls.append((function, arguments))
+        if not self._is_woken:
+            self._is_woken = True
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to hear
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._is_woken = False
+        for _ in range(len(self._calls)):
+            function, arguments = self._calls.popleft()
+            function(*arguments)
+        if self._calls and not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon(self._deliver)
+
+
+class Threads:
+    """A bounded pool with a bounded queue before it. `submit` is for the loop of the mailbox."""
+
+    def __init__(self, mailbox: Mailbox, threads: int, queue: int) -> None:
+        self._mailbox = mailbox
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._bound = threads + queue
+        self._under_way = 0
+        self._threads = [
+            threading.Thread(target=self._work, name=f"walk-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
+        """Run `function(*arguments)` in a worker. Raises Busy where the queue is full."""
+        if self._under_way >= self._bound:
+            raise Busy
+        self._under_way += 1
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+        def job() -> None:
+            try:
+                result = function(*arguments)
+            except BaseException as error:  # handed to whoever waits, as it is
+                self._mailbox.post(self._fail, future, error)
+            else:
+                self._mailbox.post(self._finish, future, result)
+
+        self._jobs.put(job)
+        return future
+
+    async def from_a_loop(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Run a part of a walk that was let in already, for any loop, in the context of the caller."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        context = contextvars.copy_context()
+
+        def job() -> None:
+            try:
+                result = context.run(function, *arguments)
+            except BaseException as error:  # handed to whoever waits, as it is
+                loop.call_soon_threadsafe(future.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(future.set_result, result)
+
+        self._jobs.put(job)
+        return await future
+
+    def stop(self) -> None:
+        """Let the workers end after what is queued."""
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _finish(self, future: asyncio.Future[Result], result: Result) -> None:
+        self._under_way -= 1
+        if not future.done():
+            future.set_result(result)
+
+    def _fail(self, future: asyncio.Future[Any], error: BaseException) -> None:
+        self._under_way -= 1
+        if not future.done():
+            future.set_exception(error)
+
+
+class ProgramLoop:
+    """The event loop, in a thread of its own, on which async abilities run: what they block is only each other."""
+
+    def __init__(self) -> None:
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine there, and wait for it on the loop of the caller."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._running()))
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine there, and wait for it in this thread. Raises RuntimeError in the loop's own thread."""
+        loop = self._running()
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError(
+                "An async ability was met by spawn() inside an async ability: await aspawn() instead"
+            )
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def stop(self) -> None:
+        """End the loop; what still runs there is cancelled."""
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=1)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._serve, name="programs", daemon=True)
+                self._thread.start()
+            return self._loop
+
+    def _serve(self) -> None:
+        assert self._loop is not None
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        finally:
+            self._loop.close()

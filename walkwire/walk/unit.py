@@ -1,0 +1,125 @@
+"""Unit: one run of a walk as a unit of work: it reads, it changes, and in the end all of it is committed or none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from walkwire.errors import Conflict
+from walkwire.store import Changes, GraphStore, Lost, View
+from walkwire.walk.context import Audience, Bridge, Walk, enter_walk, leave_walk
+from walkwire.walk.graph import WalkGraph
+from walkwire.walk.locks import keys_of
+from walkwire.walk.notify import WalkOutbox
+from walkwire.walk.registry import Registry
+
+_log = logging.getLogger("walkwire.walk")
+
+WaitFree = Callable[[frozenset[str]], None]
+
+
+class Unit:
+    """What one run has: its view of the graph, its notifications, and whether it has committed already."""
+
+    def __init__(
+        self,
+        store: GraphStore,
+        view: View,
+        registry: Registry,
+        root_id: str,
+        *,
+        outbox: WalkOutbox,
+        bridge: Bridge,
+        wait_free: WaitFree,
+        client_id: str | None = None,
+    ) -> None:
+        self._store = store
+        self._is_one_moment = view is not store
+        self._outbox = outbox
+        self._wait_free = wait_free
+        self.graph = WalkGraph(view, registry, root_id)
+        self.walk = Walk(self.graph, outbox, bridge, self.commit, client_id)
+        self.has_committed = False
+        outbox.begin()
+
+    def commit(self) -> None:
+        """The program's own `commit()`, in the middle of its walk. Waits for locks where it stands."""
+        changes = self.graph.changes()
+        self.has_committed, is_first = True, not self.has_committed
+        try:
+            if changes:
+                self._wait_free(self.locks(changes))
+            self.write(changes)
+        except Lost:
+            if not is_first:
+                raise Conflict from None
+            self.has_committed = False  # nothing was written: the whole walk may run again
+            raise
+        self.graph.committed(changes)
+
+    def locks(self, changes: Changes) -> frozenset[str]:
+        """The locks that a commit of `changes` has to wait for."""
+        return keys_of(*self.graph.touched(changes))
+
+    def write(self, changes: Changes) -> None:
+        """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost."""
+        if changes:
+            self._store.commit(self.graph.reads, changes, self._outbox.release)
+        else:
+            self.check()
+            self._outbox.release()
+        self._after()
+
+    def check(self) -> None:
+        """Raise Lost unless what was read so far was all so at one moment, as what one statement reads always is."""
+        if self.graph.statements > 1 and not self._is_one_moment:
+            self._store.check(self.graph.reads)
+
+    def _after(self) -> None:
+        functions, self.walk.after = self.walk.after, []
+        for function in functions:
+            try:
+                function()
+            except Exception:
+                _log.exception("A function given to after_commit() failed; what was committed stays")
+
+
+class Alone:
+    """The bridge of a unit that no server runs: a program while it is loaded, `walkwire run`."""
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(coroutine)
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.to_thread(function, *arguments)
+
+
+def _not_at_all(_: frozenset[str]) -> None:
+    """A unit outside of a server knows no locks: what it loses is a conflict."""
+
+
+@contextmanager
+def unit_of_work(
+    store: GraphStore,
+    registry: Registry,
+    root_id: str,
+    tell: Callable[[Audience, bytes], None] = lambda audience, data: None,
+) -> Iterator[Walk]:
+    """A walk in progress for the time of the `with` block, committed at its end unless the block raises.
+
+    Raises Conflict where others changed what the block read: a block cannot be run again.
+    """
+    unit = Unit(
+        store, store, registry, root_id, outbox=WalkOutbox(tell), bridge=Alone(), wait_free=_not_at_all
+    )
+    token = enter_walk(unit.walk)
+    try:
+        yield unit.walk
+        unit.write(unit.graph.changes())
+    except Lost:
+        raise Conflict from None
+    finally:
+        leave_walk(token)

@@ -1,0 +1,196 @@
+"""Walker: a small program that walks the graph. Its fields are what a request gives; its abilities are what it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, NoReturn, Self
+
+from walkwire.ids import new_id
+from walkwire.walk.ability import Disengage, Skip, Step, frame_of, has_async, plan_of
+from walkwire.walk.archetype import Archetype
+from walkwire.walk.context import current
+from walkwire.walk.edge import Edge
+from walkwire.walk.node import Node
+from walkwire.walk.registry import Family, kind_of
+
+
+class Trail:
+    """What walkwire keeps of a walker: where it will go, what it reported. Programs see it as `walker.__jac__`."""
+
+    __slots__ = ("_id", "ignored", "kind", "queue", "reports")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.queue: deque[Any] = deque()
+        self.ignored: set[str] = set()
+        self.reports: list[Any] = []
+        self._id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Made when asked for: most walkers are gone before anyone wants to know."""
+        if self._id is None:
+            self._id = new_id()
+        return self._id
+
+
+class Walker(Archetype):
+    """A base for walkers: fields, abilities, and an inner class `__specs__` that says how it is exposed."""
+
+    __family__: ClassVar[Family] = "walker"
+    __letter__: ClassVar[str] = "w"
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        walker = object.__new__(cls)
+        walker.__jac__ = Trail(kind_of(cls))
+        return walker
+
+    @property
+    def reports(self) -> list[Any]:
+        """What this walker has reported, in order."""
+        return self.__jac__.reports  # type: ignore[no-any-return]
+
+    def visit(self, place: Any, index: int | None = None) -> bool:
+        """Go to a node, to an edge and the node behind it, or to all in a list, when it is their turn (breadth first).
+
+        `index` is a place in the queue of what is still to be visited. False where there was nothing to visit.
+        """
+        places = [place] if isinstance(place, Node | Edge) else list(place or ())
+        trail: Trail = self.__jac__
+        added = list(_stops(places, trail.ignored))
+        if index is None:
+            trail.queue.extend(added)
+        else:
+            for offset, stop in enumerate(added):
+                trail.queue.insert(index + offset, stop)
+        return bool(added)
+
+    def ignore(self, place: Any) -> None:
+        """Let later visits pass over a node, or over all in a list."""
+        places = [place] if isinstance(place, Node | Edge) else place
+        self.__jac__.ignored.update(one.__jac__.id for one in places)
+
+    def report(self, value: Any, custom: bool = False) -> None:
+        """Add a value to the answer; with `custom` it becomes the whole body."""
+        walk = current()
+        if custom:
+            walk.custom = value
+            return
+        self.__jac__.reports.append(value)
+        walk.reports.append(value)
+
+    def skip(self) -> NoReturn:
+        """Leave this ability; the next one at the same place still runs."""
+        raise Skip
+
+    def disengage(self) -> NoReturn:
+        """End the walk here: no further ability runs, the exits included."""
+        raise Disengage
+
+    def spawn(self, place: Any) -> Self:
+        """Walk from a node (or an edge, or a list of them) and come back when the walk is over."""
+        if has_async(type(self)) and is_on_a_loop():
+            raise RuntimeError(
+                f"{type(self).__name__} has async abilities: from an async ability, await aspawn()"
+            )
+        walk_through(self, _starts(place))
+        return self
+
+    async def aspawn(self, place: Any) -> Self:
+        """As `spawn`, from an async ability."""
+        await awalk_through(self, _starts(place))
+        return self
+
+
+def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
+    """Run a walk in this thread; async abilities are waited for."""
+    walk = current()
+    try:
+        for step, place in _course(walker, starts):
+            try:
+                result = step.function(*_arguments(step, walker, place))
+                if step.is_async:
+                    result = walk.bridge.wait_for(result)
+            except Skip:
+                continue
+            if result is not None:
+                walk.returns.append(result)
+    except Disengage:
+        walker.__jac__.queue.clear()
+
+
+async def awalk_through(walker: Walker, starts: Iterable[Any]) -> None:
+    """Run a walk on the programs' own event loop; plain abilities go to a worker thread."""
+    walk = current()
+    try:
+        for step, place in _course(walker, starts):
+            arguments = _arguments(step, walker, place)
+            try:
+                if step.is_async:
+                    result = await step.function(*arguments)
+                else:
+                    result = await walk.bridge.in_thread(step.function, *arguments)
+            except Skip:
+                continue
+            if result is not None:
+                walk.returns.append(result)
+    except Disengage:
+        walker.__jac__.queue.clear()
+
+
+def is_on_a_loop() -> bool:
+    """Whether this thread is running an event loop, so that waiting here would stop it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _course(walker: Walker, starts: Iterable[Any]) -> Iterator[tuple[Step, Any]]:
+    """Every step of a walk in its order, each with its place. The queue may grow while a step is being taken."""
+    kind, trail = type(walker), walker.__jac__
+    trail.queue.clear()
+    trail.queue.extend(starts)
+    graph = current().graph
+    place = trail.queue[0]
+    frame = frame_of(kind)
+    for step in frame.entries:
+        yield step, place
+    while trail.queue:
+        place = trail.queue.popleft()
+        if place.__jac__.is_deleted:
+            continue
+        graph.enter(place)
+        plan = plan_of(kind, type(place))
+        for step in plan.entries:
+            yield step, place
+        for step in plan.exits:
+            yield step, place
+    for step in frame.exits:
+        yield step, place
+
+
+def _arguments(step: Step, walker: Walker, place: Any) -> tuple[Any, ...]:
+    subject, other = (walker, place) if step.by_walker else (place, walker)
+    return (subject, other) if step.takes_other else (subject,)
+
+
+def _starts(place: Any) -> list[Any]:
+    starts = [place] if isinstance(place, Node | Edge) else list(place)
+    if not starts:
+        raise ValueError("A walk needs a place to start from, and the list is empty")
+    return list(_stops(starts, set()))
+
+
+def _stops(places: Iterable[Any], ignored: set[str]) -> Iterator[Any]:
+    graph = current().graph
+    for given in places:
+        place = graph.own(given)
+        if place.__jac__.id in ignored:
+            continue
+        yield place
+        if isinstance(place, Edge):
+            yield graph.ends(place)[1]
