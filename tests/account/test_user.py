@@ -1,0 +1,129 @@
+"""Users register, log in and change their password."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from tests.account.conftest import Clock, PlainHasher
+from walkwire.account.auth import Auth
+from walkwire.account.password import Passwords
+from walkwire.account.token import Tokens
+from walkwire.account.user import Login, PasswordChange, Registration, Users, normalised
+from walkwire.store import Store, UserExists
+
+EMAIL = "ada@example.com"
+
+
+@pytest.fixture
+def auth(store: Store, clock: Clock) -> Iterator[Auth]:
+    made = Auth(store, Tokens(b"s" * 32, clock), clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def users(store: Store, auth: Auth, clock: Clock, hasher: PlainHasher) -> Iterator[Users]:
+    passwords = Passwords(hasher)
+    made = Users(store, passwords, Tokens(b"s" * 32, clock), auth)
+    yield made
+    made.close()
+    passwords.close()
+
+
+async def test_who_registers_can_log_in_and_is_known_by_the_token(users: Users, auth: Auth) -> None:
+    user = await users.register(EMAIL, "secret")
+    session = await users.login(EMAIL, "secret")
+    assert session is not None
+    assert session.user == user._replace(password="hash of secret")
+    caller = await auth.identify(session.token)
+    assert caller is not None
+    assert (caller.user_id, caller.root_id) == (user.id, user.root_id)
+
+
+async def test_every_user_has_a_root_of_their_own(users: Users, store: Store) -> None:
+    first, second = await users.register(EMAIL, "secret"), await users.register("b@example.com", "secret")
+    assert {first.root_id, second.root_id} <= {root.id for root in store.roots()}
+    assert first.root_id != second.root_id
+
+
+async def test_an_address_is_one_users_whatever_its_case_and_however_many_try_at_once(users: Users) -> None:
+    tries = await asyncio.gather(
+        *(users.register(email, "secret") for email in ("ada@example.com", "ADA@example.com") * 8),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, UserExists) for result in tries) == 15
+
+
+async def test_a_wrong_password_and_nobody_are_answered_alike_and_for_the_same_work(
+    users: Users, hasher: PlainHasher
+) -> None:
+    await users.register(EMAIL, "secret")
+    assert await users.login(EMAIL, "wrong") is None
+    assert await users.login("nobody@example.com", "secret") is None
+    assert len(hasher.compared) == 2
+
+
+async def test_a_new_password_ends_the_old_one_and_all_tokens(users: Users, auth: Auth) -> None:
+    ended: list[str] = []
+    auth.on_tokens_ended = ended.append
+    user = await users.register(EMAIL, "secret")
+    sessions = [await users.login(EMAIL, "secret") for _ in range(2)]
+    assert await users.change_password(user.id, "secret", "better")
+    assert ended == [user.root_id]
+    for session in sessions:
+        assert session is not None
+        assert await auth.identify(session.token) is None
+    assert await users.login(EMAIL, "secret") is None
+    session = await users.login(EMAIL, "better")
+    assert session is not None
+    assert await auth.identify(session.token) is not None
+
+
+async def test_a_wrong_old_password_changes_nothing(users: Users, auth: Auth) -> None:
+    user = await users.register(EMAIL, "secret")
+    session = await users.login(EMAIL, "secret")
+    assert session is not None
+    assert not await users.change_password(user.id, "wrong", "better")
+    assert not await users.change_password("0" * 24, "secret", "better")
+    assert await auth.identify(session.token) is not None
+    assert await users.login(EMAIL, "secret") is not None
+
+
+async def test_of_two_who_change_the_password_at_once_one_does(users: Users) -> None:
+    user = await users.register(EMAIL, "secret")
+    changes = await asyncio.gather(*(users.change_password(user.id, "secret", new) for new in ("one", "two")))
+    assert sorted(changes) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("Ada@Example.COM", "ada@example.com"),
+        ("ada+chat@example.com", "ada+chat@example.com"),
+        ("ada@walkwire.test", "ada@walkwire.test"),
+        ("ADA@bücher.example", "ada@bücher.example"),
+    ],
+)
+def test_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
+    assert normalised(given) == kept
+
+
+@pytest.mark.parametrize(
+    "email", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@localhost", "a@b@c.com"]
+)
+def test_what_is_no_address_is_refused(email: str) -> None:
+    for model, password in ((Registration, "password"), (Login, "password")):
+        with pytest.raises(ValidationError, match="not a valid e-mail address"):
+            TypeAdapter(model).validate_python({"email": email, password: "secret"})
+
+
+@pytest.mark.parametrize("password", ["", "x" * 1025, None, 1])
+def test_a_password_has_at_least_one_and_at_most_1024_characters(password: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Registration).validate_python({"email": EMAIL, "password": password})
+    with pytest.raises(ValidationError):
+        TypeAdapter(PasswordChange).validate_python({"old_password": "secret", "new_password": password})

@@ -1,0 +1,77 @@
+"""The signing secret of tokens: given by the operator; in development, where none is given, made once and kept.
+
+It is kept beside the database, for its owner's eyes only, so that tokens survive a restart. It is never a constant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import unquote
+
+from walkwire.config import SECRET_BYTES, Config
+from walkwire.errors import StartError
+
+
+def signing_secret(config: Config) -> bytes:
+    """The secret that tokens are signed with, at least 32 bytes. Raises StartError."""
+    if config.token_secret is not None and config.token_secret_file is not None:
+        raise StartError("TOKEN_SECRET and TOKEN_SECRET_FILE are both given: leave one out")
+    if config.token_secret is not None:
+        return config.token_secret.get_secret_value().encode()
+    if config.token_secret_file is not None:
+        return _read(Path(config.token_secret_file), "TOKEN_SECRET_FILE")
+    if config.production:
+        raise StartError(
+            f"Production needs a signing secret of at least {SECRET_BYTES} bytes: set WALKWIRE_TOKEN_SECRET, or"
+            " WALKWIRE_TOKEN_SECRET_FILE to the path of a file that holds it"
+        )
+    return _kept(place_of_secret(config.database))
+
+
+def place_of_secret(database: str) -> Path:
+    """Where the secret of development is kept: beside the file of a SQLite database, else in the current folder."""
+    scheme, _, rest = database.partition("://")
+    file = unquote(rest.partition("?")[0].removeprefix("/"))
+    return Path(f"{file}.secret") if scheme.startswith("sqlite") and file else Path("walkwire.secret")
+
+
+def _kept(place: Path) -> bytes:
+    with contextlib.suppress(FileExistsError):
+        _make(place)
+    with contextlib.suppress(OSError):
+        if place.stat().st_mode & 0o077:
+            place.chmod(0o600)
+    return _read(place, "The signing secret")
+
+
+def _make(place: Path) -> None:
+    """Write a new secret, whole or not at all. Raises FileExistsError when there is one, whoever made it just now."""
+    if place.exists():
+        raise FileExistsError
+    draft = place.with_name(f"{place.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        place.hardlink_to(draft)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise StartError(f"The signing secret cannot be kept in {place}: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+def _read(place: Path, what: str) -> bytes:
+    try:
+        secret = place.read_bytes().strip()
+    except OSError as error:
+        raise StartError(f"{what} cannot be read from {place}: {error.strerror}") from None
+    if len(secret) < SECRET_BYTES:
+        raise StartError(f"{what} in {place} has {len(secret)} bytes; it needs at least {SECRET_BYTES}")
+    return secret

@@ -1,0 +1,113 @@
+"""User: an e-mail address, a password, a root. Here users are made, log in and change their password."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
+
+from walkwire.account.auth import Auth
+from walkwire.account.password import Passwords
+from walkwire.account.token import Tokens
+from walkwire.ids import new_id
+from walkwire.store import UserRecord, UserStore
+
+T = TypeVar("T")
+
+
+def normalised(email: str) -> str:
+    """An address as it is kept and compared: checked by its form, in lower case. Raises ValueError with a sentence.
+
+    Whether anybody reads mail there is not asked; the domains kept for tests (RFC 2606's `.test`) are let in.
+    """
+    try:
+        found = validate_email(email, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(f"not a valid e-mail address: {error}") from None
+    return found.normalized.lower()
+
+
+Email = Annotated[str, AfterValidator(normalised), WithJsonSchema({"type": "string", "format": "email"})]
+
+# Jac Cloud's clients chose their passwords without a rule, so the lower bound is only "some"; the upper one bounds the work.
+Password = Annotated[str, Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"})]
+
+
+class Registration(BaseModel):
+    """What makes a user."""
+
+    email: Email
+    password: Password
+
+
+class Login(BaseModel):
+    """What opens an account."""
+
+    email: Email
+    password: Password
+
+
+class PasswordChange(BaseModel):
+    """The password now, and the one from now on."""
+
+    old_password: Password
+    new_password: Password
+
+
+class Session(NamedTuple):
+    """A user who logged in: the token to show from now on, and the Unix second at which it ends."""
+
+    user: UserRecord
+    token: str
+    expires: int
+
+
+class Users:
+    """The accounts. The store is asked in threads, passwords are hashed in others: no call holds the event loop."""
+
+    def __init__(self, store: UserStore, passwords: Passwords, tokens: Tokens, auth: Auth) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._tokens = tokens
+        self._auth = auth
+        self._pool = ThreadPoolExecutor(2, "users")
+
+    async def register(self, email: str, password: str) -> UserRecord:
+        """A new user with a root. `email` is normalised. Raises UserExists, Busy."""
+        user = UserRecord(new_id(), email, await self._passwords.hash(password), new_id())
+        await self._ask(self._store.add_user, user)
+        return user
+
+    async def login(self, email: str, password: str) -> Session | None:
+        """A session, None for a wrong password and for nobody alike, in the same time. Raises Busy."""
+        user = await self._ask(self._store.user_by_email, email)
+        is_right = await self._passwords.is_right(password, user and user.password)
+        if user is None or not is_right or not user.is_activated:
+            return None
+        return Session(user, *self._tokens.make(user))
+
+    async def change_password(self, user_id: str, old: str, new: str) -> bool:
+        """Replace the password and end all tokens of the user; False where `old` is not the password. Raises Busy."""
+        user = await self._ask(self._store.user_by_id, user_id)
+        if user is None or not await self._passwords.is_right(old, user.password):
+            return False
+        hashed = await self._passwords.hash(new)
+        # A caller that hangs up here must not leave the tokens believed that the store has ended.
+        return await asyncio.shield(self._replace(user, hashed))
+
+    def close(self) -> None:
+        """Wait for the store's last answers and let the threads go."""
+        self._pool.shutdown(cancel_futures=True)
+
+    async def _replace(self, user: UserRecord, hashed: str) -> bool:
+        is_changed = await self._ask(self._store.change_password, user.id, user.password, hashed)
+        if is_changed:
+            self._auth.end_tokens(user)
+        return is_changed
+
+    async def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, question, *arguments)
