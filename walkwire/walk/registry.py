@@ -70,9 +70,8 @@ _kinds: dict[type, frozenset[str]] = {}
 def kinds_of(cls: type) -> frozenset[str]:
     """The names under which records of this class, and of the classes derived from it, are stored."""
     if cls not in _kinds:
-        _kinds[cls] = frozenset(
-            {kind_of(cls)}.union(*(kinds_of(derived) for derived in cls.__subclasses__()))
-        )
+        derived: list[type] = type.__subclasses__(cls)
+        _kinds[cls] = frozenset({kind_of(cls)}.union(*map(kinds_of, derived)))
     return _kinds[cls]
 
 
