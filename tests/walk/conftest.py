@@ -18,9 +18,11 @@ from walkwire.walk.runtime import Answer, Order, Runtime
 
 
 class World:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, program: Any) -> None:
         self.store = store
-        self.runtime = Runtime(store, Registry(), threads=8)
+        registry = Registry()
+        registry.add_all(vars(program).values())
+        self.runtime = Runtime(store, registry, threads=8)
         self.told: list[tuple[Audience, Any]] = []
 
     def user(self) -> str:
@@ -56,7 +58,8 @@ def store(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-async def world(store: Store) -> AsyncIterator[World]:
-    made = World(store)
+async def world(store: Store, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """The classes of the test's own module are the program."""
+    made = World(store, request.module)
     yield made
     assert await made.runtime.stop(5)

@@ -16,9 +16,10 @@ import typing
 from collections import ChainMap
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,6 +29,7 @@ from pydantic import (
     Strict,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     create_model,
 )
@@ -45,8 +47,12 @@ _WRITTEN = CoreConfig(ser_json_inf_nan="constants", ser_json_timedelta="iso8601"
 _NODE, _OBJ = "$node", "$obj"
 _LOOSE = (Any, object, list, dict, set, frozenset, tuple)
 
-Find = Callable[[str], Any]
-Kind = TypeVar("Kind", bound=type)
+
+class Resolve(NamedTuple):
+    """What names inside a record stand for: a node's reference, the name of an obj's class (None: there is none)."""
+
+    node: Callable[[str], Any]
+    obj: Callable[[str], type | None]
 
 
 class Codec:
@@ -80,13 +86,11 @@ class Codec:
     def validate(self, archetype: Any, data: str) -> None:
         """Raise RecordError, naming the field, where `data` could not be read back."""
         if data != "{}":
-            self._read(reference_of(archetype), data)
+            self._read(reference_of(archetype), data, _AS_IT_IS)
 
-    def decode(self, archetype: Any, data: str, find: Find) -> None:
+    def decode(self, archetype: Any, data: str, resolve: Resolve) -> None:
         """Fill a bare instance from its record. Raises RecordError, naming the record and the field."""
-        values = self._read(reference_of(archetype), data) if data != "{}" else {}
-        if f'"{_NODE}"' in data or f'"{_OBJ}"' in data:
-            values = {name: _restored(value, find) for name, value in values.items()}
+        values = self._read(reference_of(archetype), data, resolve) if data != "{}" else {}
         own = vars(archetype)
         for field in self._fields:
             if field.name in values:
@@ -104,16 +108,17 @@ class Codec:
         """The stored record as the class of today would write it: defaults filled in, extras kept."""
         twin = bare(type(archetype))
         twin.__jac__.id, twin.__jac__.kind = archetype.__jac__.id, archetype.__jac__.kind
-        self.decode(twin, archetype.__jac__.stored, lambda reference: {_NODE: reference})
+        self.decode(twin, archetype.__jac__.stored, _AS_IT_IS)
         return self.encode(twin)
 
-    def _read(self, reference: str, data: str) -> dict[str, Any]:
+    def _read(self, reference: str, data: str, resolve: Resolve) -> dict[str, Any]:
         try:
-            return self._adapter.validate_json(data)
+            return self._adapter.validate_json(data, context=resolve)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise RecordError(reference, field, f"{first['msg']} (stored: {first['input']!r:.80})") from None
+            raise RecordError(
+                reference, str(first["loc"][0]), f"{first['msg']} (stored: {first['input']!r:.80})"
+            ) from None
 
     def _culprit(self, values: dict[str, Any], error: Exception) -> tuple[str | None, str]:
         for name, value in values.items():
@@ -258,13 +263,13 @@ def _is_request_only(annotation: Any) -> bool:
 def _stored_class(cls: Any) -> Any:
     result = cls
     if cls in _LOOSE:
-        result = typing.Annotated[cls, PlainSerializer(_tagged_tree)]
+        result = typing.Annotated[cls, AfterValidator(_restored), PlainSerializer(_tagged_tree)]
     elif cls is bytes:
         result = typing.Annotated[bytes, PlainValidator(base64.b64decode), PlainSerializer(_base64)]
     elif cls is int:
         result = int | typing.Annotated[float, Strict()]  # Jac does not hold a program to `int`
     elif isinstance(cls, type) and issubclass(cls, Archetype):
-        result = typing.Annotated[Any, PlainValidator(_as_given), PlainSerializer(_tagged)]
+        result = typing.Annotated[Any, PlainValidator(_restorer(cls)), PlainSerializer(_tagged)]
     elif isinstance(cls, type) and issubclass(cls, Enum):
         by_name = PlainValidator(_member(cls, by_name_first=True))
         result = typing.Annotated[Any, by_name, PlainSerializer(_name)]
@@ -308,10 +313,6 @@ def _member(cls: type[Enum], *, by_name_first: bool) -> Callable[[Any], Any]:
     return read
 
 
-def _as_given(value: Any) -> Any:
-    return value
-
-
 def _name(value: Any) -> Any:
     return value.name if isinstance(value, Enum) else value
 
@@ -340,19 +341,47 @@ def _base64(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
-def _restored(value: Any, find: Find) -> Any:
+# Where only the record's text matters, a node inside a field stays the reference that it is.
+_AS_IT_IS = Resolve(lambda reference: {_NODE: reference}, lambda name: known_classes().get(name))
+
+
+def _restorer(cls: type) -> Callable[[Any, ValidationInfo], Any]:
+    """Reads a field that holds an archetype: an obj of this class or of one derived from it, a node by its reference."""
+
+    def read(value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict) or not (_NODE in value or _OBJ in value):
+            raise ValueError(f"Input should be a stored {cls.__name__}")
+        return _restored(value, info, cls)
+
+    return read
+
+
+def _restored(value: Any, info: ValidationInfo, cls: type | None = None) -> Any:
     if isinstance(value, list):
-        return [_restored(one, find) for one in value]
+        return [_restored(one, info) for one in value]
     if not isinstance(value, dict):
         return value
     if _NODE in value:
-        return find(value[_NODE])
+        return typing.cast(Resolve, info.context).node(value[_NODE])
     if _OBJ in value:
-        name = value.pop(_OBJ)
-        cls = known_classes().get(name)
-        if cls is None:
-            raise RecordError(f"o:{name}", None, "the program has no such class")
-        restored = bare(cls)
-        codec_of(cls).decode(restored, to_json(value).decode(), find)
-        return restored
-    return {key: _restored(one, find) for key, one in value.items()}
+        return _restored_obj(value, info, cls)
+    return {key: _restored(one, info) for key, one in value.items()}
+
+
+def _restored_obj(value: dict[str, Any], info: ValidationInfo, declared: type | None) -> Any:
+    name, resolve = value[_OBJ], typing.cast(Resolve, info.context)
+    cls = _named(declared, name) if declared is not None else resolve.obj(name)
+    if cls is None:
+        raise ValueError(f"The program has no class {name}")
+    restored = bare(cls)
+    fields = {key: one for key, one in value.items() if key != _OBJ}
+    codec_of(cls).decode(restored, to_json(fields, inf_nan_mode="constants").decode(), resolve)
+    return restored
+
+
+def _named(cls: type, name: str) -> type | None:
+    """`cls` or a class derived from it, by name."""
+    if cls.__name__ == name:
+        return cls
+    derived: list[type] = type.__subclasses__(cls)
+    return next((found for one in derived if (found := _named(one, name)) is not None), None)

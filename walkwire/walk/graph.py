@@ -18,7 +18,7 @@ from walkwire.walk.access import (
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.context import Types
 from walkwire.walk.edge import Edge, GenericEdge
-from walkwire.walk.fields import bare, codec_of
+from walkwire.walk.fields import Resolve, bare, codec_of
 from walkwire.walk.node import Node
 from walkwire.walk.registry import Registry, kinds_of
 from walkwire.walk.root import Root
@@ -38,6 +38,7 @@ class WalkGraph:
         self.statements = 0
         self._found: dict[Selection, list[tuple[EdgeRecord, Node]]] = {}
         self._set = WorkingSet(caller)
+        self._resolve = Resolve(self._by_reference, lambda name: registry.find("obj", name))
 
     # What nodes, walkers and verbs ask
 
@@ -270,7 +271,7 @@ class WalkGraph:
         anchor = node.__jac__
         anchor.version, anchor.stored_grants = record.version, record.access
         anchor.grants = decode_grants(record.access)
-        codec_of(type(node)).decode(node, record.data, self._by_reference)
+        codec_of(type(node)).decode(node, record.data, self._resolve)
         remember(node, record.data)
 
     def _load_root(self, root: Node) -> None:
@@ -297,7 +298,7 @@ class WalkGraph:
         anchor.id, anchor.kind, anchor.graph = record.id, record.kind, self
         anchor.version, anchor.source, anchor.target = record.version, record.source, record.target
         anchor.is_guarded = True
-        codec_of(cls).decode(edge, record.data, self._by_reference)
+        codec_of(cls).decode(edge, record.data, self._resolve)
         remember(edge, record.data)
         self._set.edges[record.id] = edge
         self.reads.edges.setdefault(record.id, record.version)

@@ -1,0 +1,235 @@
+"""One suite for every store: what `store.py` promises."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from walkwire.errors import StartError
+from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT, new_id
+from walkwire.store import (
+    Changes,
+    EdgeRecord,
+    Lost,
+    NodeRecord,
+    Reads,
+    Selection,
+    Store,
+    UserExists,
+    UserRecord,
+)
+from walkwire.stores import open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path}/store.db")
+    yield opened
+    opened.close()
+
+
+def node(kind: str = "Thing", data: str = "{}") -> NodeRecord:
+    return NodeRecord(new_id(), kind, PUBLIC_ROOT, 1, data)
+
+
+def edge(source: NodeRecord, target: NodeRecord, kind: str = "") -> EdgeRecord:
+    return EdgeRecord(new_id(), kind, source.id, source.kind, target.id, target.kind, 1, "{}")
+
+
+ROOT = NodeRecord(PUBLIC_ROOT, "", PUBLIC_ROOT, 1, "{}")
+
+
+def write(store: Store, reads: Reads | None = None, **changes: list) -> None:  # type: ignore[type-arg]
+    store.commit(reads or Reads(), Changes(**changes), lambda: None)
+
+
+def test_an_empty_database_has_the_two_roots_that_are_nobodys(store: Store) -> None:
+    assert [root.id for root in store.roots()] == [SYSTEM_ROOT, PUBLIC_ROOT]
+
+
+def test_a_neighbourhood_comes_in_the_order_of_its_making_and_by_what_is_asked(store: Store) -> None:
+    a, b, c = node("A"), node("B"), node("A")
+    write(store, new_nodes=[a, b, c], new_edges=[edge(ROOT, a), edge(ROOT, b, "Road"), edge(c, ROOT)])
+    write(store, new_edges=[edge(ROOT, c), edge(ROOT, ROOT)])
+
+    def far(*selection: object) -> list[str]:
+        return [record.id for _, record in store.load_neighbourhood(Selection(PUBLIC_ROOT, *selection)).pairs]  # type: ignore[arg-type]
+
+    assert far("out") == [a.id, b.id, c.id, PUBLIC_ROOT]
+    assert far("into") == [c.id, PUBLIC_ROOT]
+    assert far("both") == [a.id, b.id, c.id, c.id, PUBLIC_ROOT]
+    assert far("out", None, frozenset({"A"})) == [a.id, c.id]
+    assert far("out", frozenset({"Road"}), None) == [b.id]
+    assert far("both", frozenset({""}), frozenset({"A"})) == [a.id, c.id, c.id]
+    assert far("out", frozenset(), None) == []
+
+
+def test_a_mark_tells_whether_an_edge_came_or_went_and_only_in_its_selection(store: Store) -> None:
+    a, b = node("A"), node("B")
+    first = edge(ROOT, a)
+    write(store, new_nodes=[a, b], new_edges=[first])
+    everything, only_a = Selection(PUBLIC_ROOT, "out"), Selection(PUBLIC_ROOT, "out", None, frozenset({"A"}))
+    marks = {selection: store.load_neighbourhood(selection).mark for selection in (everything, only_a)}
+
+    write(store, new_edges=[edge(ROOT, b)])
+    store.check(Reads(neighbourhoods={only_a: marks[only_a]}))
+    with pytest.raises(Lost) as lost:
+        store.check(Reads(neighbourhoods=marks))
+    assert lost.value.neighbourhoods == {PUBLIC_ROOT}
+
+    write(store, deleted_edges=[first.id], new_edges=[edge(ROOT, a)])
+    with pytest.raises(Lost):
+        store.check(Reads(neighbourhoods={only_a: marks[only_a]}))
+
+
+def test_a_commit_whose_reads_are_no_longer_so_writes_nothing_and_names_what_it_lost(store: Store) -> None:
+    a, b = node(), node()
+    write(store, new_nodes=[a, b])
+    write(store, changed_nodes=[a._replace(data='{"n":1}')])
+    told: list[str] = []
+
+    with pytest.raises(Lost) as lost:
+        store.commit(
+            Reads(nodes={a.id: 1, b.id: 1}),
+            Changes(changed_nodes=[b._replace(data='{"n":2}')]),
+            lambda: told.append("no"),
+        )
+
+    assert lost.value.records == {a.id}
+    assert told == []
+    assert [record.data for record in store.load_nodes([b.id])] == ["{}"]
+
+
+def test_a_record_that_was_absent_must_still_be(store: Store) -> None:
+    a = node()
+    write(store, Reads(nodes={a.id: 0}), new_nodes=[a])
+    with pytest.raises(Lost):
+        store.check(Reads(nodes={a.id: 0}))
+
+
+def test_of_two_that_change_one_version_one_loses(store: Store) -> None:
+    a = node()
+    write(store, new_nodes=[a])
+    write(store, changed_nodes=[a])
+    with pytest.raises(Lost):
+        write(store, changed_nodes=[a])
+    (record,) = store.load_nodes([a.id])
+    assert record.version == 2
+
+
+def test_an_edge_to_a_node_that_is_gone_is_lost_and_a_deleted_node_takes_its_edges(store: Store) -> None:
+    a, b = node(), node()
+    write(store, new_nodes=[a, b], new_edges=[edge(ROOT, a), edge(a, b)])
+    write(store, deleted_nodes=[a.id])
+
+    assert store.load_neighbourhood(Selection(PUBLIC_ROOT, "out")).pairs == []
+    assert store.load_neighbourhood(Selection(b.id, "into")).pairs == []
+    with pytest.raises(Lost):
+        write(store, new_edges=[edge(b, a)])
+
+
+def test_a_snapshot_sees_one_moment(store: Store) -> None:
+    a = node()
+    write(store, new_nodes=[a])
+    with store.snapshot() as view:
+        assert view.load_nodes([a.id])[0].data == "{}"
+        write(store, changed_nodes=[a._replace(data='{"n":1}')])
+        assert view.load_nodes([a.id])[0].data == "{}"
+    assert store.load_nodes([a.id])[0].data == '{"n":1}'
+
+
+def test_a_thousand_records_are_loaded_and_checked_at_once(store: Store) -> None:
+    things = [node() for _ in range(2500)]
+    write(store, new_nodes=things)
+
+    assert len(store.load_nodes([thing.id for thing in things])) == 2500
+    store.check(Reads(nodes={thing.id: 1 for thing in things}))
+
+
+def test_what_is_told_comes_in_the_order_of_the_commits(store: Store) -> None:
+    told: list[int] = []
+    counter = node(data='{"n":0}')
+    write(store, new_nodes=[counter])
+
+    def increment() -> None:
+        for _ in range(20):
+            while True:
+                (record,) = store.load_nodes([counter.id])
+                n = int(record.data[5:-1]) + 1
+                change = Changes(changed_nodes=[record._replace(data=f'{{"n":{n}}}')])
+                try:
+                    store.commit(Reads(), change, lambda n=n: told.append(n))  # type: ignore[misc]
+                    break
+                except Lost:
+                    continue
+
+    threads = [threading.Thread(target=increment) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert told == list(range(1, 81))
+
+
+def test_users_are_found_by_address_in_any_case_and_are_unique(store: Store) -> None:
+    user = UserRecord(new_id(), "Ada@Example.com", "hash", new_id(), state={"nick": "A"})
+    store.add_user(user)
+
+    assert store.user_by_email("ada@example.COM") == user
+    assert store.user_by_id(user.id) == user
+    assert store.user_by_id(new_id()) is None
+    assert [root.owner for root in store.load_nodes([user.root_id])] == [user.root_id]
+    again = UserRecord(new_id(), "ADA@example.com", "hash", new_id())
+    with pytest.raises(UserExists):
+        store.add_user(again)
+    assert store.load_nodes([again.root_id]) == []
+
+
+def test_a_new_password_counts_the_tokens_up_once(store: Store) -> None:
+    user = UserRecord(new_id(), "a@example.com", "old", new_id())
+    store.add_user(user)
+
+    assert store.change_password(user.id, "old", "new")
+    assert not store.change_password(user.id, "old", "newer")
+    changed = store.user_by_id(user.id)
+    assert changed is not None
+    assert (changed.password, changed.tokens) == ("new", 1)
+
+
+def test_a_database_is_opened_again_as_it_was_left(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/again.db?synchronous=FULL"
+    first, a = open_store(url), node()
+    write(first, new_nodes=[a])
+    first.close()
+    second = open_store(url)
+
+    assert second.load_nodes([a.id]) == [a]
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("sqlite:///", "needs a file"),
+        ("sqlite:///:memory:", "needs a file"),
+        ("sqlite:////nowhere/at/all/x.db", "its folder does not exist"),
+        ("sqlite:///x.db?cache=shared", "synchronous"),
+        ("mongodb://localhost", "No database of the kind 'mongodb'"),
+        ("nonsense", "No database of the kind"),
+    ],
+)
+def test_a_url_that_cannot_be_opened_is_one_clear_sentence(url: str, sentence: str) -> None:
+    with pytest.raises(StartError, match=sentence):
+        open_store(url)
+
+
+def test_a_file_that_is_no_database_is_one_clear_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "not.db"
+    path.write_text("this is not a database, and long enough to be seen as none at all" * 20)
+
+    with pytest.raises(StartError, match="Cannot open the database"):
+        open_store(f"sqlite:///{path}")

@@ -1,0 +1,128 @@
+"""How reports are written as JSON."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from walkwire import Edge, Node, Root, Walker
+from walkwire.walk.obj import Obj
+from walkwire.walk.report import NotPrintable, answer, encode
+
+
+class Color(enum.Enum):
+    RED = 7
+
+
+class Address(Obj):
+    street: str
+
+
+class Person(Node):
+    name: str
+    color: Color = Color.RED
+    address: Address | None = None
+    friend: Person | None = None
+
+
+class Knows(Edge):
+    since: int = 2020
+
+
+class greet(Walker):
+    word: str = "hi"
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class IntColor(enum.IntEnum):
+    BLUE = 3
+
+
+class Text(str):
+    pass
+
+
+def test_archetypes_print_with_their_reference_and_inside_a_field_an_obj_is_plain() -> None:
+    person = Person("Ada", address=Address("Main"))
+    printed = json.loads(encode(person))
+
+    assert printed["id"] == f"n:Person:{person.__jac__.id}"
+    assert printed["context"] == {
+        "name": "Ada",
+        "color": "RED",
+        "address": {"street": "Main"},
+        "friend": None,
+    }
+    for archetype, letter, name in (
+        (Knows(), "e", "Knows"),
+        (greet(), "w", "greet"),
+        (Address("x"), "o", "Address"),
+    ):
+        assert json.loads(encode(archetype))["id"] == f"{letter}:{name}:{archetype.__jac__.id}"
+    root = Root()
+    assert json.loads(encode(root)) == {"id": f"n::{root.__jac__.id}", "context": {}}
+
+
+def test_a_node_inside_a_field_prints_like_one_and_a_circle_ends() -> None:
+    ada, bob = Person("Ada"), Person("Bob")
+    ada.friend, bob.friend = bob, ada
+
+    printed = json.loads(encode(ada))
+
+    assert printed["context"]["friend"]["context"]["name"] == "Bob"
+    assert printed["context"]["friend"]["context"]["friend"] == {"id": printed["id"]}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Color.RED, "7"),
+        ([Color.RED], "[7]"),
+        ({"c": Color.RED}, '{"c":"RED"}'),
+        (IntColor.BLUE, "3"),
+        (datetime.datetime(2026, 1, 2, 3, 4), '"2026-01-02T03:04:00"'),  # noqa: DTZ001
+        (datetime.date(2026, 1, 2), '"2026-01-02"'),
+        (datetime.time(3, 4), '"03:04:00"'),
+        (datetime.timedelta(hours=1), '"PT3600S"'),
+        (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
+        (decimal.Decimal("1.20"), '"1.20"'),
+        ({1}, "[1]"),
+        (frozenset({1}), "[1]"),
+        ((1, 2), "[1,2]"),
+        (b"\xff\xfe\xfd?", '"//79Pw=="'),
+        (float("nan"), "null"),
+        (float("-inf"), "null"),
+        (2**64, "18446744073709551616"),
+        (-(10**30), "-1000000000000000000000000000000"),
+        (2**63, "9223372036854775808"),
+        (True, "true"),
+        ("ä\u2028", '"ä\u2028"'),
+        (Text("t"), '"t"'),
+        ({2: 2, None: 3, True: 4}, '{"2":2,"null":3,"true":4}'),
+        (Point(1), '{"x":1}'),
+    ],
+)
+def test_values(value: Any, expected: str) -> None:
+    assert encode(value).decode() == expected
+
+
+@pytest.mark.parametrize("value", [object(), [lambda: 1], {"a": {object()}}, {object(): 1}])
+def test_anything_else_is_refused_with_its_type(value: Any) -> None:
+    with pytest.raises(NotPrintable, match=r"type (object|function) "):
+        encode(value)
+
+
+def test_an_answer_has_reports_always_and_returns_only_when_asked_for() -> None:
+    assert answer(200, [], None) == b'{"status":200,"reports":[]}'
+    assert answer(201, [1], [None, "x"]) == b'{"status":201,"reports":[1],"returns":[null,"x"]}'
