@@ -1,12 +1,13 @@
 """Broker: how servers hear each other. Kinds live in `brokers/`, chosen by URL.
 
-A topic is a user, a channel, or a server (`wire/hub` names them). Guarantees: at most once; in order per publisher and topic; a
-message reaches every server that had subscribed its topic before it was published, the publisher's own included or not (the hub
-drops its own echo). Nothing is kept for those who come later.
+A topic is a user, a channel, or a server (`wire/letter` names them: letters, digits and `.:_-` only). Guarantees: at most once;
+in order per publisher and topic; a message reaches every server that had subscribed its topic before it was published, the
+publisher's own included or not (the hub drops its own echo). Nothing is kept for those who come later.
 """
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -29,8 +30,10 @@ class Broker(Protocol):
     def unsubscribe(self, topics: Iterable[str]) -> None:
         """Give these topics back."""
 
-    async def settled(self) -> None:
-        """Return when all subscriptions asked for so far are in force, or the other side is away."""
+    def settled(self) -> Future[None] | None:
+        """None where all subscriptions asked for so far are in force, or the other side is away; else what is done then.
+
+        A connection that brings no new topic must not cost a task, so there is nothing to await in the usual case."""
 
     def publish(self, topic: str, message: bytes) -> None:
         """Send `message` to every server that subscribes `topic`."""

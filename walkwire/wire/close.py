@@ -1,0 +1,41 @@
+"""Close codes: the table of `docs/protocol.md`. The number says whether to come back: 40xx no, 41xx later, 42xx now."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+REASON_BYTES = 123  # RFC 6455, 5.5: a control frame holds 125 bytes, two of them the code
+
+
+class Close(NamedTuple):
+    """Why a connection ends. `reconnect_in` is the pause in milliseconds that the client is asked for (None: its own choice)."""
+
+    code: int
+    reason: str
+    reconnect_in: int | None = None
+
+    def text(self) -> str:
+        """The reason as it travels: `{"reconnect_in":<ms or null>,"reason":"…"}`, cut to 123 bytes."""
+        reason = self.reason[:REASON_BYTES]
+        while len(text := _encode(self.reconnect_in, reason)) > REASON_BYTES:
+            reason = reason[:-1]
+        return text.decode()
+
+
+GOING = Close(1001, "the server is going", 1000)
+BROKEN = Close(1002, "protocol broken")
+UNSUPPORTED = Close(1003, "unsupported data")
+NOT_TEXT = Close(1007, "a text frame that is not UTF-8")
+TOO_BIG = Close(1009, "frame over the limit")
+REVOKED = Close(4001, "token revoked or expired")
+REFUSED = Close(4003, "refused by origin or policy")
+SILENT = Close(4100, "no pong", 1000)
+SLOW = Close(4108, "too slow", 1000)
+FLOODING = Close(4129, "too many events or connections", 5000)
+DRAIN = Close(4200, "this server is being replaced", 0)
+
+
+def _encode(reconnect_in: int | None, reason: str) -> bytes:
+    return msgspec.json.encode({"reconnect_in": reconnect_in, "reason": reason})

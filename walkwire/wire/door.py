@@ -1,0 +1,47 @@
+"""Door: what the wire is given from outside: who answers a walker event, who knows tokens, whose pages may come in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from walkwire.wire.client import Client
+from walkwire.wire.hub import Hub
+
+
+class Call(Struct, frozen=True):
+    """A walker event, ready to be run.
+
+    `node` is the reference as the client gave it, not yet looked at, None for the caller's own root. `context` is the text of
+    a JSON object, checked (`wire/text`). `root_id` is who the client was when the event arrived; `client` may have changed or
+    gone since.
+    """
+
+    walker: str
+    node: str | None
+    context: bytes
+    client: Client
+    root_id: str
+
+
+Dispatch = Callable[[Call], Awaitable[bytes]]
+"""Runs a call, and gives the answer's body as JSON. Raises PublicError; anything else is a fault, logged and told as Internal."""
+
+Authenticate = Callable[[str | None], Awaitable[str]]
+"""The root id of a token without its scheme, the public root's for None and for a bad one. Never raises."""
+
+AllowsOrigin = Callable[[str | None, str | None], bool]
+"""May a page of this origin (the header, None where absent) talk to this host (the header)?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What all connections of a server share. `path` is where the gateway takes WebSockets."""
+
+    hub: Hub
+    dispatch: Dispatch
+    authenticate: Authenticate
+    allows_origin: AllowsOrigin
+    path: str = "/websocket"

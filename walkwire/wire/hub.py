@@ -1,0 +1,268 @@
+"""Hub: who is here, and the one road every notification takes.
+
+All calls come from the event loop of the sockets. None of them waits for a socket or for the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from asyncio import Future, Task
+from collections.abc import Collection
+
+from walkwire.broker import Broker
+from walkwire.errors import Limited
+from walkwire.ids import PUBLIC_ROOT, ServerIds, server_of
+from walkwire.wire import frame, letter, policy
+from walkwire.wire.audience import Audiences
+from walkwire.wire.client import Client
+from walkwire.wire.close import Close
+from walkwire.wire.heartbeat import Heartbeat
+from walkwire.wire.letter import Head
+from walkwire.wire.limits import Limits
+from walkwire.wire.notification import Notification
+from walkwire.wire.policy import Policies
+from walkwire.wire.turn import Turn
+
+REMEMBERED = 1024  # letters to several topics, of which more than one copy may arrive
+
+_log = logging.getLogger(__name__)
+
+
+class Hub:
+    """The listeners of this server, by client, user and channel, and the roads to and from other servers.
+
+    `work` holds the tasks that handle events now; `revocations` counts the calls of `make_public`, of this server and others.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        ids: ServerIds | None = None,
+        policies: Policies | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.ids = ids or ServerIds()
+        self.policies = policies or Policies()
+        self.limits = limits or Limits()
+        self.turn = Turn(self.limits.unsent)
+        self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
+        self.clients: dict[str, Client] = {}
+        self.work: set[Task[None]] = set()
+        self.revocations = 0
+        self.is_deaf = False
+        self.closing: Close | None = None
+        self._broker = broker
+        self._own_topic = letter.server_topic(self.ids.server)
+        self._users = Audiences(broker, letter.user_topic)
+        self._channels = Audiences(broker, self._channel_topic)
+        self._numbers = itertools.count(1)
+        self._seen: dict[tuple[str, int], None] = {}
+
+    async def start(self) -> None:
+        """Begin to hear other servers, and to look after sockets."""
+        await self._broker.start(self.deliver)
+        self._broker.subscribe((self._own_topic,))
+        self.heartbeat.start()
+
+    async def stop(self) -> None:
+        """Let the broker and the clock go."""
+        self.heartbeat.stop()
+        await self._broker.stop()
+
+    def enter(self, client: Client) -> Future[None] | None:
+        """A client is here. What is given back, if anything, is done when other servers reach it, too: then it may be told."""
+        self.turn.settle()
+        self.clients[client.id] = client
+        self._users.add(client.root_id, client)
+        self._ask_again(client, was_in=frozenset())
+        return self._broker.settled()
+
+    def exit(self, client: Client) -> None:
+        """A client has gone. What was put to it is tried to be said. Once is enough, more do no harm."""
+        self.turn.forget(client)
+        if self.clients.get(client.id) is not client:
+            return
+        del self.clients[client.id]
+        self._users.remove(client.root_id, client)
+        for channel_id in client.channels - client.refused:
+            self._channels.remove(channel_id, client)
+
+    def change(self, client: Client, root_id: str) -> Future[None] | None:
+        """A client is another user from now on, and each of its channels is asked about again. As `enter`, what is given back."""
+        if self.clients.get(client.id) is not client:
+            return None
+        self.turn.settle()
+        self._users.remove(client.root_id, client)
+        client.root_id = root_id
+        self._users.add(root_id, client)
+        self._ask_again(client, was_in=client.channels - client.refused)
+        return self._broker.settled()
+
+    def admit(self, client: Client, channel_ids: Collection[str]) -> Future[None] | None:
+        """A client asks to be in these channels: in all, or Refused or Limited is raised. As `enter`, what is given back."""
+        if self.clients.get(client.id) is not client:
+            return None
+        if not all(self._may_join(client, channel_id) for channel_id in channel_ids):
+            policy.ask(self.policies.join, client.is_authenticated, "join a channel")
+        if len(client.channels.union(channel_ids)) > self.limits.channels:
+            raise Limited(f"A connection may be in {self.limits.channels} channels at most.")
+        for channel_id in channel_ids:
+            self._join(client, channel_id)
+        return self._broker.settled()
+
+    def join(self, client_id: str, channel_id: str) -> None:
+        """Put a client, of any server, into a channel: a walker's word, no policy is asked. Unknown clients are skipped."""
+        client = self.clients.get(client_id)
+        if client is None:
+            self._write_to_server_of(client_id, "join", channel_id)
+        elif channel_id in client.channels or len(client.channels) < self.limits.channels:
+            self._join(client, channel_id)
+        else:
+            _log.warning(
+                "Client %s is in %d channels and was not put into one more", client_id, len(client.channels)
+            )
+
+    def leave(self, client_id: str, channel_id: str) -> None:
+        """Take a client, of any server, out of a channel."""
+        client = self.clients.get(client_id)
+        if client is None:
+            self._write_to_server_of(client_id, "leave", channel_id)
+            return
+        self.turn.settle()
+        client.channels.discard(channel_id)
+        client.refused -= {channel_id}
+        self._channels.remove(channel_id, client)
+
+    def make_public(self, root_id: str) -> None:
+        """This user's tokens have ended: its clients, on all servers, are public from now on. Nothing is sent to them."""
+        self._make_public(root_id)
+        self._publish("make_public", (root_id,), (letter.user_topic(root_id),))
+
+    def notify(self, notification: Notification) -> None:
+        """Tell an audience, here and on other servers. Never raises: what is too large for a frame goes into the log."""
+        kind, targets, data = notification.kind, notification.targets, notification.data
+        if len(data) > frame.LIMIT:
+            _log.error(
+                "A notification of %d bytes was not sent: a frame holds %d at most", len(data), frame.LIMIT
+            )
+            return
+        self._tell(kind, targets, data)
+        topics = {topic: None for target in targets for topic in letter.topics(kind, target)}
+        topics.pop(self._own_topic, None)
+        if topics:
+            self._publish(kind, targets, tuple(topics), data)
+
+    def deliver(self, topic: str, message: bytes) -> None:
+        """Another server's letter has arrived. Never raises."""
+        try:
+            head, data = letter.decode(message)
+        except ValueError as error:
+            _log.warning("A message on %s was passed over: %s", topic, error)
+            return
+        if head.server == self.ids.server or self._has_seen(head):
+            return
+        self._take(head, data)
+
+    async def finish(self, seconds: float) -> None:
+        """Hear no more events; return when those that are being handled are answered, or after `seconds`."""
+        self.is_deaf = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self.work and loop.time() < end:
+            await asyncio.wait(self.work, timeout=end - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def close_all(self, close: Close, seconds: float) -> None:
+        """Say goodbye to every client, after what it was told; those that have not gone after `seconds` are cut off.
+
+        Whoever comes from now on is sent away with the same words.
+        """
+        self.closing = close
+        for client in list(self.clients.values()):
+            self.turn.end(client, close)
+        await self.heartbeat.empty(seconds)
+
+    def _tell(self, kind: str, targets: Collection[str], data: bytes) -> None:
+        if kind == "clients":
+            clients = [self.clients[target] for target in targets if target in self.clients]
+            if len(clients) == 1:
+                self.turn.put(clients[0], data)
+            elif clients:
+                self.turn.spread(set(clients), data)
+            return
+        audiences = self._users if kind == "users" else self._channels
+        members = [found for target in targets if (found := audiences.of(target))]
+        if members:
+            self.turn.spread(members[0] if len(members) == 1 else set().union(*members), data)
+
+    def _take(self, head: Head, data: bytes) -> None:
+        match head.kind:
+            case "users" | "channels" | "clients":
+                self._tell(head.kind, head.targets, data)
+            case "join" | "leave":
+                for client_id in head.targets:
+                    if client_id in self.clients:
+                        (self.join if head.kind == "join" else self.leave)(client_id, head.channel)
+            case "make_public":
+                for root_id in head.targets:
+                    self._make_public(root_id)
+            case _:
+                _log.debug("A letter of the unknown kind %r was passed over", head.kind)
+
+    def _has_seen(self, head: Head) -> bool:
+        """Of a letter to several topics each subscribed one brings a copy: the first serves all targets."""
+        if len(head.targets) == 1:
+            return False
+        key = (head.server, head.number)
+        if key in self._seen:
+            return True
+        self._seen[key] = None
+        if len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return False
+
+    def _publish(
+        self,
+        kind: str,
+        targets: tuple[str, ...],
+        topics: Collection[str],
+        data: bytes = b"",
+        channel: str = "",
+    ) -> None:
+        message = letter.encode(Head(self.ids.server, next(self._numbers), kind, targets, channel), data)
+        for topic in topics:
+            self._broker.publish(topic, message)
+
+    def _write_to_server_of(self, client_id: str, kind: str, channel_id: str) -> None:
+        server = server_of(client_id)
+        if server is not None and server != self.ids.server:
+            self._publish(kind, (client_id,), (letter.server_topic(server),), channel=channel_id)
+
+    def _channel_topic(self, channel_id: str) -> str | None:
+        return None if server_of(channel_id) == self.ids.server else letter.channel_topic(channel_id)
+
+    def _make_public(self, root_id: str) -> None:
+        self.revocations += 1
+        if root_id != PUBLIC_ROOT:
+            for client in list(self._users.of(root_id)):
+                self.change(client, PUBLIC_ROOT)
+
+    def _join(self, client: Client, channel_id: str) -> None:
+        self.turn.settle()
+        client.channels.add(channel_id)
+        client.refused -= {channel_id}
+        self._channels.add(channel_id, client)
+
+    def _ask_again(self, client: Client, was_in: Collection[str]) -> None:
+        refused = frozenset(name for name in client.channels if not self._may_join(client, name))
+        for channel_id in client.channels:
+            if channel_id in refused:
+                self._channels.remove(channel_id, client)
+            elif channel_id not in was_in:
+                self._channels.add(channel_id, client)
+        client.refused = refused
+
+    def _may_join(self, client: Client, channel_id: str) -> bool:
+        is_own = client.has_own_channel and channel_id == client.channel_id
+        return is_own or policy.may(self.policies.join, client.is_authenticated)

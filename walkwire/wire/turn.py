@@ -1,0 +1,186 @@
+"""Turn: what leaves in this turn of the event loop. One write per connection and turn, and nobody is waited for.
+
+A frame for many is kept beside its audience, not put to each of them: a run of frames for one audience is joined once, however
+many hear it. So the membership of an audience may change only after `settle`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from walkwire.wire.client import GONE, Client, Hold
+from walkwire.wire.close import Close
+from walkwire.wire.frame import text
+
+JOIN_BYTES = (
+    64 * 1024
+)  # larger ones are written as they are: a copy per recipient would cost more than a call
+TURN_BYTES = 256 * 1024  # beyond it the turn's frames leave at once, so that the sockets can take them
+STRETCH = 2000  # writes until the loop is let go
+
+_log = logging.getLogger(__name__)
+
+
+class Turn:
+    """Collects frames, in order for each client, and writes them when the callbacks of this turn have run.
+
+    A client that has more than `bound` bytes unsent before a write is cut off: its frames are lost, and nobody else's.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self.cut_off = 0  # clients, so far
+        self._runs: list[tuple[set[Client], list[bytes]]] = []
+        self._waiting: list[Client] = []
+        self._size = 0
+        self._is_due = False
+
+    def put(self, client: Client, payload: bytes) -> None:
+        """Say this to one client."""
+        frame = text(payload)
+        if self._runs:
+            self.settle()
+        self._queue(client, [frame])
+        self._grow(len(frame))
+
+    def spread(self, members: set[Client], payload: bytes) -> None:
+        """Say this to all who are members now. The set is kept, not copied."""
+        frame = text(payload)
+        if self._runs and self._runs[-1][0] is members:
+            self._runs[-1][1].append(frame)
+        else:
+            self._runs.append((members, [frame]))
+        self._grow(len(frame))
+
+    def settle(self) -> None:
+        """Give what was spread to those who are members now. To be called before a membership changes."""
+        if not self._runs:
+            return
+        runs, self._runs = self._runs, []
+        for members, frames in runs:
+            pieces = _join(frames)
+            for client in members:
+                if client.frames is None:
+                    client.frames = pieces.copy()
+                    self._waiting.append(client)
+                else:
+                    client.frames += pieces
+
+    def flush(self) -> None:
+        """Write, at most to `STRETCH` clients; the rest in the next turn."""
+        self._is_due = False
+        self._size = 0
+        if len(self._runs) == 1 and not self._waiting:
+            self._write_run(*self._runs.pop())
+        else:
+            self.settle()
+            batch, self._waiting = self._waiting[:STRETCH], self._waiting[STRETCH:]
+            for client in batch:
+                self._send(client)
+        if self._waiting:
+            self._schedule()
+
+    def hold(self, client: Client) -> None:
+        """From now on keep what is said to this client, until `release`."""
+        self.settle()
+        self._send(client)
+        if client.transport is not GONE:
+            client.transport = Hold(client.transport)
+
+    def release(self, client: Client, first: bytes) -> None:
+        """Say `first`, then what was kept."""
+        held = client.transport
+        if isinstance(held, Hold):
+            client.transport = held.behind
+            self._write(client, [text(first)])
+            self._write(client, held.kept)
+
+    def end(self, client: Client, close: Close) -> None:
+        """Say what was put, then goodbye."""
+        self.settle()
+        self._send(client)
+        client.transport.close(close.code, close.text())
+        client.transport = GONE
+
+    def forget(self, client: Client) -> None:
+        """Try to say what was put, the peer ends the conversation itself."""
+        self.settle()
+        self._send(client)
+        client.transport = GONE
+
+    def _queue(self, client: Client, pieces: list[bytes]) -> None:
+        if client.frames is None:
+            client.frames = pieces.copy()
+            self._waiting.append(client)
+        else:
+            client.frames += pieces
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > TURN_BYTES:
+            self.flush()
+        elif not self._is_due:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def _write_run(self, members: set[Client], frames: list[bytes]) -> None:
+        pieces = _join(frames)
+        clients = list(members)
+        if len(pieces) == 1:
+            self._write_each(clients[:STRETCH], pieces[0])
+        else:
+            for client in clients[:STRETCH]:
+                self._write(client, pieces)
+        for client in clients[STRETCH:]:
+            self._queue(client, pieces)
+
+    def _write_each(self, clients: Iterable[Client], data: bytes) -> None:
+        bound = self.bound
+        for client in clients:
+            transport = client.transport
+            if transport.unsent() > bound:
+                self._cut_off(client)
+            else:
+                transport.write(data)
+
+    def _send(self, client: Client) -> None:
+        if client.frames is not None:
+            frames, client.frames = client.frames, None
+            self._write(client, _join(frames))
+
+    def _write(self, client: Client, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            if client.transport.unsent() > self.bound:
+                self._cut_off(client)
+                return
+            client.transport.write(piece)
+
+    def _cut_off(self, client: Client) -> None:
+        self.cut_off += 1
+        _log.info("Client %s is cut off: it does not read what it is sent", client.id)
+        client.transport.abort()
+        client.transport = GONE
+        client.frames = None
+
+
+def _join(frames: list[bytes]) -> list[bytes]:
+    """The same bytes in fewer pieces: neighbours that together stay within `JOIN_BYTES` become one."""
+    if len(frames) == 1:
+        return frames
+    pieces: list[bytes] = []
+    small: list[bytes] = []
+    size = 0
+    for frame in frames:
+        if size + len(frame) > JOIN_BYTES and small:
+            pieces.append(b"".join(small))
+            small, size = [], 0
+        small.append(frame)
+        size += len(frame)
+    pieces.append(b"".join(small))
+    return pieces
