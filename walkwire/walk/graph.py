@@ -16,9 +16,9 @@ from walkwire.walk.access import (
     level_without_grants,
 )
 from walkwire.walk.archetype import Archetype, reference_of
+from walkwire.walk.codec import Resolve, bare, codec_of
 from walkwire.walk.context import Types
 from walkwire.walk.edge import Edge, GenericEdge
-from walkwire.walk.fields import Resolve, bare, codec_of
 from walkwire.walk.node import Node
 from walkwire.walk.registry import Registry, kinds_of
 from walkwire.walk.root import Root

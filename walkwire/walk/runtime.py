@@ -36,6 +36,7 @@ class Order:
     """What is asked for. `values` makes the walker's fields afresh for each run; `node` is a reference, None the own root.
 
     `client_id` is the connection whose event this is, None over REST. `may_rerun` False: the first conflict is the last.
+    `status` is the answer's where the walker sets none.
     """
 
     walker: type[Walker]
@@ -45,6 +46,7 @@ class Order:
     node: str | None = None
     client_id: str | None = None
     may_rerun: bool = True
+    status: int = 200
 
 
 class Answer(NamedTuple):
@@ -205,6 +207,7 @@ class _Run:
             wait_free=self._wait_free,
             client_id=order.client_id,
         )
+        unit.walk.status = order.status
         stack.callback(leave_walk, enter_walk(unit.walk))
         return unit
 

@@ -9,8 +9,8 @@ from typing import Any
 from walkwire.store import Changes, EdgeRecord, NodeRecord
 from walkwire.walk.access import encode_grants
 from walkwire.walk.archetype import Archetype
+from walkwire.walk.codec import codec_of
 from walkwire.walk.edge import Edge
-from walkwire.walk.fields import codec_of
 from walkwire.walk.node import Node
 from walkwire.walk.root import Root
 

@@ -13,7 +13,7 @@ import pytest
 
 from walkwire import Node, Root, Walker, jid, on_entry
 from walkwire.errors import RecordError
-from walkwire.walk.fields import codec_of
+from walkwire.walk.codec import codec_of
 from walkwire.walk.obj import Obj
 
 

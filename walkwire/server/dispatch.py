@@ -1,0 +1,151 @@
+"""Dispatch: where an event becomes a deed. The wire and REST come in here, walks run, and what these tell goes to the hub."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from walkwire.errors import BadEvent, Refused, Unauthenticated, UnknownWalker
+from walkwire.ids import PUBLIC_ROOT
+from walkwire.walk.context import Audience
+from walkwire.walk.fields import holds_files, model_of, values_of
+from walkwire.walk.registry import Registry
+from walkwire.walk.report import encode
+from walkwire.walk.runtime import Answer, Order, Runtime
+from walkwire.walk.specs import specs_of
+from walkwire.wire.door import Call
+from walkwire.wire.hub import Hub
+from walkwire.wire.notification import Notification
+
+_PLAIN = (str, int, float, bool, type(None), bytes)
+
+
+class Dispatch:
+    """Runs walkers for those who may. `__call__` is the socket's way in, `walk` that of REST; both end in one `run`."""
+
+    def __init__(self, runtime: Runtime, registry: Registry, hub: Hub) -> None:
+        self._runtime = runtime
+        self._hub = hub
+        self._specs = {walker: specs_of(walker) for walker in registry.walkers.values()}
+        self._with_files = {walker for walker in self._specs if holds_files(walker, UploadFile)}
+        self._on_socket = {
+            name: walker
+            for name, walker in registry.walkers.items()
+            if "websocket" in self._specs[walker].methods and not self._specs[walker].private
+        }
+
+    async def __call__(self, call: Call) -> bytes:
+        """Answer a walker event with the body of the answer. Raises PublicError."""
+        walker = self._on_socket.get(call.walker)
+        if walker is None:
+            raise UnknownWalker
+        specs = self._specs[walker]
+        if specs.entry_type == ("NODE" if call.node is None else "ROOT"):
+            raise UnknownWalker
+        if specs.auth and call.root_id == PUBLIC_ROOT:
+            raise Unauthenticated(call.walker)
+        if walker in self._with_files:
+            raise Refused(f"Walker {call.walker} takes a file, which only REST can bring!")
+        values = _Context(model_of(walker), call.context)
+        answer = await self._run(walker, values, call.root_id, node=call.node, client_id=call.client.id)
+        return _body_for_a_socket(answer)
+
+    async def walk(self, walker: type, values: dict[str, Any], root_id: str, node: str | None) -> Answer:
+        """Run a walker for REST, whose routes have checked who calls and with what. Raises PublicError."""
+        return await self._run(walker, _Given(values), root_id, node=node, client_id=None)
+
+    async def _run(
+        self,
+        walker: type,
+        values: Callable[[], dict[str, Any]],
+        root_id: str,
+        *,
+        node: str | None,
+        client_id: str | None,
+    ) -> Answer:
+        specs = self._specs[walker]
+        order = Order(
+            walker,
+            values,
+            root_id if specs.auth else PUBLIC_ROOT,
+            self._tell,
+            node,
+            client_id,
+            may_rerun=specs.rerun,
+            status=specs.status_code or 200,
+        )
+        return await self._runtime.run(order)
+
+    def _tell(self, audience: Audience, data: bytes) -> None:
+        """Called in the thread of a walk: the mailbox keeps the order, this walk's and that of the commits."""
+        self._runtime.mailbox.post(self._tell_hub, audience, data)
+
+    def _tell_hub(self, audience: Audience, data: bytes) -> None:
+        match audience.kind:
+            case "users" | "channels" | "clients":
+                self._hub.notify(Notification(audience.kind, audience.targets, data))
+            case "join":
+                self._hub.join(*audience.targets)
+            case "leave":
+                self._hub.leave(*audience.targets)
+
+
+def is_response(value: Any) -> bool:
+    """Whether what a walker reported or returned is a whole HTTP response, to be sent as it is."""
+    return isinstance(value, Response)
+
+
+class _Context:
+    """A walker's fields from an event: read once to say what is wrong with them, and again for each further run."""
+
+    def __init__(self, model: type[BaseModel], context: bytes) -> None:
+        self._model = model
+        self._context = context
+        self._first: dict[str, Any] | None = self._read()
+
+    def __call__(self) -> dict[str, Any]:
+        first, self._first = self._first, None
+        return self._read() if first is None else first
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return values_of(self._model.model_validate_json(self._context))
+        except ValidationError as error:
+            details: list[Any] = error.errors(include_url=False, include_context=False)
+            first = details[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise BadEvent(f"{field}: {first['msg']}", details) from None
+
+
+class _Given:
+    """A walker's fields from a request: what can be changed is copied for each run, an uploaded file is rewound."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: self._fresh(value) for name, value in self._values.items()}
+
+    def _fresh(self, value: Any) -> Any:
+        if isinstance(value, _PLAIN):
+            return value
+        if isinstance(value, UploadFile):
+            value.file.seek(0)
+            return value
+        if isinstance(value, list):
+            return [self._fresh(one) for one in value]
+        return copy.deepcopy(value)
+
+
+def _body_for_a_socket(answer: Answer) -> bytes:
+    """A response that a program made for HTTP: its JSON, or, as text is no JSON, the text as a string."""
+    response = answer.response
+    if response is None:
+        return answer.body
+    body = bytes(getattr(response, "body", b""))  # a streamed one has none to show here
+    return body if "json" in (response.media_type or "") else encode(body.decode(errors="replace"))
