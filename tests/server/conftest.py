@@ -1,0 +1,115 @@
+"""The HTTP side of a server, without a socket: real accounts over a real store, and a walk that only notes what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from walkwire.account.auth import Auth
+from walkwire.account.password import Passwords
+from walkwire.account.token import Tokens
+from walkwire.account.user import Users
+from walkwire.config import Config
+from walkwire.server.api import make_api
+from walkwire.store import Store
+from walkwire.stores import open_store
+from walkwire.walk.runtime import Answer
+
+NOTHING = Answer(200, b'{"status":200,"reports":[]}')
+EMAIL, PASSWORD = "ada@example.com", "secret"
+
+
+class PlainHasher:
+    """A hash that costs nothing."""
+
+    def hash(self, password: str) -> str:
+        return f"hash of {password}"
+
+    def verify(self, password: str, hash: str) -> bool:
+        return hash == self.hash(password)
+
+
+@dataclass
+class Asked:
+    """A walk that notes what it is asked and gives the answer that the test has laid out, or raises it."""
+
+    answer: Answer | Exception = NOTHING
+    walkers: list[type] = field(default_factory=list)
+    values: list[dict[str, Any]] = field(default_factory=list)
+    roots: list[str] = field(default_factory=list)
+    nodes: list[str | None] = field(default_factory=list)
+
+    async def __call__(self, walker: type, values: dict[str, Any], root_id: str, node: str | None) -> Answer:
+        self.walkers.append(walker)
+        self.values.append(values)
+        self.roots.append(root_id)
+        self.nodes.append(node)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path / 'test.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def auth(store: Store) -> Iterator[Auth]:
+    made = Auth(store, Tokens(b"s" * 32))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def users(store: Store, auth: Auth) -> Iterator[Users]:
+    passwords = Passwords(PlainHasher())
+    made = Users(store, passwords, Tokens(b"s" * 32), auth)
+    yield made
+    made.close()
+    passwords.close()
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+Serve = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+async def serve(users: Users, auth: Auth, asked: Asked) -> AsyncIterator[Serve]:
+    """`serve(walker, …, config=…, page=…)` gives a client of a server that has these walkers."""
+    clients: list[httpx.AsyncClient] = []
+
+    def start(*walkers: type, config: Config | None = None, page: Path | None = None) -> httpx.AsyncClient:
+        named = {walker.__name__: walker for walker in walkers}
+        api = make_api(config or Config(), named, asked, users=users, auth=auth, page=page)
+        transport = httpx.ASGITransport(api, raise_app_exceptions=True)
+        clients.append(httpx.AsyncClient(transport=transport, base_url="http://test"))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+def bearer(users: Users) -> Callable[[], Awaitable[dict[str, str]]]:
+    """Gives the header of a new user who is signed in."""
+
+    async def sign_in() -> dict[str, str]:
+        await users.register(EMAIL, PASSWORD)
+        session = await users.login(EMAIL, PASSWORD)
+        assert session is not None
+        return {"Authorization": f"Bearer {session.token}"}
+
+    return sign_in

@@ -1,0 +1,51 @@
+"""Api: the FastAPI application of a program: its walkers, the accounts, health, the documentation, the program's page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from walkwire.account.auth import Auth
+from walkwire.account.user import Users
+from walkwire.config import Config
+from walkwire.server.cors import Cors
+from walkwire.server.faults import Guard, tell_faults
+from walkwire.server.rest import Walk, serve_walkers
+from walkwire.server.signin import serve_accounts
+
+
+def make_api(
+    config: Config,
+    walkers: Mapping[str, type],
+    walk: Walk,
+    *,
+    users: Users,
+    auth: Auth,
+    title: str = "walkwire",
+    page: Path | None = None,
+) -> ASGIApp:
+    """Everything that is served over HTTP. `page` answers `GET /`. Raises StartError where a walker's specs do not fit."""
+    api = FastAPI(title=title, version="1")
+    tell_faults(api)
+    api.add_route("/healthz", _healthy, include_in_schema=False)
+    if page is not None:
+        _serve_page(api, page)
+    serve_accounts(api, users, auth)
+    serve_walkers(api, walkers, walk, auth)
+    return Cors(Guard(api), config)
+
+
+async def _healthy(request: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+def _serve_page(api: FastAPI, page: Path) -> None:
+    async def show(request: Request) -> Response:
+        return FileResponse(page, media_type="text/html", headers={"Cache-Control": "no-cache"})
+
+    api.add_route("/", show, include_in_schema=False)

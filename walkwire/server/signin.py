@@ -1,0 +1,118 @@
+"""Signin: the accounts over REST: register, login, change the password."""
+
+# Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, HTTPException, Response, Security
+from pydantic import BaseModel
+
+from walkwire.account.auth import Auth, Caller
+from walkwire.account.user import Login, PasswordChange, Registration, Session, Users
+from walkwire.server.bearer import Bearer
+from walkwire.server.rest import Detail
+from walkwire.server.route import Route
+from walkwire.store import UserExists
+
+TAGS = ["User APIs"]
+
+
+class Message(BaseModel):
+    """What became of it."""
+
+    message: str
+
+
+class UserOut(BaseModel):
+    """A user as its own client sees it. `expiration` is the Unix second at which the token ends."""
+
+    id: str
+    email: str
+    root_id: str
+    is_activated: bool
+    is_admin: bool
+    expiration: int
+    state: dict[str, Any]
+
+
+class LoginAnswer(BaseModel):
+    """The token to send as `Authorization: Bearer TOKEN`."""
+
+    token: str
+    user: UserOut
+
+
+def serve_accounts(api: FastAPI, users: Users, auth: Auth) -> None:
+    """Add the routes under /user."""
+    bearer = Bearer(auth)
+
+    async def register(registration: Registration) -> Response:
+        """Make a user, with a root of their own."""
+        try:
+            await users.register(registration.email, registration.password)
+        except UserExists:
+            raise HTTPException(409, "Already Exists!") from None
+        return _json(201, {"message": "Successfully Registered!"})
+
+    async def login(login: Login) -> Response:
+        """A token for twelve hours."""
+        session = await users.login(login.email, login.password)
+        if session is None:
+            return _json(400, {"message": "Invalid Email/Password!"})
+        return _json(200, _session(session), {"Cache-Control": "no-store"})  # RFC 6749 §5.1
+
+    async def change_password(
+        change: PasswordChange, caller: Annotated[Caller, Security(bearer)]
+    ) -> Response:
+        """Change the password. All tokens of the user end, the one that asked included."""
+        assert caller.user_id is not None  # the bearer of a token is a user
+        if not await users.change_password(caller.user_id, change.old_password, change.new_password):
+            return _json(403, {"message": "Update Failed!"})
+        return _json(200, {"message": "Successfully Updated!"})
+
+    api.router.routes += [
+        _route("register", register, 201, Message, {409: {"model": Detail}}),
+        _route("login", login, 200, LoginAnswer, {400: {"model": Message}}),
+        _route(
+            "change_password",
+            change_password,
+            200,
+            Message,
+            {401: {"model": Detail}, 403: {"model": Message | Detail}},
+        ),
+    ]
+
+
+def _route(
+    name: str, endpoint: Any, status: int, model: type[BaseModel], refusals: dict[int | str, dict[str, Any]]
+) -> Route:
+    return Route(
+        f"/user/{name}",
+        endpoint,
+        methods=["POST"],
+        operation_id=name,
+        tags=[*TAGS],
+        status_code=status,
+        response_model=model,
+        responses=refusals,
+    )
+
+
+def _session(session: Session) -> dict[str, Any]:
+    user = session.user
+    shown = {
+        "id": user.id,
+        "email": user.email,
+        "root_id": user.root_id,
+        "is_activated": user.is_activated,
+        "is_admin": user.is_admin,
+        "expiration": session.expires,
+        "state": dict(user.state),
+    }
+    return {"token": session.token, "user": shown}
+
+
+def _json(status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, "application/json")
