@@ -58,7 +58,6 @@ class Unit:
                 raise Conflict from None
             self.has_committed = False  # nothing was written: the whole walk may run again
             raise
-        self.graph.committed(changes)
 
     def locks(self, changes: Changes) -> frozenset[str]:
         """The locks that a commit of `changes` has to wait for."""
@@ -71,6 +70,7 @@ class Unit:
         else:
             self.check()
             self._outbox.release()
+        self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
         self._after()
 
     def check(self) -> None:
