@@ -109,7 +109,7 @@ def _master() -> re.Pattern[str]:
 class Lexer:
     """Reads one source. `take` gives the next token; after the last one, tokens of kind `$END`."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, start: int = 0) -> None:
         self.source = source
         self.previous: Token | None = None
         self._ascii = source.isascii()
@@ -117,7 +117,7 @@ class Lexer:
         self._words = tables().words
         self._signs = tables().signs
         self._at = 0
-        self._line = 1
+        self._line = start + 1
         self._line_start = 0
         self._depth = 0
         self._edges: list[tuple[int, str]] = []

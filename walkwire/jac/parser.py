@@ -31,17 +31,17 @@ class Parsed:
     problems: list[Problem] = field(default_factory=list)
 
 
-def parse(source: str) -> Parsed:
-    """Reads a whole source. Never raises for what stands in it."""
-    return _Reading(source).run()
+def parse(source: str, start: int = 0) -> Parsed:
+    """Reads a whole source, its first line being the one after `start`. Never raises for what stands in it."""
+    return _Reading(source, start).run()
 
 
 class _Reading:
     """One reading of one source: the stack of the automaton, and what was found wrong."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, start: int) -> None:
         self._tables = tables()
-        self._lexer = Lexer(source)
+        self._lexer = Lexer(source, start)
         self._states: list[int] = [self._tables.start]
         self._values: list[Part | list[Part]] = []
         self._firsts: list[Part] = []

@@ -1,0 +1,5 @@
+"""Jac: programs in Jac, translated to Python. `import walkwire.jac` makes .jac files importable."""
+
+from walkwire.jac.importer import install
+
+install()

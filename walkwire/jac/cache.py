@@ -1,0 +1,99 @@
+"""Cache: the code of modules that were translated before, kept by what was translated and by what translates."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import marshal
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache as once
+from pathlib import Path
+from types import CodeType
+
+from walkwire.jac.era import Era
+from walkwire.jac.source import Source
+
+_HEADER = b"walkwire jac\n"
+
+
+def cached(sources: list[Source], era: Era | None, top: bool, make: Callable[[], CodeType]) -> CodeType:
+    """The code of these sources: out of the cache, or made and put there.
+
+    A file that is torn, or was made by another version, is made anew. What cannot be written is not kept: no error.
+    """
+    key = _key(sources, era, top)
+    place = _place(Path(sources[0].path), key)
+    code = _load(place)
+    if code is None:
+        code = make()
+        with suppress(OSError):
+            _store(place, code)
+    return code
+
+
+def _key(sources: list[Source], era: Era | None, top: bool) -> str:
+    digest = hashlib.blake2b(_version(), digest_size=16)
+    digest.update(repr((era, top)).encode())
+    for source in sources:
+        digest.update(f"\0{source.path}\0".encode("utf-8", "surrogatepass"))
+        digest.update(source.text.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+@once
+def _version() -> bytes:
+    """What tells one translation from another: Python's code format, and everything in this room."""
+    digest = hashlib.blake2b(importlib.util.MAGIC_NUMBER, digest_size=16)
+    room = Path(__file__).parent
+    for file in sorted([*room.glob("*.py"), *room.glob("*.json"), *room.glob("translate/*.py")]):
+        status = file.stat()
+        digest.update(f"{file.name} {status.st_size} {status.st_mtime_ns}\0".encode())
+    return digest.digest()
+
+
+def _place(path: Path, key: str) -> Path:
+    return _folder(path.parent) / f"{path.stem}.{sys.implementation.cache_tag}.{key}.bin"
+
+
+def _folder(beside: Path) -> Path:
+    """`__jac_cache__` beside the source where that may be written, else the user's cache folder."""
+    if os.access(beside, os.W_OK):
+        return beside / "__jac_cache__"
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "walkwire" / "jac"
+
+
+def _load(place: Path) -> CodeType | None:
+    try:
+        data = place.read_bytes()
+    except OSError:
+        return None
+    header, checksum, body = data[: len(_HEADER)], data[len(_HEADER) : len(_HEADER) + 16], data[len(_HEADER) + 16 :]
+    if header != _HEADER or hashlib.blake2b(body, digest_size=16).digest() != checksum:
+        return None
+    code = marshal.loads(body)
+    return code if isinstance(code, CodeType) else None
+
+
+def _store(place: Path, code: CodeType) -> None:
+    """Writes a whole file or none: beside its place first, then moved there. Older ones of the same source go."""
+    body = marshal.dumps(code)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=place.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_HEADER + hashlib.blake2b(body, digest_size=16).digest() + body)
+        os.replace(temporary, place)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    stem = place.name.rpartition(".")[0].rpartition(".")[0]
+    for old in place.parent.glob(f"{stem}.*.bin"):
+        if old != place:
+            with suppress(OSError):
+                old.unlink()

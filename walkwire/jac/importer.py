@@ -1,0 +1,153 @@
+"""Importer: `.jac` files as Python modules, for `import` once `install()` was called, and for `load`, which runs a program.
+
+A module `m.jac` has its annexes beside it: `m.impl.jac`, `m.anything.impl.jac`, what ends in `.impl.jac` inside a folder
+`m.impl`, and likewise with `test` in the place of `impl`.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from walkwire.errors import ProgramError
+from walkwire.jac.cache import cached
+from walkwire.jac.era import Era, parse_era
+from walkwire.jac.source import Source
+
+_era: Era | None = None
+# Folders of modules that were loaded: Jac finds a module beside the one that imports it, wherever the program started.
+_beside: list[str] = []
+
+
+def load(path: str | Path, name: str = "__main__", era: str | None = None) -> ModuleType:
+    """Runs a .jac file and gives its module. Raises ProgramError where the file cannot be read or translated.
+
+    Under the name "__main__" its `with entry:__main__` blocks run too. `era` ("0.7", "0.8", "0.9") is for this file and all
+    that it imports; without it each file decides by its own syntax.
+    """
+    global _era
+    file = Path(path).resolve()
+    _era = parse_era(era) if era else None
+    install()
+    folder = str(file.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    loader = JacLoader(name, str(file))
+    spec = importlib.util.spec_from_file_location(name, str(file), loader=loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    if name == "__main__":
+        module.__package__ = ""
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+        raise
+    return module
+
+
+def install() -> None:
+    """Makes `.jac` files importable by name, as `.py` files are. Calling it again changes nothing."""
+    if not any(isinstance(finder, JacFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, JacFinder())
+
+
+def compile_source(text: str, path: str, era: str | None = None) -> CodeType:
+    """The code of a module that stands by itself, without annexes. Raises ProgramErrors."""
+    return _compiled([Source(path, text)], parse_era(era) if era else None, True)
+
+
+def _compiled(sources: list[Source], era: Era | None, top: bool) -> CodeType:
+    from walkwire.jac.compiler import compile_module  # a module in the cache does without it
+
+    return compile_module(sources[0], sources[1:], era, top)
+
+
+class JacFinder(importlib.abc.MetaPathFinder):
+    """Finds `name.jac` and `name/__init__.jac` on the import path, and beside the modules that were loaded before."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        last = fullname.rpartition(".")[2]
+        folders = list(path) if path is not None else [*sys.path, *_beside]
+        for folder in folders:
+            base = Path(folder or ".") / last
+            for file, is_package in ((base / "__init__.jac", True), (base.with_name(last + ".jac"), False)):
+                if file.is_file():
+                    return importlib.util.spec_from_file_location(
+                        fullname,
+                        str(file),
+                        loader=JacLoader(fullname, str(file)),
+                        submodule_search_locations=[str(base)] if is_package else None,
+                    )
+        return None
+
+
+class JacLoader(importlib.abc.InspectLoader):
+    """Translates one .jac file, or takes its code from the cache."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self.name = name
+        self.path = path
+
+    def exec_module(self, module: ModuleType) -> None:
+        folder = str(Path(self.path).parent)
+        if folder not in _beside:
+            _beside.append(folder)
+        exec(self.get_code(self.name), module.__dict__)
+
+    def get_code(self, fullname: str) -> CodeType:
+        sources = read_sources(Path(self.path))
+        top = "." not in self.name and Path(self.path).name != "__init__.jac"
+        return cached(sources, _era, top, lambda: _compiled(sources, _era, top))
+
+    def get_source(self, fullname: str) -> str:
+        return _read(Path(self.path))
+
+    def get_filename(self, fullname: str) -> str:
+        """Where the source is: asked by `runpy`, coverage and `pdb`."""
+        return self.path
+
+
+def read_sources(path: Path) -> list[Source]:
+    """A module's file and its annexes. Raises ProgramError where one cannot be read."""
+    return [Source(str(file), _read(file)) for file in [path, *annexes_of(path)]]
+
+
+def annexes_of(path: Path) -> list[Path]:
+    """The annexes of a module: those with bodies, then those with tests, each in the order of their names."""
+    if path.name.endswith((".impl.jac", ".test.jac")):
+        return []
+    stem = path.name.removesuffix(".jac")
+    found: list[Path] = []
+    for kind in ("impl", "test"):
+        ending = f".{kind}.jac"
+        found += sorted(
+            file for file in path.parent.glob(f"*{ending}") if _belongs(file.name.removesuffix(ending), stem)
+        )
+        found += sorted((path.parent / f"{stem}.{kind}").glob(f"*{ending}"))
+    return found
+
+
+def _belongs(name: str, stem: str) -> bool:
+    return name == stem or name.startswith(stem + ".")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProgramError(str(path), None, None, None, f"this file is not UTF-8: {error.reason}") from None
+    except OSError as error:
+        raise ProgramError(str(path), None, None, None, f"this file cannot be read: {error.strerror}") from None

@@ -1,0 +1,138 @@
+"""Archetypes: node, edge, walker, obj and class, with their fields; enums; names of the module."""
+
+from __future__ import annotations
+
+import ast
+
+from walkwire.jac.translate.function import decorators, documentation
+from walkwire.jac.translate.scope import STATEMENTS, Scope, at, express, name, operator, state, statement
+from walkwire.jac.tree import Part, Token, Tree, name_of
+
+_BASES = {"NODE": "Node", "EDGE": "Edge", "WALKER": "Walker", "OBJ": "Obj"}
+_FAMILIES = {"NODE": "node", "EDGE": "edge", "WALKER": "walker", "OBJ": "obj", "CLASS": "class"}
+
+
+@statement("archetype")
+def _archetype(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    made = archetype(scope, tree, None)
+    return [made] if made else []
+
+
+def archetype(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
+    """A class statement, under the base of its kind unless it names bases of its own."""
+    kind = tree.find("kind")
+    assert kind is not None
+    family = _FAMILIES[kind.parts[0].kind]
+    given = scope.unit.given.get(id(tree))
+    members = tree.find("members")
+    parts = members.parts if members else []
+    if given is not None:
+        block = given.tree.find("block")
+        parts = [*parts, *(block.parts if block else [])]
+    inner = scope.inside(family=family, members=True, ability=False, loops=())
+    statements = documentation(scope, text)
+    if tree.has("ASYNC"):
+        stored = at(ast.Name("__jac_async__", ast.Store()), tree)
+        statements.append(at(ast.Assign([stored], at(ast.Constant(True), tree)), tree))
+    statements += state(inner, parts)
+    return _class(scope, tree, statements or [at(ast.Pass(), tree)], _bases(scope, tree, kind.parts[0], given))
+
+
+def _class(scope: Scope, tree: Tree, statements: list[ast.stmt], bases: list[ast.expr]) -> ast.stmt:
+    token = tree.token("NAME")
+    assert token is not None
+    return at(ast.ClassDef(name_of(token), bases, [], statements, decorators(scope, tree)), tree)
+
+
+def _written_bases(scope: Scope, tree: Tree) -> list[ast.expr]:
+    found = tree.find("bases") or tree.find("colon_bases")
+    return [express(scope, part) for part in found.parts] if found else []
+
+
+def _bases(scope: Scope, tree: Tree, kind: Part, given: object) -> list[ast.expr]:
+    bases = _written_bases(scope, tree)
+    if kind.kind != "CLASS":
+        bases.append(operator(scope, _BASES[kind.kind], kind))
+    return bases
+
+
+@statement("enum")
+def _enum(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    return [enumeration(scope, tree, None)]
+
+
+def enumeration(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
+    """An enum; a name without a value goes on from the one before."""
+    given = scope.unit.given.get(id(tree))
+    found = tree.find("enum_members")
+    parts = found.parts if found else []
+    if given is not None:
+        values = given.tree.find("impl_values")
+        parts = [*parts, *(values.parts if values else [])]
+    inner = scope.inside(family="class", members=True, ability=False, loops=())
+    statements = documentation(scope, text)
+    for part in parts:
+        statements += _enum_part(inner, part)
+    bases = [*_written_bases(scope, tree), operator(scope, "Enum", tree)]
+    return _class(scope, tree, statements or [at(ast.Pass(), tree)], bases)
+
+
+def _enum_part(scope: Scope, part: Part) -> list[ast.stmt]:
+    if isinstance(part, Token):
+        value = at(ast.Call(operator(scope, "auto", part), [], []), part)
+        return [at(ast.Assign([at(ast.Name(name_of(part), ast.Store()), part)], value), part)]
+    if part.kind in ("function", "ability"):
+        # The methods of an enum take self without saying so, as those of an obj do.
+        scope = scope.inside(family="obj")
+    return STATEMENTS[part.kind](scope, part)
+
+
+@statement("has")
+def _has(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    if not scope.members:
+        scope.unit.wrong(tree, "`has` stands in the body of an obj, node, edge, walker or class")
+        return []
+    static = tree.has("STATIC")
+    return [
+        field for part in tree.find_all("has_field") for field in _field(scope, part, static)
+    ]
+
+
+def _field(scope: Scope, tree: Tree, static: bool) -> list[ast.stmt]:
+    token, annotation = tree.token("NAME"), tree.find("type_tag")
+    assert token is not None and annotation is not None
+    last = tree.parts[-1]
+    stored = at(ast.Name(name_of(token), ast.Store()), token)
+    default = None if last is annotation or last.kind == "postponed" else last
+    if static and scope.family != "class":
+        # Without a type, since a field with one would be each instance's own.
+        return [at(ast.Assign([stored], express(scope, default)), tree)] if default else []
+    value = None
+    if tree.has("postponed"):
+        value = at(ast.Call(operator(scope, "later", tree), [], []), tree)
+    elif default is not None:
+        value = express(scope, default) if scope.family == "class" else _default(scope, default)
+    return [at(ast.AnnAssign(stored, express(scope, annotation.parts[0]), value, 1), tree)]
+
+
+def _default(scope: Scope, part: Part) -> ast.expr:
+    """A constant as it is; anything else is asked for anew for each instance."""
+    inner = scope.inside(members=False)
+    value = express(inner, part)
+    if not inner.before and _is_constant(value):
+        return value
+    nothing = ast.arguments([], [], None, [], [], None, [])
+    if inner.before:
+        named = scope.unit.fresh()
+        statements = [*inner.before, at(ast.Return(value), part)]
+        scope.before.append(at(ast.FunctionDef(named, nothing, statements, [], None, None), part))
+        factory = name(named, part)
+    else:
+        factory = at(ast.Lambda(nothing, value), part)
+    return at(ast.Call(operator(scope, "each", part), [factory], []), part)
+
+
+def _is_constant(value: ast.expr) -> bool:
+    if isinstance(value, ast.UnaryOp):
+        value = value.operand
+    return isinstance(value, ast.Constant)

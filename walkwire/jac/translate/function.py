@@ -1,0 +1,255 @@
+"""Functions and abilities, their parameters, lambdas, tests."""
+
+from __future__ import annotations
+
+import ast
+
+from walkwire.jac.translate.bodies import Given
+from walkwire.jac.translate.names import METHODS
+from walkwire.jac.translate.scope import (
+    Scope,
+    at,
+    body,
+    call,
+    express,
+    expression,
+    name,
+    operator,
+    statement,
+)
+from walkwire.jac.tree import Part, Token, Tree, name_of
+
+_NO_MODEL = "a body filled by a language model (`by`) is outside of what walkwire runs"
+
+
+@statement("function")
+def _function(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    return [define(scope, tree, None)]
+
+
+@statement("ability")
+def _ability(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    return [define(scope, tree, None)]
+
+
+@statement("documented", "documented_member")
+def _documented(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """A text, and what it documents."""
+    from walkwire.jac.translate.archetype import archetype, enumeration
+    from walkwire.jac.translate.scope import STATEMENTS
+
+    text, part = tree.parts
+    assert isinstance(part, Tree | Token)
+    if isinstance(part, Tree) and part.kind in ("function", "ability"):
+        return [define(scope, part, text)]
+    if isinstance(part, Tree) and part.kind == "archetype":
+        return [archetype(scope, part, text)]
+    if isinstance(part, Tree) and part.kind == "enum":
+        return [enumeration(scope, part, text)]
+    return STATEMENTS[part.kind](scope, part)  # type: ignore[arg-type]
+
+
+def documentation(scope: Scope, text: Part | None) -> list[ast.stmt]:
+    """A docstring as the statement that it is in Python."""
+    if text is None:
+        return []
+    assert isinstance(text, Tree)
+    return [at(ast.Expr(express(scope, text.parts[0])), text)]
+
+
+def define(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
+    """A function or ability; its body may be given elsewhere."""
+    given = scope.unit.given.get(id(tree))
+    async_ = any(part.kind == "ASYNC" for part in tree.parts)
+    method = scope.members and scope.family != ""
+    is_ability = tree.kind == "ability"
+    ability = is_ability or (scope.ability and not method)
+    inner = scope.inside(members=False, ability=ability, async_=async_, loops=())
+    parameters = _event_parameters(inner, tree) if is_ability else _parameters(scope, tree, given, method)
+    statements = [*documentation(scope, text), *_body(inner, tree, given)]
+    kind = ast.AsyncFunctionDef if async_ else ast.FunctionDef
+    returned = _returned(scope, tree, given)
+    made = kind(_named(tree), parameters, statements, _decorators(scope, tree, method), returned, None)
+    return at(made, tree)
+
+
+def _named(tree: Tree) -> str:
+    token = tree.token("NAME")
+    if token is None:
+        return f"_ability_{tree.line}"
+    return METHODS.get(token.text, name_of(token))
+
+
+def _body(scope: Scope, tree: Tree, given: Given | None) -> list[ast.stmt]:
+    model = tree.find("by_model")
+    if model:
+        scope.unit.wrong(model, _NO_MODEL)
+    block = tree.find("block")
+    if given is not None and not tree.has("ABS"):
+        if elsewhere := given.tree.find("by_model"):
+            scope.unit.wrong(elsewhere, _NO_MODEL)
+        block = given.tree.find("block")
+    if block is None:
+        return [at(ast.Pass(), tree)]
+    return body(scope, block)
+
+
+def _decorators(scope: Scope, tree: Tree, method: bool) -> list[ast.expr]:
+    made = decorators(scope, tree)
+    if method and tree.has("STATIC"):
+        made.insert(0, name("staticmethod", tree))
+    event = tree.find("event")
+    if event:
+        word = "on_entry" if event.has("ENTRY") else "on_exit"
+        trigger = next((part for part in event.parts if part.kind not in _NO_TRIGGER), None)
+        waits = at(ast.Constant(None), event) if trigger is None else express(scope, trigger)
+        nothing = ast.arguments([], [], None, [], [], None, [])
+        when = at(ast.Lambda(nothing, waits), event)
+        made.append(call(operator(scope, word, event), [when], event))
+    return made
+
+
+_NO_TRIGGER = frozenset(("ENTRY", "EXIT", "STRING", "returns"))
+
+
+def decorators(scope: Scope, tree: Tree) -> list[ast.expr]:
+    """The decorators written above something."""
+    found = tree.find("decorators")
+    return [express(scope, part) for part in found.parts] if found else []
+
+
+def _returned(scope: Scope, tree: Tree, given: Given | None) -> ast.expr | None:
+    for source in (tree, given.tree if given else None):
+        for holder in ("signature", "event"):
+            found = source.find(holder) if source else None
+            returns = found.find("returns") if found else None
+            if returns:
+                return express(scope, returns.parts[-1])
+    return None
+
+
+def _event_parameters(scope: Scope, tree: Tree) -> ast.arguments:
+    return ast.arguments(
+        [], [at(ast.arg("self"), tree), at(ast.arg(scope.here), tree)], None, [], [], None, []
+    )
+
+
+def _parameters(scope: Scope, tree: Tree, given: Given | None, method: bool) -> ast.arguments:
+    """The parameters of a function: those of its body elsewhere, where it has any, with the defaults of both."""
+    declared = _listed(tree)
+    parts = declared
+    if given is not None:
+        elsewhere = _listed(given.tree)
+        if elsewhere and (len(elsewhere) == len(declared) or not declared):
+            parts = elsewhere
+    implicit = method and scope.family != "class" and not tree.has("STATIC")
+    first = [at(ast.arg("self"), tree)] if implicit else []
+    return arguments(scope, parts, first, declared if parts is not declared else [])
+
+
+def _listed(tree: Tree) -> list[Part]:
+    signature = tree.find("signature")
+    parameters = signature.find("parameters") if signature else None
+    return parameters.parts if parameters else []
+
+
+def arguments(
+    scope: Scope, parts: list[Part], first: list[ast.arg], declared: list[Part], typed: bool = True
+) -> ast.arguments:
+    """Parameters as Python has them. `declared` are the same parameters elsewhere, which may have the defaults."""
+    made = ast.arguments([], list(first), None, [], [], None, [])
+    for place, part in enumerate(parts):
+        if part.kind == "SLASH":
+            made.posonlyargs, made.args = made.args, []
+            continue
+        if part.kind == "STAR":
+            made.vararg = made.vararg or _STAR_ONLY
+            continue
+        assert isinstance(part, Tree)
+        _add(scope, made, part, declared[place] if place < len(declared) else None, typed)
+    if made.vararg is _STAR_ONLY:
+        made.vararg = None
+    return made
+
+
+_STAR_ONLY = ast.arg("*")
+
+
+def _add(scope: Scope, made: ast.arguments, part: Tree, declared: Part | None, typed: bool) -> None:
+    annotation = part.find("type_tag")
+    assert annotation is not None
+    token = part.token("NAME")
+    assert token is not None
+    one = at(ast.arg(name_of(token), express(scope, annotation.parts[0]) if typed else None), part)
+    default = _default(part) or (_default(declared) if isinstance(declared, Tree) else None)
+    value = express(scope, default) if default else None
+    if part.parts[0].kind == "STAR":
+        made.vararg = one
+    elif part.parts[0].kind == "POWER":
+        made.kwarg = one
+    elif made.vararg:
+        made.kwonlyargs.append(one)
+        made.kw_defaults.append(value)
+    else:
+        made.args.append(one)
+        if value is not None:
+            made.defaults.append(value)
+        elif made.defaults:
+            scope.unit.wrong(part, f"`{one.arg}` needs a default, since a parameter before it has one")
+            made.defaults.append(at(ast.Constant(None), part))
+
+
+def _default(part: Tree) -> Part | None:
+    last = part.parts[-1]
+    return None if last.kind == "type_tag" else last
+
+
+@expression("function")
+def _function_expression(scope: Scope, tree: Tree) -> ast.expr:
+    """`(def f(x: int) -> int { … })(5)`: the function is made before the statement in which it stands."""
+    made = define(scope.inside(members=False), tree, None)
+    assert isinstance(made, ast.FunctionDef | ast.AsyncFunctionDef)
+    scope.before.append(made)
+    return name(made.name, tree)
+
+
+@expression("lambda", "legacy_lambda")
+def _lambda(scope: Scope, tree: Tree) -> ast.expr:
+    listed = tree.find("parameters")
+    parts = listed.parts if listed else []
+    last = tree.parts[-1]
+    inner = scope.inside(members=False, loops=())
+    if last.kind == "block" and isinstance(last, Tree):
+        returns = tree.find("returns")
+        returned = express(scope, returns.parts[-1]) if returns else None
+        return _hoisted(scope, arguments(scope, parts, [], []), body(inner, last), returned, tree)
+    value = express(inner, last)
+    if inner.before:
+        statements = [*inner.before, at(ast.Return(value), last)]
+        return _hoisted(scope, arguments(scope, parts, [], []), statements, None, tree)
+    return at(ast.Lambda(arguments(scope, parts, [], [], typed=False), value), tree)
+
+
+def _hoisted(
+    scope: Scope, parameters: ast.arguments, statements: list[ast.stmt], returned: ast.expr | None, tree: Tree
+) -> ast.expr:
+    """A lambda with statements: a function made before the statement in which it stands."""
+    named = scope.unit.fresh()
+    scope.before.append(at(ast.FunctionDef(named, parameters, statements, [], returned, None), tree))
+    return name(named, tree)
+
+
+@statement("test")
+def _test(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """A test is a function that runs only when it is asked for; its name is the one written, or its line."""
+    token = tree.token("NAME") or tree.token("STRING")
+    named = scope.unit.fresh()
+    text = f"test_{tree.line}"
+    if token is not None:
+        text = name_of(token) if token.kind == "NAME" else str(ast.literal_eval(token.text))
+    block = tree.find("block")
+    assert block is not None
+    inner = scope.inside(loops=())
+    label = call(operator(scope, "test", tree), [at(ast.Constant(text), tree)], tree)
+    parameters = ast.arguments([], [], None, [], [], None, [])
+    return [at(ast.FunctionDef(named, parameters, body(inner, block), [label], None, None), tree)]

@@ -1,0 +1,219 @@
+"""The graph: connecting and disconnecting, edge references, filters, spawn, visit, report."""
+
+from __future__ import annotations
+
+import ast
+
+from walkwire.jac.translate.scope import (
+    Scope,
+    at,
+    body,
+    call,
+    express,
+    expression,
+    name,
+    operate,
+    operator,
+    statement,
+)
+from walkwire.jac.tree import Part, Token, Tree, name_of
+
+COMPARATORS: dict[str, type[ast.cmpop]] = {
+    "EQUAL": ast.Eq,
+    "UNEQUAL": ast.NotEq,
+    "LESS": ast.Lt,
+    "LESS_EQUAL": ast.LtE,
+    "GREATER": ast.Gt,
+    "GREATER_EQUAL": ast.GtE,
+    "IN": ast.In,
+    "NOT_IN": ast.NotIn,
+    "IS": ast.Is,
+    "IS_NOT": ast.IsNot,
+}
+_DIRECTION = {"ARROW_OUT": "out", "ARROW_IN": "into", "ARROW_BOTH": "both"}
+_CONNECT = {"CONNECT_OUT": "connect", "CONNECT_IN": "connect_in", "CONNECT_BOTH": "connect"}
+
+
+def connected(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.expr:
+    """`a ++> b`, `a +>:Road:km=3:+> b` and the others: the nodes on the right, as a list."""
+    if isinstance(sign, Token):
+        return operate(scope, _CONNECT[sign.kind], [left, right], sign)
+    edge = express(scope, sign.parts[1])
+    values = [_keyword(scope, part) for part in sign.find_all("keyword")]
+    incoming = sign.has("LINK_OPEN_IN") and sign.has("LINK_CLOSE")
+    connect = operator(scope, "connect_in" if incoming else "connect", sign)
+    if values:
+        # The class is asked for an edge anew for each pair; an edge that is given is made once and filled here.
+        edge = at(ast.Call(operator(scope, "edge_with", sign), [edge], values), sign)
+    return call(connect, [left, right, edge], sign)
+
+
+def _keyword(scope: Scope, tree: Tree) -> ast.keyword:
+    return at(ast.keyword(name_of(tree.parts[0]), express(scope, tree.parts[1])), tree)
+
+
+def disconnected(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.expr:
+    """`a del --> b`: True when an edge was cut."""
+    assert isinstance(sign, Tree)
+    arrow = sign.parts[0]
+    assert isinstance(arrow, Tree)
+    direction, keywords = _arrow(scope, arrow)
+    direction_text = at(ast.Constant(direction), sign)
+    return at(
+        ast.Call(operator(scope, "disconnect", sign), [left, right, direction_text], keywords), sign
+    )
+
+
+def spawned(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.expr:
+    """`root spawn w()` or `w() spawn root`: the walker, after its walk."""
+    return operate(scope, "spawn", [left, right], sign)
+
+
+@expression("edge_reference")
+def _edge_reference(scope: Scope, tree: Tree) -> ast.expr:
+    return reference(scope, tree, edges=tree.has("EDGE") or tree.has("LEGACY_EDGES"))
+
+
+def reference(scope: Scope, tree: Tree, edges: bool) -> ast.expr:
+    """`[a -->(`?Stop)-->]`: hop by hop from where the chain begins, or from `here`; the last hop may ask for edges."""
+    hops = tree.find_all("hop")
+    first = next((part for part in tree.parts if part.kind not in _NO_ORIGIN), None)
+    if first is not None:
+        origin = express(scope, first)
+    else:
+        origin = name(scope.here if scope.family == "walker" else "self", tree)
+    for hop in hops:
+        origin = _hop(scope, origin, hop, edges and hop is hops[-1])
+    return at(origin, tree)
+
+
+_NO_ORIGIN = frozenset(("hop", "ASYNC", "EDGE", "NODE", "LEGACY_EDGES", "LEGACY_NODES"))
+
+
+def _hop(scope: Scope, origin: ast.expr, tree: Tree, edges: bool) -> ast.expr:
+    arrow = tree.parts[0]
+    assert isinstance(arrow, Tree)
+    direction, keywords = _arrow(scope, arrow)
+    kind, test = None, []
+    for part in tree.parts[1:]:
+        if isinstance(part, Tree) and part.kind == "type_filter":
+            kind = express(scope, part.parts[0])
+        if isinstance(part, Tree) and part.kind in ("type_filter", "filter"):
+            test += part.find_all("comparisons")
+        else:
+            keywords.append(ast.keyword("among", express(scope, part)))
+    if kind is not None:
+        keywords.append(ast.keyword("node", kind))
+    if test:
+        keywords.append(ast.keyword("node_if", _test(scope, test, tree)))
+    for keyword in keywords:
+        at(keyword, tree)
+    suffix = "_edges" if edges else ""
+    return at(ast.Call(operator(scope, direction + suffix, tree), [origin], keywords), tree)
+
+
+def _arrow(scope: Scope, tree: Tree) -> tuple[str, list[ast.keyword]]:
+    """The direction of an arrow, and what it says about its edges."""
+    first = tree.parts[0]
+    if first.kind in _DIRECTION:
+        return _DIRECTION[first.kind], []
+    direction = "out"
+    if first.kind == "ARROW_OPEN_IN":
+        direction = "into" if tree.has("ARROW_CLOSE") else "both"
+    keywords = [at(ast.keyword("edge", express(scope, tree.parts[1])), tree)]
+    comparisons = tree.find_all("comparisons")
+    if comparisons:
+        keywords.append(at(ast.keyword("edge_if", _test(scope, comparisons, tree)), tree))
+    return direction, keywords
+
+
+def _test(scope: Scope, comparisons: list[Tree], part: Part) -> ast.expr:
+    """A function that says whether one thing passes."""
+    one = scope.unit.fresh()
+    arguments = ast.arguments([], [at(ast.arg(one), part)], None, [], [], None, [])
+    return at(ast.Lambda(arguments, _conditions(scope, comparisons, one, part)), part)
+
+
+def _conditions(
+    scope: Scope, comparisons: list[Tree], one: str, part: Part, first: ast.expr | None = None
+) -> ast.expr:
+    tests = [] if first is None else [first]
+    for group in comparisons:
+        for comparison in group.find_all("comparison"):
+            field, sign, value = comparison.parts
+            asked = at(ast.Attribute(name(one, field), name_of(field), ast.Load()), field)
+            tests.append(
+                at(ast.Compare(asked, [COMPARATORS[sign.kind]()], [express(scope, value)]), comparison)
+            )
+    return tests[0] if len(tests) == 1 else at(ast.BoolOp(ast.And(), tests), part)
+
+
+@expression("filtered")
+def _filtered(scope: Scope, tree: Tree) -> ast.expr:
+    """`cars(?km>5)`: a list of those that pass."""
+    given, test = tree.parts[0], tree.parts[-1]
+    assert isinstance(test, Tree)
+    one = scope.unit.fresh()
+    first = None
+    if test.kind == "type_filter":
+        first = call(name("isinstance", test), [name(one, test), express(scope, test.parts[0])], test)
+    condition = _conditions(scope, test.find_all("comparisons"), one, test, first)
+    loop = ast.comprehension(at(ast.Name(one, ast.Store()), tree), express(scope, given), [condition], 0)
+    return at(ast.ListComp(name(one, tree), [loop]), tree)
+
+
+@expression("assigned")
+def _assigned(scope: Scope, tree: Tree) -> ast.expr:
+    """`cars(=km=0)`: the fields set on each, and the list given back."""
+    values = tree.parts[-1]
+    assert isinstance(values, Tree)
+    keywords = [_keyword(scope, part) for part in values.find_all("keyword")]
+    return at(ast.Call(operator(scope, "assign", tree), [express(scope, tree.parts[0])], keywords), tree)
+
+
+@statement("visit")
+def _visit(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    parts = [part for part in tree.parts if part.kind not in ("index", "else", "colon_bases")]
+    where = parts[0]
+    arguments = [express(scope, where)]
+    index = tree.find("index")
+    if index and scope.unit.era != (0, 7):
+        arguments.append(express(scope, index.parts[0]))
+    walker = name(scope.walker, tree)
+    if isinstance(where, Tree) and where.kind == "edge_reference" and where.has("EDGE") or index:
+        visit = operate(scope, "visit", [walker, *arguments], tree)
+    else:
+        visit = call(at(ast.Attribute(walker, "visit", ast.Load()), tree), arguments, tree)
+    otherwise = tree.find("else")
+    if otherwise is None:
+        return [at(ast.Expr(visit), tree)]
+    block = otherwise.parts[0]
+    assert isinstance(block, Tree)
+    return [at(ast.If(at(ast.UnaryOp(ast.Not(), visit), tree), body(scope, block), []), tree)]
+
+
+@statement("revisit")
+def _revisit(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    scope.unit.wrong(tree, "`revisit` never had a meaning in Jac: write `visit here;`")
+    return []
+
+
+@statement("ignore")
+def _ignore(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    walker = at(ast.Attribute(name(scope.walker, tree), "ignore", ast.Load()), tree)
+    return [at(ast.Expr(call(walker, [express(scope, tree.parts[0])], tree)), tree)]
+
+
+@statement("report")
+def _report(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """In 0.7 a report is kept; since then it is printed as well when the program is run."""
+    is_named = scope.family == "walker" or scope.ability
+    walker = name(scope.walker, tree) if is_named else at(ast.Constant(None), tree)
+    word = "report" if scope.unit.era == (0, 7) else "report_aloud"
+    return [at(ast.Expr(operate(scope, word, [walker, express(scope, tree.parts[0])], tree)), tree)]
+
+
+@statement("DISENGAGE")
+def _disengage(scope: Scope, token: Part) -> list[ast.stmt]:
+    leave = at(ast.Attribute(name(scope.walker, token), "disengage", ast.Load()), token)
+    return [at(ast.Expr(call(leave, [], token)), token)]

@@ -1,0 +1,100 @@
+"""The module: its statements in their order, and the imports that they need."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+
+from walkwire.jac.translate import (
+    archetype,
+    expression,
+    function,
+    graph,
+    imports,
+    literal,
+    match,
+    operation,
+    statement,
+)
+from walkwire.jac.translate.bodies import match_bodies
+from walkwire.jac.translate.scope import Scope, Unit, at, body, state
+from walkwire.jac.translate.scope import statement as translates
+from walkwire.jac.tree import Token, Tree, name_of
+
+# Each of them makes its translations known when it is imported.
+TRANSLATIONS = (archetype, expression, function, graph, imports, literal, match, operation, statement)
+
+
+def translate(tree: Tree, annexes: list[tuple[Tree, bool]], unit: Unit) -> ast.Module:
+    """A module with the bodies that its annexes give. An annex (with True: of tests) is part of the module: what else it holds
+    comes before the module's own statements, tests behind them. What cannot be translated is noted in `unit.problems`."""
+    unit.given = match_bodies([tree, *(annex for annex, _ in annexes)])
+    scope = Scope(unit)
+    first, parts = tree.parts[:1], tree.parts
+    documentation: list[ast.stmt] = []
+    if first and first[0].kind == "docstring":
+        documentation, parts = function.documentation(scope, first[0]), parts[1:]
+    before = [part for annex, is_test in annexes if not is_test for part in annex.parts]
+    behind = [part for annex, is_test in annexes if is_test for part in annex.parts]
+    made = state(scope, [*before, *parts, *behind])
+    return ast.Module([*documentation, *_preamble(unit), *made], [])
+
+
+def _preamble(unit: Unit) -> list[ast.stmt]:
+    place = Token("", "", 1, 0, 1, 0)
+    operators = ast.ImportFrom("walkwire.walk", [at(ast.alias("operators", unit.operators), place)], 0)
+    made: list[ast.stmt] = [at(operators, place)]
+    if unit.wanted:
+        names = [at(ast.alias(one), place) for one in sorted(unit.wanted)]
+        made.append(at(ast.ImportFrom("walkwire.walk.jac_names", names, 0), place))
+    return made
+
+
+@translates("entry_block")
+def _entry_block(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """`with entry { }` runs in its place; `with entry:__main__ { }` only in the module of that name."""
+    block = tree.find("block")
+    assert block is not None
+    named = tree.token("NAME")
+    inner = scope.inside()
+    statements = body(inner, block)
+    if named is None:
+        return statements
+    test = ast.Compare(
+        at(ast.Name("__name__", ast.Load()), tree),
+        [ast.Eq()],
+        [at(ast.Constant(name_of(named)), tree)],
+    )
+    return [at(ast.If(at(test, tree), statements, []), tree)]
+
+
+@translates("global_var")
+def _global_var(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    return state(scope, [part for part in tree.parts if part.kind not in ("access", "NAME")])
+
+
+@translates("sem", "impl", "docstring")
+def _nothing(_: Scope, __: Tree) -> list[ast.stmt]:
+    """Says something to others: a meaning, a body for a declaration."""
+    return []
+
+
+@translates("inline_python")
+def _inline_python(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """`::py:: … ::py::`: Python as it is, in its lines."""
+    token = tree.parts[0]
+    assert isinstance(token, Token)
+    source = token.text.removeprefix("::py::").removesuffix("::py::")
+    dedented = textwrap.dedent(source)
+    try:
+        statements = ast.parse(dedented).body
+    except SyntaxError as error:
+        line = token.line + (error.lineno or 1) - 1
+        place = Token("", "", line, max(0, (error.offset or 1) - 1), line, 0)
+        scope.unit.wrong(place, f"Python cannot read this: {error.msg}")
+        return []
+    for one in statements:
+        ast.increment_lineno(one, token.line - 1)
+    return statements
+
+

@@ -1,0 +1,59 @@
+"""Names: the words of Jac that are other words in Python, and those that a program uses without importing them."""
+
+from __future__ import annotations
+
+# Methods that Python knows by another name.
+METHODS = {"init": "__init__", "postinit": "__post_init__"}
+
+# What a program may use without an import, in one era or another: bound at the top of the module when it is used.
+WANTED = frozenset(
+    "jid jobj save commit destroy allroots grant revoke printgraph dotgen Jac Root GenericEdge"
+    " NoPerm ReadPerm ConnectPerm WritePerm AccessLevelEnum".split()
+)
+
+# What is imported from `jaclang.*` and `jac_cloud.*`, under whichever module of theirs, and its name among the operators.
+IMPORTABLE = {
+    "WEBSOCKET_MANAGER": "socket",
+    "JacFeature": "Jac",
+    "JacMachineInterface": "Jac",
+    "JacMachine": "Jac",
+    "JacRuntimeInterface": "Jac",
+    "JacRuntime": "Jac",
+    "JacPlugin": "Jac",
+    "Jac": "Jac",
+    "Architype": "Obj",
+    "Archetype": "Obj",
+    "NodeArchitype": "Node",
+    "NodeArchetype": "Node",
+    "EdgeArchitype": "Edge",
+    "EdgeArchetype": "Edge",
+    "WalkerArchitype": "Walker",
+    "WalkerArchetype": "Walker",
+    "AccessLevel": "AccessLevel",
+    "BaseAnchor": "BaseAnchor",
+    "NodeAnchor": "BaseAnchor",
+    "Anchor": "BaseAnchor",
+    "log_report": "log_report",
+    "object_ref": "jid",
+    "get_object": "jobj",
+    "on_entry": "on_entry",
+    "on_exit": "on_exit",
+    "with_entry": "on_entry",
+    "with_exit": "on_exit",
+} | {
+    name: name
+    for name in (
+        "Obj Node Edge Walker Root GenericEdge jid jobj root save commit destroy allroots perm_grant perm_revoke"
+        " allow_root disallow_root get_context grant revoke specs create_task BaseUser NoPerm ReadPerm ConnectPerm"
+        " WritePerm AccessLevelEnum printgraph dotgen spawn visit disengage connect disconnect"
+    ).split()
+}
+
+# For a name that has no meaning here: what to write.
+INSTEAD = {
+    "Memory": "the store is named by --database",
+    "JacMachineState": "there is no machine to set up: a program is run by `walkwire run`, or served by `walkwire serve`",
+    "ExecutionContext": "use get_context()",
+    "JacCloudJID": "use jid(x) and jobj(id)",
+    "llm": "language models are called from Python packages of your choice",
+}

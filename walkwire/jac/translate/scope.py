@@ -1,0 +1,167 @@
+"""Scope: what the translation of a part must know of where it stands, and the dispatch from a kind of tree to its translation."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from walkwire.jac.parser import Problem
+from walkwire.jac.translate.bodies import Given
+from walkwire.jac.tree import Part, Token, Tree
+
+AnyNode = TypeVar("AnyNode", bound=ast.AST)
+
+
+class Unit:
+    """One file in translation: its era, the hygienic names in it, the names it asks of walkwire, what is wrong with it.
+
+    `era` is (0, 7), (0, 8) or (0, 9). `top` says that the module is in no package, so that its relative imports are
+    searched beside it.
+    """
+
+    def __init__(self, era: tuple[int, int], taken: frozenset[str], top: bool) -> None:
+        self.era = era
+        self.top = top
+        self.problems: list[Problem] = []
+        self.given: dict[int, Given] = {}
+        self.wanted: set[str] = set()
+        self._taken = taken
+        self._fresh = 0
+        self.operators = self._free("_jac")
+
+    def fresh(self) -> str:
+        """A name that the program has not."""
+        self._fresh += 1
+        return self._free(f"{self.operators}_{self._fresh}")
+
+    def _free(self, name: str) -> str:
+        while name in self._taken:
+            name += "_"
+        return name
+
+    def wrong(self, part: Part, message: str) -> None:
+        """Notes that something in the program cannot be translated."""
+        self.problems.append(Problem(part.line, part.column, message))
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop or switch around a statement: what `continue` must do there."""
+
+    step: Tree | None = None
+    leave: str | None = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where a part stands.
+
+    `family` is the kind of the archetype around it ("walker", "node", "edge", "obj", "class"; "" outside), `members`
+    whether it is directly in its body, `ability` whether it is in an ability, `async_` whether `await` may stand here. `before` collects statements that
+    must run before the one in translation.
+    """
+
+    unit: Unit
+    family: str = ""
+    members: bool = False
+    ability: bool = False
+    async_: bool = False
+    loops: tuple[Loop, ...] = ()
+    before: list[ast.stmt] = field(default_factory=list)
+
+    def inside(self, **changes: object) -> Scope:
+        """The scope of something inside this one, with its own list of statements to run before."""
+        return replace(self, before=[], **changes)  # type: ignore[arg-type]
+
+    @property
+    def here(self) -> str:
+        """The name of the other one in an ability: where a walker is, or who came to a node."""
+        if self.family == "walker" or self.unit.era == (0, 7):
+            return "here"
+        return "visitor"
+
+    @property
+    def walker(self) -> str:
+        """The name of the walker in an ability."""
+        return "self" if self.family == "walker" else self.here
+
+
+Express = Callable[[Scope, Tree], ast.expr]
+State = Callable[[Scope, Tree], list[ast.stmt]]
+EXPRESSIONS: dict[str, Express] = {}
+STATEMENTS: dict[str, State] = {}
+
+
+def expression(*kinds: str) -> Callable[[Express], Express]:
+    """Makes a function the translation of these kinds of tree into an expression."""
+
+    def register(function: Express) -> Express:
+        EXPRESSIONS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+def statement(*kinds: str) -> Callable[[State], State]:
+    """Makes a function the translation of these kinds of tree into statements."""
+
+    def register(function: State) -> State:
+        STATEMENTS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+def at(node: AnyNode, part: Part) -> AnyNode:
+    """The node, placed where the part stands in the source."""
+    node.lineno = part.line  # type: ignore[attr-defined]
+    node.col_offset = part.column  # type: ignore[attr-defined]
+    node.end_lineno = part.end_line  # type: ignore[attr-defined]
+    node.end_col_offset = part.end_column  # type: ignore[attr-defined]
+    return node
+
+
+def name(text: str, part: Part) -> ast.expr:
+    """A name that is read."""
+    return at(ast.Name(text, ast.Load()), part)
+
+
+def operator(scope: Scope, operator_name: str, part: Part) -> ast.expr:
+    """One of walkwire's operators, by name."""
+    return at(ast.Attribute(name(scope.unit.operators, part), operator_name, ast.Load()), part)
+
+
+def call(function: ast.expr, arguments: list[ast.expr], part: Part) -> ast.expr:
+    """A call with plain arguments."""
+    return at(ast.Call(function, arguments, []), part)
+
+
+def operate(scope: Scope, operator_name: str, arguments: list[ast.expr], part: Part) -> ast.expr:
+    """A call of one of walkwire's operators."""
+    return call(operator(scope, operator_name, part), arguments, part)
+
+
+def express(scope: Scope, part: Part) -> ast.expr:
+    """The expression that a part stands for."""
+    if type(part) is Token:
+        return EXPRESSIONS[part.kind](scope, part)  # type: ignore[arg-type]
+    return EXPRESSIONS[part.kind](scope, part)  # type: ignore[arg-type]
+
+
+def state(scope: Scope, parts: list[Part]) -> list[ast.stmt]:
+    """The statements that parts stand for; at least one, as Python wants it."""
+    made: list[ast.stmt] = []
+    for part in parts:
+        translated = STATEMENTS[part.kind](scope, part)  # type: ignore[arg-type]
+        if scope.before:
+            made += scope.before
+            scope.before.clear()
+        made += translated
+    return made
+
+
+def body(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """The statements of a block."""
+    return state(scope, tree.parts) or [at(ast.Pass(), tree)]

@@ -1,0 +1,47 @@
+"""Targets: what a value can be given to, by assignment, `for`, `with`, `del`."""
+
+from __future__ import annotations
+
+import ast
+
+from walkwire.jac.translate.scope import Scope, at, express
+from walkwire.jac.tree import Part, Token, Tree, name_of
+
+
+def target(scope: Scope, part: Part) -> ast.expr:
+    """The part as something that is stored into."""
+    if isinstance(part, Token) and part.kind == "NAME":
+        if part.text in ("root", "super"):
+            scope.unit.wrong(part, f"`{part.text}` is a word of Jac: as a name of your own it is `<>{part.text}`")
+        return at(ast.Name(name_of(part), ast.Store()), part)
+    return _stored(scope, express(scope, part), part, ast.Store())
+
+
+def removed(scope: Scope, part: Part) -> list[ast.expr]:
+    """The part as things that are deleted: one, or each of a tuple or list."""
+    if isinstance(part, Token) and part.kind == "NAME":
+        return [at(ast.Name(name_of(part), ast.Del()), part)]
+    value = _stored(scope, express(scope, part), part, ast.Del())
+    return value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+
+
+def _stored(scope: Scope, value: ast.expr, part: Part, context: ast.expr_context) -> ast.expr:
+    if isinstance(value, ast.Name | ast.Attribute | ast.Subscript):
+        value.ctx = context
+    elif isinstance(value, ast.Tuple | ast.List):
+        value.ctx = context
+        for item in value.elts:
+            _stored(scope, item, part, context)
+    elif isinstance(value, ast.Starred):
+        value.ctx = context
+        _stored(scope, value.value, part, context)
+    else:
+        verb = "deleted" if isinstance(context, ast.Del) else "assigned to"
+        scope.unit.wrong(part, f"{_what(part)} cannot be {verb}")
+    return value
+
+
+def _what(part: Part) -> str:
+    if isinstance(part, Tree):
+        return {"call": "what a call gives", "operation": "an operation"}.get(part.kind, "this")
+    return part.text

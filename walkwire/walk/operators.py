@@ -1,0 +1,344 @@
+"""Operators: what Jac's operators and statements mean, one small function each. Translated programs call them as `_jac.…`.
+
+Where a list of nodes may stand, one node may stand as well. What needs no graph is plain Python in a translated program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum as Enum
+from enum import auto as auto
+from typing import Any, NoReturn
+
+from walkwire.store import Direction
+from walkwire.walk.ability import has_async
+from walkwire.walk.ability import on_entry as on_entry
+from walkwire.walk.ability import on_exit as on_exit
+from walkwire.walk.archetype import Archetype
+from walkwire.walk.context import current
+from walkwire.walk.edge import Edge as Edge
+from walkwire.walk.edge import GenericEdge as GenericEdge
+from walkwire.walk.node import Node as Node
+from walkwire.walk.node import as_types
+from walkwire.walk.obj import Obj as Obj
+from walkwire.walk.root import Root as Root
+from walkwire.walk.verbs import root as root
+from walkwire.walk.walker import Walker as Walker
+from walkwire.walk.walker import is_on_a_loop
+
+Test = Callable[[Any], Any] | None
+Link = tuple[Any, Any, Any]  # link, node behind it, the graph
+
+
+# Archetypes
+
+
+def each(factory: Callable[[], Any]) -> Any:
+    """`has x: list = [];` and every default that is no constant: asked for anew for each instance."""
+    return dataclasses.field(default_factory=factory)
+
+
+def later() -> Any:
+    """`has x: int by postinit;`"""
+    return dataclasses.field(init=False)
+
+
+# Connecting
+
+
+def connect(left: Any, right: Any, edge: Any = None) -> list[Any]:
+    """`left ++> right`, each with each; gives the nodes on the right.
+
+    `edge` is a class, an edge (of which every pair after the first has a copy), or what `edge_with` gave.
+    """
+    graph = current().graph
+    nodes = _listed(right)
+    for near in _listed(left):
+        for far in nodes:
+            graph.connect(near, far, _edge(edge))
+    return nodes
+
+
+def connect_in(left: Any, right: Any, edge: Any = None) -> list[Any]:
+    """`left <++ right`: edges from the right to the left; gives the nodes on the left."""
+    return connect(right, left, edge)
+
+
+def edge_with(kind: Any, **values: Any) -> Callable[[], Edge]:
+    """`+>:kind:name=value:+>`: makes an edge with these values, anew for each pair."""
+
+    def made() -> Edge:
+        if not isinstance(kind, type):
+            edge: Edge = _edge(kind)
+            rest = values
+        else:
+            given = {field.name for field in dataclasses.fields(kind) if field.init} & values.keys()
+            edge = kind(**{name: values[name] for name in given})
+            rest = {name: value for name, value in values.items() if name not in given}
+        for name, value in rest.items():
+            if not hasattr(edge, name):
+                raise ValueError(f"{type(edge).__name__} has no field {name!r}")
+            setattr(edge, name, value)
+        return edge
+
+    return made
+
+
+def disconnect(
+    left: Any, right: Any, direction: Direction = "out", edge: Any = None, edge_if: Test = None
+) -> bool:
+    """`left del --> right`: cuts the edges between them; True if there were any."""
+    graph = current().graph
+    targets = {id(graph.own(far)) for far in _listed(right)}
+    cut = False
+    for near in _listed(left):
+        for link, far, _ in list(_links(near, direction, edge, edge_if, None)):
+            if id(far) in targets:
+                graph.cut(graph.own(near), link)
+                cut = True
+    return cut
+
+
+def _edge(edge: Any) -> Edge:
+    if edge is None:
+        return GenericEdge()
+    if isinstance(edge, Edge):
+        return edge if edge.__jac__.source is None else _copied(edge)
+    made: Edge = edge()
+    return made
+
+
+def _copied(edge: Edge) -> Edge:
+    twin = type(edge).__new__(type(edge))
+    vars(twin).update(vars(edge))
+    return twin
+
+
+def _listed(nodes: Any) -> list[Any]:
+    return [nodes] if isinstance(nodes, Archetype) else nodes if isinstance(nodes, list) else list(nodes)
+
+
+# Edge references: hop by hop, each node once
+
+
+def out(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`[origin -->]`: the nodes that edges lead to.
+
+    `edge` and `node` are classes, `edge_if` and `node_if` tests of one of them, `among` the nodes that may be found.
+    """
+    return _nodes(_found(origin, "out", edge, edge_if, node, node_if, among))
+
+
+def into(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`[origin <--]`: the nodes whose edges lead here; otherwise as `out`."""
+    return _nodes(_found(origin, "into", edge, edge_if, node, node_if, among))
+
+
+def both(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`[origin <-->]`: the nodes joined with these, whichever way; otherwise as `out`."""
+    return _nodes(_found(origin, "both", edge, edge_if, node, node_if, among))
+
+
+def out_edges(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`[edge origin -->]`: the edges instead of the nodes behind them; otherwise as `out`."""
+    return _edges(_found(origin, "out", edge, edge_if, node, node_if, among))
+
+
+def into_edges(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`[edge origin <--]`"""
+    return _edges(_found(origin, "into", edge, edge_if, node, node_if, among))
+
+
+def both_edges(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`[edge origin <-->]`"""
+    return _edges(_found(origin, "both", edge, edge_if, node, node_if, among))
+
+
+def _nodes(links: Iterable[Link]) -> list[Any]:
+    return list({id(far): far for _, far, _ in links}.values())
+
+
+def _edges(links: Iterable[Link]) -> list[Any]:
+    found = [graph.edge(link) for link, _, graph in links]
+    return list({id(edge): edge for edge in found}.values())
+
+
+def _found(
+    origin: Any, direction: Direction, edge: Any, edge_if: Test, node: Any, node_if: Test, among: Any
+) -> Iterator[Link]:
+    wanted = _wanted(among)
+    for near in _listed(origin):
+        for found in _links(near, direction, edge, edge_if, node):
+            if (node_if is None or node_if(found[1])) and (wanted is None or wanted(found[1])):
+                yield found
+
+
+def _links(near: Any, direction: Direction, edge: Any, edge_if: Test, node: Any) -> Iterator[Link]:
+    graph = current().graph
+    for link, far in graph.neighbourhood(near, direction, as_types(edge), as_types(node)):
+        if edge_if is None or edge_if(graph.edge(link)):
+            yield link, far, graph
+
+
+def _wanted(among: Any) -> Test:
+    if among is None or (callable(among) and not isinstance(among, Archetype)):
+        return among  # type: ignore[no-any-return]
+    nodes = _listed(among)
+    return lambda node: node in nodes
+
+
+def assign(targets: Any, **values: Any) -> Any:
+    """`cars(=km=0, seen=1)`: the fields set on each; the list is given back."""
+    for target in targets:
+        for name, value in values.items():
+            setattr(target, name, value)
+    return targets
+
+
+# Walking
+
+
+def spawn(left: Any, right: Any) -> Any:
+    """`root spawn w()`, or `w() spawn root`: the walker after its walk; of an `async walker`, something to await."""
+    walker, place = (left, right) if isinstance(left, Walker) else (right, left)
+    if not isinstance(walker, Walker):
+        raise TypeError(f"`spawn` needs a walker: neither {left!r:.60} nor {right!r:.60} is one")
+    if getattr(walker, "__jac_async__", False) or (has_async(type(walker)) and is_on_a_loop()):
+        return walker.aspawn(place)
+    return walker.spawn(place)
+
+
+def visit(walker: Any, places: Any, index: int | None = None) -> bool:
+    """`visit :index: places;` Counted from the end, -1 is behind the last of the queue."""
+    queue = walker.__jac__.queue
+    if index is not None and index < 0:
+        index = max(0, len(queue) + 1 + index)
+    return bool(walker.visit(places, index))
+
+
+aloud = False
+
+
+def say_reports(on: bool) -> None:
+    """Whether `report x` prints x as well, as it does when a program of 0.8 or 0.9 is run, not served."""
+    global aloud
+    aloud = on
+
+
+def report(walker: Any, value: Any) -> None:
+    """`report value;` by a walker, or, where there is none (None), by the walk in progress."""
+    if walker is None:
+        current().reports.append(value)
+    else:
+        walker.report(value)
+
+
+def report_aloud(walker: Any, value: Any) -> None:
+    """As `report`; printed too when the program is run from the command line."""
+    if aloud:
+        print(value)
+    report(walker, value)
+
+
+def destroy(targets: Any) -> None:
+    """`del x;`: a node goes with its edges, an edge by itself; anything else is left to Python."""
+    for target in targets if isinstance(targets, list) else [targets]:
+        if isinstance(target, Node | Edge):
+            current().graph.delete(target)
+
+
+def reference(id: Any) -> Any:
+    """`&id`: what the reference names."""
+    from walkwire.walk.verbs import jobj
+
+    return jobj(id)
+
+
+# Work beside
+
+
+def flow(work: Callable[[], Any]) -> Any:
+    """`flow f(x)`: started in a thread; gives a future."""
+    import contextvars
+    import threading
+    from concurrent.futures import Future
+
+    future: Future[Any] = Future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            future.set_result(context.run(work))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def wait(future: Any) -> Any:
+    """`wait x`: what a `flow` gives, once it is done."""
+    return future.result()
+
+
+# The module
+
+
+def test(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """`test name { }`: kept in the module's `__jac_tests__`, in their order."""
+
+    def keep(function: Callable[[], None]) -> Callable[[], None]:
+        function.__globals__.setdefault("__jac_tests__", []).append((name, function))
+        return function
+
+    return keep
+
+
+def not_here(module: str, name: str, instead: str) -> NoReturn:
+    """An import from Jac's own packages of something that has no meaning in walkwire."""
+    what = f"{name} of {module}" if name else f"the module {module}"
+    advice = f": {instead}" if instead else ""
+    raise ImportError(f"walkwire has no counterpart for {what}{advice}", name=module)
