@@ -1,0 +1,96 @@
+"""The command line. What is heavy is imported by the command that needs it: `walkwire --version` is quick."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from walkwire.errors import StartError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Serve programs that walk a persistent graph, over REST and one WebSocket.",
+)
+
+
+def main() -> None:
+    """Run the command that was asked for."""
+    app()
+
+
+@app.callback()
+def walkwire(
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+def serve(
+    program: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PROGRAM",
+            help="A .jac or .py file, or a folder with main.jac or main.py.",
+            show_default=False,
+        ),
+    ],
+    host: Annotated[str | None, typer.Option(help="Where to listen. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free one. [default: 8000]")] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="[default: sqlite:///walkwire.db]")
+    ] = None,
+    production: Annotated[
+        bool | None,
+        typer.Option("--production", help="Only users may send, and the signing secret must be given."),
+    ] = None,
+) -> None:
+    """Serve a program.
+
+    Every setting can also be given as WALKWIRE_X in the environment, or in walkwire.toml.
+    """
+    from walkwire import config as configuration
+    from walkwire import program as programs
+
+    try:
+        source = programs.find(program)
+        config = configuration.load(host=host, port=port, database=database, production=production)
+        _log_to_stderr()
+        registry = programs.load(source.file)
+
+        from walkwire.server import banner, process
+
+        title = f"walkwire {_number()}  {source.file}"
+
+        def announce(port: int) -> None:
+            banner.show_banner(config, registry.walkers, port, title=title, page=source.page)
+
+        process.serve(config, registry, announce, title=source.file.parent.resolve().name, page=source.page)
+    except StartError as error:
+        _fail(error)
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"walkwire {_number()}")
+        raise typer.Exit
+
+
+def _number() -> str:
+    return version("walkwire")
+
+
+def _fail(error: StartError) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise typer.Exit(2)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

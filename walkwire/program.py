@@ -1,0 +1,156 @@
+"""Program: a file of walkers, found and loaded: `.jac` or `.py`, or a folder with a `main` of one of them.
+
+Each load is fresh: what an earlier one put among Python's modules is forgotten first, so that programs, and tests of them, do not
+see each other's modules of the same name.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from walkwire.errors import ProgramError, StartError
+from walkwire.walk.registry import Registry
+
+KINDS = (".jac", ".py")
+MAIN = ("main.jac", "main.py")
+PAGE = "index.html"
+
+_WALKWIRE = Path(__file__).resolve().parent
+_loaded: dict[str, ModuleType] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a program is. `page` is its `index.html`, where the program is a folder that holds one."""
+
+    file: Path
+    page: Path | None = None
+
+
+def find(path: str | Path) -> Source:
+    """The program at `path`. Raises StartError."""
+    path = Path(path)
+    if path.is_dir():
+        return _in_folder(path)
+    if not path.exists():
+        raise StartError(f"There is no file {path}")
+    if path.suffix not in KINDS or not path.is_file():
+        raise StartError(
+            f"{path} is not a program: give a .jac or a .py file, or a folder with main.jac or main.py"
+        )
+    return Source(path)
+
+
+def load(file: Path) -> Registry:
+    """Run a program's file, and give the walkers and the other archetypes that were made by it.
+
+    Raises ProgramError, with the place in the program's own code; StartError.
+    """
+    folder = file.resolve().parent
+    _forget()
+    before = set(sys.modules)
+    _put_first(folder)
+    registry = Registry()
+    try:
+        with registry.recording():
+            module = _run(file)
+    except (Exception, SystemExit) as error:
+        _remember(before, folder)
+        _forget()
+        raise _told(error, file, folder) from None
+    _remember(before, folder)
+    registry.add_all(vars(module).values())
+    return registry
+
+
+def _in_folder(folder: Path) -> Source:
+    found = [folder / name for name in MAIN if (folder / name).is_file()]
+    if not found:
+        raise StartError(f"The folder {folder} holds no program: it needs a main.jac or a main.py")
+    if len(found) > 1:
+        raise StartError(
+            f"The folder {folder} holds two programs, main.jac and main.py: give the file of one"
+        )
+    page = folder / PAGE
+    return Source(found[0], page if page.is_file() else None)
+
+
+def _run(file: Path) -> ModuleType:
+    if file.suffix == ".jac":
+        from walkwire.jac import importer
+
+        return importer.load(file)
+    name = _name_for(file)
+    spec = importlib.util.spec_from_file_location(name, file.resolve())
+    assert spec is not None
+    assert spec.loader is not None  # of a .py file there is one
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _name_for(file: Path) -> str:
+    """The file's own name, by which its other modules may import it; another one where Python has a module of that name."""
+    name = file.stem
+    return f"program_{name}" if name in sys.modules or name in sys.stdlib_module_names else name
+
+
+def _put_first(folder: Path) -> None:
+    while str(folder) in sys.path:
+        sys.path.remove(str(folder))
+    sys.path.insert(0, str(folder))
+
+
+def _remember(before: set[str], folder: Path) -> None:
+    for name in set(sys.modules) - before:
+        module = sys.modules[name]
+        if _is_in(folder, getattr(module, "__file__", None)):
+            _loaded[name] = module
+
+
+def _forget() -> None:
+    for name, module in _loaded.items():
+        if sys.modules.get(name) is module:
+            del sys.modules[name]
+    _loaded.clear()
+    importlib.invalidate_caches()
+
+
+def _is_in(folder: Path, file: str | None) -> bool:
+    """Is it the program's own? What is installed (in a `.venv` of its folder) is not, nor is walkwire in a checkout."""
+    path = Path(file or "/").resolve()
+    is_other = "site-packages" in path.parts or path.is_relative_to(_WALKWIRE)
+    return path.is_relative_to(folder) and not is_other
+
+
+def _told(error: BaseException, file: Path, folder: Path) -> StartError:
+    """What is wrong with the program, and where in its own code."""
+    if isinstance(error, StartError):
+        return error
+    if isinstance(error, SyntaxError) and _is_in(folder, error.filename):
+        return ProgramError(
+            _shown(error.filename or "", file, folder),
+            error.lineno,
+            error.offset,
+            error.text,
+            f"SyntaxError: {error.msg}",
+        )
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_in(folder, frame.filename)]
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, SystemExit):
+        what = f"the program ended itself while it was loaded (SystemExit: {error.code})"
+    if not frames:
+        return ProgramError(str(file), None, None, None, what)
+    last = frames[-1]
+    return ProgramError(_shown(last.filename, file, folder), last.lineno, None, last.line, what)
+
+
+def _shown(place: str, file: Path, folder: Path) -> str:
+    """A file of the program as the user would name it, beside the one that was given."""
+    return str(file.parent / Path(place).resolve().relative_to(folder))

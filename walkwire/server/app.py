@@ -1,0 +1,110 @@
+"""App: the rooms put together, from a configuration and a program. Each part registers its own undoing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from walkwire.account.auth import Auth
+from walkwire.account.password import Passwords
+from walkwire.account.secret import signing_secret
+from walkwire.account.token import Tokens
+from walkwire.account.user import Users
+from walkwire.brokers import open_broker
+from walkwire.config import Config
+from walkwire.server.api import make_api
+from walkwire.server.dispatch import Dispatch, is_response
+from walkwire.store import Store
+from walkwire.stores import open_store
+from walkwire.walk.registry import Registry
+from walkwire.walk.runtime import Runtime
+from walkwire.wire.door import Door
+from walkwire.wire.hub import Hub
+from walkwire.wire.limits import Limits
+from walkwire.wire.policy import Policies
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A program being served, without a port: `api` is its HTTP side, `door` what the gateway needs for its sockets."""
+
+    api: ASGIApp
+    door: Door
+    users: Users
+    auth: Auth
+    runtime: Runtime
+
+
+@asynccontextmanager
+async def open_app(
+    config: Config,
+    registry: Registry,
+    *,
+    title: str = "walkwire",
+    page: Path | None = None,
+    passwords: Passwords | None = None,
+    patience: float | None = None,
+) -> AsyncIterator[App]:
+    """Open the database and serve the program, on the running event loop, until the block is left. Raises StartError.
+
+    `page` answers `GET /`. Walks still in flight at the end are given `patience` seconds, None: the configuration's.
+    """
+    async with AsyncExitStack() as stack:
+        secret = signing_secret(config)
+        store = open_store(config.database)
+        runtime = Runtime(
+            store, registry, threads=config.threads, queue=config.walk_queue, is_response=is_response
+        )
+        stack.push_async_callback(
+            _stop, runtime, store, config.stop_seconds if patience is None else patience
+        )
+        tokens = Tokens(secret)
+        auth = Auth(store, tokens)
+        stack.callback(auth.close)
+        passwords = passwords or Passwords()
+        stack.callback(passwords.close)
+        users = Users(store, passwords, tokens, auth)
+        stack.callback(users.close)
+        hub = Hub(open_broker(), policies=_policies(config), limits=_limits(config))
+        await hub.start()
+        stack.push_async_callback(hub.stop)
+        auth.on_tokens_ended = hub.make_public
+        dispatch = Dispatch(runtime, registry, hub)
+        api = make_api(
+            config, registry.walkers, dispatch.walk, users=users, auth=auth, title=title, page=page
+        )
+
+        async def authenticate(token: str | None) -> str:
+            return (await auth.authenticate(token)).root_id
+
+        door = Door(hub, dispatch, authenticate, config.allows_origin)
+        yield App(api, door, users, auth, runtime)
+
+
+async def _stop(runtime: Runtime, store: Store, seconds: float) -> None:
+    # The thread of a walk that does not end may still be at the database: it is left open, and ends with the process.
+    if await runtime.stop(seconds):
+        store.close()
+
+
+def _policies(config: Config) -> Policies:
+    return Policies(
+        config.policy_user,
+        config.policy_channel,
+        config.policy_client,
+        config.policy_join,
+        is_guarded=config.production,
+    )
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        frame=config.frame_limit,
+        unsent=config.queue_bound,
+        ping=config.ping_seconds,
+        pong=config.pong_seconds,
+    )
