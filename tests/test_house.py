@@ -29,7 +29,7 @@ MAY = {
     "server": GROUND | {"store", "broker", "walk", "wire", "account", "stores", "brokers"},
     "program": GROUND | {"store", "walk", "server", "jac"},
     "cli": GROUND | {"server", "jac", "program", "__init__"},
-    "testing": GROUND | {"server", "jac", "program"},
+    "testing": GROUND | {"account", "walk", "server", "program"},
 }
 # Libraries that belong to some rooms only: name of the library → rooms that may import it.
 LIBRARIES = {
@@ -39,7 +39,7 @@ LIBRARIES = {
     "uvicorn": {"server"},
     "lark": {"jac"},
     "jwt": {"account"},
-    "pwdlib": {"account"},
+    "pwdlib": {"account", "testing"},
     "typer": {"cli"},
     "redis": {"brokers"},
     "nats": {"brokers"},
