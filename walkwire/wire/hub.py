@@ -181,6 +181,7 @@ class Hub:
         self.closing = close
         for client in list(self.clients.values()):
             self.turn.end(client, close)
+            self.exit(client)
         await self.heartbeat.empty(seconds)
 
     def _tell(self, kind: str, targets: Collection[str], data: bytes) -> None:

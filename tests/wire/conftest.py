@@ -1,0 +1,82 @@
+"""A server's wire without sockets: a hub, a dispatch whose walkers the test gives, and clients in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from walkwire.broker import Broker
+from walkwire.brokers.memory import MemoryBroker
+from walkwire.errors import UnknownWalker
+from walkwire.ids import PUBLIC_ROOT
+from walkwire.server.loopback import Loopback
+from walkwire.wire.door import Call, Door
+from walkwire.wire.hub import Hub
+from walkwire.wire.limits import Limits
+from walkwire.wire.policy import Policies
+
+ANN = "a" * 24
+BOB = "b" * 24
+TOKENS = {"ann": ANN, "bob": BOB}
+
+
+@dataclass
+class House:
+    """`walkers` answers by name; `open` connects a client and takes its greeting, kept in `who`."""
+
+    hub: Hub
+    stack: AsyncExitStack
+    walkers: dict[str, Callable[[Call], Awaitable[bytes]]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=lambda: dict(TOKENS))
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def door(self) -> Door:
+        return Door(self.hub, self.dispatch, self.authenticate, lambda origin, host: True)
+
+    async def dispatch(self, call: Call) -> bytes:
+        self.calls.append(call)
+        if call.walker not in self.walkers:
+            raise UnknownWalker
+        return await self.walkers[call.walker](call)
+
+    async def authenticate(self, token: str | None) -> str:
+        await asyncio.sleep(0)
+        return self.tokens.get(token or "", PUBLIC_ROOT)
+
+    async def open(self, token: str | None = None, channel_id: str | None = None) -> Loopback:
+        socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id))
+        assert (await socket.receive())["type"] == "connection"
+        return socket
+
+
+@pytest.fixture
+async def build() -> AsyncIterator[Callable[..., Awaitable[House]]]:
+    """Makes a server: `await build(policies=…, limits=…, broker=…)`."""
+    async with AsyncExitStack() as stack:
+
+        async def make(
+            policies: Policies | None = None, limits: Limits | None = None, broker: Broker | None = None
+        ) -> House:
+            hub = Hub(broker or MemoryBroker(), policies=policies, limits=limits)
+            await hub.start()
+            stack.push_async_callback(hub.stop)
+            return House(hub, stack)
+
+        yield make
+
+
+@pytest.fixture
+async def house(build: Callable[..., Awaitable[House]]) -> House:
+    """A server as in development."""
+    return await build()
+
+
+def notice(**data: Any) -> dict[str, Any]:
+    """Some data to send."""
+    return {"type": "chat", "data": data}
