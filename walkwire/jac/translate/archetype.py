@@ -81,9 +81,6 @@ def _enum_part(scope: Scope, part: Part) -> list[ast.stmt]:
     if isinstance(part, Token):
         value = at(ast.Call(operator(scope, "auto", part), [], []), part)
         return [at(ast.Assign([at(ast.Name(name_of(part), ast.Store()), part)], value), part)]
-    if part.kind in ("function", "ability"):
-        # The methods of an enum take self without saying so, as those of an obj do.
-        scope = scope.inside(family="obj")
     return STATEMENTS[part.kind](scope, part)
 
 

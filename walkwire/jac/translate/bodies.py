@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from walkwire.jac.tree import Part, Token, Tree, name_of
 
 _DECLARATIONS = frozenset(("function", "ability", "archetype", "enum"))
+# Where no declaration can stand.
+_LEAVES = frozenset(("expression_statement", "assignment", "annotated", "return", "has", "visit", "report", "assert"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,44 +20,39 @@ class Given:
 
 def match_bodies(trees: list[Tree]) -> dict[int, Given]:
     """For the id() of each declaration that has one, its body elsewhere. Of several the last counts, as in Jac."""
-    declared: dict[tuple[str, ...], Tree] = {}
-    impls: list[tuple[tuple[str, ...], Tree]] = []
+    found = _Found()
     for tree in trees:
-        _collect(tree.parts, (), declared, impls)
+        found.look_at(tree.parts, ())
     given: dict[int, Given] = {}
-    for within, impl in impls:
+    for within, impl in found.impls:
         path = _path(impl)
-        declaration = declared.get((*within, *path)) or declared.get(path)
-        if declaration is None:
-            continue
-        given[id(declaration)] = Given(impl)
-        # What stands in the body may be declared there, and given elsewhere again.
+        declaration = found.declared.get((*within, *path)) or found.declared.get(path)
+        if declaration is not None:
+            given[id(declaration)] = Given(impl)
     return given
 
 
-def _collect(
-    parts: list[Part],
-    within: tuple[str, ...],
-    declared: dict[tuple[str, ...], Tree],
-    impls: list[tuple[tuple[str, ...], Tree]],
-) -> None:
-    for part in parts:
-        if not isinstance(part, Tree):
-            continue
-        if part.kind in ("documented", "documented_member"):
-            _collect(part.parts, within, declared, impls)
-        elif part.kind == "impl":
-            impls.append((within, part))
-            path = (*within, *_path(part))
-            for block in part.find_all("block"):
-                _collect(block.parts, path, declared, impls)
-        elif part.kind in _DECLARATIONS:
-            token = part.token("NAME")
-            path = (*within, name_of(token) if token else "")
-            declared[path] = part
-            for kind in ("members", "block", "enum_members"):
-                for holder in part.find_all(kind):
-                    _collect(holder.parts, path, declared, impls)
+class _Found:
+    """The declarations of a module by their paths, and its bodies with the paths of the places where they stand."""
+
+    def __init__(self) -> None:
+        self.declared: dict[tuple[str, ...], Tree] = {}
+        self.impls: list[tuple[tuple[str, ...], Tree]] = []
+
+    def look_at(self, parts: list[Part], within: tuple[str, ...]) -> None:
+        for part in parts:
+            if not isinstance(part, Tree):
+                continue
+            if part.kind == "impl":
+                self.impls.append((within, part))
+                self.look_at(part.parts, (*within, *_path(part)))
+            elif part.kind in _DECLARATIONS:
+                token = part.token("NAME")
+                path = (*within, name_of(token) if token else "")
+                self.declared[path] = part
+                self.look_at(part.parts, path)
+            elif part.kind not in _LEAVES:
+                self.look_at(part.parts, within)
 
 
 def _path(impl: Tree) -> tuple[str, ...]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 import warnings
 
 from walkwire.jac.translate.scope import Scope, at, express, expression
 from walkwire.jac.translate.target import target
 from walkwire.jac.tree import Part, Token, Tree
-
-_ESCAPE = re.compile(r"\\(\r\n|N\{[^}]*\}|x..|u....|U........|[0-7]{1,3}|.)", re.DOTALL)
 
 
 @expression("string")
@@ -59,39 +56,23 @@ def _with_newlines(text: str) -> str:
 
 
 def _pieces(scope: Scope, tree: Tree) -> list[ast.expr]:
-    """The texts and fields of an f-string."""
-    start = tree.parts[0]
-    assert isinstance(start, Token)
-    raw = "r" in start.text.lower()
-    return [_piece(scope, part, raw) for part in tree.parts[1:-1]]
+    """The texts and fields of an f-string. No release of Jac reads escapes there: `f"\\n{x}"` has a backslash and an n."""
+    return [_piece(scope, part) for part in tree.parts[1:-1]]
 
 
-def _piece(scope: Scope, part: Part, raw: bool, doubled: bool = True) -> ast.expr:
+def _piece(scope: Scope, part: Part) -> ast.expr:
     if isinstance(part, Tree):
-        return _field(scope, part, raw)
-    text = _with_newlines(part.text)
-    if not raw:
-        text = _ESCAPE.sub(_unescaped, text)
-    if doubled:
-        text = text.replace("{{", "{").replace("}}", "}")
+        return _field(scope, part)
+    text = _with_newlines(part.text).replace("{{", "{").replace("}}", "}")
     return at(ast.Constant(text), part)
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return str(ast.literal_eval(f'"{found.group()}"' if found.group() != '\\"' else "'\"'"))
-        except (SyntaxError, ValueError):
-            return found.group()
-
-
-def _field(scope: Scope, tree: Tree, raw: bool) -> ast.expr:
+def _field(scope: Scope, tree: Tree) -> ast.expr:
     conversion = tree.token("CONVERSION")
     form = tree.find("format")
     spec = None
     if form:
-        spec = at(ast.JoinedStr(_merged([_piece(scope, part, raw, False) for part in form.parts[1:]])), form)
+        spec = at(ast.JoinedStr(_merged([_piece(scope, part) for part in form.parts[1:]])), form)
     value = express(scope, tree.parts[1])
     return at(ast.FormattedValue(value, ord(conversion.text[1]) if conversion else -1, spec), tree)
 
