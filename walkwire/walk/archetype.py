@@ -28,6 +28,11 @@ class Archetype:
         enrol(cls)
 
 
+def give_anchor(archetype: Archetype, anchor: Any) -> None:
+    """Set the `__jac__` of a new instance, also where a class of objects among its bases has a property of that name."""
+    Archetype.__dict__["__jac__"].__set__(archetype, anchor)
+
+
 def reference_of(archetype: Archetype) -> str:
     """How an archetype is named on the wire: `<kind>:<Class>:<id>`."""
     anchor = archetype.__jac__

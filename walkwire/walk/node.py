@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from walkwire.store import Direction
 from walkwire.walk.anchor import Anchor
-from walkwire.walk.archetype import Archetype
+from walkwire.walk.archetype import Archetype, give_anchor
 from walkwire.walk.context import Types, current
 from walkwire.walk.edge import Edge, GenericEdge
 from walkwire.walk.registry import Family, kind_of
@@ -22,7 +22,7 @@ class Node(Archetype):
 
     def __new__(cls, *_: Any, **__: Any) -> Node:
         node = object.__new__(cls)
-        object.__setattr__(node, "__jac__", Anchor(kind_of(cls)))
+        give_anchor(node, Anchor(kind_of(cls)))
         return node
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NoReturn, Self
 
 from walkwire.ids import new_id
 from walkwire.walk.ability import Disengage, Skip, Step, frame_of, has_async, plan_of
-from walkwire.walk.archetype import Archetype
+from walkwire.walk.archetype import Archetype, give_anchor
 from walkwire.walk.context import current
 from walkwire.walk.edge import Edge
 from walkwire.walk.node import Node
@@ -44,7 +44,7 @@ class Walker(Archetype):
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         walker = object.__new__(cls)
-        walker.__jac__ = Trail(kind_of(cls))
+        give_anchor(walker, Trail(kind_of(cls)))
         return walker
 
     @property
