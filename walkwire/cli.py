@@ -93,4 +93,5 @@ def _fail(error: StartError) -> NoReturn:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for library in ("uvicorn", "websockets"):
+        logging.getLogger(library).setLevel(logging.WARNING)

@@ -11,12 +11,14 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import Body, File, Form, Path, Query
-from pydantic import BaseModel, BeforeValidator, create_model
+from pydantic import BaseModel, GetCoreSchemaHandler, create_model
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_before_validator_function
 from starlette.datastructures import UploadFile as Upload
 
 from walkwire.errors import StartError
@@ -139,8 +141,20 @@ def _body(model: type[BaseModel]) -> inspect.Parameter:
 
 
 def _body_part(model: type[BaseModel]) -> inspect.Parameter:
-    """The fields beside files: one JSON text, as a part of a form, be it a file or a plain value."""
-    return parameter("body", _annotated(model, BeforeValidator(_read_part), Form(**_optional(model))))
+    return parameter("body", Annotated[Any, _JsonPart(model), Form(alias="body", **_optional(model))])
+
+
+@dataclass(frozen=True, slots=True)
+class _JsonPart:
+    """The fields beside files: a JSON text in a form, as a file or as a plain value.
+
+    A part that were declared as the model itself, FastAPI would take apart into a form field for each of its fields.
+    """
+
+    model: type[BaseModel]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(_read_part, handler.generate_schema(self.model))
 
 
 def _optional(model: type[BaseModel]) -> dict[str, Any]:
