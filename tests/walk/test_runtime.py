@@ -433,3 +433,21 @@ async def test_a_program_s_own_error_and_status_reach_the_one_who_asked(world: A
     answer = await world.answer(made)
     assert (answer.status, answer.body) == (201, b'{"status":201,"reports":["thing"]}')
     assert (await world.answer(bare)).body == b'{"just":"this"}'
+
+
+async def test_a_field_that_holds_a_node_is_given_by_reference(world: Any) -> None:
+    class read(Walker):
+        counter: Counter
+        others: list[Counter] = []  # noqa: RUF012
+
+        @on_entry
+        def both(self, here: Root) -> None:
+            self.report(
+                [self.counter.n, [other.n for other in self.others], self.counter is here.out(Counter)[0]]
+            )
+
+    (counter,) = await world.reports(make_counter)
+
+    assert await world.reports(read, counter=counter["id"], others=[counter["id"]]) == [[0, [0], True]]
+    with pytest.raises(NoAccess):
+        await world.reports(read, counter="n:Counter:" + "a" * 24)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -22,6 +23,7 @@ from walkwire.walk.archetype import Archetype
 from walkwire.walk.obj import Obj
 
 _models: dict[type, type[BaseModel]] = {}
+_node_fields: dict[type, list[str]] = {}
 
 
 def model_of(walker: type) -> type[BaseModel]:
@@ -43,6 +45,25 @@ def values_of(model: BaseModel) -> dict[str, Any]:
 def holds_files(walker: type, file: type) -> bool:
     """Whether a field of the walker is a `file`, or a list of them, so that only a form can bring it."""
     return any(_mentions(field.annotation, file) for field in model_of(walker).model_fields.values())
+
+
+def nodes_found(walker: type, values: dict[str, Any], find: Callable[[str], Any]) -> dict[str, Any]:
+    """The values with what `find` gives for each reference, in the fields that are to hold nodes."""
+    names = _node_fields.get(walker)
+    if names is None:
+        hints = annotations_of(walker)
+        names = _node_fields[walker] = [name for name in hints if _mentions(hints[name], Archetype)]
+    return (
+        values | {name: _found(values[name], find) for name in names if name in values} if names else values
+    )
+
+
+def _found(value: Any, find: Callable[[str], Any]) -> Any:
+    if isinstance(value, str):
+        return find(value)
+    if isinstance(value, list):
+        return [_found(one, find) for one in value]
+    return value
 
 
 def _modelled(walker: type) -> type[BaseModel]:

@@ -18,6 +18,7 @@ from walkwire.store import Changes, GraphStore, Lost, View
 from walkwire.walk import report
 from walkwire.walk.ability import has_async
 from walkwire.walk.context import Walk, enter_walk, leave_walk
+from walkwire.walk.fields import nodes_found
 from walkwire.walk.locks import Claim, Locks, keys_lost
 from walkwire.walk.notify import Tell, WalkOutbox
 from walkwire.walk.registry import Registry
@@ -213,14 +214,16 @@ class _Run:
 
     def _begin(self, unit: Unit) -> tuple[Walker, list[Any]]:
         order, graph = self._order, unit.graph
-        walker = order.walker(**order.values())
-        if not order.node:
-            return walker, [graph.root()]
-        reference = parse_reference(order.node)
-        start = graph.find(reference.id)
-        if start is None:
-            raise NoAccess(str(reference))
-        return walker, [start]
+
+        def find(text: str) -> Any:
+            reference = parse_reference(text)
+            found = graph.find(reference.id)
+            if found is None:
+                raise NoAccess(str(reference))
+            return found
+
+        start = find(order.node) if order.node else graph.root()
+        return order.walker(**nodes_found(order.walker, order.values(), find)), [start]
 
     def _conclude(self, unit: Unit) -> Answer | _Blocked:
         answer = self._answer(unit.walk)
