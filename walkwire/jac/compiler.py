@@ -27,11 +27,11 @@ class ProgramErrors(ProgramError):
         self.errors = errors
 
 
-def compile_module(
-    source: Source, annexes: list[Source], era: Era | None = None, top: bool = True
-) -> CodeType:
-    """The code of a module. `top`: it is in no package. Raises ProgramErrors with all that was found in one reading."""
-    files = [source, *annexes]
+def compile_module(files: list[Source], era: Era | None = None, top: bool = True) -> CodeType:
+    """The code of a module, of its own file and those that belong to it. `top`: it is in no package.
+
+    Raises ProgramErrors with all that was found in one reading.
+    """
     parsed = [parse(file.text, place * STRIDE) for place, file in enumerate(files)]
     problems = [problem for one in parsed for problem in one.problems]
     if problems:
@@ -39,13 +39,13 @@ def compile_module(
     module = _translated(files, parsed, era, top)
     try:
         flags = __future__.annotations.compiler_flag
-        code = compile(module, source.path, "exec", flags=flags, dont_inherit=True)
+        code = compile(module, files[0].path, "exec", flags=flags, dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, (getattr(error, "offset", None) or 1) - 1
         raise _errors(files, [Problem(line, column, getattr(error, "msg", None) or str(error))]) from None
     except RecursionError:
         raise _errors(files, [Problem(1, 0, "this is nested too deeply")]) from None
-    return _in_files(code, [file.path for file in files]) if annexes else code
+    return _in_files(code, [file.path for file in files]) if len(files) > 1 else code
 
 
 def _translated(files: list[Source], parsed: list[Parsed], era: Era | None, top: bool) -> ast.Module:
@@ -53,12 +53,12 @@ def _translated(files: list[Source], parsed: list[Parsed], era: Era | None, top:
     from walkwire.jac.translate.scope import Unit
 
     trees = [one.tree for one in parsed if one.tree is not None]
-    era = era or era_of(files[0].text, trees)
+    era = era or era_of(files[0].text, trees[:1])
     taken = frozenset(name for file in files for name in _NAME.findall(file.text))
     unit = Unit(era, taken, top)
     try:
-        tests = [file.is_test for file in files[1:]]
-        module = translate(trees[0], list(zip(trees[1:], tests, strict=True)), unit)
+        roles = [file.role for file in files]
+        module = translate(list(zip(trees, roles, strict=True)), unit)
     except RecursionError:
         unit.problems.append(Problem(1, 0, "this is nested too deeply"))
     if unit.problems:

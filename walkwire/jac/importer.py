@@ -1,8 +1,4 @@
-"""Importer: `.jac` files as Python modules, for `import` once `install()` was called, and for `load`, which runs a program.
-
-A module `m.jac` has its annexes beside it: `m.impl.jac`, `m.anything.impl.jac`, what ends in `.impl.jac` inside a folder
-`m.impl`, and likewise with `test` in the place of `impl`.
-"""
+"""Importer: `.jac` files as Python modules, for `import` once `install()` was called, and for `load`, which runs a program."""
 
 from __future__ import annotations
 
@@ -14,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from walkwire.errors import ProgramError
 from walkwire.jac.cache import cached
 from walkwire.jac.era import Era, parse_era
-from walkwire.jac.source import Source
+from walkwire.jac.source import Source, read_sources
 
 _era: Era | None = None
 # Folders of modules that were loaded: Jac finds a module beside the one that imports it, wherever the program started.
@@ -70,7 +65,7 @@ def compile_source(text: str, path: str, era: str | None = None) -> CodeType:
 def _compiled(sources: list[Source], era: Era | None, top: bool) -> CodeType:
     from walkwire.jac.compiler import compile_module  # a module in the cache does without it
 
-    return compile_module(sources[0], sources[1:], era, top)
+    return compile_module(sources, era, top)
 
 
 class JacFinder(importlib.abc.MetaPathFinder):
@@ -113,41 +108,8 @@ class JacLoader(importlib.abc.InspectLoader):
         return cached(sources, _era, top, lambda: _compiled(sources, _era, top))
 
     def get_source(self, fullname: str) -> str:
-        return _read(Path(self.path))
+        return read_sources(Path(self.path))[0].text
 
     def get_filename(self, fullname: str) -> str:
         """Where the source is: asked by `runpy`, coverage and `pdb`."""
         return self.path
-
-
-def read_sources(path: Path) -> list[Source]:
-    """A module's file and its annexes. Raises ProgramError where one cannot be read."""
-    return [Source(str(file), _read(file)) for file in [path, *annexes_of(path)]]
-
-
-def annexes_of(path: Path) -> list[Path]:
-    """The annexes of a module: those with bodies, then those with tests, each in the order of their names."""
-    if path.name.endswith((".impl.jac", ".test.jac")):
-        return []
-    stem = path.name.removesuffix(".jac")
-    found: list[Path] = []
-    for kind in ("impl", "test"):
-        ending = f".{kind}.jac"
-        found += sorted(
-            file for file in path.parent.glob(f"*{ending}") if _belongs(file.name.removesuffix(ending), stem)
-        )
-        found += sorted((path.parent / f"{stem}.{kind}").glob(f"*{ending}"))
-    return found
-
-
-def _belongs(name: str, stem: str) -> bool:
-    return name == stem or name.startswith(stem + ".")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ProgramError(str(path), None, None, None, f"this file is not UTF-8: {error.reason}") from None
-    except OSError as error:
-        raise ProgramError(str(path), None, None, None, f"this file cannot be read: {error.strerror}") from None

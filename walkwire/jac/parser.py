@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from walkwire.jac.advice import describe
+from walkwire.jac.advice import OUTSIDE, advise
 from walkwire.jac.lexer import Lexer, LexError
 from walkwire.jac.tables import Rule, tables
 from walkwire.jac.tree import Part, Token, Tree
@@ -62,9 +62,9 @@ class _Reading:
                 continue
             self._pending = None
             if not self._take(token):
-                place, message = describe(self, token, before)
-                self._note(place, message)
-                if not self._recover(token):
+                advice = advise(self, token, before)
+                self._note(advice.token, advice.message, advice.behind)
+                if advice.message in OUTSIDE.values() or not self._recover(token):
                     return Parsed(None, self._problems)
             elif token.kind == "$END":
                 tree = self._values[0]
@@ -143,10 +143,18 @@ class _Reading:
             return parts[0]
         return Tree(rule.kind, parts, first.line, first.column, last.end_line, last.end_column)
 
-    def _note(self, place: Token, message: str) -> None:
+    def opened(self) -> Token | None:
+        """The bracket around this place, None outside of all."""
+        for value in reversed(self._values):
+            if isinstance(value, Token) and value.kind in _OPENING:
+                return value
+        return None
+
+    def _note(self, token: Token, message: str, behind: bool = False) -> None:
         """Keeps a problem; of several on one line only the first, since it mostly causes the others."""
-        if all(problem.line != place.line for problem in self._problems):
-            self._problems.append(Problem(place.line, place.column, message))
+        line, column = (token.end_line, token.end_column) if behind else (token.line, token.column)
+        if all(problem.line != line for problem in self._problems):
+            self._problems.append(Problem(line, column, message))
 
     def _recover(self, token: Token | None) -> bool:
         """Gives up the statement in which an error stands, and all after it up to its end. False when nothing follows."""

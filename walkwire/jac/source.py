@@ -1,18 +1,74 @@
-"""Source: the files that make up a module."""
+"""Source: the files that make up a module, and where they are found.
+
+A module `m.jac` has its annexes beside it: `m.impl.jac`, `m.anything.impl.jac`, what ends in `.impl.jac` inside a folder
+`m.impl`, and likewise with `test` in the place of `impl`. A module that it includes may hold bodies for it as well.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from walkwire.errors import ProgramError
+
+# What a file is to the module: itself; an annex with bodies, which comes before it; one with tests, which comes behind it;
+# a module that it includes, of which only the bodies count.
+Role = Literal["module", "bodies", "tests", "included"]
+
+_INCLUDE = re.compile(r"\binclude\s*(?::\s*jac\s+|\s)\s*([\w.]+)\s*;")
+_HAS_BODIES = re.compile(r"\bimpl\b|:(?:can|c|obj|o|enum|walker|w|node|n|edge|class|cls):")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file: where it is, and what stands in it."""
+    """A file: where it is, what stands in it, and what it is to the module."""
 
     path: str
     text: str
+    role: Role = "module"
 
-    @property
-    def is_test(self) -> bool:
-        """Is this an annex with tests, which comes after the module?"""
-        return self.path.endswith(".test.jac")
+
+def read_sources(path: Path) -> list[Source]:
+    """A module's file and all that belongs to it. Raises ProgramError where one cannot be read."""
+    module = Source(str(path), _read(path))
+    return [module, *_annexes(path), *_included(path, module.text)]
+
+
+def _annexes(path: Path) -> list[Source]:
+    """Those with bodies, then those with tests, each in the order of their names."""
+    if path.name.endswith((".impl.jac", ".test.jac")):
+        return []
+    stem = path.name.removesuffix(".jac")
+    roles: tuple[tuple[str, Role], ...] = (("impl", "bodies"), ("test", "tests"))
+    found: list[Source] = []
+    for kind, role in roles:
+        ending = f".{kind}.jac"
+        beside = (file for file in path.parent.glob(f"*{ending}") if _belongs(file.name.removesuffix(ending), stem))
+        inside = (path.parent / f"{stem}.{kind}").glob(f"*{ending}")
+        found += [Source(str(file), _read(file), role) for file in [*sorted(beside), *sorted(inside)]]
+    return found
+
+
+def _belongs(name: str, stem: str) -> bool:
+    return name == stem or name.startswith(stem + ".")
+
+
+def _included(path: Path, text: str) -> list[Source]:
+    """The modules that this one includes, and that hold bodies: they may be for what is declared here."""
+    found = []
+    for name in _INCLUDE.findall(text):
+        file = path.parent.joinpath(*name.split(".")).with_suffix(".jac")
+        if file.is_file() and _HAS_BODIES.search(bodies := _read(file)):
+            found.append(Source(str(file), bodies, "included"))
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProgramError(str(path), None, None, None, f"this file is not UTF-8: {error.reason}") from None
+    except OSError as error:
+        raise ProgramError(str(path), None, None, None, f"this file cannot be read: {error.strerror}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 
+from walkwire.jac.source import Role
 from walkwire.jac.translate import (
     archetype,
     expression,
@@ -25,18 +26,18 @@ from walkwire.jac.tree import Token, Tree, name_of
 TRANSLATIONS = (archetype, expression, function, graph, imports, literal, match, operation, statement)
 
 
-def translate(tree: Tree, annexes: list[tuple[Tree, bool]], unit: Unit) -> ast.Module:
-    """A module with the bodies that its annexes give. An annex (with True: of tests) is part of the module: what else it holds
-    comes before the module's own statements, tests behind them. What cannot be translated is noted in `unit.problems`."""
-    unit.given = match_bodies([tree, *(annex for annex, _ in annexes)])
+def translate(files: list[tuple[Tree, Role]], unit: Unit) -> ast.Module:
+    """A module of its files, its own first. What an annex holds besides bodies comes before the module's own statements, what
+    one of tests holds behind them. What cannot be translated is noted in `unit.problems`."""
+    unit.given = match_bodies([tree for tree, _ in files])
     scope = Scope(unit)
-    first, parts = tree.parts[:1], tree.parts
+    own = files[0][0].parts
     documentation: list[ast.stmt] = []
-    if first and first[0].kind == "docstring":
-        documentation, parts = function.documentation(scope, first[0]), parts[1:]
-    before = [part for annex, is_test in annexes if not is_test for part in annex.parts]
-    behind = [part for annex, is_test in annexes if is_test for part in annex.parts]
-    made = state(scope, [*before, *parts, *behind])
+    if own and own[0].kind == "docstring":
+        documentation, own = function.documentation(scope, own[0]), own[1:]
+    before = [part for tree, role in files if role == "bodies" for part in tree.parts]
+    behind = [part for tree, role in files if role == "tests" for part in tree.parts]
+    made = state(scope, [*before, *own, *behind])
     return ast.Module([*documentation, *_preamble(unit), *made], [])
 
 
