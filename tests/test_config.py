@@ -148,7 +148,7 @@ def test_an_empty_variable_counts_as_not_given(monkeypatch: pytest.MonkeyPatch) 
 def test_a_wrong_value_is_refused_with_its_key_and_its_source(
     key: str, value: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(StartError, match=f"^{key.upper()}, from the argument --{key}: "):
+    with pytest.raises(StartError, match=f"^{key.upper()}, from the argument --{key}: [^;]*$"):
         config.load(**{key: value})
     (folder / "walkwire.toml").write_text(f'{key} = "{value}"\n')
     with pytest.raises(StartError, match=f"^{key.upper()}, from walkwire.toml: "):

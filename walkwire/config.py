@@ -121,7 +121,9 @@ def load(**arguments: Any) -> Config:
     try:
         return _Settings(**given)
     except ValidationError as error:
-        raise StartError("; ".join(_sentence(problem, given) for problem in error.errors())) from None
+        # A policy's default is not asked for where anything else is wrong.
+        problems = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
+        raise StartError("; ".join(_sentence(problem, given) for problem in problems)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise StartError(f"{FILE} cannot be read: {error}") from None
 

@@ -81,11 +81,11 @@ def _in_folder(folder: Path) -> Source:
 
 
 def _run(file: Path) -> ModuleType:
+    name = _name_for(file)
     if file.suffix == ".jac":
         from walkwire.jac import importer
 
-        return importer.load(file)
-    name = _name_for(file)
+        return importer.load(file, name)
     spec = importlib.util.spec_from_file_location(name, file.resolve())
     assert spec is not None
     assert spec.loader is not None  # of a .py file there is one
@@ -131,6 +131,8 @@ def _is_in(folder: Path, file: str | None) -> bool:
 
 def _told(error: BaseException, file: Path, folder: Path) -> StartError:
     """What is wrong with the program, and where in its own code."""
+    if isinstance(error, ProgramError):
+        return _as_given(error, file, folder)
     if isinstance(error, StartError):
         return error
     if isinstance(error, SyntaxError) and _is_in(folder, error.filename):
@@ -151,6 +153,16 @@ def _told(error: BaseException, file: Path, folder: Path) -> StartError:
     return ProgramError(_shown(last.filename, file, folder), last.lineno, None, last.line, what)
 
 
+def _as_given(error: ProgramError, file: Path, folder: Path) -> StartError:
+    """The same, its files named as the user would, and all that were found at once where there are several."""
+    found = [
+        ProgramError(_shown(one.path, file, folder), one.line, one.column, one.text, one.message)
+        for one in getattr(error, "errors", (error,))
+    ]
+    return found[0] if len(found) == 1 else StartError("\n".join(map(str, found)))
+
+
 def _shown(place: str, file: Path, folder: Path) -> str:
     """A file of the program as the user would name it, beside the one that was given."""
-    return str(file.parent / Path(place).resolve().relative_to(folder))
+    path = Path(place).resolve()
+    return str(file.parent / path.relative_to(folder)) if path.is_relative_to(folder) else place

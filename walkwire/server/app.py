@@ -54,7 +54,6 @@ async def open_app(
     `page` answers `GET /`. Walks still in flight at the end are given `patience` seconds, None: the configuration's.
     """
     async with AsyncExitStack() as stack:
-        secret = signing_secret(config)
         store = open_store(config.database)
         runtime = Runtime(
             store, registry, threads=config.threads, queue=config.walk_queue, is_response=is_response
@@ -62,7 +61,7 @@ async def open_app(
         stack.push_async_callback(
             _stop, runtime, store, config.stop_seconds if patience is None else patience
         )
-        tokens = Tokens(secret)
+        tokens = Tokens(signing_secret(config))
         auth = Auth(store, tokens)
         stack.callback(auth.close)
         passwords = passwords or Passwords()
