@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvloop
 
 from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
@@ -113,3 +115,9 @@ def bearer(users: Users) -> Callable[[], Awaitable[dict[str, str]]]:
         return {"Authorization": f"Bearer {session.token}"}
 
     return sign_in
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The gateway is tried on both event loops that it may meet."""
+    plain = {"asyncio": asyncio.new_event_loop}
+    return {**plain, "uvloop": uvloop.new_event_loop} if item.path.name == "test_gateway.py" else plain

@@ -554,8 +554,8 @@ async def test_each_kind_of_event_has_its_policy(
     house = await build(policies=Policies(**{kind: policy}))
     for token, may in ((None, public), ("ann", user)):
         socket = await house.open(token)
-        for other in SAYING:
-            await socket.send({**SAYING[other], "id": other})
+        for other, event in SAYING.items():
+            await socket.send({**event, "id": other})
         replies = {each["id"]: each for each in await socket.quiet()}
         assert {name: each["ok"] for name, each in replies.items()} == {
             **dict.fromkeys(SAYING, True),

@@ -22,6 +22,14 @@ from walkwire.wire.policy import Policies
 Build = Callable[..., Awaitable[House]]
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(1000):  # turns of the loop
+        if is_so():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError
+
+
 def tell(hub: Hub, kind: Kind, *targets: str, data: bytes = b'{"n":1}') -> None:
     hub.notify(Notification(kind, targets, data))
 
@@ -351,8 +359,7 @@ async def test_one_is_told_connected_when_other_servers_reach_it_and_what_came_m
     house = await build(broker=broker)
     broker.settling = asyncio.get_running_loop().create_future()
     opening = asyncio.ensure_future(house.open("ann", "lobby"))
-    while not house.hub.clients:
-        await asyncio.sleep(0)
+    await until(lambda: bool(house.hub.clients))
     tell(house.hub, "channels", "lobby", data=b"1")
     for _ in range(5):
         await asyncio.sleep(0)
@@ -369,8 +376,7 @@ async def test_after_the_answer_to_change_user_nothing_for_the_old_user_arrives(
     broker.settling = asyncio.get_running_loop().create_future()
     tell(house.hub, "users", ANN, data=b"1")
     await socket.send({"type": "change_user", "token": "bob"})
-    while socket.connection.client.root_id != BOB:
-        await asyncio.sleep(0)
+    await until(lambda: socket.connection.client.root_id == BOB)
     tell(house.hub, "users", ANN, data=b"2")
     tell(house.hub, "users", BOB, data=b"3")
     await asyncio.sleep(0)

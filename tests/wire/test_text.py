@@ -11,10 +11,14 @@ from walkwire.errors import BadEvent
 from walkwire.wire.text import check, loads
 
 
+def read(payload: bytes) -> object:
+    check(payload)
+    return loads(payload)
+
+
 def refusal(payload: bytes) -> str:
     with pytest.raises(BadEvent) as raised:
-        check(payload)
-        loads(payload)
+        read(payload)
     return raised.value.message
 
 
@@ -88,6 +92,5 @@ def test_the_place_of_an_error_is_counted_in_bytes() -> None:
 def test_hostile_text_costs_one_pass_not_its_square(hostile: bytes) -> None:
     start = time.process_time()
     with pytest.raises(BadEvent):
-        check(hostile)
-        loads(hostile)
+        read(hostile)
     assert time.process_time() - start < 5  # a square would be minutes
