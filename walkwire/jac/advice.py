@@ -177,7 +177,7 @@ def _complex(_: Place, token: Token, before: Token | None) -> str:
     return ""
 
 
-def _visit_value(place: Place, token: Token, _: Token | None) -> str:
+def _visit_value(place: Place, token: Token, before: Token | None) -> str:
     for word in (token, before):
         if word is not None and word.text in _NO_VALUE and (word is before or place.may_take("NAME")):
             return f"`{word.text}` is a statement: it has no value"

@@ -1,0 +1,55 @@
+# The commands of this repository. `make` alone prints them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+MADE := .venv/.made
+NODE := tests/journeys/node
+
+.PHONY: help setup demo test check fix docs bench services node
+
+help: ## print these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(MADE) ## make .venv, with walkwire and all that its tests need
+
+demo: $(MADE) ## serve the chat of examples/chat at port DEMO_PORT (8000); its database is in .demo/
+	@mkdir -p .demo
+	@exec $(BIN)/walkwire serve examples/chat --port $${DEMO_PORT:-8000} --database sqlite:///.demo/chat.db
+
+test: $(MADE) ## run the tests; ARGS="tests/wire -k hub" runs some of them
+	$(BIN)/pytest $(ARGS)
+
+check: $(MADE) ## lint, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+
+fix: $(MADE) ## mend what lint and formatting can mend by themselves
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(MADE) ## run every example of README.md and docs/
+	$(BIN)/pytest tests/docs $(ARGS)
+
+bench: $(MADE) ## measure, beside the peers; ARGS go to bench
+	$(BIN)/python -m bench $(ARGS)
+
+services: ## start PostgreSQL, Redis and NATS where they are not running
+	@.ci/services
+
+node: $(NODE)/node_modules/.made ## fetch what the tests need from npm
+
+# The stamps make the second time quick: they are older than what they were made from only when that has changed.
+
+$(MADE): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(NODE)/node_modules/.made: $(NODE)/package.json $(NODE)/package-lock.json
+	cd $(NODE) && npm ci --no-audit --no-fund --omit-lockfile-registry-resolved=true
+	@touch $@
