@@ -28,7 +28,7 @@ MAY = {
     "jac": GROUND,
     "server": GROUND | {"store", "broker", "walk", "wire", "account", "stores", "brokers"},
     "program": GROUND | {"store", "walk", "server", "jac"},
-    "cli": GROUND | {"server", "jac", "program", "__init__"},
+    "cli": GROUND | {"walk", "server", "jac", "program", "__init__"},
     "testing": GROUND | {"account", "walk", "server", "program"},
 }
 # Libraries that belong to some rooms only: name of the library → rooms that may import it.

@@ -62,16 +62,22 @@ def serve(
         source = programs.find(program)
         config = configuration.load(host=host, port=port, database=database, production=production)
         _log_to_stderr()
-        registry = programs.load(source.file)
 
         from walkwire.server import banner, process
+        from walkwire.walk.registry import Registry
 
         title = f"walkwire {_number()}  {source.file}"
 
-        def announce(port: int) -> None:
+        def announce(port: int, registry: Registry) -> None:
             banner.show_banner(config, registry.walkers, port, title=title, page=source.page)
 
-        process.serve(config, registry, announce, title=source.file.parent.resolve().name, page=source.page)
+        process.serve(
+            config,
+            lambda: programs.load(source.file),
+            announce,
+            title=source.file.parent.resolve().name,
+            page=source.page,
+        )
     except StartError as error:
         _fail(error)
 

@@ -15,6 +15,7 @@ The HTTP side is the very application that is served, and a socket drives the ve
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
@@ -30,7 +31,7 @@ from walkwire.account.password import Passwords
 from walkwire.config import Config
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.program import find, load
-from walkwire.server.app import App, open_app
+from walkwire.server.app import App, load_program, open_app
 from walkwire.server.loopback import Closed, Loopback
 from walkwire.walk.registry import Registry
 
@@ -119,7 +120,8 @@ async def serve(program: str | Path | ModuleType, **settings: Any) -> AsyncItera
         config = Config(**(defaults | settings))
         # Argon2 at its least: a test's users are many, and their passwords no secret.
         passwords = Passwords(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
-        async with open_app(config, _registry(program), passwords=passwords) as app:
+        loaded = await asyncio.to_thread(load_program, config, lambda: _registry(program))
+        async with open_app(config, loaded, passwords=passwords) as app:
             transport = httpx.ASGITransport(app.api, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 yield Served(app, http)

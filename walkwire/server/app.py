@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
@@ -16,12 +17,15 @@ from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.brokers import open_broker
 from walkwire.config import Config
+from walkwire.errors import PublicError, RecordError, StartError
+from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.api import make_api
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.store import Store
 from walkwire.stores import open_store
 from walkwire.walk.registry import Registry
 from walkwire.walk.runtime import Runtime
+from walkwire.walk.unit import unit_of_work
 from walkwire.wire.door import Door
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
@@ -37,24 +41,52 @@ class App:
     users: Users
     auth: Auth
     runtime: Runtime
+    registry: Registry
+
+
+class Loaded(NamedTuple):
+    """A program that was loaded: its classes, and the database that keeps what it did meanwhile."""
+
+    registry: Registry
+    store: Store
+
+
+def load_program(config: Config, load: Callable[[], Registry]) -> Loaded:
+    """Open the database, and let `load` run the program's module code in it, as the public user: one unit of work.
+
+    To be called where no event loop runs. Raises StartError.
+    """
+    store = open_store(config.database)
+    try:
+        with unit_of_work(store, Registry(), PUBLIC_ROOT):
+            registry = load()
+    except (PublicError, RecordError) as error:
+        store.close()
+        raise StartError(
+            f"The program was loaded, but what it did to the graph could not be kept: {error}"
+        ) from None
+    except BaseException:
+        store.close()
+        raise
+    return Loaded(registry, store)
 
 
 @asynccontextmanager
 async def open_app(
     config: Config,
-    registry: Registry,
+    program: Loaded,
     *,
     title: str = "walkwire",
     page: Path | None = None,
     passwords: Passwords | None = None,
     patience: float | None = None,
 ) -> AsyncIterator[App]:
-    """Open the database and serve the program, on the running event loop, until the block is left. Raises StartError.
+    """Serve a program, on the running event loop, until the block is left; its database is closed then. Raises StartError.
 
     `page` answers `GET /`. Walks still in flight at the end are given `patience` seconds, None: the configuration's.
     """
     async with AsyncExitStack() as stack:
-        store = open_store(config.database)
+        registry, store = program
         runtime = Runtime(
             store, registry, threads=config.threads, queue=config.walk_queue, is_response=is_response
         )
@@ -81,7 +113,7 @@ async def open_app(
             return (await auth.authenticate(token)).root_id
 
         door = Door(hub, dispatch, authenticate, config.allows_origin)
-        yield App(api, door, users, auth, runtime)
+        yield App(api, door, users, auth, runtime, registry)
 
 
 async def _stop(runtime: Runtime, store: Store, seconds: float) -> None:

@@ -22,7 +22,7 @@ import uvicorn
 
 from walkwire.config import Config
 from walkwire.errors import StartError
-from walkwire.server.app import App, open_app
+from walkwire.server.app import App, Loaded, load_program, open_app
 from walkwire.server.gateway import gateway
 from walkwire.server.stream import Stream
 from walkwire.walk.registry import Registry
@@ -40,18 +40,22 @@ _log = logging.getLogger(__name__)
 
 def serve(
     config: Config,
-    registry: Registry,
-    announce: Callable[[int], None],
+    load: Callable[[], Registry],
+    announce: Callable[[int, Registry], None],
     *,
     title: str = "walkwire",
     page: Path | None = None,
 ) -> None:
-    """Serve a program until a signal comes. `announce` is called with the port when all is ready. Raises StartError."""
+    """Serve the program that `load` loads, until a signal comes. Raises StartError.
+
+    `announce` is called with the port and the program's classes when all is ready.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
     with ExitStack() as stack:
         sockets = [stack.enter_context(listener) for listener in listen(config.host, config.port)]
+        program = load_program(config, load)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(config, registry, announce, title=title, page=page, sockets=sockets))
+            runner.run(_serve(config, program, announce, title=title, page=page, sockets=sockets))
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -74,8 +78,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 async def _serve(
     config: Config,
-    registry: Registry,
-    announce: Callable[[int], None],
+    program: Loaded,
+    announce: Callable[[int, Registry], None],
     *,
     title: str,
     page: Path | None,
@@ -84,9 +88,9 @@ async def _serve(
     stop = _Stop()
     with stop.at_signals():
         # The walks have been waited for by then.
-        async with open_app(config, registry, title=title, page=page, patience=0.1) as app:
+        async with open_app(config, program, title=title, page=page, patience=0.1) as app:
             port = sockets[0].getsockname()[1]
-            await _Server(app, config, stop, lambda: announce(port)).serve(sockets)
+            await _Server(app, config, stop, lambda: announce(port, app.registry)).serve(sockets)
 
 
 class _Stop:
