@@ -1,4 +1,4 @@
-"""Advice: what is said about a token that cannot stand where it stands: what was expected, and for a common slip, what to write."""
+"""Advice: what is said about a token that cannot stand where it stands, and for a common slip, what to write."""
 
 from __future__ import annotations
 
@@ -165,7 +165,11 @@ def _question(_: Place, token: Token, before: Token | None) -> str:
 
 
 def _increment(_: Place, token: Token, before: Token | None) -> str:
-    if token.kind in ("SEMICOLON", "RPAR", "LBRACE") and before is not None and before.kind in ("PLUS", "MINUS"):
+    if (
+        token.kind in ("SEMICOLON", "RPAR", "LBRACE")
+        and before is not None
+        and before.kind in ("PLUS", "MINUS")
+    ):
         return f"Jac has no `{before.text * 2}`: write `{before.text}= 1`"
     return ""
 

@@ -72,10 +72,14 @@ def _load(place: Path) -> CodeType | None:
         data = place.read_bytes()
     except OSError:
         return None
-    header, checksum, body = data[: len(_HEADER)], data[len(_HEADER) : len(_HEADER) + 16], data[len(_HEADER) + 16 :]
+    header, checksum, body = (
+        data[: len(_HEADER)],
+        data[len(_HEADER) : len(_HEADER) + 16],
+        data[len(_HEADER) + 16 :],
+    )
     if header != _HEADER or hashlib.blake2b(body, digest_size=16).digest() != checksum:
         return None
-    code = marshal.loads(body)
+    code = marshal.loads(body)  # noqa: S302 - what this process or its like has written, as Python's own cache
     return code if isinstance(code, CodeType) else None
 
 
@@ -87,10 +91,10 @@ def _store(place: Path, code: CodeType) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(_HEADER + hashlib.blake2b(body, digest_size=16).digest() + body)
-        os.replace(temporary, place)
+        Path(temporary).replace(place)
     except OSError:
         with suppress(OSError):
-            os.unlink(temporary)
+            Path(temporary).unlink()
         raise
     stem = place.name.rpartition(".")[0].rpartition(".")[0]
     for old in place.parent.glob(f"{stem}.*.bin"):

@@ -1,7 +1,6 @@
 """Compiler: the source of a Jac module, with its annexes, made into a code object whose positions point into the .jac files."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -81,9 +80,8 @@ def _errors(files: list[Source], problems: list[Problem]) -> ProgramErrors:
 def _in_files(code: CodeType, paths: list[str]) -> CodeType:
     """The code with each function in the file that it was written in."""
     constants = tuple(
-        _in_files(constant, paths) if isinstance(constant, CodeType) else constant for constant in code.co_consts
+        _in_files(constant, paths) if isinstance(constant, CodeType) else constant
+        for constant in code.co_consts
     )
     place, line = divmod(code.co_firstlineno, STRIDE)
     return code.replace(co_consts=constants, co_firstlineno=line, co_filename=paths[place])
-
-

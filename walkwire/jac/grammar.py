@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lark.common import ParserConf
-from lark.grammar import Rule, Symbol
+from lark.grammar import Rule
 from lark.lexer import TerminalDef
 from lark.load_grammar import load_grammar
 from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
@@ -22,16 +22,16 @@ TABLES = Path(__file__).with_name("grammar.json")
 
 def build(source: str) -> dict[str, Any]:
     """The tables of a grammar. A conflict in it raises lark's GrammarError, which names the rules."""
-    grammar, _ = load_grammar(source, SOURCE.name, [], False)
+    grammar, _ = load_grammar(source, SOURCE.name, [], False)  # type: ignore[no-untyped-call]
     terminals, rules, _ = grammar.compile(["start"], "*")
     analysis = LALR_Analyzer(ParserConf(rules, {}, ["start"]), debug=False, strict=True)
-    analysis.compute_lalr()
+    analysis.compute_lalr()  # type: ignore[no-untyped-call]
     symbols = sorted({symbol.name for rule in rules for symbol in [rule.origin, *rule.expansion]} | {"$END"})
     number = {name: index for index, name in enumerate(symbols)}
     rule_number = {id(rule): index for index, rule in enumerate(rules)}
     lookaheads: dict[tuple[int, ...], int] = {}
     table = analysis.parse_table
-    order = {state: index for index, state in enumerate(table.states)}
+    order: dict[Any, int] = {state: index for index, state in enumerate(table.states)}
     # lark stops by itself in this state; here the end of the source is taken like any other token.
     table.states[table.end_states["start"]]["$END"] = (Shift, table.end_states["start"])
     states = [_state(row, number, order, rule_number, lookaheads) for row in table.states.values()]
@@ -75,7 +75,7 @@ def _rule(rule: Rule, number: dict[str, int]) -> list[Any]:
 def _state(
     row: dict[str, tuple[Any, Any]],
     number: dict[str, int],
-    order: dict[int, int],
+    order: dict[Any, int],
     rule_number: dict[int, int],
     lookaheads: dict[tuple[int, ...], int],
 ) -> list[Any]:

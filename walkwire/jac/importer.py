@@ -14,7 +14,13 @@ from walkwire.jac.cache import cached
 from walkwire.jac.era import Era, parse_era
 from walkwire.jac.source import Source, read_sources
 
-_era: Era | None = None
+
+class _Choice:
+    """The era that was asked for on the command line, for every file that is loaded."""
+
+    era: Era | None = None
+
+
 # Folders of modules that were loaded: Jac finds a module beside the one that imports it, wherever the program started.
 _beside: list[str] = []
 
@@ -25,9 +31,8 @@ def load(path: str | Path, name: str = "__main__", era: str | None = None) -> Mo
     Under the name "__main__" its `with entry:__main__` blocks run too. `era` ("0.7", "0.8", "0.9") is for this file and all
     that it imports; without it each file decides by its own syntax.
     """
-    global _era
     file = Path(path).resolve()
-    _era = parse_era(era) if era else None
+    _Choice.era = parse_era(era) if era else None
     install()
     folder = str(file.parent)
     if folder not in sys.path:
@@ -100,12 +105,13 @@ class JacLoader(importlib.abc.InspectLoader):
         folder = str(Path(self.path).parent)
         if folder not in _beside:
             _beside.append(folder)
-        exec(self.get_code(self.name), module.__dict__)
+        exec(self.get_code(self.name), module.__dict__)  # noqa: S102 - what importing is
 
     def get_code(self, fullname: str) -> CodeType:
         sources = read_sources(Path(self.path))
+        era = _Choice.era
         top = "." not in self.name and Path(self.path).name != "__init__.jac"
-        return cached(sources, _era, top, lambda: _compiled(sources, _era, top))
+        return cached(sources, era, top, lambda: _compiled(sources, era, top))
 
     def get_source(self, fullname: str) -> str:
         return read_sources(Path(self.path))[0].text

@@ -36,13 +36,15 @@ _LEGACY = re.compile(
     re.VERBOSE,
 )
 # Words that Python has too are never names; of the others, the next sign often tells that a name is meant.
-_ALWAYS_KEYWORDS = frozenset(
-    "and as assert async await break class continue def del elif else except finally for from if import in is lambda"
-    " nonlocal not or raise return try while with yield None True False".split()
-)
+_PYTHONS_WORDS = """
+    and as assert async await break class continue def del elif else except finally for from if import in is lambda nonlocal
+    not or raise return try while with yield None True False
+"""
+_ALWAYS_KEYWORDS = frozenset(_PYTHONS_WORDS.split())
 _MEANS_NAME = re.compile(r"\s*(?:=(?!=)|\.(?=[^\W\d])|,|\)|\]|for\b|(?:[-+*/%@&|^]|//|\*\*|<<|>>)=)")
 # Words that only some eras have. A program that defines one as a function, or imports it, means its own.
-_DISPUTED = frozenset("check ignore revisit flow wait report skip test switch default impl sem".split())
+_WORDS_OF_SOME_ERAS = "check ignore revisit flow wait report skip test switch default impl sem"
+_DISPUTED = frozenset(_WORDS_OF_SOME_ERAS.split())
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _FSTRING_TEXT = {
     (quote, raw): re.compile(
@@ -79,7 +81,7 @@ class LexError(Exception):
 class _Field:
     """An f-string that is being read: between its quotes, or inside one of its fields."""
 
-    __slots__ = ("quote", "raw", "depth", "inside", "format")
+    __slots__ = ("depth", "format", "inside", "quote", "raw")
 
     def __init__(self, quote: str, raw: bool) -> None:
         self.quote = quote
@@ -189,7 +191,7 @@ class Lexer:
         kind = self._words.get(text)
         if kind is None:
             return self._token("NAME", text)
-        if text == "is" or text == "not":
+        if text in _JOINED:
             joined = _JOINED[text].match(self.source, self._at)
             if joined:
                 return self._token("IS_NOT" if text == "is" else "NOT_IN", joined.group())

@@ -45,7 +45,9 @@ def _annexes(path: Path) -> list[Source]:
     found: list[Source] = []
     for kind, role in roles:
         ending = f".{kind}.jac"
-        beside = (file for file in path.parent.glob(f"*{ending}") if _belongs(file.name.removesuffix(ending), stem))
+        beside = (
+            file for file in path.parent.glob(f"*{ending}") if _belongs(file.name.removesuffix(ending), stem)
+        )
         inside = (path.parent / f"{stem}.{kind}").glob(f"*{ending}")
         found += [Source(str(file), _read(file), role) for file in [*sorted(beside), *sorted(inside)]]
     return found
@@ -71,4 +73,6 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise ProgramError(str(path), None, None, None, f"this file is not UTF-8: {error.reason}") from None
     except OSError as error:
-        raise ProgramError(str(path), None, None, None, f"this file cannot be read: {error.strerror}") from None
+        raise ProgramError(
+            str(path), None, None, None, f"this file cannot be read: {error.strerror}"
+        ) from None

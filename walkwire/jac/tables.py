@@ -61,7 +61,9 @@ class Tables:
 
 def _rule(symbols: list[str], makes: int, length: int, kind: str, how: str, kept: list[list[int]]) -> Rule:
     passes = length == 1 and kept == ([[0, 0]] if how == "maybe" else [[0, 1]] if how == "parts" else None)
-    return Rule(symbols[makes], length, kind, how, tuple((place, bool(parts)) for place, parts in kept), passes)
+    return Rule(
+        symbols[makes], length, kind, how, tuple((place, bool(parts)) for place, parts in kept), passes
+    )
 
 
 @cache

@@ -12,7 +12,7 @@ class Token:
     Lines count from 1; columns are bytes of UTF-8 from 0, as Python's `ast` wants them.
     """
 
-    __slots__ = ("kind", "text", "line", "column", "end_line", "end_column")
+    __slots__ = ("column", "end_column", "end_line", "kind", "line", "text")
 
     def __init__(self, kind: str, text: str, line: int, column: int, end_line: int, end_column: int) -> None:
         self.kind = kind
@@ -29,7 +29,7 @@ class Token:
 class Tree:
     """A rule of the grammar as it was found in the source, with its parts in order."""
 
-    __slots__ = ("kind", "parts", "line", "column", "end_line", "end_column")
+    __slots__ = ("column", "end_column", "end_line", "kind", "line", "parts")
 
     def __init__(
         self, kind: str, parts: list[Part], line: int, column: int, end_line: int, end_column: int

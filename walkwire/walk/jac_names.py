@@ -7,8 +7,8 @@ from typing import Any
 
 from walkwire.walk.ability import on_entry as on_entry
 from walkwire.walk.ability import on_exit as on_exit
-from walkwire.walk.access import Level as AccessLevel
-from walkwire.walk.context import Context, current
+from walkwire.walk.access import Level
+from walkwire.walk.context import current
 from walkwire.walk.context import get_context as get_context
 from walkwire.walk.edge import Edge as Edge
 from walkwire.walk.edge import GenericEdge as GenericEdge
@@ -48,6 +48,7 @@ ReadPerm = AccessLevelEnum.READ
 ConnectPerm = AccessLevelEnum.CONNECT
 WritePerm = AccessLevelEnum.WRITE
 
+AccessLevel = Level
 grant = perm_grant
 revoke = perm_revoke
 
@@ -92,5 +93,3 @@ class Jac:
     disengage = staticmethod(disengage)
     connect = staticmethod(connect)
     disconnect = staticmethod(disconnect)
-
-

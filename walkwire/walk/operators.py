@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum as Enum
 from enum import auto as auto
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from walkwire.store import Direction
 from walkwire.walk.ability import has_async
@@ -225,7 +225,7 @@ def _links(near: Any, direction: Direction, edge: Any, edge_if: Test, node: Any)
 
 def _wanted(among: Any) -> Test:
     if among is None or (callable(among) and not isinstance(among, Archetype)):
-        return among  # type: ignore[no-any-return]
+        return among
     nodes = _listed(among)
     return lambda node: node in nodes
 
@@ -259,13 +259,10 @@ def visit(walker: Any, places: Any, index: int | None = None) -> bool:
     return bool(walker.visit(places, index))
 
 
-aloud = False
+class Spoken:
+    """Whether `report x` prints x as well, as it does when a program of 0.8 or 0.9 is run, not served: `Spoken.on = True`."""
 
-
-def say_reports(on: bool) -> None:
-    """Whether `report x` prints x as well, as it does when a program of 0.8 or 0.9 is run, not served."""
-    global aloud
-    aloud = on
+    on: ClassVar[bool] = False
 
 
 def report(walker: Any, value: Any) -> None:
@@ -278,8 +275,8 @@ def report(walker: Any, value: Any) -> None:
 
 def report_aloud(walker: Any, value: Any) -> None:
     """As `report`; printed too when the program is run from the command line."""
-    if aloud:
-        print(value)
+    if Spoken.on:
+        print(value)  # noqa: T201 - it is what the program asks for
     report(walker, value)
 
 

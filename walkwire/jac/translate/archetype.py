@@ -35,7 +35,9 @@ def archetype(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
         stored = at(ast.Name("__jac_async__", ast.Store()), tree)
         statements.append(at(ast.Assign([stored], at(ast.Constant(True), tree)), tree))
     statements += state(inner, parts)
-    return _class(scope, tree, statements or [at(ast.Pass(), tree)], _bases(scope, tree, kind.parts[0], given))
+    return _class(
+        scope, tree, statements or [at(ast.Pass(), tree)], _bases(scope, tree, kind.parts[0], given)
+    )
 
 
 def _class(scope: Scope, tree: Tree, statements: list[ast.stmt], bases: list[ast.expr]) -> ast.stmt:
@@ -90,21 +92,20 @@ def _has(scope: Scope, tree: Tree) -> list[ast.stmt]:
         scope.unit.wrong(tree, "`has` stands in the body of an obj, node, edge, walker or class")
         return []
     static = tree.has("STATIC")
-    return [
-        field for part in tree.find_all("has_field") for field in _field(scope, part, static)
-    ]
+    return [field for part in tree.find_all("has_field") for field in _field(scope, part, static)]
 
 
 def _field(scope: Scope, tree: Tree, static: bool) -> list[ast.stmt]:
     token, annotation = tree.token("NAME"), tree.find("type_tag")
-    assert token is not None and annotation is not None
+    assert token is not None
+    assert annotation is not None
     last = tree.parts[-1]
     stored = at(ast.Name(name_of(token), ast.Store()), token)
     default = None if last is annotation or last.kind == "postponed" else last
     if static and scope.family != "class":
         # Without a type, since a field with one would be each instance's own.
         return [at(ast.Assign([stored], express(scope, default)), tree)] if default else []
-    value = None
+    value: ast.expr | None = None
     if tree.has("postponed"):
         value = at(ast.Call(operator(scope, "later", tree), [], []), tree)
     elif default is not None:

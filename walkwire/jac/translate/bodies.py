@@ -8,7 +8,9 @@ from walkwire.jac.tree import Part, Token, Tree, name_of
 
 _DECLARATIONS = frozenset(("function", "ability", "archetype", "enum"))
 # Where no declaration can stand.
-_LEAVES = frozenset(("expression_statement", "assignment", "annotated", "return", "has", "visit", "report", "assert"))
+_LEAVES = frozenset(
+    ("expression_statement", "assignment", "annotated", "return", "has", "visit", "report", "assert")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,4 @@ def _path(impl: Tree) -> tuple[str, ...]:
     """`impl Cat.cry` and `:obj:Cat:can:cry` are both ("Cat", "cry")."""
     holder = impl.find("dotted") or impl.find("legacy_path")
     assert holder is not None
-    return tuple(
-        name_of(part) for part in holder.parts if isinstance(part, Token) and part.kind == "NAME"
-    )
+    return tuple(name_of(part) for part in holder.parts if isinstance(part, Token) and part.kind == "NAME")

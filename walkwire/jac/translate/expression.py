@@ -115,7 +115,12 @@ def _call(scope: Scope, tree: Tree) -> ast.expr:
     target = tree.parts[0]
     if by := tree.find("by_argument"):
         scope.unit.wrong(by, "a call filled by a language model (`by`) is outside of what walkwire runs")
-    if target.kind == "NAME" and isinstance(target, Token) and target.text == "super" and len(tree.parts) == 1:
+    if (
+        target.kind == "NAME"
+        and isinstance(target, Token)
+        and target.text == "super"
+        and len(tree.parts) == 1
+    ):
         return express(scope, target)
     generator = tree.find("generator")
     if generator:
@@ -161,5 +166,3 @@ def _type_reference(scope: Scope, tree: Tree) -> ast.expr:
 def plain_arguments(names: list[str], part: Part) -> ast.arguments:
     """Parameters without types and defaults."""
     return ast.arguments([], [at(ast.arg(one), part) for one in names], None, [], [], None, [])
-
-

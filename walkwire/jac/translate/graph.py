@@ -59,9 +59,7 @@ def disconnected(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> a
     assert isinstance(arrow, Tree)
     direction, keywords = _arrow(scope, arrow)
     direction_text = at(ast.Constant(direction), sign)
-    return at(
-        ast.Call(operator(scope, "disconnect", sign), [left, right, direction_text], keywords), sign
-    )
+    return at(ast.Call(operator(scope, "disconnect", sign), [left, right, direction_text], keywords), sign)
 
 
 def spawned(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.expr:
@@ -78,10 +76,8 @@ def reference(scope: Scope, tree: Tree, edges: bool) -> ast.expr:
     """`[a -->(`?Stop)-->]`: hop by hop from where the chain begins, or from `here`; the last hop may ask for edges."""
     hops = tree.find_all("hop")
     first = next((part for part in tree.parts if part.kind not in _NO_ORIGIN), None)
-    if first is not None:
-        origin = express(scope, first)
-    else:
-        origin = name(scope.here if scope.family == "walker" else "self", tree)
+    near = scope.here if scope.family == "walker" else "self"
+    origin = express(scope, first) if first is not None else name(near, tree)
     for hop in hops:
         origin = _hop(scope, origin, hop, edges and hop is hops[-1])
     return at(origin, tree)
@@ -180,7 +176,7 @@ def _visit(scope: Scope, tree: Tree) -> list[ast.stmt]:
     if index and scope.unit.era != (0, 7):
         arguments.append(express(scope, index.parts[0]))
     walker = name(scope.walker, tree)
-    if isinstance(where, Tree) and where.kind == "edge_reference" and where.has("EDGE") or index:
+    if index:
         visit = operate(scope, "visit", [walker, *arguments], tree)
     else:
         visit = call(at(ast.Attribute(walker, "visit", ast.Load()), tree), arguments, tree)

@@ -48,9 +48,7 @@ def _import_names(scope: Scope, tree: Tree) -> list[ast.stmt]:
     return _imported(scope, module, level, [_alias(item) for item in items], tree)
 
 
-def _imported(
-    scope: Scope, module: str, level: int, names: list[ast.alias], tree: Tree
-) -> list[ast.stmt]:
+def _imported(scope: Scope, module: str, level: int, names: list[ast.alias], tree: Tree) -> list[ast.stmt]:
     if level == 1 and scope.unit.top:
         # A module in no package has its siblings beside it, and Python finds them by their bare names.
         level = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 
-from walkwire.jac.translate.scope import Scope, at, express, expression
+from walkwire.jac.translate.scope import Scope, at, express, expression, from_to
 from walkwire.jac.translate.target import target
 from walkwire.jac.tree import Part, Token, Tree
 
@@ -81,13 +81,24 @@ def _merged(pieces: list[ast.expr]) -> list[ast.expr]:
     """Constants that follow each other, as one."""
     merged: list[ast.expr] = []
     for piece in pieces:
-        last = merged[-1] if merged else None
-        if isinstance(piece, ast.Constant) and isinstance(last, ast.Constant) and type(piece.value) is type(last.value):
-            last.value += piece.value
-            last.end_lineno, last.end_col_offset = piece.end_lineno, piece.end_col_offset
-        else:
+        joined = _joined(merged[-1], piece) if merged else None
+        if joined is None:
             merged.append(piece)
+        else:
+            merged[-1] = joined
     return merged
+
+
+def _joined(first: ast.expr, second: ast.expr) -> ast.expr | None:
+    if not isinstance(first, ast.Constant) or not isinstance(second, ast.Constant):
+        return None
+    one, other = first.value, second.value
+    joined: str | bytes | None = None
+    if isinstance(one, str) and isinstance(other, str):
+        joined = one + other
+    if isinstance(one, bytes) and isinstance(other, bytes):
+        joined = one + other
+    return None if joined is None else from_to(ast.Constant(joined), first, second)
 
 
 @expression("list")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from walkwire.jac.translate.scope import Loop, Scope, at, body, express, expression, name, state, statement
+from walkwire.jac.translate.scope import Loop, Scope, at, express, name, state, statement
 from walkwire.jac.translate.statement import go_on
-from walkwire.jac.tree import Part, Token, Tree, name_of
+from walkwire.jac.tree import Part, Tree, name_of
 
 _SINGLETONS: dict[str, bool | None] = {"TRUE": True, "FALSE": False, "NONE": None}
 
@@ -82,9 +82,7 @@ def _mapping(scope: Scope, tree: Tree) -> ast.pattern:
     for entry in tree.find_all("entry_pattern"):
         key = _literal(scope, entry.parts[0])  # type: ignore[arg-type]
         keys.append(
-            key.value
-            if isinstance(key, ast.MatchValue)
-            else at(ast.Constant(key.value), entry)  # type: ignore[attr-defined]
+            key.value if isinstance(key, ast.MatchValue) else at(ast.Constant(key.value), entry)  # type: ignore[attr-defined]
         )
         patterns.append(_pattern(scope, entry.parts[1]))
     rest = tree.find("rest_pattern")

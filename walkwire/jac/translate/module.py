@@ -97,5 +97,3 @@ def _inline_python(scope: Scope, tree: Tree) -> list[ast.stmt]:
     for one in statements:
         ast.increment_lineno(one, token.line - 1)
     return statements
-
-

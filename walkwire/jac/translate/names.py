@@ -6,12 +6,18 @@ from __future__ import annotations
 METHODS = {"init": "__init__", "postinit": "__post_init__"}
 
 # What a program may use without an import, in one era or another: bound at the top of the module when it is used.
-WANTED = frozenset(
-    "jid jobj save commit destroy allroots grant revoke printgraph dotgen Jac Root GenericEdge"
-    " NoPerm ReadPerm ConnectPerm WritePerm AccessLevelEnum".split()
-)
+_WITHOUT_IMPORT = """
+    jid jobj save commit destroy allroots grant revoke printgraph dotgen Jac Root GenericEdge
+    NoPerm ReadPerm ConnectPerm WritePerm AccessLevelEnum almostEqual
+"""
+WANTED = frozenset(_WITHOUT_IMPORT.split())
 
 # What is imported from `jaclang.*` and `jac_cloud.*`, under whichever module of theirs, and its name among the operators.
+_AS_THEY_ARE = """
+    Obj Node Edge Walker Root GenericEdge jid jobj root save commit destroy allroots grant revoke spawn visit disengage
+    connect disconnect perm_grant perm_revoke allow_root disallow_root get_context specs create_task BaseUser
+    NoPerm ReadPerm ConnectPerm WritePerm AccessLevelEnum printgraph dotgen
+"""
 IMPORTABLE = {
     "WEBSOCKET_MANAGER": "socket",
     "JacFeature": "Jac",
@@ -40,14 +46,7 @@ IMPORTABLE = {
     "on_exit": "on_exit",
     "with_entry": "on_entry",
     "with_exit": "on_exit",
-} | {
-    name: name
-    for name in (
-        "Obj Node Edge Walker Root GenericEdge jid jobj root save commit destroy allroots perm_grant perm_revoke"
-        " allow_root disallow_root get_context grant revoke specs create_task BaseUser NoPerm ReadPerm ConnectPerm"
-        " WritePerm AccessLevelEnum printgraph dotgen spawn visit disengage connect disconnect"
-    ).split()
-}
+} | {name: name for name in _AS_THEY_ARE.split()}
 
 # For a name that has no meaning here: what to write.
 INSTEAD = {

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from walkwire.jac.translate.expression import called, plain_arguments
 from walkwire.jac.translate.graph import COMPARATORS, connected, disconnected, spawned
-from walkwire.jac.translate.scope import Scope, at, call, express, expression, operate
+from walkwire.jac.translate.scope import Scope, at, call, express, expression, from_to, operate
 from walkwire.jac.tree import Part, Token, Tree, name_of
 
 Expression = TypeVar("Expression", bound=ast.expr)
@@ -79,6 +79,8 @@ _UNARY: dict[str, type[ast.unaryop]] = {
     "PLUS": ast.UAdd,
     "TILDE": ast.Invert,
 }
+_FUNCTIONS = {"AMPERSAND": "reference", "FLOW": "flow", "WAIT": "wait"}
+_GRAPH = {"SPAWN": spawned, "disconnect": disconnected}
 
 
 class _Operand:
@@ -149,11 +151,9 @@ class _Row:
         return self.operand(level).translated(self._scope)
 
     def _prefixed(self, prefix: Part, level: int) -> ast.expr:
-        scope, kind = self._scope, prefix.kind
+        kind = prefix.kind
         if kind == "AWAIT" and self._awaits_a_walk():
-            return self._awaited_walk(prefix)
-        if kind == "FLOW":
-            scope = self._scope = scope.inside()
+            level = _INFIX["SPAWN"]
         value = self._translated(level)
         if kind in _UNARY:
             return _after(ast.UnaryOp(_UNARY[kind](), value), prefix, value)
@@ -161,22 +161,15 @@ class _Row:
             return _after(ast.Starred(value, ast.Load()), prefix, value)
         if kind == "AWAIT":
             return _after(ast.Await(value), prefix, value)
-        if kind == "AMPERSAND":
-            return operate(scope, "reference", [value], prefix)
-        if kind == "WAIT":
-            return operate(scope, "wait", [value], prefix)
         if kind == "FLOW":
-            return operate(scope, "flow", [at(ast.Lambda(plain_arguments([], prefix), value), prefix)], prefix)
-        return call(value, [], prefix)
+            value = at(ast.Lambda(plain_arguments([], prefix), value), prefix)
+        word = _FUNCTIONS.get(kind)
+        return operate(self._scope, word, [value], prefix) if word else call(value, [], prefix)
 
     def _awaits_a_walk(self) -> bool:
         """`await root spawn w()` waits for the walk, although `await` binds more tightly."""
         after = self._parts[self._at + 1 : self._at + 2]
         return bool(after) and after[0].kind == "SPAWN"
-
-    def _awaited_walk(self, prefix: Part) -> ast.expr:
-        value = self._translated(_INFIX["SPAWN"])
-        return _after(ast.Await(value), prefix, value)
 
     def _compared(self, first: _Operand) -> ast.expr:
         left = first.translated(self._scope)
@@ -185,35 +178,28 @@ class _Row:
         while self._at < len(self._parts) and self._parts[self._at].kind in COMPARATORS:
             operators.append(COMPARATORS[self._take().kind]())
             others.append(self._translated(_COMPARISON + 1))
-        return spanning(ast.Compare(left, operators, others), left, others[-1])
+        return from_to(ast.Compare(left, operators, others), left, others[-1])
 
     def _joined(self, first: _Operand, infix: Part, level: int) -> ast.expr:
         kind = infix.kind
         if kind == "WALRUS":
             return self._named(first, infix)
-        if kind in ("PIPE", "ATOMIC_PIPE"):
-            return self._piped(first, self._translated(level + 1), infix)
-        if kind in ("PIPE_BACK", "ATOMIC_PIPE_BACK"):
-            function = first.translated(self._scope)
-            return self._piped(self.operand(level + 1), function, infix)
+        if kind in _PIPES:
+            return self._piped(first, infix, level)
         left = first.translated(self._scope)
         right = self._translated(level + 1)
         if kind in _BINARY:
-            return spanning(ast.BinOp(left, _BINARY[kind](), right), left, right)
+            return from_to(ast.BinOp(left, _BINARY[kind](), right), left, right)
         if kind in ("AND", "OR"):
             return self._both(left, right, kind, level)
-        if kind == "SPAWN":
-            return spawned(self._scope, left, right, infix)
-        if kind == "disconnect":
-            return disconnected(self._scope, left, right, infix)
-        return connected(self._scope, left, right, infix)
+        return _GRAPH.get(kind, connected)(self._scope, left, right, infix)
 
     def _both(self, left: ast.expr, right: ast.expr, kind: str, level: int) -> ast.expr:
         values = [left, right]
         while self._at < len(self._parts) and self._parts[self._at].kind == kind:
             self._at += 1
             values.append(self._translated(level + 1))
-        return spanning(ast.BoolOp(ast.And() if kind == "AND" else ast.Or(), values), left, values[-1])
+        return from_to(ast.BoolOp(ast.And() if kind == "AND" else ast.Or(), values), left, values[-1])
 
     def _named(self, first: _Operand, infix: Part) -> ast.expr:
         right = self._translated(_INFIX["WALRUS"])
@@ -222,20 +208,21 @@ class _Row:
             self._scope.unit.wrong(infix, "what stands before `:=` must be a name")
             return right
         stored = at(ast.Name(name_of(target), ast.Store()), target)
-        return spanning(ast.NamedExpr(stored, right), stored, right)
+        return from_to(ast.NamedExpr(stored, right), stored, right)
 
-    def _piped(self, value: _Operand, function: ast.expr, infix: Part) -> ast.expr:
+    def _piped(self, first: _Operand, infix: Part, level: int) -> ast.expr:
+        """`x |> f` and `f <| x`: f(x); a tuple gives its items, a tuple with names gives them by name."""
+        second = self.operand(level + 1)
+        value, function = (first, second) if _PIPES[infix.kind] else (second, first)
+        called_one = function.translated(self._scope)
         arguments = value.piped()
         if arguments is not None:
-            return called(self._scope, function, arguments, infix)
-        return call(function, [value.translated(self._scope)], infix)
+            return called(self._scope, called_one, arguments, infix)
+        return call(called_one, [value.translated(self._scope)], infix)
 
 
-def spanning(node: Expression, first: ast.expr, last: ast.expr) -> Expression:
-    """The node, placed from the start of one expression to the end of another."""
-    node.lineno, node.col_offset = first.lineno, first.col_offset
-    node.end_lineno, node.end_col_offset = last.end_lineno, last.end_col_offset
-    return node
+# Whether the value stands on the left.
+_PIPES = {"PIPE": True, "ATOMIC_PIPE": True, "PIPE_BACK": False, "ATOMIC_PIPE_BACK": False}
 
 
 def _after(node: Expression, prefix: Part, value: ast.expr) -> Expression:

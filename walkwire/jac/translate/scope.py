@@ -59,8 +59,8 @@ class Scope:
     """Where a part stands.
 
     `family` is the kind of the archetype around it ("walker", "node", "edge", "obj", "class"; "" outside), `members`
-    whether it is directly in its body, `ability` whether it is in an ability, `async_` whether `await` may stand here. `before` collects statements that
-    must run before the one in translation.
+    whether it is directly in its body, `ability` whether it is in an ability, `async_` whether `await` may stand here.
+    `before` collects statements that must run before the one in translation.
     """
 
     unit: Unit
@@ -120,6 +120,13 @@ def at(node: AnyNode, part: Part) -> AnyNode:
     node.col_offset = part.column  # type: ignore[attr-defined]
     node.end_lineno = part.end_line  # type: ignore[attr-defined]
     node.end_col_offset = part.end_column  # type: ignore[attr-defined]
+    return node
+
+
+def from_to(node: AnyNode, first: ast.expr, last: ast.expr) -> AnyNode:
+    """The node, placed from the start of one expression to the end of another."""
+    node.lineno, node.col_offset = first.lineno, first.col_offset  # type: ignore[attr-defined]
+    node.end_lineno, node.end_col_offset = last.end_lineno, last.end_col_offset  # type: ignore[attr-defined]
     return node
 
 

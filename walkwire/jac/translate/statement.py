@@ -129,7 +129,8 @@ def _for_in(scope: Scope, tree: Tree) -> list[ast.stmt]:
 def _for_to(scope: Scope, tree: Tree) -> list[ast.stmt]:
     """`for i=0 to i<5 by i+=1`: a `while` whose step is taken also by `continue`."""
     start, test, step, block = (part for part in tree.parts if part.kind not in ("ASYNC", "else"))
-    assert isinstance(step, Tree) and isinstance(block, Tree)
+    assert isinstance(step, Tree)
+    assert isinstance(block, Tree)
     inner = scope.inside(loops=(*scope.loops, Loop(step)))
     made = [*state(scope, [start])]
     repeated = [*body(inner, block), *state(inner, [step])]

@@ -12,7 +12,9 @@ def target(scope: Scope, part: Part) -> ast.expr:
     """The part as something that is stored into."""
     if isinstance(part, Token) and part.kind == "NAME":
         if part.text in ("root", "super"):
-            scope.unit.wrong(part, f"`{part.text}` is a word of Jac: as a name of your own it is `<>{part.text}`")
+            scope.unit.wrong(
+                part, f"`{part.text}` is a word of Jac: as a name of your own it is `<>{part.text}`"
+            )
         return at(ast.Name(name_of(part), ast.Store()), part)
     return _stored(scope, express(scope, part), part, ast.Store())
 
