@@ -59,6 +59,7 @@ class Server:
         self.port = self._announced()
         self.url = f"http://127.0.0.1:{self.port}"
         self.socket_url = f"ws://127.0.0.1:{self.port}/websocket"
+        self._people: dict[str, Person] = {}
 
     def __enter__(self) -> Server:
         return self
@@ -104,6 +105,12 @@ class Server:
         assert registered.status_code == 201, registered.text
         answer = (await self.post("/user/login", account)).json()
         return Person(account["email"], answer["token"], f"n::{answer['user']['root_id']}")
+
+    async def person(self, name: str) -> Person:
+        """Somebody whom this server has seen, or will: a password is slow to hash, and most tests need no stranger."""
+        if name not in self._people:
+            self._people[name] = await self.user(f"{name}@example.com")
+        return self._people[name]
 
     def connect(self, token: str | None = None, channel_id: str | None = None) -> Socket:
         """A WebSocket: `async with server.connect() as socket:`."""

@@ -45,7 +45,7 @@ def test_the_example_is_the_seeds_program_to_the_byte() -> None:
 
 
 async def test_a_websocket_walker_works_along_with_other_http_methods(chat: Server) -> None:
-    ada = await chat.user()
+    ada = await chat.person("ada")
     async with chat.connect(ada.token) as socket:
         response = await chat.post("/walker/send_chat_to_client", {"client_id": socket.client_id}, ada.token)
         assert response.json() == ANSWERED
@@ -53,7 +53,7 @@ async def test_a_websocket_walker_works_along_with_other_http_methods(chat: Serv
 
 
 async def test_the_only_limitation_is_that_it_takes_no_file(notify: Server) -> None:
-    ada = await notify.user()
+    ada = await notify.person("ada")
     async with notify.connect(ada.token) as socket:
         answer = await socket.ask(walk("read_file", file="a.txt"))
         assert answer == {
@@ -69,7 +69,7 @@ async def test_the_only_limitation_is_that_it_takes_no_file(notify: Server) -> N
 
 
 async def test_a_connection_with_a_token_is_the_users(chat: Server) -> None:
-    ada = await chat.user()
+    ada = await chat.person("ada")
     async with chat.connect(ada.token) as socket:
         assert socket.data.keys() == {"client_id", "root_id", "channel_id"}
         assert socket.root_id == ada.root_id
@@ -100,7 +100,7 @@ async def test_a_channel_may_be_any_string(chat: Server, channel_id: str) -> Non
 
 
 async def test_a_walker_event_triggers_a_walker_as_rest_does(chat: Server) -> None:
-    ada = await chat.user()
+    ada = await chat.person("ada")
     context = {"root_id": ada.root_id}
     over_rest = (await chat.post("/walker/send_chat_to_user", context, ada.token)).json()
     async with chat.connect(ada.token) as socket:
@@ -112,7 +112,7 @@ async def test_a_walker_event_triggers_a_walker_as_rest_does(chat: Server) -> No
 async def test_a_walker_event_is_answered_only_where_a_response_is_wanted(
     chat: Server, response: bool | None
 ) -> None:
-    ada = await chat.user()
+    ada = await chat.person("ada")
     async with chat.connect(ada.token, "room") as socket:
         await socket.say(walk("send_chat_to_group", response, channel_id="room"))
         assert await socket.hear() == CHATTED
@@ -122,7 +122,7 @@ async def test_a_walker_event_is_answered_only_where_a_response_is_wanted(
 async def test_a_user_event_notifies_all_clients_of_the_target_user(
     chat: Server, open_socket: AsyncExitStack
 ) -> None:
-    ada, bob = await chat.user(), await chat.user()
+    ada, bob = await chat.person("ada"), await chat.person("bob")
     adas = [await open_socket.enter_async_context(chat.connect(ada.token)) for _ in range(3)]
     bobs = await open_socket.enter_async_context(chat.connect(bob.token))
     guest = await open_socket.enter_async_context(chat.connect())
@@ -155,7 +155,7 @@ async def test_a_channel_event_notifies_all_clients_that_are_subscribed_to_it(
 async def test_a_client_event_notifies_one_client_of_several(
     chat: Server, open_socket: AsyncExitStack
 ) -> None:
-    ada = await chat.user()
+    ada = await chat.person("ada")
     first, second, third = [
         await open_socket.enter_async_context(chat.connect(ada.token, "room")) for _ in range(3)
     ]
@@ -174,7 +174,7 @@ async def test_a_connection_event_gives_the_connection_info(chat: Server) -> Non
 
 
 async def test_change_user_migrates_from_public_to_authenticated_and_back(chat: Server) -> None:
-    ada = await chat.user()
+    ada = await chat.person("ada")
     async with chat.connect(channel_id="room") as socket, chat.connect() as sender:
         signed_in = await socket.ask({"type": "change_user", "token": f"Bearer {ada.token}"})
         assert signed_in == {"type": "connection", "data": socket.data | {"root_id": ada.root_id}}
@@ -192,7 +192,7 @@ async def test_change_user_migrates_from_public_to_authenticated_and_back(chat: 
 
 
 async def test_change_user_leads_from_one_user_to_another(chat: Server) -> None:
-    ada, bob = await chat.user(), await chat.user()
+    ada, bob = await chat.person("ada"), await chat.person("bob")
     async with chat.connect(ada.token) as socket:
         changed = await socket.ask({"type": "change_user", "token": bob.token})
         assert changed["data"] == socket.data | {"root_id": bob.root_id}
@@ -222,7 +222,7 @@ async def test_a_walker_for_everybody_can_be_called_by_the_public_user(notify: S
 
 
 async def test_notify_users_tells_all_clients_of_the_target_users(notify: Server, ada: Person) -> None:
-    bob = await notify.user()
+    bob = await notify.person("bob")
     async with AsyncExitStack() as stack:
         adas = [await stack.enter_async_context(notify.connect(ada.token)) for _ in range(3)]
         bobs = await stack.enter_async_context(notify.connect(bob.token))
@@ -264,7 +264,7 @@ async def test_the_seeds_three_walkers_end_to_end(
     program: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with Server(CHAT.parent / program, tmp_path_factory.mktemp(program)) as server:
-        ada, bob = await server.user(), await server.user()
+        ada, bob = await server.person("ada"), await server.person("bob")
         async with server.connect(ada.token) as sender, server.connect(bob.token, "room") as receiver:
             for walker, context in (
                 ("send_chat_to_user", {"root_id": bob.root_id}),
@@ -278,14 +278,14 @@ async def test_the_seeds_three_walkers_end_to_end(
 
 
 async def test_the_pages_own_snippets_run_with_the_npm_library(chat: Server, run_node: RunNode) -> None:
-    ada, bob = await chat.user(), await chat.user()
+    ada, bob = await chat.person("ada"), await chat.person("bob")
     seen = run_node("seed.mjs", chat.port, ada.token, ada.root_id, bob.token, bob.root_id)
     assert seen.count("seen:") == 12, seen
 
 
 @pytest.fixture
 async def ada(notify: Server) -> Person:
-    return await notify.user()
+    return await notify.person("ada")
 
 
 async def heard(socket: Socket) -> list[str]:
