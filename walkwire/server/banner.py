@@ -53,7 +53,7 @@ def _walker(name: str, specs: Specs) -> tuple[str, ...]:
 
 def _policies(config: Config) -> list[tuple[str, ...]]:
     mode = "production" if config.production else "development"
-    local = "the server's own" if config.production else "localhost, 127.0.0.1, [::1]"
+    local = "the server's own" if config.production else "localhost, 127.0.0.1, [::1] on any port"
     return [
         ("Mode", mode),
         ("Origins", ", ".join((local, *config.origins))),
@@ -71,7 +71,7 @@ def _print(console: Console, rows: Iterable[tuple[str, ...]], is_plain: bool) ->
     console.print()
     if is_plain:  # one line each, however long: a log is no page
         for first, *rest in rows:
-            console.print(f"{first}: {'  '.join(rest)}", soft_wrap=True, markup=False)
+            console.print(f"{first}: {'  '.join(filter(None, rest))}", soft_wrap=True, markup=False)
         return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
