@@ -25,8 +25,7 @@ def cached(sources: list[Source], era: Era | None, top: bool, make: Callable[[],
 
     A file that is torn, or was made by another version, is made anew. What cannot be written is not kept: no error.
     """
-    key = _key(sources, era, top)
-    place = _place(Path(sources[0].path), key)
+    place = _place(Path(sources[0].path), _key(sources, era, top))
     code = _load(place)
     if code is None:
         code = make()
@@ -63,8 +62,7 @@ def _folder(beside: Path) -> Path:
     """`__jac_cache__` beside the source where that may be written, else the user's cache folder."""
     if os.access(beside, os.W_OK):
         return beside / "__jac_cache__"
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "walkwire" / "jac"
+    return Path.home() / ".cache" / "walkwire" / "jac"
 
 
 def _load(place: Path) -> CodeType | None:

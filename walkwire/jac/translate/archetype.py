@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from walkwire.jac.translate.function import decorators, documentation
+from walkwire.jac.translate.function import decorators, define, documentation
 from walkwire.jac.translate.scope import STATEMENTS, Scope, at, express, name, operator, state, statement
 from walkwire.jac.tree import Part, Token, Tree, name_of
 
@@ -14,8 +14,22 @@ _FAMILIES = {"NODE": "node", "EDGE": "edge", "WALKER": "walker", "OBJ": "obj", "
 
 @statement("archetype")
 def _archetype(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    made = archetype(scope, tree, None)
-    return [made] if made else []
+    return [archetype(scope, tree, None)]
+
+
+@statement("documented", "documented_member")
+def _documented(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """A text, and what it documents."""
+    text, part = tree.parts[0], tree.parts[-1]
+    if not isinstance(part, Tree) or part is text:
+        return documentation(scope, text)
+    if part.kind in ("function", "ability"):
+        return [define(scope, part, text)]
+    if part.kind == "archetype":
+        return [archetype(scope, part, text)]
+    if part.kind == "enum":
+        return [enumeration(scope, part, text)]
+    return STATEMENTS[part.kind](scope, part)
 
 
 def archetype(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:

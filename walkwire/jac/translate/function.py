@@ -17,7 +17,7 @@ from walkwire.jac.translate.scope import (
     operator,
     statement,
 )
-from walkwire.jac.tree import Part, Token, Tree, name_of
+from walkwire.jac.tree import Part, Tree, name_of
 
 _NO_MODEL = "a body filled by a language model (`by`) is outside of what walkwire runs"
 
@@ -30,23 +30,6 @@ def _function(scope: Scope, tree: Tree) -> list[ast.stmt]:
 @statement("ability")
 def _ability(scope: Scope, tree: Tree) -> list[ast.stmt]:
     return [define(scope, tree, None)]
-
-
-@statement("documented", "documented_member")
-def _documented(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """A text, and what it documents."""
-    from walkwire.jac.translate.archetype import archetype, enumeration
-    from walkwire.jac.translate.scope import STATEMENTS
-
-    text, part = tree.parts
-    assert isinstance(part, Tree | Token)
-    if isinstance(part, Tree) and part.kind in ("function", "ability"):
-        return [define(scope, part, text)]
-    if isinstance(part, Tree) and part.kind == "archetype":
-        return [archetype(scope, part, text)]
-    if isinstance(part, Tree) and part.kind == "enum":
-        return [enumeration(scope, part, text)]
-    return STATEMENTS[part.kind](scope, part)  # type: ignore[arg-type]
 
 
 def documentation(scope: Scope, text: Part | None) -> list[ast.stmt]:
