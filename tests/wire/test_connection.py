@@ -14,7 +14,7 @@ from tests.wire.conftest import ANN, BOB, House
 from walkwire.errors import BadEvent, BadReference, Busy, Internal, NoAccess, PublicError, Unauthenticated
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.loopback import Closed, Loopback
-from walkwire.wire import frame
+from walkwire.wire import close, frame
 from walkwire.wire.door import Call
 from walkwire.wire.limits import Limits
 from walkwire.wire.notification import Notification
@@ -532,6 +532,14 @@ async def test_a_stopping_server_waits_only_so_long(house: House) -> None:
     assert gate.inside == 1
     gate.let_go()
     await socket.quiet()
+
+
+async def test_one_that_is_not_greeted_yet_when_all_are_sent_away_is_sent_away_too(house: House) -> None:
+    async with Loopback(house.door, "ann") as socket:
+        await house.hub.close_all(close.DRAIN, 0)
+        with pytest.raises(Closed, match="4200"):
+            await socket.receive()
+    assert house.hub.clients == {}
 
 
 # Policies

@@ -93,7 +93,7 @@ def test_a_sentence_of_a_program_cannot_break_the_frame() -> None:
 
 def test_a_text_frame_is_read_by_a_clients_library() -> None:
     client = Protocol(Side.CLIENT, state=OPEN, max_size=None)
-    payloads = [b"{}", b"x" * 125, b"x" * 126, b"x" * 70_000]
+    payloads = [bytes(size) for size in (*range(300), 512, frame.SMALL, frame.SMALL + 1, 70_000)]
     client.receive_data(b"".join(map(frame.text, payloads)) + frame.PING)
     said = client.events_received()
     assert [

@@ -10,9 +10,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
-from websockets.server import ServerProtocol
 
-from walkwire.server.stream import Stream
+from walkwire.server.stream import Framing, Stream
 from walkwire.wire import close
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
@@ -42,10 +41,11 @@ class _Gateway(HttpToolsProtocol):
         if not self._is_for_us():
             super().handle_websocket_upgrade()
             return
-        response = self._shake_hands()
+        framing = Framing(self._door.hub.limits.frame)
+        response = self._shake_hands(framing)
         self.transport.write(response.serialize())
         if response.status_code == 101:
-            self._hand_over()
+            self._hand_over(framing)
         else:
             self.transport.close()
 
@@ -53,25 +53,24 @@ class _Gateway(HttpToolsProtocol):
         path = self._door.path.encode()
         return self.url.startswith(path) and httptools.parse_url(self.url).path == path
 
-    def _shake_hands(self) -> Response:
-        protocol = ServerProtocol()
+    def _shake_hands(self, framing: Framing) -> Response:
         if self.scope["method"] != "GET" or self.scope["http_version"] != "1.1":
-            return protocol.reject(400, "A WebSocket is opened by GET over HTTP/1.1.\n")
+            return framing.reject(400, "A WebSocket is opened by GET over HTTP/1.1.\n")
         headers = Headers()
         for name, value in self.headers:
             if name in _FIELDS or name.startswith(b"sec-websocket-"):
                 headers[name.decode("latin-1")] = value.decode("latin-1")
         if headers.get_all("Sec-WebSocket-Version") in ([], ["13"]):
-            return protocol.accept(Request(self.url.decode("latin-1"), headers))
-        response = protocol.reject(426, "Version 13 of the WebSocket protocol is spoken here.\n")
+            return framing.accept(Request(self.url.decode("latin-1"), headers))
+        response = framing.reject(426, "Version 13 of the WebSocket protocol is spoken here.\n")
         response.headers["Upgrade"] = "websocket"
         response.headers["Sec-WebSocket-Version"] = "13"  # RFC 6455, 4.4
         return response
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, framing: Framing) -> None:
         rest = self._unread()
         headers = {name: value.decode("latin-1") for name, value in self.headers}
-        stream = Stream(self._door, self.transport, self.connections)
+        stream = Stream(self._door, self.transport, framing, self.connections)
         self.connections.discard(self)
         self.transport.set_protocol(stream)
         self.parser = None  # type: ignore[assignment]  # it holds us: without it both go at once

@@ -54,7 +54,7 @@ class Stream(asyncio.Protocol):
         "write",
     )
 
-    def __init__(self, door: Door, transport: asyncio.Transport, streams: set[Any]) -> None:
+    def __init__(self, door: Door, transport: asyncio.Transport, framing: Framing, streams: set[Any]) -> None:
         self.write: Callable[[bytes], object] = transport.write
         self.unsent: Callable[[], int] = transport.get_write_buffer_size
         self.heard = 0
@@ -62,10 +62,10 @@ class Stream(asyncio.Protocol):
         self.phase = Phase.OPEN
         self._transport = transport
         self._streams = streams
-        self._framing = Framing(door.hub.limits.frame)
+        self._framing = framing
         self._heartbeat = door.hub.heartbeat
         self._connection: Connection | None = None
-        self._parts: list[bytes] = []  # of a message in fragments
+        self._parts = bytearray()  # of a message in fragments
         self._is_text = True
         self._rest = b""  # read, and not taken yet
         self._is_paused = False
@@ -138,6 +138,9 @@ class Stream(asyncio.Protocol):
         return self._is_paused or bool(self._rest)
 
     def _take(self, data: bytes) -> None:
+        if len(data) <= SLICE:
+            self._hear(data)
+            return
         has_said = self._hear(data[:SLICE])
         rest = data[SLICE:]
         while rest and not has_said and not self._is_paused:
@@ -177,12 +180,12 @@ class Stream(asyncio.Protocol):
             return True
         if said.opcode is not Opcode.CONT:
             self._is_text = said.opcode is Opcode.TEXT
-        if said.fin and not self._parts:
-            return self._hear_message(bytes(said.data))
-        self._parts.append(bytes(said.data))
+            if said.fin:
+                return self._hear_message(bytes(said.data))
+        self._parts += said.data
         if not said.fin:
             return True
-        message, self._parts = b"".join(self._parts), []
+        message, self._parts = bytes(self._parts), bytearray()
         return self._hear_message(message)
 
     def _hear_message(self, message: bytes) -> bool:

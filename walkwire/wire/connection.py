@@ -133,6 +133,8 @@ class Connection:
             return None
 
     def _greet(self, root_id: str) -> Work | None:
+        if self._hub.closing is not None:
+            self.close(self._hub.closing)
         if self.client.transport is GONE:
             return None
         self.client.root_id = root_id

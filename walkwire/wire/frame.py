@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from walkwire.wire.lenient import Id
 
 LIMIT = 16 * 1024 * 1024  # bytes in a frame of the server
 BODY_LIMIT = LIMIT - 1024  # of a walker's answer, which may have to travel inside a reply
+SMALL = 4096  # bytes in a payload; the heads of small frames are kept, one a size
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
 _encode = msgspec.json.Encoder().encode
@@ -23,7 +25,8 @@ _NULL = Raw(b"null")
 
 def text(payload: bytes) -> bytes:
     """A payload in its RFC 6455 text frame. What a server sends is not masked, so the same bytes serve every recipient."""
-    return Frame(Opcode.TEXT, payload).serialize(mask=False)
+    size = len(payload)
+    return _head(size) + payload if size <= SMALL else Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
 def who(client_id: str, root_id: str, channel_id: str) -> bytes:
@@ -53,6 +56,11 @@ def error(error: PublicError, is_walker: bool = False) -> bytes:
     if is_walker and not isinstance(error, Internal):
         return _encode(_WalkerError(_plain(error.message)))
     return _encode(_Error(_plain(error.message)))
+
+
+@cache
+def _head(size: int) -> bytes:
+    return Frame(Opcode.TEXT, bytes(size)).serialize(mask=False).removesuffix(bytes(size))
 
 
 class _Who(Struct, gc=False):

@@ -42,7 +42,11 @@ class Turn:
         frame = text(payload)
         if self._runs:
             self.settle()
-        self._queue(client, [frame])
+        if client.frames is None:
+            client.frames = [frame]
+            self._waiting.append(client)
+        else:
+            client.frames.append(frame)
         self._grow(len(frame))
 
     def spread(self, members: set[Client], payload: bytes) -> None:
@@ -60,13 +64,7 @@ class Turn:
             return
         runs, self._runs = self._runs, []
         for members, frames in runs:
-            pieces = _join(frames)
-            for client in members:
-                if client.frames is None:
-                    client.frames = pieces.copy()
-                    self._waiting.append(client)
-                else:
-                    client.frames += pieces
+            self._queue(members, _join(frames))
 
     def flush(self) -> None:
         """Write, at most to `STRETCH` clients; the rest in the next turn."""
@@ -110,12 +108,13 @@ class Turn:
         self._send(client)
         client.transport = GONE
 
-    def _queue(self, client: Client, pieces: list[bytes]) -> None:
-        if client.frames is None:
-            client.frames = pieces.copy()
-            self._waiting.append(client)
-        else:
-            client.frames += pieces
+    def _queue(self, clients: Iterable[Client], pieces: list[bytes]) -> None:
+        for client in clients:
+            if client.frames is None:
+                client.frames = pieces.copy()
+                self._waiting.append(client)
+            else:
+                client.frames += pieces
 
     def _grow(self, size: int) -> None:
         self._size += size
@@ -137,8 +136,7 @@ class Turn:
         else:
             for client in clients[:STRETCH]:
                 self._write(client, pieces)
-        for client in clients[STRETCH:]:
-            self._queue(client, pieces)
+        self._queue(clients[STRETCH:], pieces)
 
     def _write_each(self, clients: Iterable[Client], data: bytes) -> None:
         bound = self.bound
