@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Mapping
 from typing import Annotated, Any, NamedTuple, Protocol
 
 from fastapi import FastAPI, HTTPException, Response, Security
@@ -19,6 +20,8 @@ from walkwire.server.route import Route
 from walkwire.walk.specs import Specs, specs_of
 
 PREFIX = "/walker/"
+
+_log = logging.getLogger(__name__)
 
 
 class Answer(Protocol):
@@ -80,17 +83,13 @@ class Place(NamedTuple):
 
 
 def serve_walkers(api: FastAPI, walkers: Mapping[str, type], walk: Walk, auth: Auth) -> None:
-    """Add the routes of all walkers. Raises StartError where specs do not fit the fields, or two claim the same place."""
+    """Add the routes of all walkers. Raises StartError where specs do not fit the fields."""
     bearer = Bearer(auth)
     taken = {(method, path) for path, methods in _routes(api) for method in methods}
     made: list[Route] = []
     for name, walker in walkers.items():
-        for route in _Exposure(name, walker, walk, bearer).routes():
-            for method in route.methods or ():
-                if (method, route.path) in taken:
-                    raise StartError(f"Walker {name}, specs: {method} {route.path} is taken already")
-                taken.add((method, route.path))
-            made.append(route)
+        made += _Exposure(name, walker, walk, bearer).routes(taken)
+        taken |= {(method, route.path) for route in made for method in route.methods or ()}
     usual = [route for route in made if route.path.startswith(PREFIX)]
     api.router.routes += [_Lane(usual), *usual, *(route for route in made if route not in usual)]
 
@@ -125,17 +124,30 @@ class _Exposure:
         self._bearer = bearer
         self._specs = specs_of(walker)
 
-    def routes(self) -> Iterator[Route]:
-        """One for each method and place. Raises StartError."""
+    def routes(self, taken: Container[tuple[str, str]]) -> Iterator[Route]:
+        """One for each method and place that nobody has `taken`. Raises StartError."""
         if not self._specs.http_methods:
             return
         shape = shape_of(self._walker, self._specs)
-        for place in places_of(self._name, self._specs):
+        for place in self._places(taken):
             if place.at_node and "node" in self._specs.path_fields:
                 raise StartError(f"Walker {self._name}, specs: 'path' holds {{node}}, where a walk enters")
             endpoint = self._endpoint(shape, place.at_node)
             for method in self._specs.http_methods:
                 yield self._route(method, place, endpoint)
+
+    def _places(self, taken: Container[tuple[str, str]]) -> list[Place]:
+        """Where it is found. A path from the top that is another's already leaves the place under its own name."""
+        places = places_of(self._name, self._specs)
+        methods = [method.upper() for method in self._specs.http_methods]
+        free = [place for place in places if not any((method, place.url) in taken for method in methods)]
+        if len(free) == len(places):
+            return places
+        own = [place._replace(is_listed=True) for place in free if place.url.startswith(PREFIX)]
+        lost = ", ".join(place.url for place in places if place not in free)
+        found = ", ".join(place.url for place in own)
+        _log.warning("Walker %s is not at %s, which is taken already; it is at %s", self._name, lost, found)
+        return own
 
     def _endpoint(self, shape: Shape, at_node: bool) -> Callable[..., Any]:
         walk, walker = self._walk, self._walker
