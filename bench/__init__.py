@@ -1,0 +1,1 @@
+"""Bench: walkwire beside its peers, one interleaved run, each server alone on one core (`bench/README.md`)."""

@@ -1,0 +1,67 @@
+"""Arrive: sockets that come and are greeted, and sockets that stay and say nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import cast
+
+from bench.load import frame
+from bench.load.socket import Door, abort, connect
+from bench.load.window import Window
+
+SETTLING = 1.0  # seconds until what a server keeps for a moment only is gone
+
+
+async def arrive(pid: int, door: Door, sockets: int, warm_up: int = 200) -> dict[str, float]:
+    """`count` sockets connect, each with its first message, and stay until all have."""
+    early = await connect(door, warm_up, _Idler)
+    window = Window(pid)
+    transports = await connect(door, sockets, _Idler)
+    found = window.close(len(transports))
+    abort(early + transports)
+    return found
+
+
+async def stay(pid: int, door: Door, sockets: int, seconds: float, warm_up: int = 300) -> dict[str, float]:
+    """`memory`: bytes that each of `sockets` further sockets adds to the server; `cpu`: what they all cost it in `seconds`."""
+    early = await connect(door, warm_up, _Idler)
+    await asyncio.sleep(SETTLING)
+    before = _memory(pid)
+    transports = await connect(door, sockets, _Idler)
+    await asyncio.sleep(SETTLING)
+    after = _memory(pid)
+    window = Window(pid)
+    await asyncio.sleep(seconds)
+    found = window.close(len(early) + len(transports))
+    if any(transport.is_closing() for transport in transports):
+        raise RuntimeError("The server closed sockets that were idle")
+    abort(early + transports)
+    return found | {"memory": (after - before) / sockets}
+
+
+def _memory(pid: int) -> int:
+    """Bytes that a process holds for itself: what it mapped from files is not counted."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "Anonymous":
+            return int(value.split()[0]) * 1024
+    raise RuntimeError("The kernel does not tell a process's anonymous memory")
+
+
+class _Idler(asyncio.Protocol):
+    """Says nothing but pongs."""
+
+    __slots__ = ("_reader", "_transport")
+
+    def __init__(self, _: asyncio.Transport) -> None:
+        self._reader = frame.Reader()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.take(data)
+        if self._reader.answers:
+            self._transport.write(self._reader.answers)
+            self._reader.answers = b""

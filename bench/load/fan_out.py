@@ -1,0 +1,117 @@
+"""Fan-out: one says something, all hear it; the next is said when the last has heard it. Nobody waits otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from bench.load import frame
+from bench.load.socket import Door, abort, connect
+from bench.load.window import Window
+
+
+@dataclass(frozen=True)
+class Stage:
+    """To how many sockets, how many messages at a time, what is said, and for how long (seconds)."""
+
+    sockets: int
+    in_flight: int
+    message: str
+    seconds: float
+    warm_up: float = 0.3
+
+
+async def fan_out(pid: int, door: Door, stages: Sequence[Stage]) -> list[dict[str, float]]:
+    """Measure the stages one after another, on as many sockets as each asks for: each has no fewer than the one before.
+
+    `count` is deliveries. Messages in flight are sent in one write, and the next ones when all of these have reached all.
+    """
+    tally = Tally()
+    transports: list[asyncio.Transport] = []
+    found = []
+    for stage in stages:
+        transports += await connect(door, stage.sockets - len(transports), lambda _: Listener(tally))
+        found.append(await _measure(pid, stage, tally, transports))
+    abort(transports)
+    return found
+
+
+async def _measure(
+    pid: int, stage: Stage, tally: Tally, transports: Sequence[asyncio.Transport]
+) -> dict[str, float]:
+    loop = asyncio.get_running_loop()
+    burst = frame.text(stage.message) * stage.in_flight
+    over = loop.create_future()
+    tally.begin(transports[0], burst, stage.sockets * stage.in_flight, over)
+    await asyncio.sleep(stage.warm_up)
+    before, window = tally.count, Window(pid)
+    await asyncio.sleep(stage.seconds)
+    found = window.close(tally.count - before)
+    tally.is_over = True
+    await asyncio.wait_for(over, 30)
+    if not found["count"]:
+        raise RuntimeError("Nothing was delivered")
+    return found
+
+
+class Tally:
+    """How many deliveries there were in all, and what is sent when the round is complete."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.target = 0
+        self.size = 0
+        self.is_over = False
+
+    def begin(
+        self, sender: asyncio.Transport, burst: bytes, deliveries: int, over: asyncio.Future[None]
+    ) -> None:
+        self.is_over = False
+        self._sender, self._burst, self._deliveries, self._over = sender, burst, deliveries, over
+        self.target = self.count
+        self.next()
+
+    def next(self) -> None:
+        """All have heard all: say more."""
+        if self.count > self.target:
+            raise RuntimeError(f"{self.count} deliveries where {self.target} were due")
+        if self.is_over:
+            if not self._over.done():
+                self._over.set_result(None)
+            return
+        self.target += self._deliveries
+        self._sender.write(self._burst)
+
+
+class Listener(asyncio.Protocol):
+    """Counts. Messages of the usual size are counted by their length; whatever does not fit is read frame by frame."""
+
+    __slots__ = ("_reader", "_tally", "_transport")
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._reader = frame.Reader()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        tally = self._tally
+        size = tally.size
+        if size and not len(data) % size and self._reader.is_between:
+            tally.count += len(data) // size
+        else:
+            tally.count += self._read(data)
+        if tally.count >= tally.target:
+            tally.next()
+
+    def _read(self, data: bytes) -> int:
+        reader = self._reader
+        count = reader.take(data)
+        self._tally.size = reader.size
+        if reader.answers:
+            self._transport.write(reader.answers)
+            reader.answers = b""
+        return count

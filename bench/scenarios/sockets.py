@@ -1,0 +1,106 @@
+"""Sockets: messages to many, back to one, and connections made, on walkwire and on every peer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.peer import SOCKET_PEERS, TELL, WALKWIRE, Peer
+from bench.stage import Figures, Scenario, Stage, Subject, rate
+
+FEW, MANY, BURST = 200, 1000, 16
+ASKERS = 50
+ARRIVALS = 2000
+
+
+def fan_out() -> Scenario:
+    """Deliveries per CPU second."""
+    return Scenario(
+        "fan-out",
+        "Fan-out: deliveries per CPU second",
+        _subjects(_fan_out),
+        "One speaks, all hear it, 100 bytes. In flight: said in one write, the next ones when all have heard all.",
+    )
+
+
+def echo() -> Scenario:
+    """Answers per CPU second."""
+    return Scenario(
+        "echo",
+        "Echo: answers",
+        _subjects(_echo),
+        f"{ASKERS} sockets, one question at a time each. walkwire's answer is a `connection` frame, of almost twice the size.",
+    )
+
+
+def arrivals() -> Scenario:
+    """Connections per CPU second."""
+    return Scenario(
+        "arrivals",
+        "Connections, each with its first frame",
+        _subjects(_arrivals),
+        f"{ARRIVALS} connections, 64 under way at a time, all of which stay.",
+    )
+
+
+def tell() -> Scenario:
+    """A walker beside a client's event."""
+    return Scenario(
+        "tell",
+        f"A walker's `notify_channels` to {FEW}, beside a client's event: deliveries per CPU second",
+        (Subject("walkwire", _tell),),
+    )
+
+
+def _subjects(measure: Any) -> tuple[Subject, ...]:
+    def of(peer: Peer) -> Subject:
+        return Subject(peer.name, lambda stage: measure(stage, peer), peer.missing())
+
+    return tuple(of(peer) for peer in SOCKET_PEERS)
+
+
+def _fan_out(stage: Stage, peer: Peer) -> Figures:
+    plan = {
+        f"{FEW} sockets": (FEW, 1),
+        f"{MANY:,} sockets": (MANY, 1),
+        f"{MANY:,} sockets, {BURST} in flight": (MANY, BURST),
+    }
+    stages = [
+        {"sockets": sockets, "in_flight": in_flight, "message": peer.broadcast, "seconds": stage.seconds}
+        for sockets, in_flight in plan.values()
+    ]
+    return _measure(stage, peer, list(plan), stages)
+
+
+def _tell(stage: Stage) -> Figures:
+    plan = {"a client's event": WALKWIRE.broadcast, "a walker": TELL}
+    stages = [
+        {"sockets": FEW, "in_flight": 1, "message": message, "seconds": stage.seconds}
+        for message in plan.values()
+    ]
+    return _measure(stage, WALKWIRE, list(plan), stages)
+
+
+def _measure(stage: Stage, peer: Peer, names: list[str], stages: list[dict[str, Any]]) -> Figures:
+    with stage.serve(peer) as server:
+        found = stage.load("fan_out", server, door=peer.door(server.port), stages=stages)
+    return dict(zip(names, map(rate, found), strict=True))
+
+
+def _echo(stage: Stage, peer: Peer) -> Figures:
+    with stage.serve(peer) as server:
+        found = stage.load(
+            "ask",
+            server,
+            door=peer.door(server.port),
+            sockets=ASKERS,
+            questions=[peer.echo],
+            answer=peer.echoed,
+            seconds=stage.seconds,
+        )
+    return {"per CPU second": rate(found), "per second": found["count"] / found["wall"]}
+
+
+def _arrivals(stage: Stage, peer: Peer) -> Figures:
+    with stage.serve(peer) as server:
+        found = stage.load("arrive", server, door=peer.door(server.port), sockets=ARRIVALS)
+    return {"per CPU second": rate(found), "per second": found["count"] / found["wall"]}

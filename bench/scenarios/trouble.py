@@ -1,0 +1,86 @@
+"""Trouble: how late messages are when some do not read, or when walks keep the processor busy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.peer import SOCKET_PEERS, WALKWIRE, Peer, walker_event
+from bench.stage import Figures, Scenario, Stage, Subject
+
+READERS = 95
+STALLED = 5
+RATE = 500.0  # messages a second
+FILLING = 12  # messages of half a megabyte
+
+HEARERS = 200
+SLOW_RATE = 50.0
+WALKS = 2
+
+
+def stalled() -> Scenario:
+    """Milliseconds until the others have a message."""
+
+    def of(peer: Peer) -> Subject:
+        return Subject(peer.name, lambda stage: _stalled(stage, peer), peer.missing())
+
+    return Scenario(
+        "stalled",
+        f"{RATE:.0f} messages a second to {READERS} that read, with {STALLED} more that do not: milliseconds",
+        tuple(of(peer) for peer in SOCKET_PEERS),
+        f"All are sent {FILLING // 2} MB first. Lost: not there a second after the last was said. ∞: nobody was told any more.",
+    )
+
+
+def beside_walks() -> Scenario:
+    """Milliseconds until a message of 50 a second is there."""
+    return Scenario(
+        "compute",
+        f"{SLOW_RATE:.0f} messages a second to {HEARERS}, beside walks that compute: milliseconds",
+        (
+            Subject("walkwire, no walk", lambda stage: _beside(stage, 0)),
+            Subject(f"walkwire, {WALKS} walks", lambda stage: _beside(stage, WALKS)),
+        ),
+    )
+
+
+def _stalled(stage: Stage, peer: Peer) -> Figures:
+    without = _pace(stage, peer, 0)
+    with_stalled = _pace(stage, peer, STALLED)
+    return {
+        "p99, all read": without["p99"] * 1000,
+        "p99, some do not": with_stalled["p99"] * 1000,
+        "lost %": with_stalled["lost"] * 100,
+    }
+
+
+def _pace(stage: Stage, peer: Peer, stalled: int) -> dict[str, float]:
+    with stage.serve(peer) as server:
+        found: dict[str, float] = stage.load(
+            "pace",
+            server,
+            door=peer.door(server.port),
+            sockets=READERS,
+            message=peer.broadcast,
+            rate=RATE,
+            seconds=stage.seconds * 1.5,
+            stalled=stalled,
+            filling=[peer.big] * FILLING,
+        )
+    return found
+
+
+def _beside(stage: Stage, walks: int) -> Figures:
+    event = walker_event("compute", context={"seconds": stage.seconds * 2 + 3})
+    beside: Sequence[str] = [event] * walks
+    with stage.serve(WALKWIRE) as server:
+        found = stage.load(
+            "pace",
+            server,
+            door=WALKWIRE.door(server.port),
+            sockets=HEARERS,
+            message=WALKWIRE.broadcast,
+            rate=SLOW_RATE,
+            seconds=stage.seconds * 2,
+            beside=beside,
+        )
+    return {"p50": found["p50"] * 1000, "p99": found["p99"] * 1000, "worst": found["worst"] * 1000}
