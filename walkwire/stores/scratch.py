@@ -1,0 +1,82 @@
+"""Scratch: the database of a program that is run without one: a temporary SQLite file, gone when the program ends.
+
+Most such programs never read what they committed, and end sooner than a database driver is loaded. So the file is made when
+the first read after a commit asks for it; as nobody else can write to it, nothing that was committed can be lost till then.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
+from walkwire.store import (
+    Changes,
+    EdgeRecord,
+    GraphStore,
+    Neighbourhood,
+    NodeRecord,
+    Reads,
+    Selection,
+    View,
+)
+
+_ROOTS = [NodeRecord(root, "", root, 1, "{}") for root in (SYSTEM_ROOT, PUBLIC_ROOT)]
+
+
+class ScratchStore:
+    """A graph store of one program's own. It keeps no users."""
+
+    def __init__(self) -> None:
+        self._committed: list[Changes] = []
+        self._file: GraphStore | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        if (file := self._opened()) is not None:
+            return file.load_nodes(ids)
+        return [root for root in _ROOTS if root.id in ids]
+
+    def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        return [] if (file := self._opened()) is None else file.load_edges(ids)
+
+    def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        if (file := self._opened()) is not None:
+            return file.load_neighbourhood(selection)
+        return Neighbourhood([], None)
+
+    def roots(self) -> list[NodeRecord]:
+        return list(_ROOTS)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[View]:
+        yield self
+
+    def check(self, reads: Reads) -> None:
+        """Nobody else can have changed what was read."""
+
+    def commit(self, reads: Reads, changes: Changes, then: Callable[[], None]) -> None:
+        if self._file is None:
+            self._committed.append(changes)
+            then()
+        else:
+            self._file.commit(Reads(), changes, then)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _opened(self) -> GraphStore | None:
+        """The file, if there is anything to be found in it."""
+        if self._file is None and self._committed:
+            from walkwire.stores.sqlite import SqliteStore
+
+            self._folder = tempfile.TemporaryDirectory(prefix="walkwire-")
+            self._file = SqliteStore(f"{self._folder.name}/scratch.db")
+            for changes in self._committed:
+                self._file.commit(Reads(), changes, lambda: None)
+            self._committed.clear()
+        return self._file
