@@ -27,7 +27,7 @@ MAY = {
     "brokers": GROUND | {"broker"},
     "jac": GROUND,
     "server": GROUND | {"store", "broker", "walk", "wire", "account", "stores", "brokers"},
-    "program": GROUND | {"store", "walk", "server", "jac"},
+    "program": GROUND | {"store", "stores", "walk", "server", "jac"},
     "cli": GROUND | {"walk", "server", "jac", "program", "__init__"},
     "testing": GROUND | {"account", "walk", "server", "program"},
 }

@@ -82,6 +82,29 @@ def serve(
         _fail(error)
 
 
+@app.command()
+def run(
+    program: Annotated[
+        Path, typer.Argument(metavar="PROGRAM", help="A .jac or .py file.", show_default=False)
+    ],
+    jac: Annotated[
+        str | None, typer.Option(metavar="ERA", help="0.7, 0.8 or 0.9. [default: what the file says]")
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="What it does to the graph is kept there. [default: nowhere]"),
+    ] = None,
+) -> None:
+    """Run a program once, as the public user."""
+    from walkwire import program as programs
+
+    try:
+        status = programs.run(programs.find(program).file, jac, database)
+    except StartError as error:
+        _fail(error)
+    raise typer.Exit(status)
+
+
 def _version(is_asked: bool) -> None:
     if is_asked:
         typer.echo(f"walkwire {_number()}")

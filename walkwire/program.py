@@ -7,6 +7,7 @@ see each other's modules of the same name.
 from __future__ import annotations
 
 import importlib.util
+import runpy
 import sys
 import traceback
 from dataclasses import dataclass
@@ -14,7 +15,11 @@ from pathlib import Path
 from types import ModuleType
 
 from walkwire.errors import ProgramError, StartError
+from walkwire.ids import PUBLIC_ROOT
+from walkwire.stores import open_store
+from walkwire.stores.scratch import ScratchStore
 from walkwire.walk.registry import Registry
+from walkwire.walk.unit import unit_of_work
 
 KINDS = (".jac", ".py")
 MAIN = ("main.jac", "main.py")
@@ -66,6 +71,36 @@ def load(file: Path) -> Registry:
     _remember(before, folder)
     registry.add_all(vars(module).values())
     return registry
+
+
+def run(file: Path, era: str | None = None, database: str | None = None) -> int:
+    """Run a program as its author does, from the command line, as the public user; give its exit status.
+
+    What it does to the graph is one unit of work, kept in `database`, or gone with it where that is None. An error that the
+    program does not catch is shown with its traceback, and keeps nothing. Raises StartError.
+    """
+    _put_first(file.resolve().parent)
+    registry, store = Registry(), ScratchStore() if database is None else open_store(database)
+    try:
+        with registry.recording(), unit_of_work(store, registry, PUBLIC_ROOT):
+            _run_as_main(file, era)
+    except (StartError, SystemExit):
+        raise
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        store.close()
+    return 0
+
+
+def _run_as_main(file: Path, era: str | None) -> None:
+    if file.suffix == ".jac":
+        from walkwire.jac import importer
+
+        importer.load(file, era=era)
+    else:
+        runpy.run_path(str(file), run_name="__main__")
 
 
 def _in_folder(folder: Path) -> Source:
