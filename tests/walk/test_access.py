@@ -14,7 +14,7 @@ from walkwire.walk.verbs import allow_root, disallow_root
 
 class Note(Node):
     text: str = ""
-    tags: list[str] = []  # noqa: RUF012
+    tags: list[str] = []
 
 
 class Link(Edge):

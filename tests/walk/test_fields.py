@@ -31,12 +31,12 @@ class File:
 class order(Walker):
     name: str
     color: Color = Color.RED
-    colors: list[Color] = []  # noqa: RUF012
+    colors: list[Color] = []
     address: Address | None = None
     when: datetime.date | None = None
     target: Node | None = None
     copy: int = 1
-    loose: list = []  # type: ignore[type-arg] # noqa: RUF012
+    loose: list = []  # type: ignore[type-arg]
     note: str = None  # type: ignore[assignment]
 
 

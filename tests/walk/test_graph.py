@@ -166,7 +166,7 @@ async def test_a_deleted_node_takes_its_edges_with_it(world: Any) -> None:
 
 async def test_a_change_inside_a_list_is_a_change(world: Any) -> None:
     class Note(Node):
-        tags: list = []  # type: ignore[type-arg] # noqa: RUF012
+        tags: list = []  # type: ignore[type-arg]
 
     class tag(Walker):
         word: str

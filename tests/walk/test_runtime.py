@@ -233,7 +233,7 @@ async def test_a_walk_is_run_again_with_a_fresh_walker_and_no_reports(world: Any
     runs = []
 
     class remember(Walker):
-        seen: list = []  # type: ignore[type-arg] # noqa: RUF012
+        seen: list = []  # type: ignore[type-arg]
 
         @on_entry
         def add(self, here: Counter) -> None:
@@ -438,7 +438,7 @@ async def test_a_program_s_own_error_and_status_reach_the_one_who_asked(world: A
 async def test_a_field_that_holds_a_node_is_given_by_reference(world: Any) -> None:
     class read(Walker):
         counter: Counter
-        others: list[Counter] = []  # noqa: RUF012
+        others: list[Counter] = []
 
         @on_entry
         def both(self, here: Root) -> None:
