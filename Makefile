@@ -33,7 +33,7 @@ fix: $(MADE) ## mend what lint and formatting can mend by themselves
 	$(BIN)/ruff format .
 
 docs: $(MADE) ## run every example of README.md and docs/
-	$(BIN)/pytest tests/docs $(ARGS)
+	$(BIN)/pytest tests/test_docs.py $(ARGS)
 
 bench: $(MADE) ## measure, beside the peers; ARGS go to bench
 	$(BIN)/python -m bench $(ARGS)
