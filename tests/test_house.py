@@ -27,8 +27,13 @@ MAY = {
     "brokers": GROUND | {"broker"},
     "jac": GROUND,
     "server": GROUND | {"store", "broker", "walk", "wire", "account", "stores", "brokers"},
-    "program": GROUND | {"store", "stores", "walk", "server", "jac"},
-    "cli": GROUND | {"walk", "server", "jac", "program", "__init__"},
+    "program": GROUND | {"stores", "walk", "jac", "trace"},
+    "__main__": {"cli"},
+    "trace": set(),
+    "check": GROUND | {"jac"},
+    "blocks": GROUND | {"stores", "walk", "jac", "trace"},
+    "new": GROUND,
+    "cli": GROUND | {"walk", "server", "jac", "program", "check", "blocks", "new", "__init__"},
     "testing": GROUND | {"account", "walk", "server", "program"},
 }
 # Libraries that belong to some rooms only: name of the library → rooms that may import it.

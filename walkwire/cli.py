@@ -105,6 +105,67 @@ def run(
     raise typer.Exit(status)
 
 
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATHS", help="Files and folders.", show_default=False)
+    ],
+    jac: Annotated[
+        str | None, typer.Option(metavar="ERA", help="0.7, 0.8 or 0.9. [default: what each file says]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of errors.")] = False,
+) -> None:
+    """Find the syntax errors of programs without running them. Exits with 1 where there are any."""
+    from walkwire import check as checks
+
+    try:
+        files = list(checks.files_in(paths))
+    except StartError as error:
+        _fail(error)
+    found = [problem for file in files for problem in checks.errors_in(file, jac)]
+    if as_json:
+        typer.echo(checks.as_json(found))
+    else:
+        for problem in found:
+            typer.echo(str(problem), err=True)
+        typer.echo(f"files: {len(files)}, errors: {len(found)}")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command("test")
+def run_test_blocks(
+    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="A .jac file.", show_default=False)],
+    jac: Annotated[
+        str | None, typer.Option(metavar="ERA", help="0.7, 0.8 or 0.9. [default: what the file says]")
+    ] = None,
+) -> None:
+    """Run the test blocks of a Jac program. Exits with 1 where one failed."""
+    from walkwire import blocks
+    from walkwire import program as programs
+
+    try:
+        passed = blocks.run_blocks(programs.find(program).file, jac)
+    except StartError as error:
+        _fail(error)
+    raise typer.Exit(0 if passed else 1)
+
+
+@app.command()
+def new(
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="The folder to make.", show_default=False)],
+    python: Annotated[bool, typer.Option("--python", help="In Python rather than in Jac.")] = False,
+) -> None:
+    """Begin a project: a walker, a test of it, a README."""
+    from walkwire.new import make_project
+
+    try:
+        made = make_project(name, "python" if python else "jac")
+    except StartError as error:
+        _fail(error)
+    for file in made:
+        typer.echo(str(file))
+
+
 def _version(is_asked: bool) -> None:
     if is_asked:
         typer.echo(f"walkwire {_number()}")

@@ -18,6 +18,7 @@ from walkwire.errors import ProgramError, StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.stores import open_store
 from walkwire.stores.scratch import ScratchStore
+from walkwire.trace import trace_of
 from walkwire.walk.registry import Registry
 from walkwire.walk.unit import unit_of_work
 
@@ -86,8 +87,8 @@ def run(file: Path, era: str | None = None, database: str | None = None) -> int:
             _run_as_main(file, era)
     except (StartError, SystemExit):
         raise
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        sys.stderr.write(trace_of(error))
         return 1
     finally:
         store.close()

@@ -18,12 +18,15 @@ _NAME = re.compile(r"_jac\w*")
 
 
 class ProgramErrors(ProgramError):
-    """All that is wrong with a program; it reads as the first of them."""
+    """All that is wrong with a program, one error after another."""
 
     def __init__(self, errors: list[ProgramError]) -> None:
         first = errors[0]
         super().__init__(first.path, first.line, first.column, first.text, first.message)
         self.errors = errors
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors))
 
 
 def compile_module(files: list[Source], era: Era | None = None, top: bool = True) -> CodeType:

@@ -1,0 +1,5 @@
+"""`python -m walkwire`: the command line."""
+
+from walkwire.cli import main
+
+main()
