@@ -33,6 +33,7 @@ def load(path: str | Path, name: str = "__main__", era: str | None = None) -> Mo
     """
     file = Path(path).resolve()
     _Choice.era = parse_era(era) if era else None
+    _beside.clear()
     install()
     folder = str(file.parent)
     if folder not in sys.path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+from walkwire.walk import machine
 from walkwire.walk.ability import on_entry as on_entry
 from walkwire.walk.ability import on_exit as on_exit
 from walkwire.walk.access import Level
@@ -20,6 +21,8 @@ from walkwire.walk.operators import destroy as destroy
 from walkwire.walk.operators import disconnect as disconnect
 from walkwire.walk.operators import spawn as spawn
 from walkwire.walk.operators import visit as visit
+from walkwire.walk.picture import dotgen as dotgen
+from walkwire.walk.picture import printgraph as printgraph
 from walkwire.walk.root import Root as Root
 from walkwire.walk.specs import specs as specs
 from walkwire.walk.verbs import allow_root as allow_root
@@ -67,14 +70,28 @@ def disengage(walker: Walker) -> None:
     walker.disengage()
 
 
+def almostEqual(first: float, second: float, places: int = 7) -> bool:  # noqa: N802 - Jac's word in its tests
+    """Are two numbers the same when they are rounded to so many places?"""
+    return round(abs(first - second), places) == 0
+
+
 def allroots() -> list[Any]:
     """Every user's root that the one who walks may read."""
     graph = current().graph
     return [graph.root()]
 
 
+class BaseAnchor:
+    """Jac Cloud's handle by a reference: `BaseAnchor.ref(id)`, which is the node itself here."""
+
+    @staticmethod
+    def ref(id: str) -> Any:
+        """What the reference names; of a root a handle, without a query."""
+        return jobj(id)
+
+
 class Jac:
-    """Jac's machine by its name: `Jac.get_context().status = 404`, `Jac.save(x)`."""
+    """Jac's machine by its names: `Jac.get_context().status = 404`, `Jac.save(x)`, `JacMachine.get().list_modules()`."""
 
     root = get_root = staticmethod(root)
     get_context = context = staticmethod(get_context)
@@ -83,6 +100,7 @@ class Jac:
     commit = staticmethod(commit)
     object_ref = staticmethod(jid)
     get_object = staticmethod(jobj)
+    get_all_root = staticmethod(allroots)
     report = log_report = staticmethod(log_report)
     perm_grant = unrestrict = staticmethod(perm_grant)
     perm_revoke = restrict = staticmethod(perm_revoke)
@@ -93,3 +111,21 @@ class Jac:
     disengage = staticmethod(disengage)
     connect = staticmethod(connect)
     disconnect = staticmethod(disconnect)
+    printgraph = node_dot = staticmethod(printgraph)
+    dotgen = staticmethod(dotgen)
+    list_modules = staticmethod(machine.list_modules)
+    list_walkers = staticmethod(machine.list_walkers)
+    list_nodes = staticmethod(machine.list_nodes)
+    list_edges = staticmethod(machine.list_edges)
+    get_archetype = get_architype = staticmethod(machine.get_archetype)
+    spawn_node = staticmethod(machine.spawn_node)
+    spawn_walker = staticmethod(machine.spawn_walker)
+    update_walker = staticmethod(machine.update_walker)
+    create_archetype_from_source = create_architype_from_source = staticmethod(
+        machine.create_archetype_from_source
+    )
+
+    @classmethod
+    def get(cls, *_: Any, **__: Any) -> type[Jac]:
+        """The machine itself: 0.7 asks for it before it asks it something."""
+        return cls

@@ -197,6 +197,47 @@ def both_edges(
     return _edges(_found(origin, "both", edge, edge_if, node, node_if, among))
 
 
+def out_steps(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`visit [edge origin -->]`: each edge, then the node behind it; otherwise as `out`."""
+    return _steps(_found(origin, "out", edge, edge_if, node, node_if, among))
+
+
+def into_steps(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`visit [edge origin <--]`"""
+    return _steps(_found(origin, "into", edge, edge_if, node, node_if, among))
+
+
+def both_steps(
+    origin: Any,
+    edge: Any = None,
+    edge_if: Test = None,
+    node: Any = None,
+    node_if: Test = None,
+    among: Any = None,
+) -> list[Any]:
+    """`visit [edge origin <-->]`"""
+    return _steps(_found(origin, "both", edge, edge_if, node, node_if, among))
+
+
+def _steps(links: Iterable[Link]) -> list[Any]:
+    found = [step for link, far, graph in links for step in (graph.edge(link), far)]
+    return list({id(step): step for step in found}.values())
+
+
 def _nodes(links: Iterable[Link]) -> list[Any]:
     return list({id(far): far for _, far, _ in links}.values())
 
@@ -251,12 +292,24 @@ def spawn(left: Any, right: Any) -> Any:
     return walker.spawn(place)
 
 
-def visit(walker: Any, places: Any, index: int | None = None) -> bool:
+def visit(walker: Any, places: Any, index: int) -> bool:
     """`visit :index: places;` Counted from the end, -1 is behind the last of the queue."""
-    queue = walker.__jac__.queue
-    if index is not None and index < 0:
-        index = max(0, len(queue) + 1 + index)
-    return bool(walker.visit(places, index))
+    return bool(walker.visit(places, _place(walker, index)))
+
+
+def visit_steps(walker: Any, steps: list[Any], index: int = -1) -> bool:
+    """`visit [edge -->];`: to just these edges and nodes, in their order."""
+    trail = walker.__jac__
+    wanted = [step for step in steps if step.__jac__.id not in trail.ignored]
+    place = _place(walker, index)
+    for offset, step in enumerate(wanted):
+        trail.queue.insert(place + offset, step)
+    return bool(wanted)
+
+
+def _place(walker: Any, index: int) -> int:
+    waiting = len(walker.__jac__.queue)
+    return index if index >= 0 else max(0, waiting + 1 + index)
 
 
 class Spoken:

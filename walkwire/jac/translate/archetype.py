@@ -85,7 +85,7 @@ def enumeration(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
     if given is not None:
         values = given.tree.find("impl_values")
         parts = [*parts, *(values.parts if values else [])]
-    inner = scope.inside(family="class", members=True, ability=False, loops=())
+    inner = scope.inside(family="enum", members=True, ability=False, loops=())
     statements = documentation(scope, text)
     for part in parts:
         statements += _enum_part(inner, part)

@@ -17,7 +17,7 @@ from walkwire.jac.translate.scope import (
     operator,
     statement,
 )
-from walkwire.jac.tree import Part, Tree, name_of
+from walkwire.jac.tree import Part, Token, Tree, name_of
 
 _NO_MODEL = "a body filled by a language model (`by`) is outside of what walkwire runs"
 
@@ -52,15 +52,17 @@ def define(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
     statements = [*documentation(scope, text), *_body(inner, tree, given)]
     kind = ast.AsyncFunctionDef if async_ else ast.FunctionDef
     returned = _returned(scope, tree, given)
-    made = kind(_named(tree), parameters, statements, _decorators(scope, tree, method), returned, None)
+    made = kind(
+        _named(tree, method), parameters, statements, _decorators(scope, tree, method), returned, None
+    )
     return at(made, tree)
 
 
-def _named(tree: Tree) -> str:
+def _named(tree: Tree, method: bool) -> str:
     token = tree.token("NAME")
     if token is None:
         return f"_ability_{tree.line}"
-    return METHODS.get(token.text, name_of(token))
+    return METHODS[token.text] if method and token.text in METHODS else name_of(token)
 
 
 def _body(scope: Scope, tree: Tree, given: Given | None) -> list[ast.stmt]:
@@ -98,7 +100,11 @@ _NO_TRIGGER = frozenset(("ENTRY", "EXIT", "STRING", "returns"))
 def decorators(scope: Scope, tree: Tree) -> list[ast.expr]:
     """The decorators written above something."""
     found = tree.find("decorators")
-    return [express(scope, part) for part in found.parts] if found else []
+    if found is None:
+        return []
+    # In 0.7 only the first of several has an effect.
+    parts = found.parts[:1] if scope.unit.era == (0, 7) else found.parts
+    return [express(scope, part) for part in parts]
 
 
 def _returned(scope: Scope, tree: Tree, given: Given | None) -> ast.expr | None:
@@ -125,9 +131,27 @@ def _parameters(scope: Scope, tree: Tree, given: Given | None, method: bool) -> 
         elsewhere = _listed(given.tree)
         if elsewhere and (len(elsewhere) == len(declared) or not declared):
             parts = elsewhere
-    implicit = method and scope.family != "class" and not tree.has("STATIC")
+    implicit = method and _takes_self(scope, tree, given) and not _is_static(tree)
     first = [at(ast.arg("self"), tree)] if implicit else []
     return arguments(scope, parts, first, declared if parts is not declared else [])
+
+
+def _takes_self(scope: Scope, tree: Tree, given: Given | None) -> bool:
+    """A method has `self` without saying so; in a `class` only one that says nothing of its parameters at all."""
+    if scope.family not in ("class", "enum"):
+        return True
+    says = any(
+        source is not None and source.find("signature") for source in (tree, given.tree if given else None)
+    )
+    return not says and scope.family == "class" and scope.unit.era != (0, 7)
+
+
+def _is_static(tree: Tree) -> bool:
+    found = tree.find("decorators")
+    return tree.has("STATIC") or (
+        found is not None
+        and any(isinstance(part, Token) and part.text == "staticmethod" for part in found.parts)
+    )
 
 
 def _listed(tree: Tree) -> list[Part]:
@@ -177,7 +201,9 @@ def _add(scope: Scope, made: ast.arguments, part: Tree, declared: Part | None, t
         made.args.append(one)
         if value is not None:
             made.defaults.append(value)
-        elif made.defaults:
+        elif (
+            made.defaults and not made.posonlyargs
+        ):  # behind a `/`, Jac takes the default for the last parameter
             scope.unit.wrong(part, f"`{one.arg}` needs a default, since a parameter before it has one")
             made.defaults.append(at(ast.Constant(None), part))
 

@@ -69,24 +69,29 @@ def spawned(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.ex
 
 @expression("edge_reference")
 def _edge_reference(scope: Scope, tree: Tree) -> ast.expr:
-    return reference(scope, tree, edges=tree.has("EDGE") or tree.has("LEGACY_EDGES"))
+    return _reference(scope, tree, "_edges" if _asks_for_edges(tree) else "")
 
 
-def reference(scope: Scope, tree: Tree, edges: bool) -> ast.expr:
-    """`[a -->(`?Stop)-->]`: hop by hop from where the chain begins, or from `here`; the last hop may ask for edges."""
+def _asks_for_edges(tree: Tree) -> bool:
+    return tree.has("EDGE") or tree.has("LEGACY_EDGES")
+
+
+def _reference(scope: Scope, tree: Tree, last: str) -> ast.expr:
+    """`[a -->(`?Stop)-->]`: hop by hop from where the chain begins, or from `here`. `last` is what the last hop gives: "" for
+    nodes, "_edges", "_steps" for edges with the nodes behind them."""
     hops = tree.find_all("hop")
     first = next((part for part in tree.parts if part.kind not in _NO_ORIGIN), None)
     near = scope.here if scope.family == "walker" else "self"
     origin = express(scope, first) if first is not None else name(near, tree)
     for hop in hops:
-        origin = _hop(scope, origin, hop, edges and hop is hops[-1])
+        origin = _hop(scope, origin, hop, last if hop is hops[-1] else "")
     return at(origin, tree)
 
 
 _NO_ORIGIN = frozenset(("hop", "ASYNC", "EDGE", "NODE", "LEGACY_EDGES", "LEGACY_NODES"))
 
 
-def _hop(scope: Scope, origin: ast.expr, tree: Tree, edges: bool) -> ast.expr:
+def _hop(scope: Scope, origin: ast.expr, tree: Tree, gives: str) -> ast.expr:
     arrow = tree.parts[0]
     assert isinstance(arrow, Tree)
     direction, keywords = _arrow(scope, arrow)
@@ -104,8 +109,7 @@ def _hop(scope: Scope, origin: ast.expr, tree: Tree, edges: bool) -> ast.expr:
         keywords.append(ast.keyword("node_if", _test(scope, test, tree)))
     for keyword in keywords:
         at(keyword, tree)
-    suffix = "_edges" if edges else ""
-    return at(ast.Call(operator(scope, direction + suffix, tree), [origin], keywords), tree)
+    return at(ast.Call(operator(scope, direction + gives, tree), [origin], keywords), tree)
 
 
 def _arrow(scope: Scope, tree: Tree) -> tuple[str, list[ast.keyword]]:
@@ -170,22 +174,27 @@ def _assigned(scope: Scope, tree: Tree) -> ast.expr:
 @statement("visit")
 def _visit(scope: Scope, tree: Tree) -> list[ast.stmt]:
     parts = [part for part in tree.parts if part.kind not in ("index", "else", "colon_bases")]
-    where = parts[0]
-    arguments = [express(scope, where)]
-    index = tree.find("index")
-    if index and scope.unit.era != (0, 7):
-        arguments.append(express(scope, index.parts[0]))
     walker = name(scope.walker, tree)
-    if index:
-        visit = operate(scope, "visit", [walker, *arguments], tree)
-    else:
+    index = tree.find("index") if scope.unit.era != (0, 7) else None
+    places, word = _places(scope, parts[0])
+    arguments = [places] if index is None else [places, express(scope, index.parts[0])]
+    if word == "visit" and index is None:
         visit = call(at(ast.Attribute(walker, "visit", ast.Load()), tree), arguments, tree)
+    else:
+        visit = operate(scope, word, [walker, *arguments], tree)
     otherwise = tree.find("else")
     if otherwise is None:
         return [at(ast.Expr(visit), tree)]
     block = otherwise.parts[0]
     assert isinstance(block, Tree)
     return [at(ast.If(at(ast.UnaryOp(ast.Not(), visit), tree), body(scope, block), []), tree)]
+
+
+def _places(scope: Scope, part: Part) -> tuple[ast.expr, str]:
+    """What is visited, and by which operator: of `[edge -->]` each edge and then the node behind it."""
+    if isinstance(part, Tree) and part.kind == "edge_reference" and _asks_for_edges(part):
+        return _reference(scope, part, "_steps"), "visit_steps"
+    return express(scope, part), "visit"
 
 
 @statement("revisit")

@@ -25,8 +25,8 @@ _LEVELS = (
     ("CARET",),
     ("AMPERSAND",),
     ("SHIFT_LEFT", "SHIFT_RIGHT"),
-    ("OR",),
-    ("AND",),
+    ("OR", "OR_SIGN"),
+    ("AND", "AND_SIGN"),
     ("NOT",),
     ("EQUAL", "UNEQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "IN", "NOT_IN", "IS", "IS_NOT"),
     ("PLUS", "MINUS"),
@@ -43,6 +43,7 @@ _LEVELS = (
 )
 _INFIX = {kind: level for level, kinds in enumerate(_LEVELS) for kind in kinds}
 _COMPARISON = _INFIX["EQUAL"]
+_BOOLEAN: dict[int, type[ast.boolop]] = {_INFIX["OR"]: ast.Or, _INFIX["AND"]: ast.And}
 # How much of what follows a prefix takes.
 _PREFIX = {
     "FLOW": 0,
@@ -190,16 +191,16 @@ class _Row:
         right = self._translated(level + 1)
         if kind in _BINARY:
             return from_to(ast.BinOp(left, _BINARY[kind](), right), left, right)
-        if kind in ("AND", "OR"):
-            return self._both(left, right, kind, level)
+        if level in _BOOLEAN:
+            return self._both(left, right, level)
         return _GRAPH.get(kind, connected)(self._scope, left, right, infix)
 
-    def _both(self, left: ast.expr, right: ast.expr, kind: str, level: int) -> ast.expr:
+    def _both(self, left: ast.expr, right: ast.expr, level: int) -> ast.expr:
         values = [left, right]
-        while self._at < len(self._parts) and self._parts[self._at].kind == kind:
+        while self._at < len(self._parts) and _INFIX[self._parts[self._at].kind] == level:
             self._at += 1
             values.append(self._translated(level + 1))
-        return from_to(ast.BoolOp(ast.And() if kind == "AND" else ast.Or(), values), left, values[-1])
+        return from_to(ast.BoolOp(_BOOLEAN[level](), values), left, values[-1])
 
     def _named(self, first: _Operand, infix: Part) -> ast.expr:
         right = self._translated(_INFIX["WALRUS"])

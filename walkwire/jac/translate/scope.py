@@ -58,7 +58,7 @@ class Loop:
 class Scope:
     """Where a part stands.
 
-    `family` is the kind of the archetype around it ("walker", "node", "edge", "obj", "class"; "" outside), `members`
+    `family` is the kind of the archetype around it ("walker", "node", "edge", "obj", "class", "enum"; "" outside), `members`
     whether it is directly in its body, `ability` whether it is in an ability, `async_` whether `await` may stand here.
     `before` collects statements that must run before the one in translation.
     """
