@@ -49,3 +49,19 @@ class Anchor:
         self.is_guarded = False
         self.source: Any = None
         self.target: Any = None
+
+    @property
+    def archetype(self) -> Any:
+        """The node or edge itself, as the walk that holds it sees it; None before it has touched a graph."""
+        return self.graph.find(self.id) if self.graph is not None else None
+
+    # Its name in 0.7.
+    architype = archetype
+
+    @property
+    def edges(self) -> list[Any]:
+        """The anchors of a node's edges, whichever way they lead."""
+        graph, node = self.graph, self.archetype
+        if node is None:
+            return []
+        return [graph.edge(link).__jac__ for link, _ in graph.neighbourhood(node, "both", None, None)]

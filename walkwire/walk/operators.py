@@ -5,8 +5,11 @@ Where a list of nodes may stand, one node may stand as well. What needs no graph
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from enum import Enum as Enum
 from enum import auto as auto
 from typing import Any, ClassVar, NoReturn
@@ -23,6 +26,7 @@ from walkwire.walk.node import Node as Node
 from walkwire.walk.node import as_types
 from walkwire.walk.obj import Obj as Obj
 from walkwire.walk.root import Root as Root
+from walkwire.walk.verbs import jobj
 from walkwire.walk.verbs import root as root
 from walkwire.walk.walker import Walker as Walker
 from walkwire.walk.walker import is_on_a_loop
@@ -342,8 +346,6 @@ def destroy(targets: Any) -> None:
 
 def reference(id: Any) -> Any:
     """`&id`: what the reference names."""
-    from walkwire.walk.verbs import jobj
-
     return jobj(id)
 
 
@@ -351,21 +353,20 @@ def reference(id: Any) -> Any:
 
 
 def flow(work: Callable[[], Any]) -> Any:
-    """`flow f(x)`: started in a thread; gives a future."""
-    import contextvars
-    import threading
-    from concurrent.futures import Future
-
+    """`flow f(x)`: begun in a thread of its own; gives a future."""
     future: Future[Any] = Future()
+    begun = threading.Event()
     context = contextvars.copy_context()
 
     def run() -> None:
+        begun.set()
         try:
             future.set_result(context.run(work))
         except BaseException as error:
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
+    begun.wait()  # of two flows, the first begins first
     return future
 
 

@@ -128,18 +128,21 @@ class Drawing:
         return self._place[id(node)]
 
     def _explore(self, start: Any) -> None:
-        self._nodes[id(start)] = start
-        waiting = deque([self._around(start, 0)])
-        while waiting:
-            # Breadth first looks at all edges of a node before it goes on, depth first goes on behind each of them.
-            found = next(waiting[0 if self._limits.breadth_first else -1], None)
-            if found is None:
-                waiting.popleft() if self._limits.breadth_first else waiting.pop()
-                continue
-            node, depth = found
-            if id(node) not in self._nodes:
-                self._nodes[id(node)] = node
-                waiting.append(self._around(node, depth))
+        waiting: deque[tuple[Any, int]] = deque([(start, 0)])
+        looking: list[Iterator[tuple[Any, int]]] = []
+        while waiting or looking:
+            if waiting:
+                node, depth = waiting.popleft()
+                if id(node) not in self._nodes:
+                    self._nodes[id(node)] = node
+                    looking.append(self._around(node, depth))
+            elif found := next(looking[-1], None):
+                waiting.append(found)
+            else:
+                looking.pop()
+            # Breadth first looks at all edges of a node before it goes on; depth first goes on behind each of them.
+            if self._limits.breadth_first and looking:
+                waiting.extend(looking.pop())
 
     def _around(self, node: Any, depth: int) -> Iterator[tuple[Any, int]]:
         graph, limits = current().graph, self._limits
