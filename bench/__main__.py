@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import machine
 from bench.process import ROOT
 from bench.results import Results
-from bench.scenarios import calm, make, nothing, size, sockets, trouble
+from bench.scenarios import calm, growth, make, nothing, size, sockets, trouble
 from bench.stage import Scenario, Stage, Subject
 from bench.table import markdown
 
@@ -26,7 +26,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     known = _scenarios()
     arguments = _arguments([scenario.name for scenario in known])
-    wanted = [scenario for scenario in known if not arguments.only or scenario.name in arguments.only]
+    wanted = [
+        one for one in known if one.name in (arguments.only or ()) or not (arguments.only or one.on_request)
+    ]
     seconds = 0.4 if arguments.quick else arguments.seconds
     rounds = 1 if arguments.quick else arguments.rounds
     facts = machine.describe()
@@ -57,6 +59,8 @@ def _scenarios() -> list[Scenario]:
         trouble.stalled(),
         trouble.beside_walks(),
         calm.idle(),
+        growth.fan_out(),
+        growth.idle(),
     ]
 
 
@@ -100,8 +104,9 @@ def _one(scenario: Scenario, subject: Subject, seconds: float, results: Results)
     try:
         figures = subject.measure(stage)
     except Exception as error:  # whatever it is: the other rows are worth having
-        results.faults.setdefault(scenario.name, {})[subject.name] = str(error)
-        return f"{subject.name}: failed: {error}"
+        told = (str(error).strip() or repr(error)).splitlines()[-1]
+        results.faults.setdefault(scenario.name, {})[subject.name] = told
+        return f"{subject.name}: failed: {told}"
     results.add(scenario.name, subject.name, figures, stage.windows)
     return f"{subject.name}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items())
 

@@ -32,7 +32,8 @@ class Subject:
 class Scenario:
     """A table. `title` says what is counted. Where `together`, all subjects are measured at the same time, as when all idle.
 
-    `rounds` limits the rounds, for what takes long and varies little. `notes` go below the table.
+    `rounds` limits the rounds, for what takes long and varies little. One that is `on_request` is measured only when it is
+    named. `notes` go below the table.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Scenario:
     notes: str = ""
     together: bool = False
     rounds: int | None = None
+    on_request: bool = False
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from bench.load.window import cpu_seconds
 from bench.peer import FASTAPI_POST, SOCKET_PEERS, WALKWIRE, Peer
 from bench.stage import Figures, Scenario, Stage, Subject, ask_once
 
@@ -15,7 +16,7 @@ def start() -> Scenario:
     """Seconds."""
     return Scenario(
         "start",
-        "From the start of the process to its first answer: seconds",
+        "From the start of the process to its first answer: seconds, and seconds of CPU",
         (
             Subject("walkwire", lambda stage: _start(stage, WALKWIRE, "/healthz")),
             Subject("FastAPI", lambda stage: _start(stage, FASTAPI_POST, "/openapi.json")),
@@ -44,7 +45,8 @@ def _start(stage: Stage, peer: Peer, path: str) -> Figures:
     with stage.serve(peer) as server:
         began = time.perf_counter()
         ask_once(server.port, "GET", path)
-        return {"seconds": server.start + time.perf_counter() - began}
+        seconds = server.start + time.perf_counter() - began
+        return {"seconds": seconds, "CPU": cpu_seconds(server.pid)}
 
 
 def _idle(stage: Stage, peer: Peer) -> Figures:
