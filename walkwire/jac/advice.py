@@ -61,14 +61,21 @@ def advise(place: Place, token: Token, before: Token | None) -> Advice:
     for slip in _SLIPS:
         if said := slip(place, token, before):
             return Advice(token, said)
-    if before is not None and place.may_take("SEMICOLON") and _begins_anew(token, before):
-        return Advice(before, "`;` is missing behind this", behind=True)
     opened = place.opened()
     if opened is not None and (token.kind in ("$END", "SEMICOLON") or _closes_another(token, opened)):
         line = f" of line {opened.line}" if opened.line != token.line else ""
         return Advice(token, f"`{opened.text}`{line} is not closed before {_shown(token)}")
+    if before is not None and _wants_semicolon(place) and _begins_anew(token, before):
+        return Advice(before, "`;` is missing behind this", behind=True)
     named = _expected(place)
     return Advice(token, f"{_shown(token)} cannot stand here" + (f": expected {named}" if named else ""))
+
+
+def _wants_semicolon(place: Place) -> bool:
+    """May `;` stand here, and nothing begin without it?"""
+    return place.may_take("SEMICOLON") and not any(
+        place.may_take(kind) for kind in ("WALKER", "WHILE", "HAS")
+    )
 
 
 def _begins_anew(token: Token, before: Token) -> bool:
@@ -149,9 +156,7 @@ def _bare_tuple(place: Place, token: Token, _: Token | None) -> str:
         return "several names stand in parentheses: `for (k, v) in …`"
     if place.may_take("SEMICOLON") and place.may_take("__ANON_0"):
         return "several targets stand in parentheses: `(a, b) = (b, a);`"
-    if place.may_take("SEMICOLON") and place.may_take("PLUS"):
-        return "a tuple stands in parentheses: `(a, b)`"
-    return ""
+    return "a tuple stands in parentheses: `(a, b)`" if place.may_take("SEMICOLON") else ""
 
 
 def _type_filter(_: Place, token: Token, before: Token | None) -> str:

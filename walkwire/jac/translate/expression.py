@@ -73,6 +73,16 @@ def _attribute(scope: Scope, tree: Tree) -> ast.expr:
     )
 
 
+@expression("attribute_of")
+def _attribute_of(scope: Scope, tree: Tree) -> ast.expr:
+    """`x <. thing` is `thing.x`."""
+    attribute, owner = tree.parts
+    if not isinstance(attribute, Token) or attribute.kind != "NAME":
+        scope.unit.wrong(attribute, "before `<.` stands the name of an attribute")
+        return express(scope, owner)
+    return at(ast.Attribute(express(scope, owner), name_of(attribute), ast.Load()), tree)
+
+
 @expression("subscript")
 def _subscript(scope: Scope, tree: Tree) -> ast.expr:
     indices = [part for part in tree.parts[1:] if part.kind not in ("QUESTION", "COMMA")]

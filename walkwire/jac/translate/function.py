@@ -55,7 +55,7 @@ def define(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
     made = kind(
         _named(tree, method), parameters, statements, _decorators(scope, tree, method), returned, None
     )
-    return at(made, tree)
+    return at(made, given.tree if given and given.tree.find("block") else tree)
 
 
 def _named(tree: Tree, method: bool) -> str:
