@@ -18,7 +18,10 @@ Direction = Literal["out", "into", "both"]
 
 class NodeRecord(NamedTuple):
     """A stored node. `kind` is its class ("" = a root), `owner` a root's id, `version` counts its changes from 1,
-    `data` its fields and `access` its grants, both JSON objects as text (`access` None: no grants)."""
+    `data` its fields and `access` its grants, both JSON objects as text (`access` None: no grants).
+
+    Objects and walkers that are kept by themselves are nodes too, without edges; their `kind` is `o:Class` and `w:Class`.
+    """
 
     id: str
     kind: str
@@ -58,6 +61,48 @@ class Neighbourhood(NamedTuple):
     mark: object
 
 
+class Search(NamedTuple):
+    """Records by id, by class, by owner (of an edge: the owner of the node that it leaves); None stands for any."""
+
+    ids: frozenset[str] | None = None
+    kinds: frozenset[str] | None = None
+    owners: frozenset[str] | None = None
+
+
+TaskState = Literal["PENDING", "STARTED", "COMPLETED", "ERROR"]
+
+
+class TaskRecord(NamedTuple):
+    """A walk for later. `id` is its walker's (a record `w:…`), `walker` the class, `root_id` who walks, `node` a reference, None
+    for the own root. All times are Unix seconds: `asked` when it is wanted (None: soon), `due` when it may begin, `begun` when it
+    did. `status` is an HTTP status; `reports`, `custom` and `error` are JSON as text."""
+
+    id: str
+    walker: str
+    root_id: str
+    node: str | None
+    state: TaskState
+    asked: float | None
+    due: float
+    begun: float | None = None
+    status: int | None = None
+    reports: str | None = None
+    custom: str | None = None
+    error: str | None = None
+
+
+class TaskEnd(NamedTuple):
+    """How a task ended that `server` had begun."""
+
+    id: str
+    server: str
+    state: TaskState
+    status: int | None = None
+    reports: str | None = None
+    custom: str | None = None
+    error: str | None = None
+
+
 @dataclass(slots=True)
 class Reads:
     """What a walk has looked at: the version of each record (0 = it was absent), the mark of each selection."""
@@ -70,7 +115,7 @@ class Reads:
 @dataclass(slots=True)
 class Changes:
     """What a commit writes. The version in a changed or deleted record is the one that was read; the store counts it up.
-    Deleting a node deletes its edges as they are at the commit."""
+    Deleting a node deletes its edges as they are at the commit. `ended_task` is the task that this walk is."""
 
     new_nodes: list[NodeRecord] = field(default_factory=list)
     new_edges: list[EdgeRecord] = field(default_factory=list)
@@ -78,6 +123,8 @@ class Changes:
     changed_edges: list[EdgeRecord] = field(default_factory=list)
     deleted_nodes: list[str] = field(default_factory=list)
     deleted_edges: list[str] = field(default_factory=list)
+    new_tasks: list[TaskRecord] = field(default_factory=list)
+    ended_task: TaskEnd | None = None
 
     def __bool__(self) -> bool:
         return bool(
@@ -87,6 +134,8 @@ class Changes:
             or self.changed_edges
             or self.deleted_nodes
             or self.deleted_edges
+            or self.new_tasks
+            or self.ended_task
         )
 
 
@@ -99,6 +148,10 @@ class Lost(WalkwireError):
         super().__init__(
             f"lost {sorted(self.records)} and the neighbourhoods of {sorted(self.neighbourhoods)}"
         )
+
+
+class TaskTaken(WalkwireError):
+    """The task is not this server's any more: it stayed silent for so long that it was taken for dead."""
 
 
 class View(Protocol):
@@ -116,6 +169,15 @@ class View(Protocol):
     def roots(self) -> list[NodeRecord]:
         """Every root, the system's and the public one included."""
 
+    def search_nodes(self, search: Search) -> list[NodeRecord]:
+        """The nodes that fit, kept objects and walkers included. Without an id or an owner it costs a look at every record."""
+
+    def search_edges(self, search: Search) -> list[EdgeRecord]:
+        """The edges that fit; otherwise as `search_nodes`."""
+
+    def load_task(self, id: str) -> TaskRecord | None:
+        """The task of this walker. One that was begun by a server that is silent since is told as it was."""
+
 
 class GraphStore(View, Protocol):
     """Nodes and edges."""
@@ -130,7 +192,8 @@ class GraphStore(View, Protocol):
         """Write `changes` if `reads` is still so and both ends of each new edge exist; else write nothing and raise Lost.
 
         `then` is called after the commit and before any later commit that wrote one of the same records calls its own; it must
-        be quick and must not raise. Raises Busy when the database stays locked.
+        be quick and must not raise. Raises Busy when the database stays locked, TaskTaken where `changes` end a task that is not
+        this server's any more.
         """
 
     def close(self) -> None:
@@ -170,5 +233,27 @@ class UserStore(Protocol):
         """Replace the hash `old` by `new` and count `tokens` up; False where `old` is no longer the stored hash."""
 
 
-class Store(GraphStore, UserStore, Protocol):
-    """One database that holds both."""
+class TaskStore(Protocol):
+    """Tasks. Each is begun once, by one server, which has to be heard of again and again until it ends it.
+
+    `alive_until` is the Unix second until which a server counts as alive that says nothing more.
+    """
+
+    def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
+        """Take up to `limit` of the pending tasks that are due at `now`, the longest due first, and mark them STARTED."""
+
+    def next_task(self) -> float | None:
+        """When the next pending task is due, in Unix seconds."""
+
+    def keep_tasks(self, server: str, alive_until: float) -> None:
+        """Say that `server` is alive."""
+
+    def end_task(self, end: TaskEnd) -> bool:
+        """Tell how a task ended whose walk is not committed; False where it is not the server's any more."""
+
+    def abandon_tasks(self, now: float, error: str) -> int:
+        """Mark ERROR, with `error`, all that servers had begun that are not alive at `now`; gives their number."""
+
+
+class Store(GraphStore, UserStore, TaskStore, Protocol):
+    """One database that holds all of it."""

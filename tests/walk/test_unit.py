@@ -14,7 +14,7 @@ from walkwire.walk.registry import Registry
 from walkwire.walk.unit import unit_of_work
 
 
-class Thing(Node):
+class Piece(Node):
     n: int = 0
 
 
@@ -22,12 +22,12 @@ class count(Walker):
     @on_entry
     async def things(self, here: Root) -> None:
         await asyncio.sleep(0)
-        self.report(len(here.out(Thing)))
+        self.report(len(here.out(Piece)))
 
 
 def test_what_is_done_in_the_block_is_committed_at_its_end(store: Any) -> None:
     with unit_of_work(store, Registry(), PUBLIC_ROOT):
-        root().connect(Thing())
+        root().connect(Piece())
         assert count().spawn(root()).reports == [1]
     with unit_of_work(store, Registry(), PUBLIC_ROOT) as walk:
         assert count().spawn(root()).reports == [1]
@@ -37,7 +37,7 @@ def test_what_is_done_in_the_block_is_committed_at_its_end(store: Any) -> None:
 def test_a_block_that_raises_leaves_nothing(store: Any) -> None:
     def fail() -> None:
         with unit_of_work(store, Registry(), PUBLIC_ROOT):
-            root().connect(Thing())
+            root().connect(Piece())
             raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
@@ -49,14 +49,14 @@ def test_a_block_that_raises_leaves_nothing(store: Any) -> None:
 def test_a_block_that_lost_says_so(store: Any) -> None:
     def change() -> None:
         with unit_of_work(store, Registry(), PUBLIC_ROOT):
-            root().out(Thing)[0].n += 1
+            root().out(Piece)[0].n += 1
 
     with unit_of_work(store, Registry(), PUBLIC_ROOT):
-        root().connect(Thing())
+        root().connect(Piece())
 
     def lose() -> None:
         with unit_of_work(store, Registry(), PUBLIC_ROOT):
-            root().out(Thing)[0].n += 1
+            root().out(Piece)[0].n += 1
             change()
 
     with pytest.raises(Conflict):
@@ -65,8 +65,8 @@ def test_a_block_that_lost_says_so(store: Any) -> None:
 
 def test_a_node_kept_from_an_earlier_block_is_found_again_by_its_id(store: Any) -> None:
     with unit_of_work(store, Registry(), PUBLIC_ROOT):
-        kept = root().connect(Thing(1))
+        kept = root().connect(Piece(1))
     with unit_of_work(store, Registry(), PUBLIC_ROOT):
-        other = kept.connect(Thing(2))
+        other = kept.connect(Piece(2))
         assert [thing.n for thing in root().out()[0].out()] == [2]
-        assert other.into(Thing)[0] is root().out()[0]
+        assert other.into(Piece)[0] is root().out()[0]

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -31,6 +32,7 @@ nodes = Table(
     Column("data", Text, nullable=False),
     Column("access", Text),
     Index("roots", "kind", sqlite_where=Column("kind") == "", postgresql_where=Column("kind") == ""),
+    Index("owned", "owner"),
 )
 
 # `seq` gives neighbours the order in which they came, and is never used twice: the mark of a neighbourhood rests on that.
@@ -64,4 +66,36 @@ users = Table(
     Column("is_activated", Boolean, nullable=False),
     Column("is_admin", Boolean, nullable=False),
     Column("state", Text, nullable=False),
+)
+
+# `server` began it, and counts as alive until `alive_until`. A task whose walker is deleted has nobody to walk: it goes as well.
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(24), ForeignKey("nodes.id", ondelete="CASCADE"), primary_key=True),
+    Column("walker", String, nullable=False),
+    Column("root_id", String(24), nullable=False),
+    Column("node", String),
+    Column("state", String(9), nullable=False),
+    Column("asked", Double),
+    Column("due", Double, nullable=False),
+    Column("begun", Double),
+    Column("status", Integer),
+    Column("reports", Text),
+    Column("custom", Text),
+    Column("error", Text),
+    Column("server", String(32)),
+    Column("alive_until", Double),
+    Index(
+        "pending",
+        "due",
+        sqlite_where=Column("state") == "PENDING",
+        postgresql_where=Column("state") == "PENDING",
+    ),
+    Index(
+        "begun",
+        "server",
+        sqlite_where=Column("state") == "STARTED",
+        postgresql_where=Column("state") == "STARTED",
+    ),
 )

@@ -18,7 +18,9 @@ from walkwire.store import (
     Neighbourhood,
     NodeRecord,
     Reads,
+    Search,
     Selection,
+    TaskRecord,
     View,
 )
 
@@ -48,6 +50,17 @@ class ScratchStore:
 
     def roots(self) -> list[NodeRecord]:
         return list(_ROOTS)
+
+    def search_nodes(self, search: Search) -> list[NodeRecord]:
+        if (file := self._opened()) is not None:
+            return file.search_nodes(search)
+        return [root for root in _ROOTS if _fits(search, root)]
+
+    def search_edges(self, search: Search) -> list[EdgeRecord]:
+        return [] if (file := self._opened()) is None else file.search_edges(search)
+
+    def load_task(self, id: str) -> TaskRecord | None:
+        return None if (file := self._opened()) is None else file.load_task(id)
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
@@ -80,3 +93,8 @@ class ScratchStore:
                 self._file.commit(Reads(), changes, lambda: None)
             self._committed.clear()
         return self._file
+
+
+def _fits(search: Search, node: NodeRecord) -> bool:
+    wanted = zip((search.ids, search.kinds, search.owners), (node.id, node.kind, node.owner), strict=True)
+    return all(among is None or value in among for among, value in wanted)

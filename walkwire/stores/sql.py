@@ -29,10 +29,13 @@ from walkwire.store import (
     Neighbourhood,
     NodeRecord,
     Reads,
+    Search,
     Selection,
+    TaskRecord,
     UserExists,
     UserRecord,
 )
+from walkwire.stores import tasks
 from walkwire.stores.schema import edges, meta, nodes, users
 
 _CHUNK = 900  # ids in one statement: SQLite before 3.32 takes 999 parameters
@@ -98,6 +101,18 @@ class SqlView:
     def roots(self) -> list[NodeRecord]:
         return [NodeRecord(*row) for row in self._connection.execute(_ROOTS)]
 
+    def search_nodes(self, search: Search) -> list[NodeRecord]:
+        statement = _fitting(select(*_NODE), search, nodes.c.id, nodes.c.kind)
+        return [NodeRecord(*row) for row in self._connection.execute(statement.order_by(nodes.c.id))]
+
+    def search_edges(self, search: Search) -> list[EdgeRecord]:
+        leaving = select(*_EDGE).join(nodes, nodes.c.id == edges.c.source)
+        statement = _fitting(leaving, search, edges.c.id, edges.c.kind)
+        return [EdgeRecord(*row) for row in self._connection.execute(statement.order_by(edges.c.seq))]
+
+    def load_task(self, id: str) -> TaskRecord | None:
+        return tasks.load(self._connection, id)
+
 
 def check_reads(connection: Connection, reads: Reads) -> None:
     """Raise Lost unless every version and mark in `reads` is what the database has. To be called inside a transaction."""
@@ -113,7 +128,9 @@ def check_reads(connection: Connection, reads: Reads) -> None:
 
 
 def write_changes(connection: Connection, changes: Changes) -> None:
-    """Write all of `changes`, or raise Lost. To be called inside a transaction, which the caller ends."""
+    """Write all of `changes`, or raise Lost or TaskTaken. To be called inside a transaction, which the caller ends."""
+    if changes.ended_task is not None:
+        tasks.end_or_raise(connection, changes.ended_task)
     if changes.deleted_edges:
         for ids in _chunks(changes.deleted_edges):
             connection.execute(_DELETED_EDGES, {"ids": ids})
@@ -134,6 +151,8 @@ def write_changes(connection: Connection, changes: Changes) -> None:
             )
         except IntegrityError:  # an end of one of them is gone
             raise Lost({end for edge in changes.new_edges for end in (edge.source, edge.target)}) from None
+    if changes.new_tasks:
+        tasks.add(connection, changes.new_tasks)
     for ids in _chunks(changes.deleted_nodes):
         connection.execute(_DELETED_NODES, {"ids": ids})
 
@@ -175,6 +194,13 @@ def change_password(connection: Connection, user_id: str, old: str, new: str) ->
         .values(password=new, tokens=users.c.tokens + 1)
     )
     return connection.execute(statement).rowcount == 1
+
+
+def _fitting(statement: Select[Any], search: Search, id: Any, kind: Any) -> Select[Any]:
+    for column, wanted in ((id, search.ids), (kind, search.kinds), (nodes.c.owner, search.owners)):
+        if wanted is not None:
+            statement = statement.where(column.in_(sorted(wanted)))
+    return statement
 
 
 def _rows_by_id(connection: Connection, statement: Select[Any], ids: Sequence[str]) -> Iterator[Any]:

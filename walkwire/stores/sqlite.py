@@ -24,12 +24,15 @@ from walkwire.store import (
     Neighbourhood,
     NodeRecord,
     Reads,
+    Search,
     Selection,
     Store,
+    TaskEnd,
+    TaskRecord,
     UserRecord,
     View,
 )
-from walkwire.stores import sql
+from walkwire.stores import sql, tasks
 from walkwire.stores.schema import VERSION, metadata
 
 _BUSY_MILLISECONDS = 5000  # how long to wait for another process that writes to the same file
@@ -87,6 +90,18 @@ class SqliteStore:
         with self._reader() as view:
             return view.roots()
 
+    def search_nodes(self, search: Search) -> list[NodeRecord]:
+        with self._reader() as view:
+            return view.search_nodes(search)
+
+    def search_edges(self, search: Search) -> list[EdgeRecord]:
+        with self._reader() as view:
+            return view.search_edges(search)
+
+    def load_task(self, id: str) -> TaskRecord | None:
+        with self._reader() as view:
+            return view.load_task(id)
+
     @contextmanager
     def snapshot(self) -> Iterator[View]:
         with self._moment() as connection:
@@ -116,6 +131,26 @@ class SqliteStore:
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         with self._writing() as connection:
             return sql.change_password(connection, user_id, old, new)
+
+    def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
+        with self._writing() as connection:
+            return tasks.begin(connection, server, now, alive_until, limit)
+
+    def next_task(self) -> float | None:
+        with self._engine.connect() as connection:
+            return tasks.next_due(connection)
+
+    def keep_tasks(self, server: str, alive_until: float) -> None:
+        with self._writing() as connection:
+            tasks.keep(connection, server, alive_until)
+
+    def end_task(self, end: TaskEnd) -> bool:
+        with self._writing() as connection:
+            return tasks.end(connection, end)
+
+    def abandon_tasks(self, now: float, error: str) -> int:
+        with self._writing() as connection:
+            return tasks.abandon(connection, now, error)
 
     def close(self) -> None:
         with self._turn:

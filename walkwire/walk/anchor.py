@@ -1,10 +1,11 @@
-"""Anchor: what walkwire knows of a node or an edge beside its fields. Programs see it as `x.__jac__`."""
+"""Anchor: what walkwire knows of an archetype beside its fields. Programs see it as `x.__jac__`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from walkwire.ids import new_id
+from walkwire.walk.context import current
 
 
 class Anchor:
@@ -35,6 +36,9 @@ class Anchor:
 
     def __init__(self, kind: str) -> None:
         self.id = new_id()
+        self._begin(kind)
+
+    def _begin(self, kind: str) -> None:
         self.kind = kind
         self.owner = ""
         self.version = 0
@@ -52,7 +56,7 @@ class Anchor:
 
     @property
     def archetype(self) -> Any:
-        """The node or edge itself, as the walk that holds it sees it; None before it has touched a graph."""
+        """The archetype itself, as the walk that holds it sees it; None before it has touched a graph."""
         return self.graph.find(self.id) if self.graph is not None else None
 
     # Its name in 0.7.
@@ -65,3 +69,7 @@ class Anchor:
         if node is None:
             return []
         return [graph.edge(link).__jac__ for link, _ in graph.neighbourhood(node, "both", None, None)]
+
+    def apply(self, _: object = None) -> None:
+        """Jac Cloud's word for writing at once: commits all that the walk has changed so far."""
+        current().commit()

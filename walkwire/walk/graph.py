@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from walkwire.errors import NoAccess
-from walkwire.ids import SYSTEM_ROOT, parse_reference
-from walkwire.store import Changes, Direction, EdgeRecord, Lost, NodeRecord, Reads, Selection, View
+from walkwire.ids import parse_reference
+from walkwire.store import (
+    Changes,
+    Direction,
+    EdgeRecord,
+    Lost,
+    NodeRecord,
+    Reads,
+    Search,
+    Selection,
+    TaskRecord,
+    View,
+)
 from walkwire.walk.access import (
     Level,
     decode_grants,
     granted,
-    level_by_grants,
     level_without_grants,
 )
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.codec import Resolve, bare, codec_of
 from walkwire.walk.context import Types
 from walkwire.walk.edge import Edge, GenericEdge
+from walkwire.walk.kept import kept_as
 from walkwire.walk.node import Node
 from walkwire.walk.registry import Registry, kinds_of
+from walkwire.walk.rights import Rights
 from walkwire.walk.root import Root
 from walkwire.walk.working import WorkingSet, remember
 
@@ -37,7 +49,9 @@ class WalkGraph:
         self.reads = Reads()
         self.statements = 0
         self._found: dict[Selection, list[tuple[EdgeRecord, Node]]] = {}
+        self._listed: set[str] = set()
         self._set = WorkingSet(caller)
+        self._rights = Rights(caller, root=self.root, load_root=self._load_root, ends=self.ends)
         self._resolve = Resolve(self._by_reference, lambda name: registry.find("obj", name))
 
     # What nodes, walkers and verbs ask
@@ -52,10 +66,38 @@ class WalkGraph:
             anchor.id, anchor.owner, anchor.graph = root_id, root_id, self
         return node
 
-    def find(self, id: str) -> Node | Edge | None:
-        """The node or edge with this id, by id alone; None where it is absent or may not be read."""
-        found = self._node(id) or self._edge_by_id(id)
-        return found if found is not None and self._level(found) >= Level.READ else None
+    def roots(self) -> list[Node]:
+        """Everybody's root. One that may not be read can be looked out from nevertheless, to what its owner shares."""
+        self.statements += 1
+        found = [self._take(record) for record in self._view.roots()]
+        self._listed.update(root.__jac__.id for root in found)
+        return found
+
+    def find(self, id: str) -> Archetype | None:
+        """The archetype with this id, by id alone; None where it is absent or may not be read."""
+        found: Archetype | None = self._node(id)
+        if found is None:
+            found = self._edge_by_id(id)
+        return found if found is not None and self._rights.may_read(found) else None
+
+    def search_nodes(self, search: Search) -> list[Any]:
+        """The stored nodes that fit and may be read, kept objects and walkers included."""
+        self.statements += 1
+        found = [self._take(record) for record in self._view.search_nodes(search)]
+        self._load_owners(found)
+        return [node for node in found if not node.__jac__.is_deleted and self._rights.may_read(node)]
+
+    def search_edges(self, search: Search) -> list[Edge]:
+        """The stored edges that fit and may be read."""
+        self.statements += 1
+        found = [self._edge_of(record) for record in self._view.search_edges(search)]
+        self.load(end for edge in found for end in (edge.__jac__.source, edge.__jac__.target))
+        return [edge for edge in found if not edge.__jac__.is_deleted and self._rights.may_read(edge)]
+
+    def task(self, id: str) -> TaskRecord | None:
+        """What became of a walker that walks by itself."""
+        self.statements += 1
+        return self._view.load_task(id)
 
     def neighbourhood(
         self, node: Archetype, direction: Direction, edges: Types, nodes: Types
@@ -63,7 +105,8 @@ class WalkGraph:
         """A node's links with the nodes at their far ends, in the order in which they were made; those that may not be read
         are left out. A link is handed to `edge` or `cut`."""
         near = self.own(node)
-        self.enter(near)
+        if near.__jac__.id not in self._listed:
+            self.enter(near)
         is_new = self._set.is_new(near.__jac__.id)
         stored = [] if is_new else self._stored_links(near, direction, edges, nodes)
         links: list[tuple[Link, Node]] = [
@@ -71,7 +114,7 @@ class WalkGraph:
         ]
         links.extend(self._new_links(near, direction, edges, nodes))
         self._load_owners(far for _, far in links)
-        return [(link, far) for link, far in links if self._level(far) >= Level.READ]
+        return [(link, far) for link, far in links if self._rights.may_read(far)]
 
     def edge(self, link: Link) -> Edge:
         """The edge of a link."""
@@ -98,7 +141,7 @@ class WalkGraph:
         for node in (near, far):
             if node.__jac__.is_deleted:
                 raise ValueError(f"This {type(node).__name__} was deleted")
-            self._require(node, Level.CONNECT)
+            self._rights.require(node, Level.CONNECT)
             node.__jac__.owner = node.__jac__.owner or self.caller
         anchor.source, anchor.target, anchor.graph = near.__jac__.id, far.__jac__.id, self
         self._set.add_edge(edge)
@@ -107,7 +150,7 @@ class WalkGraph:
         """Remove a link found in the neighbourhood of `node`. Raises NoAccess without CONNECT on both ends."""
         edge = self._edge_of(link) if isinstance(link, EdgeRecord) else link
         for end in self.ends(edge):
-            self._require(end, Level.CONNECT)
+            self._rights.require(end, Level.CONNECT)
         self._set.remove_edge(edge)
 
     def delete(self, archetype: Archetype) -> None:
@@ -117,14 +160,23 @@ class WalkGraph:
             return self.cut(own, own)
         if isinstance(own, Root):
             raise ValueError("A root cannot be deleted")
-        self._require(own, Level.WRITE)
+        self._rights.require(own, Level.WRITE)
         self._set.remove_node(own)
 
     def save(self, archetype: Archetype) -> None:
-        """Let a new node be stored although nothing stored is joined to it."""
+        """Let a new node be stored although nothing stored is joined to it; an object or a walker, by itself."""
         own = self.own(archetype)
-        own.__jac__.is_saved = True
-        own.__jac__.owner = own.__jac__.owner or self.caller
+        anchor = own.__jac__
+        anchor.is_saved = True
+        anchor.owner = anchor.owner or self.caller
+        if not isinstance(own, Edge):
+            self._set.nodes.setdefault(anchor.id, own)
+
+    def order(self, walker: Archetype, node: str | None, asked: float | None, due: float) -> None:
+        """Keep a walker that will walk by itself, from a reference (None: the own root)."""
+        self.save(walker)
+        anchor = walker.__jac__
+        self._set.tasks.append(TaskRecord(anchor.id, anchor.kind, self.caller, node, "PENDING", asked, due))
 
     def own(self, archetype: Archetype) -> Any:
         """This walk's own copy of a node or an edge: the very object, unless it was kept from another walk."""
@@ -138,19 +190,19 @@ class WalkGraph:
             return archetype
         if isinstance(archetype, Root):
             return self.root(anchor.id)
-        found = self._node(anchor.id) if isinstance(archetype, Node) else self._edge_by_id(anchor.id)
+        found = self._edge_by_id(anchor.id) if isinstance(archetype, Edge) else self._node(anchor.id)
         if found is None:
             raise NoAccess(reference_of(archetype))
         return found
 
     def enter(self, archetype: Archetype) -> None:
         """Raise NoAccess where a node may not be read, or a root is none."""
-        self._require(archetype, Level.READ)
+        self._rights.require(archetype, Level.READ)
 
     def grant(self, node: Archetype, root_id: str | None, level: int | None) -> None:
         """Grant to a root, or to everybody (None); `level` None takes it back. Raises NoAccess without WRITE."""
         own = self.own(node)
-        self._require(own, Level.WRITE)
+        self._rights.require(own, Level.WRITE)
         anchor = own.__jac__
         if isinstance(own, Root):
             self._load_root(own)
@@ -159,7 +211,7 @@ class WalkGraph:
 
     def may_write(self, archetype: Archetype) -> None:
         """Raise NoAccess unless the fields of this node or edge may be changed."""
-        self._require(archetype, Level.WRITE)
+        self._rights.require(archetype, Level.WRITE)
         archetype.__jac__.is_guarded = False
 
     # What the commit asks
@@ -170,7 +222,7 @@ class WalkGraph:
 
     def changes(self) -> Changes:
         """What the walk has changed so far. Raises NoAccess, or RecordError where a value cannot be stored."""
-        return self._set.changes(may_change=lambda one: self._require(one, Level.WRITE))
+        return self._set.changes(may_change=lambda one: self._rights.require(one, Level.WRITE))
 
     def touched(self, changes: Changes) -> tuple[set[str], set[str]]:
         """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it."""
@@ -238,7 +290,7 @@ class WalkGraph:
             if (edges is None or isinstance(edge, edges)) and (nodes is None or isinstance(far, nodes)):
                 yield edge, far
 
-    def _take(self, record: NodeRecord) -> Node:
+    def _take(self, record: NodeRecord) -> Any:
         """The node of a record: the one that is here already, or a new one."""
         node = self._set.nodes.get(record.id)
         if node is None:
@@ -253,15 +305,15 @@ class WalkGraph:
         self.reads.nodes.setdefault(record.id, record.version)
         return node
 
-    def _made(self, record: NodeRecord) -> Node:
+    def _made(self, record: NodeRecord) -> Any:
         if record.kind == "":
             root = self.root(record.id)
             self._fill(root, record)
             return root
-        cls = self._registry.find("node", record.kind) or Node
-        node: Node = bare(cls)
+        family, base, kind = kept_as(record.kind)
+        node = bare(self._registry.find(family, kind) or base)
         anchor = node.__jac__
-        anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, record.kind, self, record.owner
+        anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, kind, self, record.owner
         anchor.is_guarded = level_without_grants(self.caller, record.owner) is None
         self._set.nodes[record.id] = node
         self._fill(node, record)
@@ -307,41 +359,9 @@ class WalkGraph:
     def _edge_class(self, kind: str) -> type[Edge]:
         return (self._registry.find("edge", kind) if kind else None) or GenericEdge
 
-    def _by_reference(self, reference: str) -> Node | Edge | None:
+    def _by_reference(self, reference: str) -> Archetype | None:
         kind, name, id = parse_reference(reference)
         return self.root(id) if kind == "n" and not name else self.find(id)
-
-    # Rights
-
-    def _level(self, archetype: Archetype) -> Level:
-        if isinstance(archetype, Edge):
-            ends = self.ends(archetype)
-            return min(Level.WRITE if archetype.__jac__.version == 0 else Level.READ, *map(self._level, ends))
-        anchor = archetype.__jac__
-        if self.caller in (anchor.owner, SYSTEM_ROOT) or anchor.owner == "":
-            return Level.WRITE
-        decide: Callable[[], Any] | None = getattr(archetype, "__jac_access__", None)
-        if decide is not None and (answer := decide()) is not None:
-            return Level.of(answer)
-        if (free := level_without_grants(self.caller, anchor.owner)) is not None:
-            return free
-        owner = self.root(anchor.owner)
-        self._load_root(owner)
-        return level_by_grants(self.caller, anchor.grants, owner.__jac__.grants)
-
-    def _require(self, archetype: Archetype, level: Level) -> None:
-        if isinstance(archetype, Edge):
-            if archetype.__jac__.version == 0:
-                return
-            source, target = self.ends(archetype)
-            self._require(source, level)
-            self._require(target, min(level, Level.READ) if level is Level.WRITE else level)
-            return
-        anchor = archetype.__jac__
-        if isinstance(archetype, Root) and anchor.id != self.caller:
-            self._load_root(archetype)
-        if self._level(archetype) < level:
-            raise NoAccess(reference_of(archetype))
 
     def _load_owners(self, nodes: Iterable[Node]) -> None:
         """Load the roots whose grants decide, all in one query."""

@@ -9,24 +9,30 @@ from typing import Any, ClassVar, NoReturn, Self
 
 from walkwire.ids import new_id
 from walkwire.walk.ability import Disengage, Skip, Step, frame_of, has_async, plan_of
+from walkwire.walk.anchor import Anchor
 from walkwire.walk.archetype import Archetype, give_anchor
 from walkwire.walk.context import current
 from walkwire.walk.edge import Edge
 from walkwire.walk.node import Node
 from walkwire.walk.registry import Family, kind_of
+from walkwire.walk.task import Schedule
 
 
-class Trail:
-    """What walkwire keeps of a walker: where it will go, what it reported. Programs see it as `walker.__jac__`."""
+class Trail(Anchor):
+    """What walkwire keeps of a walker: where it will go, what it reported, what each of its abilities returned (None too).
 
-    __slots__ = ("_id", "ignored", "kind", "queue", "reports")
+    Programs see it as `walker.__jac__`.
+    """
+
+    __slots__ = ("_id", "ignored", "queue", "reports", "returns")
 
     def __init__(self, kind: str) -> None:
-        self.kind = kind
+        self._begin(kind)
+        self._id: str | None = None
         self.queue: deque[Any] = deque()
         self.ignored: set[str] = set()
         self.reports: list[Any] = []
-        self._id: str | None = None
+        self.returns: list[Any] = []
 
     @property
     def id(self) -> str:
@@ -35,12 +41,32 @@ class Trail:
             self._id = new_id()
         return self._id
 
+    @id.setter
+    def id(self, id: str) -> None:
+        self._id = id
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """What became of a walker that walks by itself: an `async walker`, or one given to `create_task`. None of others."""
+        task = current().graph.task(self.id)
+        return None if task is None else Schedule.of(task)
+
 
 class Walker(Archetype):
-    """A base for walkers: fields, abilities, and an inner class `__specs__` that says how it is exposed."""
+    """A base for walkers: fields, abilities, and an inner class `__specs__` that says how it is exposed.
+
+    `class rebuild(Walker, background=True)` is Jac's `async walker`: a request for it is answered at once with the walker's
+    id, and it walks by itself afterwards.
+    """
 
     __family__: ClassVar[Family] = "walker"
     __letter__: ClassVar[str] = "w"
+    __jac_async__: ClassVar[bool] = False
+
+    def __init_subclass__(cls, *, background: bool | None = None, **keywords: Any) -> None:
+        if background is not None:
+            cls.__jac_async__ = background
+        super().__init_subclass__(**keywords)
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         walker = object.__new__(cls)
@@ -107,16 +133,18 @@ class Walker(Archetype):
 def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
     """Run a walk in this thread; async abilities are waited for."""
     walk = current()
+    returns = walker.__jac__.returns = []
     try:
         for step, place in _course(walker, starts):
+            result = None
             try:
                 result = step.function(*_arguments(step, walker, place))
                 if step.is_async:
                     result = walk.bridge.wait_for(result)
             except Skip:
-                continue
-            if result is not None:
-                walk.returns.append(result)
+                pass
+            finally:
+                returns.append(result)
     except Disengage:
         walker.__jac__.queue.clear()
 
@@ -124,18 +152,20 @@ def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
 async def awalk_through(walker: Walker, starts: Iterable[Any]) -> None:
     """Run a walk on the programs' own event loop; plain abilities go to a worker thread."""
     walk = current()
+    returns = walker.__jac__.returns = []
     try:
         for step, place in _course(walker, starts):
             arguments = _arguments(step, walker, place)
+            result = None
             try:
                 if step.is_async:
                     result = await step.function(*arguments)
                 else:
                     result = await walk.bridge.in_thread(step.function, *arguments)
             except Skip:
-                continue
-            if result is not None:
-                walk.returns.append(result)
+                pass
+            finally:
+                returns.append(result)
     except Disengage:
         walker.__jac__.queue.clear()
 

@@ -6,27 +6,29 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from walkwire.store import Changes, EdgeRecord, NodeRecord
+from walkwire.store import Changes, EdgeRecord, NodeRecord, TaskRecord
 from walkwire.walk.access import encode_grants
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.codec import codec_of
 from walkwire.walk.edge import Edge
-from walkwire.walk.node import Node
+from walkwire.walk.kept import kept_kind
 from walkwire.walk.root import Root
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
 
 
 class WorkingSet:
-    """`nodes` and `edges` by id; `new_edges` by the ids of both ends; `cut` and `deleted` name what a commit will remove."""
+    """`nodes` and `edges` by id; `new_edges` by the ids of both ends; `cut` and `deleted` name what a commit will remove, `tasks`
+    what it will order. Among the nodes are the objects and walkers that are kept by themselves."""
 
     def __init__(self, caller: str) -> None:
         self._caller = caller
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, Any] = {}
         self.edges: dict[str, Edge] = {}
         self.new_edges: dict[str, list[Edge]] = defaultdict(list)
         self.cut: set[str] = set()
         self.deleted: set[str] = set()
+        self.tasks: list[TaskRecord] = []
 
     def is_new(self, id: str) -> bool:
         """Whether this is a node that the store does not have. Roots are stored always."""
@@ -52,7 +54,7 @@ class WorkingSet:
                 self.new_edges[end].remove(edge)
         self.edges.pop(anchor.id, None)
 
-    def remove_node(self, node: Node) -> None:
+    def remove_node(self, node: Archetype) -> None:
         """Take out a node with the edges that the walk gave it; those in the store go with it at the commit."""
         anchor = node.__jac__
         for edge in list(self.new_edges.get(anchor.id, ())):
@@ -63,7 +65,7 @@ class WorkingSet:
 
     def is_dirty(self) -> bool:
         """Whether a commit would write something now."""
-        if self.cut or self.deleted:
+        if self.cut or self.deleted or self.tasks:
             return True
         if any(edges and not self.is_new(id) for id, edges in self.new_edges.items()):
             return True
@@ -71,7 +73,9 @@ class WorkingSet:
 
     def changes(self, may_change: Callable[[Archetype], None]) -> Changes:
         """What a commit would write; `may_change` raises where the walk has no right to a change that it made."""
-        changes = Changes(deleted_nodes=sorted(self.deleted), deleted_edges=sorted(self.cut))
+        changes = Changes(
+            deleted_nodes=sorted(self.deleted), deleted_edges=sorted(self.cut), new_tasks=self.tasks
+        )
         new_nodes = self._to_store()
         for node in new_nodes.values():
             node.__jac__.owner = node.__jac__.owner or self._caller
@@ -113,6 +117,7 @@ class WorkingSet:
             edges[:] = [edge for edge in edges if not edge.__jac__.version]
         self.cut.clear()
         self.deleted.clear()
+        self.tasks = []
 
     def is_changed(self, archetype: Any) -> bool:
         """Whether the encoded fields differ from those loaded. Only what can change in place has to be encoded to know."""
@@ -132,7 +137,7 @@ class WorkingSet:
         everything = (*self.nodes.values(), *self.edges.values())
         return [one for one in everything if one.__jac__.version and not one.__jac__.is_deleted]
 
-    def _to_store(self) -> dict[str, Node]:
+    def _to_store(self) -> dict[str, Any]:
         """The new nodes that a commit stores: saved ones, and all that new edges join to something stored."""
         reached: set[str] = set()
         frontier = [id for id in self.new_edges if not self.is_new(id)]
@@ -148,7 +153,7 @@ class WorkingSet:
                         frontier.append(end)
         return {id: node for id, node in self.nodes.items() if id in reached} if reached else {}
 
-    def _edges_between(self, new_nodes: dict[str, Node]) -> Iterator[Edge]:
+    def _edges_between(self, new_nodes: dict[str, Any]) -> Iterator[Edge]:
         for edge in self.edges.values():
             anchor = edge.__jac__
             if anchor.version or anchor.is_deleted:
@@ -176,10 +181,10 @@ def remember(archetype: Archetype, data: str) -> None:
     anchor.stored, anchor.values = data, dict(vars(archetype))
 
 
-def _node_record(node: Node) -> NodeRecord:
+def _node_record(node: Archetype) -> NodeRecord:
     anchor = node.__jac__
     grants = encode_grants(anchor.grants)
-    return NodeRecord(anchor.id, anchor.kind, anchor.owner, anchor.version, _encoded(node), grants)
+    return NodeRecord(anchor.id, kept_kind(node), anchor.owner, anchor.version, _encoded(node), grants)
 
 
 def _encoded(archetype: Any) -> str:
