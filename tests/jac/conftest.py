@@ -43,8 +43,9 @@ def run(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             loaded(store, file, era)
-        for name in set(sys.modules) - before:
-            del sys.modules[name]
+        for name in {*sys.modules} - before:
+            if (getattr(sys.modules[name], "__file__", None) or ".jac").endswith(".jac"):
+                del sys.modules[name]
         return printed.getvalue()
 
     return running

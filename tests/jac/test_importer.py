@@ -11,6 +11,8 @@ import pytest
 
 from walkwire.errors import ProgramError
 from walkwire.jac.importer import compile_source, load
+from walkwire.jac.translate.names import IMPORTABLE, WANTED
+from walkwire.walk import jac_names
 
 
 def python(folder: Path, code: str) -> str:
@@ -119,3 +121,23 @@ def test_source_is_compiled_without_a_file() -> None:
     scope: dict[str, object] = {}
     exec(compile_source("glob x = 5 |> str;", "nowhere.jac"), scope)
     assert scope["x"] == "5"
+
+
+def test_every_name_that_is_said_to_have_a_counterpart_has_one() -> None:
+    for name in {*IMPORTABLE.values(), *WANTED, "_"}:
+        assert hasattr(jac_names, name), name
+
+
+def test_the_machine_is_there_without_an_import(run: Callable[..., str]) -> None:
+    text = """
+    node N { }
+    with entry {
+        root ++> N();
+        for (_, x) in [(1, 2)] { }
+        print(Jac.get_root(), jobj(jid(root)), [type(r).__name__ for r in allroots()][:1], Jac.reset_graph(), [root-->]);
+    }
+    def f { print(_); }
+    with entry { f(); }
+    """
+    assert run(text) == "Root() Root() ['Root'] 1 []\n1\n"
+    assert run("with entry { print(_.get_root()); }") == "Root()\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from enum import Enum
 from typing import Any
 
@@ -52,6 +53,7 @@ ConnectPerm = AccessLevelEnum.CONNECT
 WritePerm = AccessLevelEnum.WRITE
 
 AccessLevel = Level
+logger = logging.getLogger("walkwire.program")
 grant = perm_grant
 revoke = perm_revoke
 
@@ -77,8 +79,24 @@ def almostEqual(first: float, second: float, places: int = 7) -> bool:  # noqa: 
 
 def allroots() -> list[Any]:
     """Every user's root that the one who walks may read."""
+    return list(current().graph.roots())
+
+
+def reset_graph(start: Any = None) -> int:
+    """Delete all that edges lead to from a root (the own one without `start`), but not the root; how many nodes there were."""
     graph = current().graph
-    return [graph.root()]
+    first = start if start is not None else graph.root()
+    found = {id(first): first}
+    waiting = [first]
+    while waiting:
+        for _, far in graph.neighbourhood(waiting.pop(), "out", None, None):
+            if id(far) not in found:
+                found[id(far)] = far
+                waiting.append(far)
+    nodes = [node for node in found.values() if not isinstance(node, Root)]
+    for node in nodes:
+        graph.delete(node)
+    return len(nodes)
 
 
 class BaseAnchor:
@@ -98,6 +116,7 @@ class Jac:
     save = staticmethod(save)
     destroy = staticmethod(destroy)
     commit = staticmethod(commit)
+    reset_graph = staticmethod(reset_graph)
     object_ref = staticmethod(jid)
     get_object = staticmethod(jobj)
     get_all_root = staticmethod(allroots)
@@ -129,3 +148,6 @@ class Jac:
     def get(cls, *_: Any, **__: Any) -> type[Jac]:
         """The machine itself: 0.7 asks for it before it asks it something."""
         return cls
+
+
+_ = Jac

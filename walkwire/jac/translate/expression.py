@@ -67,6 +67,8 @@ def _parenthesised(scope: Scope, tree: Tree) -> ast.expr:
 @expression("attribute")
 def _attribute(scope: Scope, tree: Tree) -> ast.expr:
     target, attribute = tree.parts[0], tree.parts[-1]
+    if isinstance(target, Token) and target.text == "_":
+        scope.unit.wanted.add("_")  # Jac's machine, as 0.8 names it; a variable of that name takes its place
     named = METHODS.get(name_of(attribute), name_of(attribute))
     return _guarded(
         scope, tree, express(scope, target), lambda value: ast.Attribute(value, named, ast.Load())

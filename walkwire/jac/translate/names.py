@@ -15,7 +15,7 @@ WANTED = frozenset(_WITHOUT_IMPORT.split())
 # What is imported from `jaclang.*` and `jac_cloud.*`, under whichever module of theirs, and its name among the operators.
 _AS_THEY_ARE = """
     Obj Node Edge Walker Root GenericEdge jid jobj root save commit destroy allroots grant revoke spawn visit disengage
-    connect disconnect perm_grant perm_revoke allow_root disallow_root get_context specs create_task BaseUser
+    connect disconnect perm_grant perm_revoke allow_root disallow_root get_context specs reset_graph logger
     NoPerm ReadPerm ConnectPerm WritePerm AccessLevelEnum printgraph dotgen
 """
 IMPORTABLE = {
