@@ -8,6 +8,7 @@ WalkwireError
 │   ├── BadReference            bad_reference    400
 │   ├── Conflict                conflict         409
 │   ├── Busy                    busy             503
+│   │   └── Unreached           busy             503   (told on this server only)
 │   ├── Refused                 refused          403
 │   ├── Limited                 limited          429
 │   ├── TimedOut                timeout          504
@@ -84,6 +85,13 @@ class Busy(PublicError):
 
     def __init__(self, message: str = "The server is busy. Please try again!") -> None:
         super().__init__("busy", message, 503)
+
+
+class Unreached(Busy):
+    """The broker is away: what was to be told was told to those on this server, and to nobody else."""
+
+    def __init__(self) -> None:
+        super().__init__("Only those on this server were told: the others cannot be reached at the moment.")
 
 
 class Refused(PublicError):

@@ -6,7 +6,7 @@ import asyncio
 from asyncio import Future
 from collections.abc import Iterable
 
-from walkwire.broker import Deliver
+from walkwire.broker import Counts, Deliver, Returned
 
 
 class Bus:
@@ -20,11 +20,16 @@ class MemoryBroker:
     """Hands messages to the other brokers of its bus, in a later turn of the loop, as a network would."""
 
     def __init__(self, bus: Bus | None = None) -> None:
+        self.counts = Counts()
         self._bus = bus or Bus()
         self._topics: set[str] = set()
         self._deliver: Deliver | None = None
 
-    async def start(self, deliver: Deliver) -> None:
+    @property
+    def away(self) -> str | None:
+        return None
+
+    async def start(self, deliver: Deliver, returned: Returned = lambda: None) -> None:
         self._deliver = deliver
         self._bus.brokers.append(self)
 
@@ -43,10 +48,15 @@ class MemoryBroker:
         return None
 
     def publish(self, topic: str, message: bytes) -> None:
+        self.counts.published += 1
         for broker in self._bus.brokers:
             if broker is not self and topic in broker._topics:
                 asyncio.get_running_loop().call_soon(broker._take, topic, message)
 
+    def taken(self) -> Future[None] | None:
+        return None
+
     def _take(self, topic: str, message: bytes) -> None:
         if self._deliver is not None:
+            self.counts.received += 1
             self._deliver(topic, message)

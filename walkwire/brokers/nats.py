@@ -1,0 +1,161 @@
+"""NATS: core publish and subscribe, over one connection per server (no JetStream: nothing is kept).
+
+`?prefix=shop.` keeps systems apart that share one NATS. A message may be as large as its `max_payload`, 1 MiB by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from walkwire.broker import Deliver
+from walkwire.brokers.link import Ask, LineError, Link
+from walkwire.errors import StartError
+
+PREFIX = "walkwire."
+
+_PING = b"PING\r\n"
+
+
+def open_nats(url: str) -> Link:
+    """`nats://user:password@host:4222`, `tls://`; several servers with commas; `?creds=` a file of credentials, `?nkey=` a
+    file of a seed. Raises StartError."""
+    servers, _, query = url.partition("?")
+    options = dict(parse_qsl(query))
+    prefix = options.pop("prefix", PREFIX)
+    places = [_with_scheme(server) for server in servers.split(",")]
+    settings: dict[str, Any] = {"servers": places}
+    for name, ours in (("user_credentials", "creds"), ("nkeys_seed", "nkey")):
+        if ours in options:
+            settings[name] = options.pop(ours)
+    if options:
+        raise StartError(f"NATS takes ?prefix=, ?creds= and ?nkey=, not {', '.join(options)}")
+    try:
+        shown = ", ".join(f"{parts.hostname}:{parts.port or 4222}" for parts in map(urlsplit, places))
+    except ValueError as error:
+        raise StartError(f"Not a URL of NATS: {error}") from None
+    return Link(lambda: NatsLine(settings, prefix), f"NATS at {shown}")
+
+
+class NatsLine:
+    """One connection. The driver makes it, with TLS and credentials, and reads it; what we say is written by us: a subscription
+    of the driver's own would cost a queue and a task each."""
+
+    def __init__(self, settings: dict[str, Any], prefix: str) -> None:
+        self.limit = 0
+        self._settings = settings
+        self._client = _Client(len(prefix))
+        self._prefix = prefix.encode()
+        self._numbers: dict[str, int] = {}
+        self._number = 0
+
+    async def open(self) -> None:
+        client = self._client
+        try:
+            await client.connect(
+                **self._settings,
+                name="walkwire",
+                no_echo=True,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                ping_interval=24 * 3600,  # the link has its own
+                error_cb=client.note,
+            )
+        except (NatsError, OSError) as error:
+            raise LineError(client.trouble or _half_sentence(error)) from None
+        self.limit = client.max_payload
+
+    async def send(self, asks: list[Ask]) -> None:
+        transport = self._client._transport
+        if transport is None:
+            raise LineError("the connection ended")
+        transport.write(self._packed(asks))
+        await transport.drain()  # type: ignore[no-untyped-call]
+
+    async def listen(self, deliver: Deliver, passed: Callable[[], None]) -> None:
+        client = self._client
+        client.deliver, client.passed = deliver, passed
+        assert client._reading_task is not None
+        client._reading_task.add_done_callback(lambda task: client.end("the connection ended"))
+        await client.ended
+
+    async def close(self) -> None:
+        try:
+            async with asyncio.timeout(1):
+                await self._client.close()
+        except Exception:  # noqa: S110 - what a broken connection says about being closed is of no use
+            pass
+
+    def _packed(self, asks: list[Ask]) -> bytes:
+        prefix = self._prefix
+        pieces: list[bytes] = []
+        for topic, what in asks:
+            if what is True:
+                self._number += 1
+                self._numbers[topic] = self._number
+                pieces.append(b"SUB %b%b  %d\r\n" % (prefix, topic.encode(), self._number))
+            elif what is False:
+                pieces.append(b"UNSUB %d\r\n" % self._numbers.pop(topic))
+            else:
+                pieces.append(b"PUB %b%b  %d\r\n" % (prefix, topic.encode(), len(what)))
+                pieces.append(what)
+                pieces.append(b"\r\n")
+        pieces.append(_PING)
+        return b"".join(pieces)
+
+
+class _Client(Client):
+    """The driver, with its ends in our hands."""
+
+    def __init__(self, prefix_length: int) -> None:
+        super().__init__()
+        self.deliver: Deliver = _drop
+        self.passed: Callable[[], None] = _nothing
+        self.trouble = ""  # what the driver last complained of
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._prefix_length = prefix_length
+
+    async def note(self, error: Exception) -> None:
+        """The driver tells of trouble."""
+        self.trouble = _half_sentence(error)
+
+    def end(self, why: str) -> None:
+        """The connection is of no more use."""
+        if not self.ended.done():
+            self.ended.set_exception(LineError(why))
+            self.ended.exception()  # nobody may listen yet
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> None:
+        self.deliver(subject[self._prefix_length :].decode(), data)
+
+    async def _process_pong(self) -> None:
+        self.passed()
+
+    async def _process_err(self, err_msg: str) -> None:
+        self.end(f"it refuses: {err_msg.strip(chr(39))}")
+
+    async def _process_op_err(self, e: Exception) -> None:
+        self.end(_half_sentence(e))
+
+
+def _with_scheme(server: str) -> str:
+    server = server.strip()
+    return server if "://" in server else f"nats://{server}"
+
+
+def _half_sentence(error: BaseException) -> str:
+    return str(error).removeprefix("nats: ").rstrip(".") or type(error).__name__
+
+
+def _drop(topic: str, message: bytes) -> None:
+    pass
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,125 @@
+"""Redis: publish and subscribe, over one RESP3 connection per server (Redis 6, Valkey, KeyDB, Dragonfly and newer).
+
+Nothing is stored in it. `?prefix=shop.` keeps systems apart that share one Redis: its databases do not, for topics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from redis.asyncio.connection import Connection, parse_url
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+
+from walkwire.broker import Deliver
+from walkwire.brokers.link import Ask, LineError, Link
+from walkwire.errors import StartError
+
+PREFIX = "walkwire."
+LIMIT = (
+    32 * 1024 * 1024
+)  # bytes: Redis cuts a subscriber off that has more than this waiting (client-output-buffer-limit)
+
+_PING = b"*1\r\n$4\r\nPING\r\n"
+_PONG = b"PONG"
+
+
+def open_redis(url: str) -> Link:
+    """`redis://user:password@host:6379`, `rediss://` for TLS, `unix://`. Raises StartError."""
+    settings, prefix = read_url(url)
+    return Link(lambda: RedisLine(settings, prefix), f"Redis at {place_of(settings)}")
+
+
+def read_url(url: str) -> tuple[dict[str, Any], str]:
+    """The driver's settings of a connection, and the prefix of our topics. Raises StartError."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    prefix = query.pop("prefix", PREFIX)
+    try:
+        settings: dict[str, Any] = dict(parse_url(parts._replace(query=urlencode(query)).geturl()))
+        RedisLine(settings, prefix)
+    except (ValueError, TypeError, RedisError) as error:
+        raise StartError(f"Not a URL of Redis: {str(error).rpartition('() got an ')[2]}") from None
+    if "host" not in settings and "path" not in settings:
+        settings["host"] = "localhost"
+    return settings, prefix
+
+
+def place_of(settings: dict[str, Any]) -> str:
+    """Where it is, for the log: no password, no user."""
+    return str(settings.get("path") or f"{settings['host']}:{settings.get('port', 6379)}")
+
+
+class RedisLine:
+    """One connection. `is_sharded`: to one node of a cluster, with the commands that stay inside a shard."""
+
+    limit = LIMIT
+
+    def __init__(self, settings: dict[str, Any], prefix: str, is_sharded: bool = False) -> None:
+        settings = dict(settings)
+        make = settings.pop("connection_class", Connection)
+        self._connection = make(**settings, protocol=3, socket_timeout=None, client_name="walkwire")
+        self._prefix = prefix.encode()
+        letter = b"S" if is_sharded else b""
+        self._verbs = {True: _words(letter + b"SUBSCRIBE"), False: _words(letter + b"UNSUBSCRIBE")}
+        self._publish = b"*3\r\n" + _words(letter + b"PUBLISH")
+        self._message = letter.lower() + b"message"
+        self._deliver: Deliver | None = None
+
+    async def open(self) -> None:
+        try:
+            await self._connection.connect()
+        except AuthenticationError:
+            raise LineError("it does not accept the user or password") from None
+        except RedisError as error:
+            raise LineError(_half_sentence(error)) from None
+
+    async def send(self, asks: list[Ask]) -> None:
+        try:
+            await self._connection.send_packed_command(self._packed(asks), check_health=False)
+        except RedisError as error:
+            raise LineError(_half_sentence(error)) from None
+
+    async def listen(self, deliver: Deliver, passed: Callable[[], None]) -> None:
+        self._deliver = deliver
+        self._connection._parser.set_pubsub_push_handler(self._take)
+        read = self._connection.read_response
+        try:
+            while True:
+                if await read(disable_decoding=True, timeout=math.inf, push_request=True) == _PONG:
+                    passed()
+        except ResponseError as error:
+            raise LineError(f"it refuses: {error}") from None
+        except RedisError as error:
+            raise LineError(_half_sentence(error)) from None
+
+    async def close(self) -> None:
+        await self._connection.disconnect(nowait=True)
+
+    async def _take(self, push: list[Any]) -> None:
+        if push[0] == self._message and self._deliver is not None:
+            self._deliver(push[1][len(self._prefix) :].decode(), push[2])
+
+    def _packed(self, asks: list[Ask]) -> bytes:
+        prefix, publish, verbs = self._prefix, self._publish, self._verbs
+        pieces: list[bytes] = []
+        for topic, what in asks:
+            name = prefix + topic.encode()
+            if isinstance(what, bool):
+                pieces.append(b"*2\r\n%b$%d\r\n%b\r\n" % (verbs[what], len(name), name))
+            else:
+                pieces.append(b"%b$%d\r\n%b\r\n$%d\r\n" % (publish, len(name), name, len(what)))
+                pieces.append(what)
+                pieces.append(b"\r\n")
+        pieces.append(_PING)
+        return b"".join(pieces)
+
+
+def _words(word: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(word), word)
+
+
+def _half_sentence(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
