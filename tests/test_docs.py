@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from typer.main import get_command
 
 from tests.test_house import GROUND, MAY
+from walkwire.cli import app
 from walkwire.config import Config
 from walkwire.testing import serve
 
@@ -155,6 +157,13 @@ def test_the_settings_page_lists_every_setting_with_its_default() -> None:
     assert {key.lower() for key in rows} == set(Config.model_fields)
     for key, default in Config().model_dump().items():
         assert rows[key.upper()].strip("`") in _spellings(default), f"{key}: {default!r}"
+
+
+def test_the_commands_page_lists_every_command() -> None:
+    listed = re.findall(
+        r"^\| `walkwire (\w+)", (REPOSITORY / "docs" / "commands.md").read_text(), re.MULTILINE
+    )
+    assert set(listed) == set(get_command(app).commands)  # type: ignore[attr-defined]
 
 
 def test_each_command_of_make_that_is_told_of_exists() -> None:
