@@ -89,16 +89,27 @@ def run(file: Path, era: str | None = None, database: str | None = None) -> int:
         raise
     except BaseException as error:
         sys.stderr.write(trace_of(error))
-        return 1
+        return _status_of_failure(file, era)
     finally:
         store.close()
     return 0
 
 
+def _status_of_failure(file: Path, era: str | None) -> int:
+    """1; but Jac before 0.9 says what failed and then ends as if nothing had."""
+    if file.suffix != ".jac":
+        return 1
+    from walkwire.jac.importer import era_of_file
+
+    return int(era_of_file(file, era) >= (0, 9))
+
+
 def _run_as_main(file: Path, era: str | None) -> None:
     if file.suffix == ".jac":
         from walkwire.jac import importer
+        from walkwire.walk.operators import Spoken
 
+        Spoken.on = True
         importer.load(file, era=era)
     else:
         runpy.run_path(str(file), run_name="__main__")

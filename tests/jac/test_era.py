@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from walkwire import program
 from walkwire.jac.era import era_of, parse_era
 from walkwire.jac.parser import parse
+from walkwire.walk.operators import Spoken
 
 DELETED = "node N { }\nwith entry { n = N(); root ++> n; del n; print([root-->]); }\n"
 REPORTED = "walker w { can go with entry { report 5; } }\nwith entry { root spawn w(); }\n"
@@ -72,3 +76,16 @@ def test_in_a_nodes_ability_of_0_7_here_is_the_walker(run: Callable[..., str]) -
     text = "node N {{ can met with w entry {{ print(type({0}).__name__); }} }}\nwalker w {{ }}\nwith entry {{ N() spawn w(); }}\n"
     assert run(text.format("here"), era="0.7") == "w\n"
     assert run(text.format("visitor")) == "w\n"
+
+
+def test_before_0_9_a_program_that_fails_ends_as_if_it_had_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Spoken, "on", False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    file = tmp_path / "failing.jac"
+    file.write_text("walker w { can go with entry { report 5; 1 / 0; } }\nwith entry { root spawn w(); }\n")
+    assert [program.run(file, era) for era in (None, "0.9", "0.8", "0.7")] == [1, 1, 0, 0]
+    printed = capsys.readouterr()
+    assert printed.out == "5\n5\n5\n"
+    assert printed.err.count("ZeroDivisionError: division by zero") == 4

@@ -63,6 +63,18 @@ def install() -> None:
         sys.meta_path.insert(0, JacFinder())
 
 
+def era_of_file(path: str | Path, era: str | None = None) -> Era:
+    """The era of a file that could be translated, as `load` takes it: `era`, else what stands in the file."""
+    from walkwire.jac.era import era_of
+    from walkwire.jac.parser import parse
+
+    if era is not None:
+        return parse_era(era)
+    text = read_sources(Path(path))[0].text
+    tree = parse(text).tree
+    return era_of(text, [tree] if tree is not None else [])
+
+
 def compile_source(text: str, path: str, era: str | None = None) -> CodeType:
     """The code of a module that stands by itself, without annexes. Raises ProgramErrors."""
     return _compiled([Source(path, text)], parse_era(era) if era else None, True)
