@@ -451,3 +451,34 @@ async def test_a_field_that_holds_a_node_is_given_by_reference(world: Any) -> No
     assert await world.reports(read, counter=counter["id"], others=[counter["id"]]) == [[0, [0], True]]
     with pytest.raises(NoAccess):
         await world.reports(read, counter="n:Counter:" + "a" * 24)
+
+
+@pytest.mark.parametrize(
+    "error", [StopIteration(), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()]
+)
+async def test_a_walk_that_lets_such_an_error_go_ends_by_it_and_nothing_else_does(
+    world: Any, error: Any
+) -> None:
+    class end(Walker):
+        @on_entry
+        def it(self, here: Root) -> None:
+            raise error
+
+    class end_async(Walker):
+        @on_entry
+        async def it(self, here: Root) -> None:
+            await asyncio.sleep(0)
+            raise error
+
+    for walker in (end, end_async):
+        with pytest.raises(RuntimeError):
+            await world.reports(walker)
+    (counter,) = await world.reports(make_counter)
+    assert await world.reports(add_one, counter["id"]) == [1]
+
+    class plain(Walker):
+        @on_entry
+        async def it(self, here: Root) -> None:
+            self.report("still here")
+
+    assert await world.reports(plain) == ["still here"]

@@ -216,6 +216,10 @@ class WalkGraph:
 
     # What the commit asks
 
+    def read_from(self, view: View) -> None:
+        """Look at the graph through `view` from now on."""
+        self._view = view
+
     def is_dirty(self) -> bool:
         """Whether a commit would write something now."""
         return self._set.is_dirty()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -15,6 +16,29 @@ from walkwire.errors import Busy
 
 Result = TypeVar("Result")
 
+_log = logging.getLogger(__name__)
+
+
+def carried(error: BaseException) -> BaseException:
+    """The error itself, or one that a future can carry to who waits for it: a walk that says `exit()`, or lets a StopIteration
+    go, ends by an error of its own, and neither the event loop nor the server."""
+    if isinstance(
+        error, StopIteration | SystemExit | KeyboardInterrupt | GeneratorExit | asyncio.CancelledError
+    ):
+        told = RuntimeError(f"The program let a {type(error).__name__} go: {error}")
+        told.__cause__ = error
+        return told
+    return error
+
+
+def is_cancelled() -> bool:
+    """Whether this code runs in a task that somebody has cancelled."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop here: a worker
+        return False
+    return task is not None and task.cancelling() > 0
+
 
 class Mailbox:
     """Calls from any thread to one event loop, made there in the order in which they were posted; many share one wake-up."""
@@ -25,7 +49,7 @@ class Mailbox:
         self._is_woken = False
 
     def post(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Have `function(*arguments)` called on the loop. It must not raise."""
+        """Have `function(*arguments)` called on the loop."""
         self._calls.append((function, arguments))
         if not self._is_woken:
             self._is_woken = True
@@ -36,7 +60,10 @@ class Mailbox:
         self._is_woken = False
         for _ in range(len(self._calls)):
             function, arguments = self._calls.popleft()
-            function(*arguments)
+            try:
+                function(*arguments)
+            except Exception:  # what others posted must not be lost for it
+                _log.exception("A call from a walk failed")
         if self._calls and not self._is_woken:
             self._is_woken = True
             self._loop.call_soon(self._deliver)
@@ -67,8 +94,8 @@ class Threads:
         def job() -> None:
             try:
                 result = function(*arguments)
-            except BaseException as error:  # handed to whoever waits, as it is
-                self._mailbox.post(self._fail, future, error)
+            except BaseException as error:
+                self._mailbox.post(self._fail, future, carried(error))
             else:
                 self._mailbox.post(self._finish, future, result)
 
@@ -84,8 +111,8 @@ class Threads:
         def job() -> None:
             try:
                 result = context.run(function, *arguments)
-            except BaseException as error:  # handed to whoever waits, as it is
-                loop.call_soon_threadsafe(future.set_exception, error)
+            except BaseException as error:
+                loop.call_soon_threadsafe(future.set_exception, carried(error))
             else:
                 loop.call_soon_threadsafe(future.set_result, result)
 
@@ -119,6 +146,7 @@ class ProgramLoop:
         self._starting = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._is_stopping = False
 
     async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine there, and wait for it on the loop of the caller."""
@@ -137,6 +165,7 @@ class ProgramLoop:
     def stop(self) -> None:
         """End the loop; what still runs there is cancelled."""
         if self._loop is not None and self._thread is not None:
+            self._is_stopping = True
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=1)
 
@@ -152,7 +181,11 @@ class ProgramLoop:
         assert self._loop is not None
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_forever()
+            while not self._is_stopping:
+                try:
+                    self._loop.run_forever()
+                except (SystemExit, KeyboardInterrupt):  # of a task that a program made by itself
+                    _log.exception("A program tried to end the process; its other walks go on")
             left = asyncio.all_tasks(self._loop)
             for task in left:
                 task.cancel()
