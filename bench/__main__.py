@@ -68,7 +68,7 @@ def _arguments(names: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", action="append", metavar="NAME", choices=names, help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.2, help="of one measurement")
+    parser.add_argument("--seconds", type=float, default=0.8, help="of one measurement")
     parser.add_argument("--quick", action="store_true", help="one round of 0.4 s each; nothing is written")
     parser.add_argument("--name", default="latest", help="of the files in bench/results/")
     return parser.parse_args()

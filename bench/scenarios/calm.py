@@ -50,7 +50,7 @@ def _start(stage: Stage, peer: Peer, path: str) -> Figures:
 
 
 def _idle(stage: Stage, peer: Peer) -> Figures:
-    seconds = IDLE_SECONDS if stage.seconds >= 1 else stage.seconds * 4
+    seconds = IDLE_SECONDS if stage.seconds > 0.5 else stage.seconds * 4
     with stage.serve(peer) as server:
         found = stage.load("stay", server, door=peer.door(server.port), sockets=SOCKETS, seconds=seconds)
     return {
