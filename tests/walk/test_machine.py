@@ -1,0 +1,58 @@
+"""A program's own modules, asked for by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import walkwire.jac  # noqa: F401 - makes .jac files importable
+from walkwire.walk import machine
+
+TEXT = "node Spot { has n: int = 1; }\nedge Path { }\nwalker goes { }\n"
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "asked.jac").write_text(TEXT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    __import__("asked")
+    yield tmp_path / "asked.jac"
+    for name in ("asked", "made_here"):
+        sys.modules.pop(name, None)
+
+
+def test_the_archetypes_of_a_module_are_listed_by_kind() -> None:
+    assert "asked" in machine.list_modules()
+    assert machine.list_nodes("asked") == ["Spot"]
+    assert machine.list_edges("asked") == ["Path"]
+    assert machine.list_walkers("asked") == ["goes"]
+    assert machine.list_walkers("absent") == []
+
+
+def test_an_archetype_is_made_by_its_name() -> None:
+    assert repr(machine.spawn_node("Spot", {"n": 4}, "asked")) == "Spot(n=4)"
+    assert type(machine.spawn_walker("goes", module_name="asked")).__name__ == "goes"
+    assert machine.get_archetype("asked", "Absent") is None
+    with pytest.raises(ValueError, match="No Absent in the module asked"):
+        machine.spawn_node("Absent", None, "asked")
+
+
+def test_a_module_is_made_of_a_text_and_its_file_does_not_stay(tmp_path: Path) -> None:
+    made = machine.create_archetype_from_source(
+        "import from asked { Spot }\nnode More(Spot) { }", "made_here"
+    )
+    assert repr(made.More(2)) == "More(n=2)"
+    assert not (tmp_path / "made_here.jac").exists()
+
+
+def test_a_walker_is_read_anew_from_its_file(module: Path) -> None:
+    old = sys.modules["asked"]
+    module.write_text(TEXT.replace("walker goes { }", "walker goes { has changed: int = 5; }"))
+    assert machine.update_walker("asked", {"goes": None}) == (old,)
+    assert machine.spawn_walker("goes", module_name="asked").changed == 5
+    with pytest.raises(ValueError, match="No module absent was loaded"):
+        machine.update_walker("absent", None)
