@@ -224,12 +224,24 @@ class Connection:
         data = bytes(event.data)
         if self._hub.policies.is_guarded:
             policy.ask_to_say(data)
-        self._hub.notify(Notification(kind, targets, data))
-        self._acknowledge(event)
+        waiting = self._hub.tell(Notification(kind, targets, data))
+        if waiting is None or event.id is None:
+            self._acknowledge(event)
+        else:
+            self._start(self._acknowledge_when_taken(waiting, event))
 
     def _acknowledge(self, event: Spoken) -> None:
         if event.id is not None:
             self._say(frame.reply(event.id))
+
+    async def _acknowledge_when_taken(self, waiting: Future[None], event: Spoken) -> None:
+        """Beside what follows: a broker that is slow, or gone, holds up nobody."""
+        try:
+            await waiting
+        except PublicError as error:
+            self._fail(event, error)
+        else:
+            self._acknowledge(event)
 
     async def _acknowledge_after(self, waiting: Future[None], event: Spoken) -> None:
         await waiting

@@ -9,12 +9,13 @@ import asyncio
 import itertools
 import logging
 from asyncio import Future, Task
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from walkwire.broker import Broker
-from walkwire.errors import Limited
+from walkwire.errors import Limited, PublicError, Unreached
 from walkwire.ids import PUBLIC_ROOT, ServerIds, server_of
 from walkwire.wire import frame, letter, policy
+from walkwire.wire.arrivals import Arrivals
 from walkwire.wire.audience import Audiences
 from walkwire.wire.client import Client
 from walkwire.wire.close import Close
@@ -33,7 +34,9 @@ _log = logging.getLogger(__name__)
 class Hub:
     """The listeners of this server, by client, user and channel, and the roads to and from other servers.
 
-    `work` holds the tasks that handle events now; `revocations` counts the calls of `make_public`, of this server and others.
+    `work` holds the tasks that handle events now; `revocations` counts the calls of `make_public`, of this server and others;
+    `untold` counts what was to go to other servers, and could not. `on_return` is called when the broker is back: what other
+    servers told meanwhile was not heard.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class Hub:
         self.clients: dict[str, Client] = {}
         self.work: set[Task[None]] = set()
         self.revocations = 0
+        self.untold = 0
+        self.on_return: Callable[[], None] = lambda: None
         self.is_deaf = False
         self.closing: Close | None = None
         self._broker = broker
@@ -59,11 +64,18 @@ class Hub:
         self._channels = Audiences(broker, self._channel_topic)
         self._numbers = itertools.count(1)
         self._seen: dict[tuple[str, int], None] = {}
+        self._arrivals = Arrivals()
+        self._untold_before = 0  # the broker was lost
+
+    @property
+    def away(self) -> str | None:
+        """Why other servers cannot be reached, in a sentence for the operator; None: they can."""
+        return self._broker.away
 
     async def start(self) -> None:
         """Begin to hear other servers, and to look after sockets."""
-        await self._broker.start(self.deliver)
         self._broker.subscribe((self._own_topic,))
+        await self._broker.start(self.deliver, self._greet_broker)
         self.heartbeat.start()
 
     async def stop(self) -> None:
@@ -138,21 +150,22 @@ class Hub:
     def make_public(self, root_id: str) -> None:
         """This user's tokens have ended: its clients, on all servers, are public from now on. Nothing is sent to them."""
         self._make_public(root_id)
-        self._publish("make_public", (root_id,), (letter.user_topic(root_id),))
+        try:
+            self._publish("make_public", (root_id,), (letter.user_topic(root_id),))
+        except PublicError as error:
+            self._complain("That a user's tokens have ended", error)
 
     def notify(self, notification: Notification) -> None:
-        """Tell an audience, here and on other servers. Never raises: what is too large for a frame goes into the log."""
-        kind, targets, data = notification.kind, notification.targets, notification.data
-        if len(data) > frame.LIMIT:
-            _log.error(
-                "A notification of %d bytes was not sent: a frame holds %d at most", len(data), frame.LIMIT
-            )
-            return
-        self._tell(kind, targets, data)
-        topics = {topic: None for target in targets for topic in letter.topics(kind, target)}
-        topics.pop(self._own_topic, None)
-        if topics:
-            self._publish(kind, targets, tuple(topics), data)
+        """Tell an audience, here and on other servers. Never raises: what could not be told goes into the log."""
+        try:
+            self._send(notification)
+        except PublicError as error:
+            self._complain(f"A notification to {notification.kind}", error)
+
+    def tell(self, notification: Notification) -> Future[None] | None:
+        """As `notify`, for one who wants to know. What is given back, if anything, is done when the broker has it, or fails with
+        Unreached. Raises Unreached when only this server's listeners were told, Limited when it is too large."""
+        return self._broker.taken() if self._send(notification) else None
 
     def deliver(self, topic: str, message: bytes) -> None:
         """Another server's letter has arrived. Never raises."""
@@ -197,6 +210,24 @@ class Hub:
         if members:
             self.turn.spread(members[0] if len(members) == 1 else set().union(*members), data)
 
+    def _send(self, notification: Notification) -> bool:
+        """Whether other servers were told, too. Raises Unreached, Limited."""
+        kind, targets, data = notification.kind, notification.targets, notification.data
+        if len(data) > frame.LIMIT:
+            raise Limited(f"This is too large to be sent: {frame.LIMIT} bytes at most.")
+        self._tell(kind, targets, data)
+        topics = {topic: None for target in targets for topic in self._topics(kind, target)}
+        topics.pop(self._own_topic, None)
+        if topics:
+            self._publish(kind, targets, tuple(topics), data)
+        return bool(topics)
+
+    def _topics(self, kind: str, target: str) -> tuple[str, ...]:
+        topics = letter.topics(kind, target)
+        if kind == "channels" and (servers := self._arrivals.servers(target)):
+            topics += tuple(map(letter.server_topic, servers))
+        return topics
+
     def _take(self, head: Head, data: bytes) -> None:
         match head.kind:
             case "users" | "channels" | "clients":
@@ -213,7 +244,7 @@ class Hub:
 
     def _has_seen(self, head: Head) -> bool:
         """Of a letter to several topics each subscribed one brings a copy: the first serves all targets."""
-        if len(head.targets) == 1:
+        if not head.has_copies:
             return False
         key = (head.server, head.number)
         if key in self._seen:
@@ -231,14 +262,41 @@ class Hub:
         data: bytes = b"",
         channel: str = "",
     ) -> None:
-        message = letter.encode(Head(self.ids.server, next(self._numbers), kind, targets, channel), data)
-        for topic in topics:
-            self._broker.publish(topic, message)
+        """Raises Unreached, Limited."""
+        head = Head(self.ids.server, next(self._numbers), kind, targets, channel, len(topics) > 1)
+        message = letter.encode(head, data)
+        try:
+            for topic in topics:
+                self._broker.publish(topic, message)
+        except PublicError:
+            self.untold += 1
+            raise
 
     def _write_to_server_of(self, client_id: str, kind: str, channel_id: str) -> None:
         server = server_of(client_id)
-        if server is not None and server != self.ids.server:
+        if server is None or server == self.ids.server:
+            return
+        try:
             self._publish(kind, (client_id,), (letter.server_topic(server),), channel=channel_id)
+        except PublicError as error:
+            self._complain(f"That a client is to {kind} a channel", error)
+        else:
+            if kind == "join":
+                self._arrivals.add(channel_id, server)
+
+    def _complain(self, what: str, error: PublicError) -> None:
+        if not isinstance(error, Unreached):
+            _log.error("%s was not sent: %s", what, error)
+        elif self.untold - self._untold_before == 1:  # the first since: the others are counted
+            _log.error("%s reached only this server: %s", what, self.away)
+
+    def _greet_broker(self) -> None:
+        if self.untold > self._untold_before:
+            _log.error(
+                "%d notifications reached only this server meanwhile", self.untold - self._untold_before
+            )
+        self._untold_before = self.untold
+        self.on_return()
 
     def _channel_topic(self, channel_id: str) -> str | None:
         return None if server_of(channel_id) == self.ids.server else letter.channel_topic(channel_id)

@@ -14,7 +14,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9:_-]{1,100}\Z")
 
 
 class Head(Struct, frozen=True, array_like=True):
-    """Who writes, their count of letters, what about. `targets` as in Notification; `channel` for join and leave only.
+    """Who writes, their count of letters, what about. `targets` as in Notification; `channel` for join and leave only;
+    `has_copies`: the same letter went to several topics.
 
     A server that meets a kind it does not know passes the letter over, so that servers of two versions can run side by side.
     """
@@ -24,6 +25,7 @@ class Head(Struct, frozen=True, array_like=True):
     kind: str  # users, channels, clients, join, leave, make_public
     targets: tuple[str, ...]
     channel: str = ""
+    has_copies: bool = False
 
 
 _head = msgspec.json.Decoder(Head)
