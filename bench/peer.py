@@ -33,6 +33,7 @@ class Peer:
     path: str = "/"
     says: Sequence[str] = ()
     greeted: int = 1
+    pings: Sequence[str] = ("", "")
     broadcast: str = words.BROADCAST
     big: str = "b" + "x" * 500_000
     echo: str = words.ECHO
@@ -41,7 +42,7 @@ class Peer:
 
     def door(self, port: int) -> dict[str, Any]:
         """How the load client gets in."""
-        return asdict(Door(port, self.path, self.says, self.greeted))
+        return asdict(Door(port, self.path, self.says, self.greeted, self.pings))
 
     def missing(self) -> str | None:
         """What it needs and is not here; None where all is."""
@@ -100,6 +101,7 @@ SOCKETIO = Peer(
     path="/socket.io/?EIO=4&transport=websocket",
     says=("40",),
     greeted=3,
+    pings=("2", "3"),
     broadcast='42["b","' + "x" * (words.SIZE - 10) + '"]',
     big='42["b","' + "x" * 500_000 + '"]',
     echo='42["e","' + "x" * (words.SIZE - 10) + '"]',

@@ -15,9 +15,9 @@ SETTLING = 1.0  # seconds until what a server keeps for a moment only is gone
 
 async def arrive(pid: int, door: Door, sockets: int, warm_up: int = 200) -> dict[str, float]:
     """`count` sockets connect, each with its first message, and stay until all have."""
-    early = await connect(door, warm_up, _Idler)
+    early = await connect(door, warm_up, lambda _: _Idler(door))
     window = Window(pid)
-    transports = await connect(door, sockets, _Idler)
+    transports = await connect(door, sockets, lambda _: _Idler(door))
     found = window.close(len(transports))
     abort(early + transports)
     return found
@@ -25,10 +25,10 @@ async def arrive(pid: int, door: Door, sockets: int, warm_up: int = 200) -> dict
 
 async def stay(pid: int, door: Door, sockets: int, seconds: float, warm_up: int = 300) -> dict[str, float]:
     """`memory`: bytes that each of `sockets` further sockets adds to the server; `cpu`: what they all cost it in `seconds`."""
-    early = await connect(door, warm_up, _Idler)
+    early = await connect(door, warm_up, lambda _: _Idler(door))
     await asyncio.sleep(SETTLING)
     before = _memory(pid)
-    transports = await connect(door, sockets, _Idler)
+    transports = await connect(door, sockets, lambda _: _Idler(door))
     await asyncio.sleep(SETTLING)
     after = _memory(pid)
     window = Window(pid)
@@ -52,16 +52,21 @@ def _memory(pid: int) -> int:
 class _Idler(asyncio.Protocol):
     """Says nothing but pongs."""
 
-    __slots__ = ("_reader", "_transport")
+    __slots__ = ("_ping", "_pong", "_reader", "_transport")
 
-    def __init__(self, _: asyncio.Transport) -> None:
+    def __init__(self, door: Door) -> None:
         self._reader = frame.Reader()
+        ping, pong = door.pings
+        self._ping = bytes([0x81, len(ping)]) + ping.encode()
+        self._pong = frame.text(pong)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._reader.take(data)
+        if data == self._ping:
+            self._transport.write(self._pong)
         if self._reader.answers:
             self._transport.write(self._reader.answers)
             self._reader.answers = b""

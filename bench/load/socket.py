@@ -22,12 +22,16 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Door:
-    """Where to connect, what to say after the handshake, and how many messages come before one is in."""
+    """Where to connect, what to say after the handshake, and how many messages come before one is in.
+
+    `pings`: a message by which the server asks whether one is there, and the answer; "" where it sends pings of RFC 6455.
+    """
 
     port: int
     path: str = "/"
     says: Sequence[str] = ()
     greeted: int = 1
+    pings: Sequence[str] = ("", "")
 
 
 Made = Callable[[asyncio.Transport], asyncio.Protocol]
