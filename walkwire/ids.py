@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import time
 from typing import NamedTuple
@@ -15,6 +16,12 @@ PUBLIC_ROOT = "0" * 23 + "1"
 _REFERENCE = re.compile(r"(?:([newo]):([^:]*):)?([0-9a-fA-F]{24})\Z")
 
 _seconds, _prefix = 0, ""
+
+# Object ids are names, not secrets: who may touch what is asked elsewhere. So they come from a generator seeded once, and not
+# from the system's, each call of which lets another thread run first.
+_random = random.Random(os.urandom(32))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
 
 
 class Reference(NamedTuple):
@@ -34,7 +41,7 @@ def new_id() -> str:
     now = int(time.time())
     if now != _seconds:
         _seconds, _prefix = now, f"{now:08x}"
-    return _prefix + os.urandom(8).hex()
+    return f"{_prefix}{_random.getrandbits(64):016x}"
 
 
 def parse_reference(text: object) -> Reference:

@@ -1,4 +1,4 @@
-"""SQLite: reads in short autocommits, and one writer, whose commits are each one BEGIN IMMEDIATE.
+"""SQLite: reads in short autocommits, and one writer (`stores/writer`), whose commits are each one BEGIN IMMEDIATE.
 
 A transaction that reads first and writes later fails at once with "database is locked" when another wrote in between, whatever
 the time-out; one that begins as a writer waits its turn. `synchronous=NORMAL` with the write-ahead log: what was acknowledged
@@ -7,17 +7,16 @@ survives the death of the process, not the loss of power; a URL with `?synchrono
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from walkwire.errors import Busy, StartError
+from walkwire.errors import StartError
 from walkwire.store import (
     Changes,
     EdgeRecord,
@@ -34,6 +33,7 @@ from walkwire.store import (
 )
 from walkwire.stores import sql, tasks
 from walkwire.stores.schema import VERSION, metadata
+from walkwire.stores.writer import Writer
 
 _BUSY_MILLISECONDS = 5000  # how long to wait for another process that writes to the same file
 _SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
@@ -66,9 +66,8 @@ class SqliteStore:
 
     def __init__(self, path: str, synchronous: str = "NORMAL") -> None:
         self._engine = _engine(path, synchronous)
-        self._turn = threading.Lock()
         try:
-            self._writer = self._engine.connect()
+            self._writer = Writer(self._engine.connect())
             self._make_tables(path)
         except BaseException:
             self._engine.dispose()
@@ -112,13 +111,14 @@ class SqliteStore:
             sql.check_reads(connection, reads)
 
     def commit(self, reads: Reads, changes: Changes, then: Callable[[], None]) -> None:
-        with self._writing(then) as connection:
+        def work(connection: Connection) -> None:
             sql.check_reads(connection, reads)
             sql.write_changes(connection, changes)
 
+        self._writer.write(work, then)
+
     def add_user(self, user: UserRecord) -> None:
-        with self._writing() as connection:
-            sql.add_user(connection, user)
+        self._writer.write(lambda connection: sql.add_user(connection, user))
 
     def user_by_email(self, email: str) -> UserRecord | None:
         with self._engine.connect() as connection:
@@ -129,33 +129,27 @@ class SqliteStore:
             return sql.user_by(connection, id=user_id)
 
     def change_password(self, user_id: str, old: str, new: str) -> bool:
-        with self._writing() as connection:
-            return sql.change_password(connection, user_id, old, new)
+        return self._writer.write(lambda connection: sql.change_password(connection, user_id, old, new))
 
     def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
-        with self._writing() as connection:
-            return tasks.begin(connection, server, now, alive_until, limit)
+        return self._writer.write(lambda connection: tasks.begin(connection, server, now, alive_until, limit))
 
     def next_task(self) -> float | None:
         with self._engine.connect() as connection:
             return tasks.next_due(connection)
 
-    def keep_tasks(self, server: str, alive_until: float) -> None:
-        with self._writing() as connection:
-            tasks.keep(connection, server, alive_until)
+    def keep_tasks(self, server: str, ids: Sequence[str], alive_until: float) -> None:
+        self._writer.write(lambda connection: tasks.keep(connection, server, ids, alive_until))
 
     def end_task(self, end: TaskEnd) -> bool:
-        with self._writing() as connection:
-            return tasks.end(connection, end)
+        return self._writer.write(lambda connection: tasks.end(connection, end))
 
     def abandon_tasks(self, now: float, error: str) -> int:
-        with self._writing() as connection:
-            return tasks.abandon(connection, now, error)
+        return self._writer.write(lambda connection: tasks.abandon(connection, now, error))
 
     def close(self) -> None:
-        with self._turn:
-            self._writer.close()
-            self._engine.dispose()
+        self._writer.close()
+        self._engine.dispose()
 
     @contextmanager
     def _reader(self) -> Iterator[sql.SqlView]:
@@ -172,27 +166,12 @@ class SqliteStore:
             finally:
                 connection.rollback()
 
-    @contextmanager
-    def _writing(self, then: Callable[[], None] = lambda: None) -> Iterator[Connection]:
-        with self._turn:
-            try:
-                self._writer.exec_driver_sql("BEGIN IMMEDIATE")
-                yield self._writer
-                self._writer.commit()
-            except OperationalError as error:
-                self._writer.rollback()
-                if "locked" in str(error.orig):
-                    raise Busy from None
-                raise
-            except BaseException:
-                self._writer.rollback()
-                raise
-            then()
-
     def _make_tables(self, path: str) -> None:
-        with self._writing() as connection:
+        def make(connection: Connection) -> int:
             metadata.create_all(connection)
-            found = sql.prepare(connection, VERSION)
+            return sql.prepare(connection, VERSION)
+
+        found = self._writer.write(make)
         if found > VERSION:
             raise StartError(
                 f"The database {path} was made by a newer walkwire (schema {found}, this one knows {VERSION})"

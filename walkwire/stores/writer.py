@@ -1,0 +1,104 @@
+"""Writer: the one connection by which a SQLite file is written. Who comes while it is busy is committed together.
+
+The first to get the turn commits for all that wait: one BEGIN IMMEDIATE, each work in a savepoint of its own, so that one that
+loses or fails leaves the others untouched; one COMMIT. As each work sees what those before it wrote, it is as if they had come
+one after another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from walkwire.errors import Busy
+
+_TOGETHER = 64  # works in one commit at most: the first of them should not wait for ever
+
+Result = TypeVar("Result")
+
+
+class _Job:
+    __slots__ = ("error", "is_done", "result", "then", "work")
+
+    def __init__(self, work: Callable[[Connection], Any], then: Callable[[], None] | None) -> None:
+        self.work = work
+        self.then = then
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.is_done = False
+
+
+class Writer:
+    """Writes for all threads, one batch after another."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        # The words of a transaction are said to the driver itself: SQLAlchemy would take longer over them than SQLite does.
+        self._driver: Any = connection.connection.driver_connection
+        self._turn = threading.Lock()
+        self._jobs: deque[_Job] = deque()
+
+    def write(self, work: Callable[[Connection], Result], then: Callable[[], None] | None = None) -> Result:
+        """Do `work` in a transaction and give its result; then call `then`, before any later commit calls its own.
+
+        Raises what `work` raised, and Busy where another process keeps the file locked; nothing is written then.
+        """
+        job = _Job(work, then)
+        self._jobs.append(job)
+        with self._turn:
+            while not job.is_done:
+                self._commit([self._jobs.popleft() for _ in range(min(len(self._jobs), _TOGETHER))])
+        if job.error is not None:
+            raise job.error
+        return cast(Result, job.result)
+
+    def close(self) -> None:
+        """Free the connection, after the batch that is being written."""
+        with self._turn:
+            self._connection.close()
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        try:
+            self._driver.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._do(job, alone=len(jobs) == 1)
+            self._connection.commit()
+            self._end()
+        except BaseException as error:
+            self._end()
+            told = Busy() if _is_locked(error) else error
+            for job in jobs:
+                job.error = job.error or told
+        for job in jobs:
+            job.is_done = True
+            if job.error is None and job.then is not None:
+                job.then()
+
+    def _do(self, job: _Job, alone: bool) -> None:
+        if alone:
+            job.result = job.work(self._connection)
+            return
+        self._driver.execute("SAVEPOINT work")
+        try:
+            job.result = job.work(self._connection)
+        except Exception as error:
+            job.error = error
+            self._driver.execute("ROLLBACK TO work")
+        self._driver.execute("RELEASE work")
+
+    def _end(self) -> None:
+        """Leave no transaction behind, neither of SQLAlchemy's nor of the driver's."""
+        self._connection.rollback()
+        if self._driver.in_transaction:
+            self._driver.rollback()
+
+
+def _is_locked(error: BaseException) -> bool:
+    return "locked" in str(getattr(error, "orig", error)) and (
+        isinstance(error, OperationalError) or type(error).__name__ == "OperationalError"
+    )
