@@ -87,6 +87,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "threads": 2,
         "walk_queue": 5,
         "stop_seconds": 1,
+        "show_endpoint_returns": True,
     }
     assert set(values) == set(Config.model_fields)
     lines = [

@@ -43,7 +43,7 @@ class Config(BaseModel):
     """All settings. `Config(…)` itself reads nothing but its arguments; `load` reads everything.
 
     Sizes are bytes (the file and the environment may say "1MiB"), times seconds. Who may do what (`policy_…`) is everybody in
-    development and whoever signed in in production.
+    development and whoever signed in in production. `show_endpoint_returns`: answers with what abilities returned.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -66,6 +66,7 @@ class Config(BaseModel):
     threads: int = Field(16, ge=1, le=1000)
     walk_queue: int = Field(4096, ge=0)
     stop_seconds: float = Field(10, ge=0)
+    show_endpoint_returns: bool = False
 
     @field_validator("origins", mode="before")
     @classmethod
@@ -129,7 +130,7 @@ def load(**arguments: Any) -> Config:
 
 
 class _JacCloudNames(PydanticBaseSettingsSource):
-    """TOKEN_SECRET as Jac Cloud reads it, without a prefix; TOKEN_SECRET_FILE beside it."""
+    """What Jac Cloud reads, without a prefix: TOKEN_SECRET, SHOW_ENDPOINT_RETURNS; TOKEN_SECRET_FILE beside it."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         name = field_name.upper()
@@ -140,7 +141,7 @@ class _JacCloudNames(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value}
 
 
-_JAC_CLOUD_NAMES = ("TOKEN_SECRET", "TOKEN_SECRET_FILE")
+_JAC_CLOUD_NAMES = ("TOKEN_SECRET", "TOKEN_SECRET_FILE", "SHOW_ENDPOINT_RETURNS")
 
 
 class _Settings(BaseSettings, Config):

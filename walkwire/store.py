@@ -245,8 +245,8 @@ class TaskStore(Protocol):
     def next_task(self) -> float | None:
         """When the next pending task is due, in Unix seconds."""
 
-    def keep_tasks(self, server: str, alive_until: float) -> None:
-        """Say that `server` is alive."""
+    def keep_tasks(self, server: str, ids: Sequence[str], alive_until: float) -> None:
+        """Say that `server` is alive, and still at these tasks."""
 
     def end_task(self, end: TaskEnd) -> bool:
         """Tell how a task ended whose walk is not committed; False where it is not the server's any more."""

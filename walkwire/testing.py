@@ -93,14 +93,15 @@ class Served:
         self._app = app
         self._http = http
 
-    async def user(self, email: str | None = None, password: str = _PASSWORD) -> Client:
-        """A user who has registered, if need be, and signed in."""
+    async def user(self, email: str | None = None, password: str = _PASSWORD, **fields: Any) -> Client:
+        """A user who has registered, if need be, and signed in; `fields` are those that the program gives its users."""
         email = email or f"{secrets.token_hex(8)}@example.com"
         account = {"email": email, "password": password}
-        await self._http.post("/user/register", json=account)
+        registered = await self._http.post("/user/register", json=account | fields)
         response = await self._http.post("/user/login", json=account)
         if response.status_code != 200:
-            raise AssertionError(f"{email} cannot sign in: {response.text}")
+            told = registered if registered.status_code == 422 else response
+            raise AssertionError(f"{email} cannot sign in: {told.text}")
         signed_in = response.json()
         return Client(self._app, self._http, signed_in["user"]["root_id"], signed_in["token"])
 

@@ -58,7 +58,7 @@ def test_names_of_jac_cloud_are_walkwires(run: Callable[..., str]) -> None:
     import:py from jaclang.plugin.feature {JacFeature as Jac}
     import from jac_cloud.core.archetype {BaseAnchor, NodeAnchor}
     with entry {
-        print(type(socket).__module__, Jac.get_root(), BaseAnchor.ref(jid(root)));
+        print(type(socket).__module__, Jac.get_root(), BaseAnchor.ref(jid(root)).archetype);
     }
     """
     assert run(text) == "walkwire.walk.notify Root() Root()\n"

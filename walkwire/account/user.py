@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -76,9 +76,10 @@ class Users:
         self._auth = auth
         self._pool = ThreadPoolExecutor(2, "users")
 
-    async def register(self, email: str, password: str) -> UserRecord:
-        """A new user with a root. `email` is normalised. Raises UserExists, Busy."""
-        user = UserRecord(new_id(), email, await self._passwords.hash(password), new_id())
+    async def register(self, email: str, password: str, state: Mapping[str, Any] | None = None) -> UserRecord:
+        """A new user with a root. `email` is normalised, `state` the program's own. Raises UserExists, Busy."""
+        hashed = await self._passwords.hash(password)
+        user = UserRecord(new_id(), email, hashed, new_id(), state=state or {})
         await self._ask(self._store.add_user, user)
         return user
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
@@ -26,16 +27,20 @@ def make_api(
     *,
     users: Users,
     auth: Auth,
+    profile: type[BaseModel] | None = None,
     title: str = "walkwire",
     page: Path | None = None,
 ) -> ASGIApp:
-    """Everything that is served over HTTP. `page` answers `GET /`. Raises StartError where a walker's specs do not fit."""
+    """Everything that is served over HTTP. `profile` has the fields that the program gives its users, `page` answers `GET /`.
+
+    Raises StartError where a walker's specs do not fit.
+    """
     api = FastAPI(title=title, version="1")
     tell_faults(api)
     api.add_route("/healthz", _healthy, include_in_schema=False)
     if page is not None:
         _serve_page(api, page)
-    serve_accounts(api, users, auth)
+    serve_accounts(api, users, auth, profile)
     serve_walkers(api, walkers, walk, auth)
     return Cors(Guard(api), config)
 

@@ -23,7 +23,9 @@ from walkwire.server.api import make_api
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.store import Store
 from walkwire.stores import open_store
+from walkwire.walk.fields import model_of
 from walkwire.walk.registry import Registry
+from walkwire.walk.runner import Runner
 from walkwire.walk.runtime import Runtime
 from walkwire.walk.unit import unit_of_work
 from walkwire.wire.door import Door
@@ -41,6 +43,7 @@ class App:
     users: Users
     auth: Auth
     runtime: Runtime
+    runner: Runner
     registry: Registry
 
 
@@ -88,11 +91,15 @@ async def open_app(
     async with AsyncExitStack() as stack:
         registry, store = program
         runtime = Runtime(
-            store, registry, threads=config.threads, queue=config.walk_queue, is_response=is_response
+            store,
+            registry,
+            threads=config.threads,
+            queue=config.walk_queue,
+            with_returns=config.show_endpoint_returns,
+            is_response=is_response,
         )
-        stack.push_async_callback(
-            _stop, runtime, store, config.stop_seconds if patience is None else patience
-        )
+        patience = config.stop_seconds if patience is None else patience
+        stack.push_async_callback(_stop, runtime, store, patience)
         tokens = Tokens(signing_secret(config))
         auth = Auth(store, tokens)
         stack.callback(auth.close)
@@ -106,14 +113,25 @@ async def open_app(
         auth.on_tokens_ended = hub.make_public
         dispatch = Dispatch(runtime, registry, hub)
         api = make_api(
-            config, registry.walkers, dispatch.walk, users=users, auth=auth, title=title, page=page
+            config,
+            registry.walkers,
+            dispatch.walk,
+            users=users,
+            auth=auth,
+            profile=model_of(registry.user) if registry.user is not None else None,
+            title=title,
+            page=page,
         )
+        runner = Runner(store, dispatch.task, at_once=max(1, config.threads // 2))
+        runtime.on_tasks = runner.wake
+        runner.start()
+        stack.push_async_callback(runner.stop, patience)
 
         async def authenticate(token: str | None) -> str:
             return (await auth.authenticate(token)).root_id
 
         door = Door(hub, dispatch, authenticate, config.allows_origin)
-        yield App(api, door, users, auth, runtime, registry)
+        yield App(api, door, users, auth, runtime, runner, registry)
 
 
 async def _stop(runtime: Runtime, store: Store, seconds: float) -> None:

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from walkwire.errors import BadEvent, Refused, Unauthenticated, UnknownWalker
+from walkwire.errors import BadEvent, PublicError, Refused, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.store import TaskRecord
 from walkwire.walk.context import Audience
 from walkwire.walk.fields import holds_files, model_of, values_of
 from walkwire.walk.registry import Registry
@@ -30,6 +31,7 @@ class Dispatch:
 
     def __init__(self, runtime: Runtime, registry: Registry, hub: Hub) -> None:
         self._runtime = runtime
+        self._registry = registry
         self._hub = hub
         self._specs = {walker: specs_of(walker) for walker in registry.walkers.values()}
         self._with_files = {walker for walker in self._specs if holds_files(walker, UploadFile)}
@@ -59,6 +61,24 @@ class Dispatch:
         """Run a walker for REST, whose routes have checked who calls and with what. Raises PublicError."""
         return await self._run(walker, _Given(values), root_id, node=node, client_id=None)
 
+    async def task(self, task: TaskRecord, server: str) -> None:
+        """Do a walk that was ordered for later. Raises what the walk raised, PublicError, TaskTaken."""
+        walker = self._registry.walkers.get(task.walker)
+        if walker is None:
+            raise PublicError("unknown_walker", f"The program has no walker {task.walker} any more.")
+        specs = self._specs[walker]
+        order = Order(
+            walker,
+            dict,
+            task.root_id,
+            self._tell,
+            task.node,
+            may_rerun=specs.rerun,
+            status=specs.status_code or 200,
+            task=(task.id, server),
+        )
+        await self._runtime.run(order)
+
     async def _run(
         self,
         walker: type,
@@ -78,6 +98,7 @@ class Dispatch:
             client_id,
             may_rerun=specs.rerun,
             status=specs.status_code or 200,
+            is_later=getattr(walker, "__jac_async__", False),
         )
         return await self._runtime.run(order)
 
@@ -116,7 +137,13 @@ class _Context:
         try:
             return values_of(self._model.model_validate_json(self._context))
         except ValidationError as error:
-            details: list[Any] = error.errors(include_url=False, include_context=False)
+            details: list[Any] = error.errors(include_url=False)
+            for detail in details:
+                if "ctx" in detail:  # may hold the exception itself
+                    detail["ctx"] = {
+                        key: str(value) if isinstance(value, Exception) else value
+                        for key, value in detail["ctx"].items()
+                    }
             first = details[0]
             field = ".".join(str(part) for part in first["loc"])
             raise BadEvent(f"{field}: {first['msg']}", details) from None

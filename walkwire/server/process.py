@@ -148,6 +148,7 @@ class _Server(uvicorn.Server):
             )
         )
         self._hub = app.door.hub
+        self._runner = app.runner
         self._stop = stop
         self._stop_seconds = config.stop_seconds
         self._announce = announce
@@ -180,8 +181,9 @@ class _Server(uvicorn.Server):
     async def _finish(self) -> None:
         """Let the requests and events end that are being handled."""
         requests = asyncio.gather(*self.server_state.tasks, return_exceptions=True)
-        events = self._hub.finish(self._stop_seconds)
-        _, late = await asyncio.wait((requests, asyncio.ensure_future(events)), timeout=self._stop_seconds)
+        events = asyncio.ensure_future(self._hub.finish(self._stop_seconds))
+        tasks = asyncio.ensure_future(self._runner.finish(self._stop_seconds))
+        _, late = await asyncio.wait((requests, events, tasks), timeout=self._stop_seconds)
         if late or self._hub.work:
             _log.warning(
                 "Some walks did not end within %g seconds and are left to themselves", self._stop_seconds

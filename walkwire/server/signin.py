@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, HTTPException, Response, Security
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, create_model
 
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.user import Login, PasswordChange, Registration, Session, Users
@@ -15,6 +15,8 @@ from walkwire.server.bearer import Bearer
 from walkwire.server.rest import Detail
 from walkwire.server.route import Route
 from walkwire.store import UserExists
+from walkwire.walk.fields import values_of
+from walkwire.walk.report import encode
 
 TAGS = ["User APIs"]
 
@@ -26,7 +28,12 @@ class Message(BaseModel):
 
 
 class UserOut(BaseModel):
-    """A user as its own client sees it. `expiration` is the Unix second at which the token ends."""
+    """A user as its own client sees it, with the fields that the program gives its users.
+
+    `expiration` is the Unix second at which the token ends, `state` the program's fields once more.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     id: str
     email: str
@@ -44,14 +51,16 @@ class LoginAnswer(BaseModel):
     user: UserOut
 
 
-def serve_accounts(api: FastAPI, users: Users, auth: Auth) -> None:
-    """Add the routes under /user."""
+def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseModel] | None = None) -> None:
+    """Add the routes under /user. `profile` has the fields that the program gives its users."""
     bearer = Bearer(auth)
+    model = _registration(profile)
 
-    async def register(registration: Registration) -> Response:
+    async def register(registration: model) -> Response:  # type: ignore[valid-type]
         """Make a user, with a root of their own."""
+        account: Any = registration
         try:
-            await users.register(registration.email, registration.password)
+            await users.register(account.email, account.password, _state(account))
         except UserExists:
             raise HTTPException(409, "Already Exists!") from None
         return _json(201, {"message": "Successfully Registered!"})
@@ -85,6 +94,19 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth) -> None:
     ]
 
 
+def _registration(profile: type[BaseModel] | None) -> type[BaseModel]:
+    if profile is None:
+        return Registration
+    made: type[BaseModel] = create_model("Registration", __base__=(Registration, profile))
+    return made
+
+
+def _state(account: BaseModel) -> dict[str, Any]:
+    """The program's own fields, as JSON has them."""
+    own = {name: value for name, value in values_of(account).items() if name not in Registration.model_fields}
+    return msgspec.json.decode(encode(own))  # type: ignore[no-any-return]
+
+
 def _route(
     name: str, endpoint: Any, status: int, model: type[BaseModel], refusals: dict[int | str, dict[str, Any]]
 ) -> Route:
@@ -103,6 +125,7 @@ def _route(
 def _session(session: Session) -> dict[str, Any]:
     user = session.user
     shown = {
+        **user.state,
         "id": user.id,
         "email": user.email,
         "root_id": user.root_id,

@@ -94,7 +94,7 @@ tasks = Table(
     ),
     Index(
         "begun",
-        "server",
+        "alive_until",
         sqlite_where=Column("state") == "STARTED",
         postgresql_where=Column("state") == "STARTED",
     ),

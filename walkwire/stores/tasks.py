@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, func, insert, select, update
 
 from walkwire.store import TaskEnd, TaskRecord, TaskTaken
@@ -40,9 +42,9 @@ def next_due(connection: Connection) -> float | None:
     return connection.execute(select(func.min(tasks.c.due)).where(_PENDING)).scalar()
 
 
-def keep(connection: Connection, server: str, alive_until: float) -> None:
-    """Say that a server is alive."""
-    mine = update(tasks).where(_STARTED, tasks.c.server == server)
+def keep(connection: Connection, server: str, ids: Sequence[str], alive_until: float) -> None:
+    """Say that a server is alive, and still at these tasks."""
+    mine = update(tasks).where(_STARTED, tasks.c.server == server, tasks.c.id.in_(ids))
     connection.execute(mine.values(alive_until=alive_until))
 
 

@@ -40,6 +40,7 @@ class Graph(Protocol):
     def order(self, walker: Archetype, node: str | None, asked: float | None, due: float) -> None: ...
     def own(self, archetype: Archetype) -> Archetype: ...
     def enter(self, archetype: Archetype) -> None: ...
+    def level(self, archetype: Archetype) -> int: ...
     def grant(self, node: Archetype, root_id: str | None, level: int | None) -> None: ...
     def may_write(self, archetype: Archetype) -> None: ...
     def is_dirty(self) -> bool: ...
@@ -113,11 +114,25 @@ def current_or_none() -> Walk | None:
     return _current.get(None)
 
 
+class Memory:
+    """Jac Cloud's `get_context().mem`. To clear it forgets nothing here: what a walk has in hand is not a program's affair."""
+
+    def __init__(self) -> None:
+        self.__mem__: dict[Any, Any] = {}
+        self.__gc__: set[Any] = set()
+
+    def find_by_id(self, anchor: Any) -> Any:
+        """The anchor of what a handle or an id names, or None."""
+        found = current().graph.find(getattr(anchor, "id", anchor))
+        return None if found is None else found.__jac__
+
+
 class Context:
     """What `get_context()` gives a program: `status` is the answer's HTTP status, `reports` what was reported so far."""
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
+        self.mem = Memory()
 
     @property
     def status(self) -> int:

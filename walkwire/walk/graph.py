@@ -199,6 +199,10 @@ class WalkGraph:
         """Raise NoAccess where a node may not be read, or a root is none."""
         self._rights.require(archetype, Level.READ)
 
+    def level(self, archetype: Archetype) -> Level:
+        """What may be done with a node, an object or an edge."""
+        return self._rights.level(self.own(archetype))
+
     def grant(self, node: Archetype, root_id: str | None, level: int | None) -> None:
         """Grant to a root, or to everybody (None); `level` None takes it back. Raises NoAccess without WRITE."""
         own = self.own(node)

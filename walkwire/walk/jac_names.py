@@ -10,6 +10,13 @@ from walkwire.walk import machine
 from walkwire.walk.ability import on_entry as on_entry
 from walkwire.walk.ability import on_exit as on_exit
 from walkwire.walk.access import Level
+from walkwire.walk.cloud import BaseAnchor as BaseAnchor
+from walkwire.walk.cloud import EdgeAnchor as EdgeAnchor
+from walkwire.walk.cloud import JaseciContext as JaseciContext
+from walkwire.walk.cloud import NodeAnchor as NodeAnchor
+from walkwire.walk.cloud import ObjectAnchor as ObjectAnchor
+from walkwire.walk.cloud import WalkerAnchor as WalkerAnchor
+from walkwire.walk.cloud import reset_graph as reset_graph
 from walkwire.walk.context import current
 from walkwire.walk.context import get_context as get_context
 from walkwire.walk.edge import Edge as Edge
@@ -26,6 +33,10 @@ from walkwire.walk.picture import dotgen as dotgen
 from walkwire.walk.picture import printgraph as printgraph
 from walkwire.walk.root import Root as Root
 from walkwire.walk.specs import specs as specs
+from walkwire.walk.task import create_task as create_task
+from walkwire.walk.user import NO_PASSWORD as NO_PASSWORD
+from walkwire.walk.user import BaseUser as BaseUser
+from walkwire.walk.user import SendGridEmailer as SendGridEmailer
 from walkwire.walk.verbs import allow_root as allow_root
 from walkwire.walk.verbs import commit as commit
 from walkwire.walk.verbs import disallow_root as disallow_root
@@ -80,32 +91,6 @@ def almostEqual(first: float, second: float, places: int = 7) -> bool:  # noqa: 
 def allroots() -> list[Any]:
     """Every user's root that the one who walks may read."""
     return list(current().graph.roots())
-
-
-def reset_graph(start: Any = None) -> int:
-    """Delete all that edges lead to from a root (the own one without `start`), but not the root; how many nodes there were."""
-    graph = current().graph
-    first = start if start is not None else graph.root()
-    found = {id(first): first}
-    waiting = [first]
-    while waiting:
-        for _, far in graph.neighbourhood(waiting.pop(), "out", None, None):
-            if id(far) not in found:
-                found[id(far)] = far
-                waiting.append(far)
-    nodes = [node for node in found.values() if not isinstance(node, Root)]
-    for node in nodes:
-        graph.delete(node)
-    return len(nodes)
-
-
-class BaseAnchor:
-    """Jac Cloud's handle by a reference: `BaseAnchor.ref(id)`, which is the node itself here."""
-
-    @staticmethod
-    def ref(id: str) -> Any:
-        """What the reference names; of a root a handle, without a query."""
-        return jobj(id)
 
 
 class Jac:

@@ -22,6 +22,7 @@ from walkwire.walk.archetype import Archetype
 from walkwire.walk.context import current
 from walkwire.walk.edge import Edge as Edge
 from walkwire.walk.edge import GenericEdge as GenericEdge
+from walkwire.walk.handle import meant
 from walkwire.walk.node import Node as Node
 from walkwire.walk.node import as_types
 from walkwire.walk.obj import Obj as Obj
@@ -338,9 +339,9 @@ def report_aloud(walker: Any, value: Any) -> None:
 
 
 def destroy(targets: Any) -> None:
-    """`del x;`: a node goes with its edges, an edge by itself; anything else is left to Python."""
-    for target in targets if isinstance(targets, list) else [targets]:
-        if isinstance(target, Node | Edge):
+    """`del x;`: a node goes with its edges, an edge or a kept object by itself; anything else is left to Python."""
+    for target in map(meant, targets if isinstance(targets, list) else [targets]):
+        if isinstance(target, Node | Edge) or (isinstance(target, Archetype) and target.__jac__.version):
             current().graph.delete(target)
 
 

@@ -13,7 +13,7 @@ _recording: ContextVar[Registry | None] = ContextVar("recording", default=None)
 
 
 class Registry:
-    """The archetypes of one program, by name; of two with the same name the one made last.
+    """The archetypes of one program, by name; of two with the same name the one made last. `user` is its class of users.
 
     A name that the program does not have is looked for among all classes of the process: a module that another program
     imported before makes its classes only once.
@@ -21,6 +21,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.walkers: dict[str, type] = {}
+        self.user: type | None = None
         self._classes: dict[tuple[Family, str], type] = {}
 
     def find(self, family: Family, name: str) -> type | None:
@@ -29,7 +30,9 @@ class Registry:
         return self._classes.get(key) or _everything._classes.get(key)
 
     def add(self, cls: type) -> None:
-        """Take a class in. Classes that are not archetypes are passed over."""
+        """Take a class in. Classes that are neither archetypes nor the program's users are passed over."""
+        if getattr(cls, "__is_user__", False):
+            self.user = cls
         family: Family | None = getattr(cls, "__family__", None)
         if family is None:
             return

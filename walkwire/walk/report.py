@@ -66,12 +66,9 @@ def _with_reference(archetype: Archetype, above: tuple[int, ...]) -> dict[str, A
 
 
 def _fields(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
-    own = vars(value)
-    return {
-        field.name: _inside(own[field.name], above)
-        for field in dataclasses.fields(value)
-        if field.name in own
-    }
+    names = [field.name for field in dataclasses.fields(value)]
+    own = vars(value) if hasattr(value, "__dict__") else {name: getattr(value, name) for name in names}
+    return {name: _inside(own[name], above) for name in names if name in own}
 
 
 def _inside(value: Any, above: tuple[int, ...]) -> Any:

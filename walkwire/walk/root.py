@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from walkwire.ids import parse_root
+from walkwire.walk.anchor import Anchor
+from walkwire.walk.handle import Handle
 from walkwire.walk.node import Node
 
 
@@ -15,5 +17,7 @@ class Root(Node):
 
 
 def root_id_of(root: Any) -> str:
-    """The id of a root that is given as a node, a reference or an id. Raises BadReference."""
-    return str(root.__jac__.id) if isinstance(root, Node) else parse_root(root)
+    """The id of a root that is given as a node, a handle, a reference or an id. Raises BadReference."""
+    if isinstance(root, Node):
+        return str(root.__jac__.id)
+    return root.id if isinstance(root, Handle | Anchor) else parse_root(root)

@@ -14,15 +14,18 @@ from typing import Any, NamedTuple, TypeVar
 
 from walkwire.errors import Busy, Conflict, NoAccess, RecordError
 from walkwire.ids import parse_reference
-from walkwire.store import Changes, GraphStore, Lost, View
+from walkwire.store import Changes, GraphStore, Lost, TaskEnd, View
 from walkwire.walk import report
 from walkwire.walk.ability import has_async
 from walkwire.walk.context import Walk, enter_walk, leave_walk
+from walkwire.walk.edge import Edge
 from walkwire.walk.fields import nodes_found
 from walkwire.walk.locks import Claim, Locks, keys_lost
+from walkwire.walk.node import Node
 from walkwire.walk.notify import Tell, WalkOutbox
 from walkwire.walk.registry import Registry
-from walkwire.walk.threads import Mailbox, ProgramLoop, Threads
+from walkwire.walk.task import create_task
+from walkwire.walk.threads import Mailbox, ProgramLoop, Threads, carried, is_cancelled
 from walkwire.walk.unit import Unit
 from walkwire.walk.walker import Walker, awalk_through, walk_through
 
@@ -37,7 +40,8 @@ class Order:
     """What is asked for. `values` makes the walker's fields afresh for each run; `node` is a reference, None the own root.
 
     `client_id` is the connection whose event this is, None over REST. `may_rerun` False: the first conflict is the last.
-    `status` is the answer's where the walker sets none.
+    `status` is the answer's where the walker sets none. `is_later`: the walk is only ordered, and the answer is the walker's id.
+    `task` names the walker that was ordered so and the server that lets it walk now; `values` are not asked for then.
     """
 
     walker: type[Walker]
@@ -48,6 +52,8 @@ class Order:
     client_id: str | None = None
     may_rerun: bool = True
     status: int = 200
+    is_later: bool = False
+    task: tuple[str, str] | None = None
 
 
 class Answer(NamedTuple):
@@ -89,6 +95,7 @@ class Runtime:
         self._registry = registry
         self._with_returns = with_returns
         self._is_response = is_response
+        self.on_tasks: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._bound = threads + queue
         self._under_way = 0
@@ -148,7 +155,7 @@ class Runtime:
     ) -> Answer:
         run = _Run(self, order, outbox, claim, in_snapshot)
         outcome: Answer | _Blocked
-        if has_async(order.walker):
+        if has_async(order.walker) and not order.is_later:
             outcome = await self._programs.run(run.on_programs_loop())
         else:
             outcome = await self._threads.submit(run.in_this_thread)
@@ -176,7 +183,10 @@ class _Run:
             unit = self._unit(stack)
             with _as_unfit(unit):
                 walker, start = self._begin(unit)
-                walk_through(walker, start)
+                if self._order.is_later:
+                    unit.walk.custom = {"walker_id": create_task(walker, start)}
+                else:
+                    walk_through(walker, [start])
                 return self._conclude(unit)
 
     async def on_programs_loop(self) -> Answer | _Blocked:
@@ -185,7 +195,7 @@ class _Run:
             unit = self._unit(stack)
             with _as_unfit(unit):
                 walker, start = self._begin(unit)
-                await awalk_through(walker, start)
+                await awalk_through(walker, [start])
                 return self._conclude(unit)
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -207,12 +217,13 @@ class _Run:
             bridge=self,
             wait_free=self._wait_free,
             client_id=order.client_id,
+            on_tasks=lambda: runtime.mailbox.post(runtime.on_tasks),
         )
         unit.walk.status = order.status
         stack.callback(leave_walk, enter_walk(unit.walk))
         return unit
 
-    def _begin(self, unit: Unit) -> tuple[Walker, list[Any]]:
+    def _begin(self, unit: Unit) -> tuple[Walker, Any]:
         order, graph = self._order, unit.graph
 
         def find(text: str) -> Any:
@@ -223,11 +234,20 @@ class _Run:
             return found
 
         start = find(order.node) if order.node else graph.root()
-        return order.walker(**nodes_found(order.walker, order.values(), find)), [start]
+        if not isinstance(start, Node | Edge):
+            raise NoAccess(str(order.node))
+        if order.task is not None:
+            walker = find(order.task[0])
+        else:
+            walker = order.walker(**nodes_found(order.walker, order.values(), find))
+        unit.walk.returns = walker.__jac__.returns
+        return walker, start
 
     def _conclude(self, unit: Unit) -> Answer | _Blocked:
         answer = self._answer(unit.walk)
         changes = unit.graph.changes()
+        if self._order.task is not None:
+            changes.ended_task = _ended(*self._order.task, unit.walk, answer)
         keys = unit.locks(changes)
         if self._runtime._locks.is_free(keys, self._claim):
             unit.write(changes)
@@ -260,6 +280,13 @@ class _Run:
             asyncio.run_coroutine_threadsafe(waiting, runtime._loop).result(PATIENCE_SECONDS)
 
 
+def _ended(id: str, server: str, walk: Walk, answer: Answer) -> TaskEnd:
+    is_custom = walk.custom is not None or answer.response is not None
+    custom = (answer.body or b"null").decode() if is_custom else None
+    reports = report.encode([one for one in walk.reports if one is not answer.response]).decode()
+    return TaskEnd(id, server, "COMPLETED", walk.status, reports, custom)
+
+
 @contextmanager
 def _as_unfit(unit: Unit) -> Iterator[None]:
     """Whatever a run raises counts only if what it read was so; if not, the run is void."""
@@ -267,6 +294,12 @@ def _as_unfit(unit: Unit) -> Iterator[None]:
         yield
     except Lost as lost:
         raise _Unfit(lost, _was_reading(unit), unit.has_committed) from None
+    except asyncio.CancelledError as error:
+        if is_cancelled():  # by the server, which stops
+            raise
+        raise carried(error) from error
+    except (StopIteration, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        raise carried(error) from error
     except Exception:
         try:
             unit.check()

@@ -35,11 +35,13 @@ class Unit:
         bridge: Bridge,
         wait_free: WaitFree,
         client_id: str | None = None,
+        on_tasks: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._is_one_moment = view is not store
         self._outbox = outbox
         self._wait_free = wait_free
+        self._on_tasks = on_tasks
         self.graph = WalkGraph(view, registry, root_id)
         self.walk = Walk(self.graph, outbox, bridge, self.commit, client_id)
         self.has_committed = False
@@ -67,9 +69,13 @@ class Unit:
         """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost."""
         if changes:
             self._store.commit(self.graph.reads, changes, self._outbox.release)
+            self._is_one_moment = False
+            self.graph.read_from(self._store)  # what was written is not in a snapshot from before
         else:
             self.check()
             self._outbox.release()
+        if changes.new_tasks:
+            self._on_tasks()
         self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
         self._after()
 

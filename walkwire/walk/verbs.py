@@ -9,6 +9,7 @@ from walkwire.ids import parse_reference
 from walkwire.walk.access import Level
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.context import current
+from walkwire.walk.handle import meant
 from walkwire.walk.root import root_id_of
 
 
@@ -36,18 +37,19 @@ def jobj(id: str) -> Any:
 
 def save(archetype: Archetype) -> None:
     """Keep a new node although nothing that is stored is joined to it."""
-    current().graph.save(archetype)
+    current().graph.save(meant(archetype))
 
 
 def delete(archetype: Archetype) -> None:
     """Remove a node with its edges, or an edge. Raises NoAccess without the right to."""
-    current().graph.delete(archetype)
+    current().graph.delete(meant(archetype))
 
 
-def commit() -> None:
+def commit(archetype: object = None) -> None:
     """Write what was changed so far; what follows is a unit of its own. A walk that has committed is never run again.
 
     Raises Conflict where others changed what the walk read (before its first commit the walk is then run again instead).
+    `archetype` is taken and ignored, as Jac's programs give it.
     """
     current().commit()
 
@@ -63,19 +65,19 @@ def after_commit(function: Callable[[], object]) -> None:
 
 def perm_grant(node: Archetype, level: Any = Level.READ) -> None:
     """Let everybody do with a node what `level` says: NO_ACCESS, READ, CONNECT or WRITE, by number or name."""
-    current().graph.grant(node, None, Level.of(level))
+    current().graph.grant(meant(node), None, Level.of(level))
 
 
 def perm_revoke(node: Archetype) -> None:
     """Take back what was granted to everybody."""
-    current().graph.grant(node, None, None)
+    current().graph.grant(meant(node), None, None)
 
 
 def allow_root(node: Archetype, root: Any, level: Any = Level.READ) -> None:
     """Let one user do with a node what `level` says: the user's root as a node, a reference or an id."""
-    current().graph.grant(node, root_id_of(root), Level.of(level))
+    current().graph.grant(meant(node), root_id_of(root), Level.of(level))
 
 
 def disallow_root(node: Archetype, root: Any, level: Any = None) -> None:
     """Take back what was granted to one user. `level` is taken and ignored, as Jac's programs give it."""
-    current().graph.grant(node, root_id_of(root), None)
+    current().graph.grant(meant(node), root_id_of(root), None)

@@ -133,7 +133,8 @@ class Walker(Archetype):
 def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
     """Run a walk in this thread; async abilities are waited for."""
     walk = current()
-    returns = walker.__jac__.returns = []
+    returns = walker.__jac__.returns
+    returns.clear()
     try:
         for step, place in _course(walker, starts):
             result = None
@@ -152,7 +153,8 @@ def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
 async def awalk_through(walker: Walker, starts: Iterable[Any]) -> None:
     """Run a walk on the programs' own event loop; plain abilities go to a worker thread."""
     walk = current()
-    returns = walker.__jac__.returns = []
+    returns = walker.__jac__.returns
+    returns.clear()
     try:
         for step, place in _course(walker, starts):
             arguments = _arguments(step, walker, place)

@@ -16,6 +16,8 @@ WANTED = frozenset(_WITHOUT_IMPORT.split())
 _AS_THEY_ARE = """
     Obj Node Edge Walker Root GenericEdge jid jobj root save commit destroy allroots grant revoke spawn visit disengage
     connect disconnect perm_grant perm_revoke allow_root disallow_root get_context specs reset_graph logger
+    create_task BaseUser NO_PASSWORD SendGridEmailer JaseciContext
+    BaseAnchor NodeAnchor EdgeAnchor WalkerAnchor ObjectAnchor
     NoPerm ReadPerm ConnectPerm WritePerm AccessLevelEnum printgraph dotgen
 """
 IMPORTABLE = {
@@ -36,9 +38,8 @@ IMPORTABLE = {
     "WalkerArchitype": "Walker",
     "WalkerArchetype": "Walker",
     "AccessLevel": "AccessLevel",
-    "BaseAnchor": "BaseAnchor",
-    "NodeAnchor": "BaseAnchor",
     "Anchor": "BaseAnchor",
+    "User": "BaseUser",
     "log_report": "log_report",
     "object_ref": "jid",
     "get_object": "jobj",
