@@ -12,7 +12,7 @@ from websockets.protocol import OPEN, Protocol, Side
 
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.server.stream import SLICE, Framing, Stream
+from walkwire.server.stream import SLICE, Stream
 from walkwire.wire import close
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Call, Door
@@ -70,7 +70,7 @@ class Line:
         self.pipe = Pipe(may_half_close)
         self.streams: set[Any] = set()
         door = Door(self.hub, self._dispatch, self._authenticate, lambda origin, host: True)
-        self.stream = Stream(door, self.pipe, Framing(self.hub.limits.frame), self.streams)
+        self.stream = Stream(door, self.pipe, b"", self.streams)
         self.stream.open(Connection(door, self.stream), None, b"")
         self.hub.turn.flush()
         assert [each["type"] for each in self.pipe.heard()] == ["connection"]

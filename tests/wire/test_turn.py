@@ -113,6 +113,9 @@ async def test_a_client_with_more_than_the_bound_unsent_is_cut_off_and_the_other
     turn = Turn(1000)
     slow, quick = Peer(stuck), Peer()
     room = {client(slow), client(quick)}
+    for member in room:
+        if member.transport is slow:
+            turn.lags.begin(member)
     turn.spread(room, b"1")
     await next_turn()
     turn.spread(room, b"2")
@@ -125,7 +128,9 @@ async def test_a_client_with_more_than_the_bound_unsent_is_cut_off_and_the_other
 async def test_only_what_waits_before_a_frame_counts_so_a_large_frame_is_written() -> None:
     turn = Turn(10)
     peer = Peer()
-    turn.put(client(peer), b"x" * 100_000)
+    ann = client(peer)
+    turn.lags.begin(ann)
+    turn.put(ann, b"x" * 100_000)
     await next_turn()
     assert (peer.writes, peer.ended) == ([framed(b"x" * 100_000)], None)
 

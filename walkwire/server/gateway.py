@@ -1,8 +1,15 @@
-"""Gateway: uvicorn's HTTP protocol, which takes the upgrade of one path itself. All other paths stay uvicorn's."""
+"""Gateway: who comes in at the port. A plain opening of the socket's path is taken at once; all else is uvicorn's to read.
+
+uvicorn's HTTP protocol, derived here, takes the upgrade of that path too: behind other requests, in pieces, with something to
+negotiate or to refuse.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,7 +18,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from walkwire.server.stream import Framing, Stream
+from walkwire.server import handshake
+from walkwire.server.framing import Framing
+from walkwire.server.stream import Stream
 from walkwire.wire import close
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
@@ -19,9 +28,47 @@ from walkwire.wire.door import Door
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
-def gateway(door: Door) -> type[HttpToolsProtocol]:
-    """The class to give to uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`. Any `ws` but "none" will do."""
-    return type("Gateway", (_Gateway,), {"_door": door})
+def gateway(door: Door) -> Any:
+    """What to give to uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`. Any `ws` but "none" will do."""
+    return partial(_Threshold, door, type("Gateway", (_Gateway,), {"_door": door}))
+
+
+class _Threshold(asyncio.Protocol):
+    """A connection of which nothing is known yet. `rooms` are uvicorn's arguments for the protocol behind."""
+
+    __slots__ = ("_behind", "_door", "_rooms", "_transport")
+
+    def __init__(self, door: Door, behind: Callable[..., HttpToolsProtocol], **rooms: Any) -> None:
+        self._door = door
+        self._behind = behind
+        self._rooms = rooms
+        self._transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._rooms["server_state"].connections.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._rooms["server_state"].connections.discard(self)
+
+    def shutdown(self) -> None:
+        """The server stops (uvicorn's word)."""
+        self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        transport, connections = self._transport, self._rooms["server_state"].connections
+        connections.discard(self)
+        path = self._door.path.encode()
+        opening = handshake.read(data, path) if data.startswith(b"GET " + path) else None
+        if opening is None:
+            http = self._behind(**self._rooms)
+            transport.set_protocol(http)
+            http.connection_made(transport)
+            http.data_received(data)
+            return
+        stream = Stream(self._door, transport, handshake.response(opening), connections)
+        transport.set_protocol(stream)
+        _let_in(self._door, stream, opening)
 
 
 class _Gateway(HttpToolsProtocol):
@@ -43,10 +90,10 @@ class _Gateway(HttpToolsProtocol):
             return
         framing = Framing(self._door.hub.limits.frame)
         response = self._shake_hands(framing)
-        self.transport.write(response.serialize())
         if response.status_code == 101:
-            self._hand_over(framing)
+            self._hand_over(framing, response)
         else:
+            self.transport.write(response.serialize())
             self.transport.close()
 
     def _is_for_us(self) -> bool:
@@ -67,31 +114,38 @@ class _Gateway(HttpToolsProtocol):
         response.headers["Sec-WebSocket-Version"] = "13"  # RFC 6455, 4.4
         return response
 
-    def _hand_over(self, framing: Framing) -> None:
-        rest = self._unread()
-        headers = {name: value.decode("latin-1") for name, value in self.headers}
-        stream = Stream(self._door, self.transport, framing, self.connections)
+    def _hand_over(self, framing: Framing, response: Response) -> None:
+        opening = handshake.Opening()
+        opening.url, opening.headers, opening.rest = self.url, dict(self.headers), self._unread()
+        stream = Stream(self._door, self.transport, response.serialize(), self.connections)
         self.connections.discard(self)
         self.transport.set_protocol(stream)
         self.parser = None  # type: ignore[assignment]  # it holds us: without it both go at once
-        refusal = self._door.hub.closing
-        if not self._door.allows_origin(headers.get(b"origin"), headers.get(b"host")):
-            refusal = close.REFUSED
-        if refusal is not None:
-            stream.close(refusal.code, refusal.text())
-            return
-        connection = Connection(self._door, stream, self._channel_id())
-        stream.open(connection, headers.get(b"authorization"), rest)
+        _let_in(self._door, stream, opening)
 
     def _unread(self) -> bytes:
         """What came behind the head. llhttp tells where it stopped by the error that uvicorn calls us for."""
         stop = sys.exception()
         return self._data[stop.args[0] :] if isinstance(stop, httptools.HttpParserUpgrade) else b""
 
-    def _channel_id(self) -> str | None:
-        query = httptools.parse_url(self.url).query or b""
-        pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True)
-        return dict(pairs).get("channel_id") or None
+
+def _let_in(door: Door, stream: Stream, opening: handshake.Opening) -> None:
+    refusal = door.hub.closing
+    if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
+        refusal = close.REFUSED
+    if refusal is not None:
+        stream.close(refusal.code, refusal.text())
+        return
+    connection = Connection(door, stream, _channel_id(opening.url))
+    stream.open(connection, opening.text(b"authorization"), opening.rest)
+
+
+def _channel_id(url: bytes) -> str | None:
+    query = url.partition(b"?")[2].partition(b"#")[0]
+    if not query:
+        return None
+    pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True)
+    return dict(pairs).get("channel_id") or None
 
 
 async def _upgrade_required(scope: Any, receive: Any, send: Any) -> None:

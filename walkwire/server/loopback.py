@@ -98,6 +98,7 @@ class Loopback:
     def write(self, data: bytes) -> None:
         if self.is_stalled:
             self._unsent.append(data)
+            self.connection.lag()
             return
         self._framing.receive_data(data)
         for said in self._framing.events_received():

@@ -1,7 +1,7 @@
-"""Stream: RFC 6455 on one socket, between the event loop's transport and a `wire/connection`. No JSON is known here.
+"""Stream: one upgraded socket, between the event loop's transport and a `wire/connection`. No JSON is known here.
 
-The framing is `websockets`' sans-I/O protocol. What comes in is taken in slices, one a turn of the loop where they hold
-events, so that a peer who floods us holds up nobody else; what is not taken yet is not read.
+What comes in is taken in slices, one a turn of the loop where they hold events, so that a peer who floods us holds up nobody
+else; what is not taken yet is not read.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from websockets.frames import Frame, Opcode
 from websockets.protocol import State
-from websockets.server import ServerProtocol
 
+from walkwire.server.framing import PONG, Framing, whole
 from walkwire.wire import close, frame
-from walkwire.wire.client import GONE
-from walkwire.wire.close import Close
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
@@ -24,49 +21,46 @@ from walkwire.wire.heartbeat import Phase
 SLICE = 16 * 1024
 
 
-class Framing(ServerProtocol):
-    """An open connection's frames. Where the peer breaks the protocol, the reason is told in the protocol's form."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(state=State.OPEN, max_size=limit)
-
-    def fail(self, code: int, reason: str = "") -> None:
-        super().fail(code, Close(code, reason).text())
-
-
 class Stream(asyncio.Protocol):
-    """The protocol of an upgraded socket, and the `Transport` of its client. `streams` is where the server keeps it."""
+    """The protocol of an upgraded socket, and the `Transport` of its client.
+
+    `response` is what ends the handshake: it leaves in one write with the first frame. `framing` is given where it has to last;
+    `streams` is where the server keeps its connections.
+    """
 
     __slots__ = (
         "_connection",
         "_framing",
         "_heartbeat",
         "_is_paused",
-        "_is_text",
-        "_parts",
+        "_limit",
+        "_response",
         "_rest",
         "_streams",
         "_transport",
         "due",
         "heard",
         "phase",
-        "unsent",
-        "write",
     )
 
-    def __init__(self, door: Door, transport: asyncio.Transport, framing: Framing, streams: set[Any]) -> None:
-        self.write: Callable[[bytes], object] = transport.write
-        self.unsent: Callable[[], int] = transport.get_write_buffer_size
+    def __init__(
+        self,
+        door: Door,
+        transport: asyncio.Transport,
+        response: bytes,
+        streams: set[Any],
+        framing: Framing | None = None,
+    ) -> None:
         self.heard = 0
         self.due = 0
         self.phase = Phase.OPEN
-        self._transport = transport
+        self._transport: Any = transport
         self._streams = streams
-        self._framing = framing
+        self._response = response
+        self._framing = framing  # None, as nearly always: between frames, and not closing
+        self._limit = door.hub.limits.frame
         self._heartbeat = door.hub.heartbeat
         self._connection: Connection | None = None
-        self._parts = bytearray()  # of a message in fragments
-        self._is_text = True
         self._rest = b""  # read, and not taken yet
         self._is_paused = False
         streams.add(self)
@@ -76,6 +70,8 @@ class Stream(asyncio.Protocol):
         """Begin the conversation. `data` is what came together with the head of the request."""
         self._connection = connection
         connection.open(token)
+        if connection.client.frames is None:
+            self._respond()
         if data:
             self.data_received(data)
 
@@ -85,20 +81,29 @@ class Stream(asyncio.Protocol):
         self.heard = self._heartbeat.now
         if self._rest or self._is_paused:
             self._rest += data
-        else:
+        elif len(data) != 6 or not data.startswith(PONG) or self._framing is not None:
             self._take(data)
 
     def eof_received(self) -> None:
-        self._framing.receive_eof()
-        self._answer()
+        framing = self._library()
+        framing.receive_eof()
+        self._answer(framing)
+
+    def pause_writing(self) -> None:
+        if self._connection is not None:
+            self._connection.lag()
+
+    def resume_writing(self) -> None:
+        if self._connection is not None:
+            self._connection.catch_up()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.write, self.unsent = GONE.write, GONE.unsent
+        self._transport = _ENDED
         self._streams.discard(self)
         self._heartbeat.forget(self)
-        self._rest = b""
+        self._rest = self._response = b""
         if self._connection is not None:
-            self._connection.lost()
+            self._connection.gone()
 
     def shutdown(self) -> None:
         """The server stops (uvicorn's word)."""
@@ -107,10 +112,18 @@ class Stream(asyncio.Protocol):
 
     # Called by the wire
 
+    @property
+    def write(self) -> Callable[[bytes], object]:
+        return self._write_first if self._response else self._transport.write
+
+    def unsent(self) -> int:
+        return self._transport.get_write_buffer_size()  # type: ignore[no-any-return]
+
     def close(self, code: int, reason: str) -> None:
-        if self._framing.state is State.OPEN:
-            self._framing.send_close(code, reason)
-            self._answer()
+        framing = self._library()
+        if framing.state is State.OPEN:
+            framing.send_close(code, reason)
+            self._answer(framing)
             self.resume()
 
     def abort(self) -> None:
@@ -137,20 +150,35 @@ class Stream(asyncio.Protocol):
     def is_deaf(self) -> bool:
         return self._is_paused or bool(self._rest)
 
+    def _write_first(self, data: bytes) -> None:
+        response, self._response = self._response, b""
+        self._transport.write(response + data)
+        if self._connection is not None and self._connection.client.transport is self:
+            self._connection.client.ride(self)
+
+    def _respond(self) -> None:
+        if self._response:
+            self._write_first(b"")
+
     def _take(self, data: bytes) -> None:
-        if len(data) <= SLICE:
-            self._hear(data)
-            return
-        has_said = self._hear(data[:SLICE])
-        rest = data[SLICE:]
-        while rest and not has_said and not self._is_paused:
-            has_said = self._hear(rest[:SLICE])
-            rest = rest[SLICE:]
-        if rest:
-            self._rest = rest
-            self._transport.pause_reading()
-            if not self._is_paused:
-                asyncio.get_running_loop().call_soon(self._take_rest)
+        place, size, has_said = 0, len(data), False
+        while place < size and not self._is_paused and not (has_said and place >= SLICE):
+            found = whole(data, place, self._limit) if self._framing is None else None
+            if found is not None:
+                message, place = found
+                has_said = True
+                self._tell(message)
+            else:
+                has_said |= self._ask_library(data[place : place + SLICE])
+                place += SLICE
+        if place < size:
+            self._put_off(data[place:])
+
+    def _put_off(self, rest: bytes) -> None:
+        self._rest = rest
+        self._transport.pause_reading()
+        if not self._is_paused:
+            asyncio.get_running_loop().call_soon(self._take_rest)
 
     def _take_rest(self) -> None:
         if self._is_paused or not self._rest:
@@ -160,45 +188,28 @@ class Stream(asyncio.Protocol):
         if not self._rest and not self._is_paused:
             self._transport.resume_reading()
 
-    def _hear(self, data: bytes) -> bool:
-        """Take a slice. Tells whether it held an event."""
-        framing = self._framing
-        framing.receive_data(data)
-        events = framing.events_received()
-        for event in events:
-            assert isinstance(event, Frame)
-            if not self._hear_frame(event):
-                break
-        self._answer()
-        return bool(events)
-
-    def _hear_frame(self, said: Frame) -> bool:
-        """Tells whether to hear more."""
-        if said.opcode is Opcode.CLOSE:
-            return False
-        if said.opcode is Opcode.PING or said.opcode is Opcode.PONG:
-            return True
-        if said.opcode is not Opcode.CONT:
-            self._is_text = said.opcode is Opcode.TEXT
-            if said.fin:
-                return self._hear_message(bytes(said.data))
-        self._parts += said.data
-        if not said.fin:
-            return True
-        message, self._parts = bytes(self._parts), bytearray()
-        return self._hear_message(message)
-
-    def _hear_message(self, message: bytes) -> bool:
-        if self._is_text and not _is_utf8(message):
-            self._framing.fail(close.NOT_TEXT.code, close.NOT_TEXT.reason)
-            return False
+    def _tell(self, message: bytes) -> None:
         if self._connection is not None:
             self._connection.hear(message)
-        return True
 
-    def _answer(self) -> None:
+    def _ask_library(self, data: bytes) -> bool:
+        """Take what is not plain. Tells whether it held a message."""
+        framing = self._library()
+        messages = framing.hear(data)
+        for message in messages:
+            self._tell(message)
+        self._answer(framing)
+        if framing.is_between:
+            self._framing = None
+        return bool(messages)
+
+    def _library(self) -> Framing:
+        if self._framing is None:
+            self._framing = Framing(self._limit)
+        return self._framing
+
+    def _answer(self, framing: Framing) -> None:
         """Write what the framing has to say itself: pongs and goodbyes, these after all that was said before."""
-        framing = self._framing
         if framing.state is not State.OPEN and self.phase is not Phase.CLOSING:
             self._heartbeat.see_off(self)
             if self._connection is not None:
@@ -212,11 +223,20 @@ class Stream(asyncio.Protocol):
                 self._transport.close()
 
 
-def _is_utf8(message: bytes) -> bool:
-    if message.isascii():
-        return True
-    try:
-        message.decode()
-    except UnicodeDecodeError:
+class _Ended:
+    """In place of a transport that is no more."""
+
+    def write(self, data: bytes) -> None: ...
+    def abort(self) -> None: ...
+    def close(self) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def can_write_eof(self) -> bool:
         return False
-    return True
+
+
+_ENDED = _Ended()

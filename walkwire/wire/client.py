@@ -11,15 +11,15 @@ from walkwire.ids import PUBLIC_ROOT
 class Transport(Protocol):
     """What carries frames to one peer. No call waits, none raises.
 
-    `write` takes whole RFC 6455 frames, several may be joined; `unsent` is the number of bytes taken and not yet sent. These two
-    are attributes rather than methods, so that the gateway can put those of the event loop's own transport there.
+    `write` takes whole RFC 6455 frames, several may be joined. It is asked for once, and may be the event loop's own. A transport
+    that takes more than it can send says so: `Connection.lag`, and `catch_up` when most of it is sent.
     """
 
     @property
     def write(self) -> Callable[[bytes], object]: ...
 
-    @property
-    def unsent(self) -> Callable[[], int]: ...
+    def unsent(self) -> int:
+        """The number of bytes taken and not yet sent."""
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye after what was written, and end."""
@@ -39,7 +39,8 @@ class Client:
 
     `id` and `channel_id` are for life: the channel is the one that the connection frame names, `has_own_channel` tells that it
     is a random one. `channels` are those the client is to be in, `refused` those of them that the join policy keeps it out
-    of. `frames` is what waits for the end of this turn of the loop.
+    of. `frames` is what waits for the end of this turn of the loop. `write` is the transport's own, which saves a step for each
+    of a crowd, or that of `wire/lag`.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Client:
         "refused",
         "root_id",
         "transport",
+        "write",
     )
 
     def __init__(
@@ -60,10 +62,15 @@ class Client:
         self.root_id = root_id
         self.channel_id = channel_id
         self.has_own_channel = has_own_channel
-        self.transport: Transport = transport
         self.channels: set[str] = {channel_id}
         self.refused: frozenset[str] = frozenset()
         self.frames: list[bytes] | None = None
+        self.ride(transport)
+
+    def ride(self, transport: Transport) -> None:
+        """Be carried by this transport from now on."""
+        self.transport: Transport = transport
+        self.write: Callable[[bytes], object] = transport.write
 
     @property
     def is_authenticated(self) -> bool:

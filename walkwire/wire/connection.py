@@ -16,7 +16,7 @@ from typing import Any
 from walkwire.errors import Internal, Limited, PublicError, Refused
 from walkwire.ids import PUBLIC_ROOT, parse_root
 from walkwire.wire import frame, policy
-from walkwire.wire.client import GONE, Client, Transport
+from walkwire.wire.client import GONE, Client, Hold, Transport
 from walkwire.wire.close import Close
 from walkwire.wire.door import Call, Door
 from walkwire.wire.event import (
@@ -80,9 +80,24 @@ class Connection:
         self._hub.turn.end(self.client, close)
         self.lost()
 
+    def lag(self) -> None:
+        """The transport has taken more than it can send."""
+        if self.client.transport is not GONE:
+            self._hub.turn.lags.begin(self.client)
+
+    def catch_up(self) -> None:
+        """The transport has sent most of it."""
+        if not isinstance(self.client.transport, Hold):
+            self._hub.turn.lags.catch_up(self.client)
+
     def lost(self) -> None:
         """The peer is gone, or going. The events it sent before are still handled."""
         self._hub.exit(self.client)
+
+    def gone(self) -> None:
+        """The transport carries nothing any more."""
+        self.client.ride(GONE)
+        self.lost()
 
     def _begin(self, work: Work) -> None:
         self._line = deque()

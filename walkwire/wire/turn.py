@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from walkwire.wire.client import GONE, Client, Hold
 from walkwire.wire.close import Close
 from walkwire.wire.frame import text
+from walkwire.wire.lag import FULL, Lags
+from walkwire.wire.notification import Keep
 
-JOIN_BYTES = (
-    64 * 1024
-)  # larger ones are written as they are: a copy per recipient would cost more than a call
+JOIN_BYTES = 64 * 1024  # larger ones are written as they are: a copy per recipient costs more than a call
 TURN_BYTES = 256 * 1024  # beyond it the turn's frames leave at once, so that the sockets can take them
 STRETCH = 2000  # writes until the loop is let go
 
@@ -27,11 +27,12 @@ class Turn:
     """Collects frames, in order for each client, and writes them when the callbacks of this turn have run.
 
     A client that has more than `bound` bytes unsent before a write is cut off: its frames are lost, and nobody else's.
+    `lags` are those who do not take their frames as fast as they come.
     """
 
     def __init__(self, bound: int) -> None:
-        self.bound = bound
         self.cut_off = 0  # clients, so far
+        self.lags = Lags(bound, self._cut_off)
         self._runs: list[tuple[set[Client], list[bytes]]] = []
         self._waiting: list[Client] = []
         self._size = 0
@@ -49,9 +50,17 @@ class Turn:
             client.frames.append(frame)
         self._grow(len(frame))
 
-    def spread(self, members: set[Client], payload: bytes) -> None:
-        """Say this to all who are members now. The set is kept, not copied."""
+    def spread(
+        self, members: set[Client], payload: bytes, keep: Keep = "close", audience: Hashable = None
+    ) -> None:
+        """Say this to all who are members now. The set is kept, not copied.
+
+        `keep` is what becomes of it where a member lags; the latest is that of the `audience`.
+        """
         frame = text(payload)
+        if keep != "close" and (late := self.lags.among(members)):
+            self._tell_late(late, frame, keep, audience)
+            members = members.difference(late)
         if self._runs and self._runs[-1][0] is members:
             self._runs[-1][1].append(frame)
         else:
@@ -84,29 +93,44 @@ class Turn:
         """From now on keep what is said to this client, until `release`."""
         self.settle()
         self._send(client)
+        self.lags.part(client)
         if client.transport is not GONE:
-            client.transport = Hold(client.transport)
+            client.ride(Hold(client.transport))
+            self.lags.begin(client)
 
     def release(self, client: Client, first: bytes) -> None:
         """Say `first`, then what was kept."""
         held = client.transport
         if isinstance(held, Hold):
-            client.transport = held.behind
-            self._write(client, [text(first)])
-            self._write(client, held.kept)
+            self._send(client)
+            self.lags.part(client)
+            client.ride(held.behind)
+            if held.behind.unsent() > FULL:
+                self.lags.begin(client)
+            for data in (text(first), *held.kept):
+                client.write(data)
 
     def end(self, client: Client, close: Close) -> None:
         """Say what was put, then goodbye."""
         self.settle()
         self._send(client)
+        self.lags.part(client)
         client.transport.close(close.code, close.text())
-        client.transport = GONE
+        client.ride(GONE)
 
     def forget(self, client: Client) -> None:
         """Try to say what was put, the peer ends the conversation itself."""
         self.settle()
         self._send(client)
-        client.transport = GONE
+        self.lags.forget(client)
+        client.ride(GONE)
+
+    def _tell_late(self, late: Iterable[Client], frame: bytes, keep: Keep, audience: Hashable) -> None:
+        self.settle()
+        for client in late:
+            self._send(client)
+            if client.transport is not GONE:
+                self.lags.put(client, frame, keep, audience)
 
     def _queue(self, clients: Iterable[Client], pieces: list[bytes]) -> None:
         for client in clients:
@@ -132,39 +156,31 @@ class Turn:
         pieces = _join(frames)
         clients = list(members)
         if len(pieces) == 1:
-            self._write_each(clients[:STRETCH], pieces[0])
+            data = pieces[0]
+            for client in clients[:STRETCH]:
+                client.write(data)
         else:
             for client in clients[:STRETCH]:
-                self._write(client, pieces)
+                _write(client, pieces)
         self._queue(clients[STRETCH:], pieces)
-
-    def _write_each(self, clients: Iterable[Client], data: bytes) -> None:
-        bound = self.bound
-        for client in clients:
-            transport = client.transport
-            if transport.unsent() > bound:
-                self._cut_off(client)
-            else:
-                transport.write(data)
 
     def _send(self, client: Client) -> None:
         if client.frames is not None:
             frames, client.frames = client.frames, None
-            self._write(client, _join(frames))
-
-    def _write(self, client: Client, pieces: Iterable[bytes]) -> None:
-        for piece in pieces:
-            if client.transport.unsent() > self.bound:
-                self._cut_off(client)
-                return
-            client.transport.write(piece)
+            _write(client, _join(frames))
 
     def _cut_off(self, client: Client) -> None:
         self.cut_off += 1
         _log.info("Client %s is cut off: it does not read what it is sent", client.id)
         client.transport.abort()
-        client.transport = GONE
         client.frames = None
+        self.lags.forget(client)
+        client.ride(GONE)
+
+
+def _write(client: Client, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        client.write(piece)
 
 
 def _join(frames: list[bytes]) -> list[bytes]:
