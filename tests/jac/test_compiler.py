@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from walkwire.jac.compiler import ProgramErrors
 from walkwire.jac.importer import load
 
 
@@ -64,3 +65,21 @@ def test_the_names_that_translation_needs_never_meet_the_programs_own(run: Calla
     with entry { root ++> N(); print(_jac, _jac_, [root-->](?v == 1)); }
     """
     assert run(text) == "1 2 [N(v=1)]\n"
+
+
+def test_what_an_annex_does_by_itself_fails_in_the_annex(tmp_path: Path) -> None:
+    file = tmp_path / "annexed.jac"
+    file.write_text("obj A { def f -> int; }\n")
+    (tmp_path / "annexed.impl.jac").write_text("glob x = 1;\nimpl A.f { return x; }\nglob y = A and 1 / 0;\n")
+    with pytest.raises(NameError) as raised:
+        load(file)
+    assert frames(raised.value)[-1] == ("annexed.impl.jac", 3, "<module>")
+
+
+def test_an_error_in_an_annex_is_shown_in_the_annex(tmp_path: Path) -> None:
+    file = tmp_path / "annexed.jac"
+    file.write_text("obj A { def f -> int; }\n")
+    (tmp_path / "annexed.impl.jac").write_text("impl A.f {\n    return ;\n    x = ;\n}\n")
+    with pytest.raises(ProgramErrors) as raised:
+        load(file)
+    assert [(Path(error.path).name, error.line) for error in raised.value.errors] == [("annexed.impl.jac", 3)]

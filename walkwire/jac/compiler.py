@@ -38,19 +38,45 @@ def compile_module(files: list[Source], era: Era | None = None, top: bool = True
     problems = [problem for one in parsed for problem in one.problems]
     if problems:
         raise _errors(files, problems)
-    module = _translated(files, parsed, era, top)
+    module, annexes = _translated(files, parsed, era, top)
+    code = _compiled(module, files[0].path, files)
+    if len(files) == 1:
+        return code
+    paths = [file.path for file in files]
+    runs = {
+        text: _in_files(_compiled(_unshifted(annex, place), paths[place], files), paths, paths[place])
+        for text, (place, annex) in annexes.items()
+    }
+    code = _in_files(code, paths, paths[0])
+    return code.replace(
+        co_consts=tuple(runs.get(one, one) if isinstance(one, str) else one for one in code.co_consts)
+    )
+
+
+def _compiled(module: ast.Module, path: str, files: list[Source]) -> CodeType:
     try:
         flags = __future__.annotations.compiler_flag
-        code = compile(module, files[0].path, "exec", flags=flags, dont_inherit=True)
+        code: CodeType = compile(module, path, "exec", flags=flags, dont_inherit=True)
+        return code
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, (getattr(error, "offset", None) or 1) - 1
         raise _errors(files, [Problem(line, column, getattr(error, "msg", None) or str(error))]) from None
     except RecursionError:
         raise _errors(files, [Problem(1, 0, "this is nested too deeply")]) from None
-    return _in_files(code, [file.path for file in files]) if len(files) > 1 else code
 
 
-def _translated(files: list[Source], parsed: list[Parsed], era: Era | None, top: bool) -> ast.Module:
+def _unshifted(annex: ast.Module, place: int) -> ast.Module:
+    """An annex with the lines of its own file; what is from another file keeps its start."""
+    for node in ast.walk(annex):
+        if getattr(node, "lineno", 0) // STRIDE == place:
+            node.lineno -= place * STRIDE  # type: ignore[attr-defined]
+            node.end_lineno -= place * STRIDE  # type: ignore[attr-defined]
+    return annex
+
+
+def _translated(
+    files: list[Source], parsed: list[Parsed], era: Era | None, top: bool
+) -> tuple[ast.Module, dict[str, tuple[int, ast.Module]]]:
     from walkwire.jac.translate.module import translate
     from walkwire.jac.translate.scope import Unit
 
@@ -65,7 +91,7 @@ def _translated(files: list[Source], parsed: list[Parsed], era: Era | None, top:
         unit.problems.append(Problem(1, 0, "this is nested too deeply"))
     if unit.problems:
         raise _errors(files, sorted(unit.problems, key=lambda problem: (problem.line, problem.column)))
-    return module
+    return module, unit.annexes
 
 
 def _errors(files: list[Source], problems: list[Problem]) -> ProgramErrors:
@@ -80,11 +106,11 @@ def _errors(files: list[Source], problems: list[Problem]) -> ProgramErrors:
     return ProgramErrors(errors)
 
 
-def _in_files(code: CodeType, paths: list[str]) -> CodeType:
-    """The code with each function in the file that it was written in."""
+def _in_files(code: CodeType, paths: list[str], own: str) -> CodeType:
+    """The code with each function in the file that it was written in; `own` is the one that it was compiled for."""
     constants = tuple(
-        _in_files(constant, paths) if isinstance(constant, CodeType) else constant
+        _in_files(constant, paths, own) if isinstance(constant, CodeType) else constant
         for constant in code.co_consts
     )
     place, line = divmod(code.co_firstlineno, STRIDE)
-    return code.replace(co_consts=constants, co_firstlineno=line, co_filename=paths[place])
+    return code.replace(co_consts=constants, co_firstlineno=line, co_filename=paths[place] if place else own)

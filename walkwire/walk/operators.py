@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum as Enum
 from enum import auto as auto
@@ -23,18 +24,23 @@ from walkwire.walk.context import current
 from walkwire.walk.edge import Edge as Edge
 from walkwire.walk.edge import GenericEdge as GenericEdge
 from walkwire.walk.handle import meant
+from walkwire.walk.hops import Test, links_of, listed
+from walkwire.walk.hops import both as both
+from walkwire.walk.hops import both_edges as both_edges
+from walkwire.walk.hops import both_steps as both_steps
+from walkwire.walk.hops import into as into
+from walkwire.walk.hops import into_edges as into_edges
+from walkwire.walk.hops import into_steps as into_steps
+from walkwire.walk.hops import out as out
+from walkwire.walk.hops import out_edges as out_edges
+from walkwire.walk.hops import out_steps as out_steps
 from walkwire.walk.node import Node as Node
-from walkwire.walk.node import as_types
 from walkwire.walk.obj import Obj as Obj
 from walkwire.walk.root import Root as Root
 from walkwire.walk.verbs import jobj
 from walkwire.walk.verbs import root as root
 from walkwire.walk.walker import Walker as Walker
 from walkwire.walk.walker import is_on_a_loop
-
-Test = Callable[[Any], Any] | None
-Link = tuple[Any, Any, Any]  # link, node behind it, the graph
-
 
 # Archetypes
 
@@ -58,8 +64,8 @@ def connect(left: Any, right: Any, edge: Any = None) -> list[Any]:
     `edge` is a class, an edge (of which every pair after the first has a copy), or what `edge_with` gave.
     """
     graph = current().graph
-    nodes = _listed(right)
-    for near in _listed(left):
+    nodes = listed(right)
+    for near in listed(left):
         for far in nodes:
             graph.connect(near, far, _edge(edge))
     return nodes
@@ -95,10 +101,10 @@ def disconnect(
 ) -> bool:
     """`left del --> right`: cuts the edges between them; True if there were any."""
     graph = current().graph
-    targets = {id(graph.own(far)) for far in _listed(right)}
+    targets = {id(graph.own(far)) for far in listed(right)}
     cut = False
-    for near in _listed(left):
-        for link, far, _ in list(_links(near, direction, edge, edge_if, None)):
+    for near in listed(left):
+        for link, far, _ in list(links_of(near, direction, edge, edge_if, None)):
             if id(far) in targets:
                 graph.cut(graph.own(near), link)
                 cut = True
@@ -118,162 +124,6 @@ def _copied(edge: Edge) -> Edge:
     twin = type(edge).__new__(type(edge))
     vars(twin).update(vars(edge))
     return twin
-
-
-def _listed(nodes: Any) -> list[Any]:
-    return [nodes] if isinstance(nodes, Archetype) else nodes if isinstance(nodes, list) else list(nodes)
-
-
-# Edge references: hop by hop, each node once
-
-
-def out(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`[origin -->]`: the nodes that edges lead to.
-
-    `edge` and `node` are classes, `edge_if` and `node_if` tests of one of them, `among` the nodes that may be found.
-    """
-    return _nodes(_found(origin, "out", edge, edge_if, node, node_if, among))
-
-
-def into(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`[origin <--]`: the nodes whose edges lead here; otherwise as `out`."""
-    return _nodes(_found(origin, "into", edge, edge_if, node, node_if, among))
-
-
-def both(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`[origin <-->]`: the nodes joined with these, whichever way; otherwise as `out`."""
-    return _nodes(_found(origin, "both", edge, edge_if, node, node_if, among))
-
-
-def out_edges(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`[edge origin -->]`: the edges instead of the nodes behind them; otherwise as `out`."""
-    return _edges(_found(origin, "out", edge, edge_if, node, node_if, among))
-
-
-def into_edges(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`[edge origin <--]`"""
-    return _edges(_found(origin, "into", edge, edge_if, node, node_if, among))
-
-
-def both_edges(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`[edge origin <-->]`"""
-    return _edges(_found(origin, "both", edge, edge_if, node, node_if, among))
-
-
-def out_steps(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`visit [edge origin -->]`: each edge, then the node behind it; otherwise as `out`."""
-    return _steps(_found(origin, "out", edge, edge_if, node, node_if, among))
-
-
-def into_steps(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`visit [edge origin <--]`"""
-    return _steps(_found(origin, "into", edge, edge_if, node, node_if, among))
-
-
-def both_steps(
-    origin: Any,
-    edge: Any = None,
-    edge_if: Test = None,
-    node: Any = None,
-    node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`visit [edge origin <-->]`"""
-    return _steps(_found(origin, "both", edge, edge_if, node, node_if, among))
-
-
-def _steps(links: Iterable[Link]) -> list[Any]:
-    found = [step for link, far, graph in links for step in (graph.edge(link), far)]
-    return list({id(step): step for step in found}.values())
-
-
-def _nodes(links: Iterable[Link]) -> list[Any]:
-    return list({id(far): far for _, far, _ in links}.values())
-
-
-def _edges(links: Iterable[Link]) -> list[Any]:
-    found = [graph.edge(link) for link, _, graph in links]
-    return list({id(edge): edge for edge in found}.values())
-
-
-def _found(
-    origin: Any, direction: Direction, edge: Any, edge_if: Test, node: Any, node_if: Test, among: Any
-) -> Iterator[Link]:
-    wanted = _wanted(among)
-    for near in _listed(origin):
-        for found in _links(near, direction, edge, edge_if, node):
-            if (node_if is None or node_if(found[1])) and (wanted is None or wanted(found[1])):
-                yield found
-
-
-def _links(near: Any, direction: Direction, edge: Any, edge_if: Test, node: Any) -> Iterator[Link]:
-    graph = current().graph
-    for link, far in graph.neighbourhood(near, direction, as_types(edge), as_types(node)):
-        if edge_if is None or edge_if(graph.edge(link)):
-            yield link, far, graph
-
-
-def _wanted(among: Any) -> Test:
-    if among is None or (callable(among) and not isinstance(among, Archetype)):
-        return among
-    nodes = _listed(among)
-    return lambda node: node in nodes
 
 
 def assign(targets: Any, **values: Any) -> Any:
@@ -387,6 +237,11 @@ def test(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
         return function
 
     return keep
+
+
+def run_annex(code: Any) -> None:
+    """What an annex holds besides bodies, run as a part of its module: code of its own, so that its errors name its file."""
+    exec(code, sys._getframe(1).f_globals)  # noqa: S102 - the module's own code, in the module's own names
 
 
 def not_here(module: str, name: str, instead: str) -> NoReturn:

@@ -18,7 +18,7 @@ from walkwire.jac.translate import (
     statement,
 )
 from walkwire.jac.translate.bodies import match_bodies
-from walkwire.jac.translate.scope import Scope, Unit, at, body, state
+from walkwire.jac.translate.scope import Scope, Unit, at, body, operate, state
 from walkwire.jac.translate.scope import statement as translates
 from walkwire.jac.tree import Token, Tree, name_of
 
@@ -27,18 +27,31 @@ TRANSLATIONS = (archetype, expression, function, graph, imports, literal, match,
 
 
 def translate(files: list[tuple[Tree, Role]], unit: Unit) -> ast.Module:
-    """A module of its files, its own first. What an annex holds besides bodies comes before the module's own statements, what
-    one of tests holds behind them. What cannot be translated is noted in `unit.problems`."""
+    """A module of its files, its own first. What an annex holds besides bodies runs before the module's own statements, what
+    one of tests holds behind them; each is left in `unit.annexes`. What cannot be translated is noted in `unit.problems`."""
     unit.given = match_bodies([tree for tree, _ in files])
     scope = Scope(unit)
     own = files[0][0].parts
     documentation: list[ast.stmt] = []
     if own and own[0].kind == "docstring":
         documentation, own = function.documentation(scope, own[0]), own[1:]
-    before = [part for tree, role in files if role == "bodies" for part in tree.parts]
-    behind = [part for tree, role in files if role == "tests" for part in tree.parts]
-    made = state(scope, [*before, *own, *behind])
-    return ast.Module([*documentation, *_preamble(unit), *made], [])
+    before = _annexes(scope, files, "bodies")
+    made = state(scope, own)
+    behind = _annexes(scope, files, "tests")
+    return ast.Module([*documentation, *_preamble(unit), *before, *made, *behind], [])
+
+
+def _annexes(scope: Scope, files: list[tuple[Tree, Role]], role: Role) -> list[ast.stmt]:
+    """The places in a module where its annexes run, each named by a text that the compiler puts its code for."""
+    places: list[ast.stmt] = []
+    for number, (tree, its_role) in enumerate(files):
+        if its_role == role and (statements := state(scope, tree.parts)):
+            text = f"annex {number} {scope.unit.fresh()}"
+            scope.unit.annexes[text] = (number, ast.Module(statements, []))
+            place = Token("", "", 1, 0, 1, 0)
+            run = operate(scope, "run_annex", [at(ast.Constant(text), place)], place)
+            places.append(at(ast.Expr(run), place))
+    return places
 
 
 def _preamble(unit: Unit) -> list[ast.stmt]:

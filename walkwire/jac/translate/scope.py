@@ -26,6 +26,7 @@ class Unit:
         self.top = top
         self.problems: list[Problem] = []
         self.given: dict[int, Given] = {}
+        self.annexes: dict[str, tuple[int, ast.Module]] = {}
         self.wanted: set[str] = set()
         self._taken = taken
         self._fresh = 0
