@@ -72,6 +72,8 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "host": "0.0.0.0",
         "port": 9,
         "database": "sqlite:///other.db",
+        "broker": "redis://localhost",
+        "workers": 2,
         "production": True,
         "token_secret": SECRET,
         "token_secret_file": "secret",
@@ -88,6 +90,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "walk_queue": 5,
         "stop_seconds": 1,
         "show_endpoint_returns": True,
+        "drain_seconds": 2,
     }
     assert set(values) == set(Config.model_fields)
     lines = [

@@ -46,6 +46,14 @@ def serve(
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="[default: sqlite:///walkwire.db]")
     ] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="redis://… or nats://…, for several servers. [default: none]"),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the port. [default: 1]")] = None,
+    drain_seconds: Annotated[
+        float | None, typer.Option(help="To send the sockets elsewhere, when stopped. [default: 0]")
+    ] = None,
     production: Annotated[
         bool | None,
         typer.Option("--production", help="Only users may send, and the signing secret must be given."),
@@ -60,7 +68,15 @@ def serve(
 
     try:
         source = programs.find(program)
-        config = configuration.load(host=host, port=port, database=database, production=production)
+        config = configuration.load(
+            host=host,
+            port=port,
+            database=database,
+            broker=broker,
+            workers=workers,
+            drain_seconds=drain_seconds,
+            production=production,
+        )
         _log_to_stderr()
 
         from walkwire.server import banner, process
@@ -71,7 +87,7 @@ def serve(
         def announce(port: int, registry: Registry) -> None:
             banner.show_banner(config, registry.walkers, port, title=title, page=source.page)
 
-        process.serve(
+        status = process.serve(
             config,
             lambda: programs.load(source.file),
             announce,
@@ -80,6 +96,7 @@ def serve(
         )
     except StartError as error:
         _fail(error)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -164,6 +181,59 @@ def new(
         _fail(error)
     for file in made:
         typer.echo(str(file))
+
+
+keys = typer.Typer(
+    no_args_is_help=True, help="API keys, by which other services notify those who are connected."
+)
+app.add_typer(keys, name="keys")
+
+_Database = Annotated[
+    str | None, typer.Option("--database", metavar="URL", help="[default: sqlite:///walkwire.db]")
+]
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the service.", show_default=False)],
+    database: _Database = None,
+) -> None:
+    """Make a key, and show it for the only time."""
+    from walkwire.server import keychain
+
+    try:
+        text = keychain.create(database, name)
+    except StartError as error:
+        _fail(error)
+    typer.echo(text)
+    typer.echo("Keep it: it cannot be shown again.", err=True)
+
+
+@keys.command("list")
+def list_keys(database: _Database = None) -> None:
+    """Show the names of the keys, and since when they are there."""
+    from walkwire.server import keychain
+
+    try:
+        found = keychain.names(database)
+    except StartError as error:
+        _fail(error)
+    for name, created in found:
+        typer.echo(f"{name}  {created:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@keys.command("revoke")
+def revoke_key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the service.", show_default=False)],
+    database: _Database = None,
+) -> None:
+    """End a key."""
+    from walkwire.server import keychain
+
+    try:
+        keychain.revoke(database, name)
+    except StartError as error:
+        _fail(error)
 
 
 def _version(is_asked: bool) -> None:

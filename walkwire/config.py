@@ -51,6 +51,8 @@ class Config(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     database: str = Field("sqlite:///walkwire.db", repr=False)  # may hold a password
+    broker: str = Field("memory://", repr=False)  # as well
+    workers: int = Field(1, ge=1, le=256)
     production: bool = False
     token_secret: SecretStr | None = None
     token_secret_file: str | None = None
@@ -67,6 +69,7 @@ class Config(BaseModel):
     walk_queue: int = Field(4096, ge=0)
     stop_seconds: float = Field(10, ge=0)
     show_endpoint_returns: bool = False
+    drain_seconds: float = Field(0, ge=0)
 
     @field_validator("origins", mode="before")
     @classmethod

@@ -232,6 +232,38 @@ class UserStore(Protocol):
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         """Replace the hash `old` by `new` and count `tokens` up; False where `old` is no longer the stored hash."""
 
+    def tokens_of(self, root_ids: Sequence[str]) -> dict[str, int]:
+        """`tokens` of the active users with these roots; the others are left out."""
+
+
+class KeyRecord(NamedTuple):
+    """An API key. `name` is the service that has it, `digest` what its text is known by, `created` in Unix seconds."""
+
+    id: str
+    name: str
+    digest: str
+    created: float
+
+
+class KeyExists(WalkwireError):
+    """A key of that name is there already."""
+
+
+class KeyStore(Protocol):
+    """API keys. A revoked one is gone."""
+
+    def add_key(self, key: KeyRecord) -> None:
+        """Store a key. Raises KeyExists."""
+
+    def all_keys(self) -> list[KeyRecord]:
+        """Every key, by name."""
+
+    def key_by_digest(self, digest: str) -> KeyRecord | None:
+        """The key with this digest."""
+
+    def revoke_key(self, name: str) -> bool:
+        """End the key of this name; False where there is none."""
+
 
 class TaskStore(Protocol):
     """Tasks. Each is begun once, by one server, which has to be heard of again and again until it ends it.
@@ -255,5 +287,5 @@ class TaskStore(Protocol):
         """Mark ERROR, with `error`, all that servers had begun that are not alive at `now`; gives their number."""
 
 
-class Store(GraphStore, UserStore, TaskStore, Protocol):
+class Store(GraphStore, UserStore, KeyStore, TaskStore, Protocol):
     """One database that holds all of it."""

@@ -13,14 +13,18 @@ import pytest
 import uvloop
 
 from walkwire.account.auth import Auth
+from walkwire.account.key import Keys
 from walkwire.account.password import Passwords
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
+from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
 from walkwire.server.api import make_api
+from walkwire.server.health import Health
 from walkwire.store import Store
 from walkwire.stores import open_store
 from walkwire.walk.runtime import Answer
+from walkwire.wire.hub import Hub
 
 NOTHING = Answer(200, b'{"status":200,"reports":[]}')
 EMAIL, PASSWORD = "ada@example.com", "secret"
@@ -84,17 +88,39 @@ def asked() -> Asked:
     return Asked()
 
 
+@pytest.fixture
+def hub() -> Hub:
+    return Hub(MemoryBroker())
+
+
+@pytest.fixture
+def keys(store: Store) -> Iterator[Keys]:
+    made = Keys(store)
+    yield made
+    made.close()
+
+
 Serve = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-async def serve(users: Users, auth: Auth, asked: Asked) -> AsyncIterator[Serve]:
+async def serve(users: Users, auth: Auth, keys: Keys, hub: Hub, asked: Asked) -> AsyncIterator[Serve]:
     """`serve(walker, …, config=…, page=…)` gives a client of a server that has these walkers."""
     clients: list[httpx.AsyncClient] = []
 
     def start(*walkers: type, config: Config | None = None, page: Path | None = None) -> httpx.AsyncClient:
         named = {walker.__name__: walker for walker in walkers}
-        api = make_api(config or Config(), named, asked, users=users, auth=auth, page=page)
+        api = make_api(
+            config or Config(),
+            named,
+            asked,
+            users=users,
+            auth=auth,
+            keys=keys,
+            hub=hub,
+            health=Health(hub),
+            page=page,
+        )
         transport = httpx.ASGITransport(api, raise_app_exceptions=True)
         clients.append(httpx.AsyncClient(transport=transport, base_url="http://test"))
         return clients[-1]

@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.serving import Serving, serving
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, root_reference
-from walkwire.server.process import listen
+from walkwire.server.listen import listen
 
 PROGRAM = '''
 import time

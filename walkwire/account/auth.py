@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from walkwire.account.token import Claims, Tokens
 from walkwire.ids import PUBLIC_ROOT
@@ -28,10 +28,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the root whose graph is theirs, and the user, None for the public one."""
+    """Who calls: the root whose graph is theirs, and the user, None for the public one; `tokens` as in UserRecord."""
 
     root_id: str
     user_id: str | None = None
+    tokens: int = field(default=0, compare=False)
 
 
 PUBLIC = Caller(PUBLIC_ROOT)
@@ -67,13 +68,18 @@ class Auth:
         claims = self._tokens.read(without_scheme(token))
         if claims is None or not await self._is_current(claims):
             return None
-        return Caller(claims.root_id, claims.user_id)
+        return Caller(claims.root_id, claims.user_id, claims.tokens)
 
     def end_tokens(self, user: UserRecord) -> None:
         """Call right after the user's count went up in the store: the tokens made before are bad from now on."""
         self._endings += 1
         self._words.pop(user.id, None)
         self.on_tokens_ended(user.root_id)
+
+    def doubt(self) -> None:
+        """Somebody's tokens have ended in another process: nothing that the store said before is believed."""
+        self._endings += 1
+        self._words.clear()
 
     def close(self) -> None:
         """Wait for the store's last answers and let the threads go."""

@@ -8,16 +8,20 @@ from pathlib import Path
 from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp
 
 from walkwire.account.auth import Auth
+from walkwire.account.key import Keys
 from walkwire.account.user import Users
 from walkwire.config import Config
 from walkwire.server.cors import Cors
 from walkwire.server.faults import Guard, tell_faults
+from walkwire.server.health import Health, serve_health
+from walkwire.server.notify import serve_notify
 from walkwire.server.rest import Walk, serve_walkers
 from walkwire.server.signin import serve_accounts
+from walkwire.wire.hub import Hub
 
 
 def make_api(
@@ -27,6 +31,9 @@ def make_api(
     *,
     users: Users,
     auth: Auth,
+    keys: Keys,
+    hub: Hub,
+    health: Health,
     profile: type[BaseModel] | None = None,
     title: str = "walkwire",
     page: Path | None = None,
@@ -37,16 +44,13 @@ def make_api(
     """
     api = FastAPI(title=title, version="1")
     tell_faults(api)
-    api.add_route("/healthz", _healthy, include_in_schema=False)
+    serve_health(api, health)
     if page is not None:
         _serve_page(api, page)
     serve_accounts(api, users, auth, profile)
+    serve_notify(api, keys, hub)
     serve_walkers(api, walkers, walk, auth)
     return Cors(Guard(api), config)
-
-
-async def _healthy(request: Request) -> Response:
-    return PlainTextResponse("ok")
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:

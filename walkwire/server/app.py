@@ -11,16 +11,19 @@ from typing import NamedTuple
 from starlette.types import ASGIApp
 
 from walkwire.account.auth import Auth
+from walkwire.account.key import Keys
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
-from walkwire.brokers import open_broker
+from walkwire.brokers import MEMORY, open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.api import make_api
 from walkwire.server.dispatch import Dispatch, is_response
+from walkwire.server.health import Health
+from walkwire.server.revocations import Revocations
 from walkwire.store import Store
 from walkwire.stores import open_store
 from walkwire.walk.fields import model_of
@@ -42,6 +45,7 @@ class App:
     door: Door
     users: Users
     auth: Auth
+    health: Health
     runtime: Runtime
     runner: Runner
     registry: Registry
@@ -107,10 +111,19 @@ async def open_app(
         stack.callback(passwords.close)
         users = Users(store, passwords, tokens, auth)
         stack.callback(users.close)
-        hub = Hub(open_broker(), policies=_policies(config), limits=_limits(config))
+        hub = Hub(open_broker(config.broker), policies=_policies(config), limits=_limits(config))
+        revocations = Revocations(store, hub)
+        hub.on_return = revocations.wake
         await hub.start()
         stack.push_async_callback(hub.stop)
+        if not config.broker.startswith(MEMORY):
+            revocations.start()
+            stack.push_async_callback(revocations.stop)
         auth.on_tokens_ended = hub.make_public
+        hub.on_tokens_ended = auth.doubt
+        keys = Keys(store)
+        stack.callback(keys.close)
+        health = Health(hub)
         dispatch = Dispatch(runtime, registry, hub)
         api = make_api(
             config,
@@ -119,6 +132,9 @@ async def open_app(
             users=users,
             auth=auth,
             profile=model_of(registry.user) if registry.user is not None else None,
+            keys=keys,
+            hub=hub,
+            health=health,
             title=title,
             page=page,
         )
@@ -128,10 +144,12 @@ async def open_app(
         stack.push_async_callback(runner.stop, patience)
 
         async def authenticate(token: str | None) -> str:
-            return (await auth.authenticate(token)).root_id
+            caller = await auth.authenticate(token)
+            revocations.note(caller)
+            return caller.root_id
 
         door = Door(hub, dispatch, authenticate, config.allows_origin)
-        yield App(api, door, users, auth, runtime, runner, registry)
+        yield App(api, door, users, auth, health, runtime, runner, registry)
 
 
 async def _stop(runtime: Runtime, store: Store, seconds: float) -> None:

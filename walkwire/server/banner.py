@@ -38,6 +38,8 @@ def _places(config: Config, port: int, page: Path | None) -> list[tuple[str, ...
         ("API", f"http://{host}:{port}/docs"),
         ("Database", _PASSWORD.sub(r"\1:***@", config.database)),
     ]
+    if not config.broker.startswith("memory:"):
+        places.append(("Broker", _PASSWORD.sub(r"\1:***@", config.broker)))
     return [("Page", f"http://{host}:{port}/"), *places] if page is not None else places
 
 

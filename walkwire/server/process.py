@@ -1,15 +1,17 @@
 """Process: one server process: its port, its event loop, its signals, and how it stops.
 
-To stop is: take no new connection, let the walks in flight end, write what is queued, say goodbye to the sockets, exit with 0.
-SIGTERM says goodbye with 4200 (come back now), Ctrl-C with 1001. A second signal does not wait.
+To stop is: say so to load balancers and, over the drain's seconds, send the sockets elsewhere; then take no new connection, let
+the walks in flight end, write what is queued, say goodbye to whoever is left, exit with 0. SIGTERM says goodbye with 4200 (come
+back now), Ctrl-C with 1001 and without a drain. A second signal does not wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
+import math
+import os
 import signal
 import socket
 import sys
@@ -20,16 +22,19 @@ from typing import Any
 
 import uvicorn
 
+from walkwire.brokers import MEMORY
 from walkwire.config import Config
 from walkwire.errors import StartError
 from walkwire.server.app import App, Loaded, load_program, open_app
 from walkwire.server.gateway import gateway
+from walkwire.server.listen import BACKLOG, listen, listen_each
 from walkwire.server.stream import Stream
+from walkwire.server.workers import CANNOT_START, Post, Workers
 from walkwire.walk.registry import Registry
 from walkwire.wire import close
 from walkwire.wire.close import Close
 
-BACKLOG = 2048
+BATCHES = 10  # of a drain, at least
 GOODBYE_SECONDS = 5.0  # for a peer to take what was written to it, and to close
 SWITCH_SECONDS = (
     0.0005  # a walk that computes gives the interpreter back so often: broadcasts beside it stay quick
@@ -45,35 +50,66 @@ def serve(
     *,
     title: str = "walkwire",
     page: Path | None = None,
-) -> None:
-    """Serve the program that `load` loads, until a signal comes. Raises StartError.
+) -> int:
+    """Serve the program that `load` loads, until a signal comes; gives the exit code. Raises StartError.
 
     `announce` is called with the port and the program's classes when all is ready.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    if config.workers > 1:
+        _check_workers(config)
+        each = listen_each(config.host, config.port, config.workers)
+        return Workers(lambda post: _work(config, load, announce, title, page, post), each).run()
     with ExitStack() as stack:
         sockets = [stack.enter_context(listener) for listener in listen(config.host, config.port)]
         program = load_program(config, load)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(config, program, announce, title=title, page=page, sockets=sockets))
+    return 0
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen at every address of `host`; port 0 takes a free one. Raises StartError."""
+def _check_workers(config: Config) -> None:
+    if config.broker.startswith(MEMORY):
+        raise StartError(
+            "Several workers need a broker to hear each other: give --broker redis://… or nats://…"
+        )
+    if config.database.startswith("sqlite"):
+        raise StartError("Several workers need a database server: give --database postgresql://…")
+
+
+def _work(
+    config: Config,
+    load: Callable[[], Registry],
+    announce: Callable[[int, Registry], None],
+    title: str,
+    page: Path | None,
+    post: Post,
+) -> int:
+    """One worker's life, in its own process."""
+    logs = logging.Formatter(f"%(asctime)s worker {post.number} %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(logs)
+
+    def tell(port: int, registry: Registry) -> None:
+        if post.gate is None:
+            _log.warning("Worker %d is ready", post.number)
+        elif post.number > 1:
+            os.close(post.gate)
+        else:
+            with suppress(OSError):
+                os.read(post.gate, 1)  # ends when the last of the others has closed it
+            announce(port, registry)
+
     try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise StartError(f"There is no address of the name {host!r}: {error.strerror}") from None
-    listeners: list[socket.socket] = []
-    for family, kind, _, _, address in dict.fromkeys(found):
-        try:
-            listeners.append(_listener(family, kind, (address[0], port, *address[2:])))
-        except OSError as error:
-            for listener in listeners:
-                listener.close()
-            raise StartError(_why_not(host, port, error)) from None
-        port = listeners[0].getsockname()[1]
-    return listeners
+        program = load_program(config, load)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(
+                _serve(config, program, tell, title=title, page=page, sockets=post.listeners, post=post)
+            )
+    except StartError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - as the command line does
+        return CANNOT_START
+    return 0
 
 
 async def _serve(
@@ -84,8 +120,9 @@ async def _serve(
     title: str,
     page: Path | None,
     sockets: list[socket.socket],
+    post: Post | None = None,
 ) -> None:
-    stop = _Stop()
+    stop = _Stop(post)
     with stop.at_signals():
         # The walks have been waited for by then.
         async with open_app(config, program, title=title, page=page, patience=0.1) as app:
@@ -94,9 +131,13 @@ async def _serve(
 
 
 class _Stop:
-    """The wish to stop, as signals tell it: with which goodbye, and whether to wait for anything."""
+    """The wish to stop, as signals tell it: with which goodbye, and whether to wait for anything.
 
-    def __init__(self) -> None:
+    A worker may be told the same twice, by its parent and by what told its parent: there only SIGQUIT hurries.
+    """
+
+    def __init__(self, post: Post | None = None) -> None:
+        self._post = post
         self.asked = asyncio.Event()
         self.hurried = asyncio.Event()
         self.goodbye = close.DRAIN
@@ -108,9 +149,15 @@ class _Stop:
         goodbyes = {signal.SIGTERM: close.DRAIN, signal.SIGINT: close.GOING}
         for number, goodbye in goodbyes.items():
             loop.add_signal_handler(number, self._hear, goodbye)
+        if self._post is not None:
+            loop.add_signal_handler(signal.SIGQUIT, self._hurry)
+            loop.add_reader(self._post.lifeline, self._lose_parent, self._post.lifeline)
         try:
             yield
         finally:
+            if self._post is not None:
+                loop.remove_signal_handler(signal.SIGQUIT)
+                loop.remove_reader(self._post.lifeline)
             for number in goodbyes:
                 loop.remove_signal_handler(number)
 
@@ -123,11 +170,19 @@ class _Stop:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _hear(self, goodbye: Close) -> None:
-        if self.asked.is_set():
+        if self.asked.is_set() and self._post is None:
             self.hurried.set()
-        else:
+        elif not self.asked.is_set():
             self.goodbye = goodbye
             self.asked.set()
+
+    def _hurry(self) -> None:
+        self.asked.set()
+        self.hurried.set()
+
+    def _lose_parent(self, lifeline: int) -> None:
+        asyncio.get_running_loop().remove_reader(lifeline)
+        self._hear(close.DRAIN)
 
 
 class _Server(uvicorn.Server):
@@ -149,6 +204,8 @@ class _Server(uvicorn.Server):
         )
         self._hub = app.door.hub
         self._runner = app.runner
+        self._health = app.health
+        self._drain_seconds = config.drain_seconds
         self._stop = stop
         self._stop_seconds = config.stop_seconds
         self._announce = announce
@@ -170,6 +227,9 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._stop.asked.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._health.leaving = "the server is stopping"
+        if self._stop.goodbye is close.DRAIN and self._drain_seconds:
+            await self._stop.unless_hurried(self._drain())
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -177,6 +237,19 @@ class _Server(uvicorn.Server):
                 connection.shutdown()  # at once where it is idle, else after the answer
         await self._stop.unless_hurried(self._finish())
         await self._stop.unless_hurried(self._say_goodbye(self._stop.goodbye))
+
+    async def _drain(self) -> None:
+        """Send the sockets elsewhere, a few at a time so that they do not all come back at once. All else goes on meanwhile."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._drain_seconds
+        pause = min(1.0, self._drain_seconds / BATCHES)
+        while (left := end - loop.time()) > 0:
+            await asyncio.sleep(min(pause, left))  # the load balancer learns it first
+            await self.on_tick(0)
+            here = self.server_state.connections
+            streams = [one for one in here if isinstance(one, Stream) and not one.is_leaving]
+            for stream in streams[: math.ceil(len(streams) * pause / max(pause, left))]:
+                stream.leave(self._stop.goodbye)
 
     async def _finish(self) -> None:
         """Let the requests and events end that are being handled."""
@@ -195,30 +268,6 @@ class _Server(uvicorn.Server):
         # uvicorn tells nobody when a connection goes
         while self.server_state.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-
-
-def _listener(family: int, kind: int, address: Any) -> socket.socket:
-    listener = socket.socket(family, kind)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)  # at once: with SO_REUSEADDR two could be bound, but only one can listen
-        listener.setblocking(False)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _why_not(host: str, port: int, error: OSError) -> str:
-    match error:
-        case OSError(errno=errno.EADDRINUSE):
-            return f"Port {port} of {host} is in use. Stop what uses it, or choose another with --port"
-        case PermissionError():
-            return f"Port {port} of {host} is not allowed to you: those below 1024 are the system's"
-    return f"Port {port} of {host} cannot be opened: {error.strerror}"
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -14,6 +14,7 @@ from websockets.protocol import State
 
 from walkwire.server.framing import PONG, Framing, whole
 from walkwire.wire import close, frame
+from walkwire.wire.close import Close
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
@@ -104,6 +105,16 @@ class Stream(asyncio.Protocol):
         self._rest = self._response = b""
         if self._connection is not None:
             self._connection.gone()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Was it said goodbye to, or is it about to be?"""
+        return self.phase is Phase.CLOSING or self._connection is None or self._connection.is_leaving
+
+    def leave(self, goodbye: Close) -> None:
+        """The server stops, and this one is to go when it has its answers."""
+        if self._connection is not None:
+            self._connection.leave(goodbye)
 
     def shutdown(self) -> None:
         """The server stops (uvicorn's word)."""

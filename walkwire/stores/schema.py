@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -52,6 +53,15 @@ edges = Table(
     Index("edges_out", "source", "kind", "target_kind", "seq"),
     Index("edges_into", "target", "kind", "source_kind", "seq"),
     sqlite_autoincrement=True,
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("created", Float, nullable=False),
 )
 
 users = Table(

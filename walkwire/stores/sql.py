@@ -58,6 +58,9 @@ _EDGES_BY_ID = select(*_EDGE).where(edges.c.id.in_(bindparam("ids", expanding=Tr
 _ROOTS = select(*_NODE).where(nodes.c.kind == "").order_by(nodes.c.id)
 _NODE_VERSIONS = select(nodes.c.id, nodes.c.version).where(nodes.c.id.in_(bindparam("ids", expanding=True)))
 _EDGE_VERSIONS = select(edges.c.id, edges.c.version).where(edges.c.id.in_(bindparam("ids", expanding=True)))
+_TOKENS = select(users.c.root_id, users.c.tokens).where(
+    users.c.root_id.in_(bindparam("ids", expanding=True)), users.c.is_activated
+)
 _NEW_NODES = insert(nodes)
 _NEW_EDGES = insert(edges)
 _CHANGED_NODE = (
@@ -201,6 +204,11 @@ def _fitting(statement: Select[Any], search: Search, id: Any, kind: Any) -> Sele
         if wanted is not None:
             statement = statement.where(column.in_(sorted(wanted)))
     return statement
+
+
+def tokens_of(connection: Connection, root_ids: Sequence[str]) -> dict[str, int]:
+    """The counts of tokens of active users, by their roots."""
+    return {row[0]: row[1] for row in _rows_by_id(connection, _TOKENS, root_ids)}
 
 
 def _rows_by_id(connection: Connection, statement: Select[Any], ids: Sequence[str]) -> Iterator[Any]:

@@ -20,6 +20,7 @@ from walkwire.errors import StartError
 from walkwire.store import (
     Changes,
     EdgeRecord,
+    KeyRecord,
     Neighbourhood,
     NodeRecord,
     Reads,
@@ -31,7 +32,7 @@ from walkwire.store import (
     UserRecord,
     View,
 )
-from walkwire.stores import sql, tasks
+from walkwire.stores import keys, sql, tasks
 from walkwire.stores.schema import VERSION, metadata
 from walkwire.stores.writer import Writer
 
@@ -130,6 +131,24 @@ class SqliteStore:
 
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         return self._writer.write(lambda connection: sql.change_password(connection, user_id, old, new))
+
+    def tokens_of(self, root_ids: Sequence[str]) -> dict[str, int]:
+        with self._engine.connect() as connection:
+            return sql.tokens_of(connection, root_ids)
+
+    def add_key(self, key: KeyRecord) -> None:
+        self._writer.write(lambda connection: keys.add(connection, key))
+
+    def all_keys(self) -> list[KeyRecord]:
+        with self._engine.connect() as connection:
+            return keys.all_keys(connection)
+
+    def key_by_digest(self, digest: str) -> KeyRecord | None:
+        with self._engine.connect() as connection:
+            return keys.by_digest(connection, digest)
+
+    def revoke_key(self, name: str) -> bool:
+        return self._writer.write(lambda connection: keys.revoke(connection, name))
 
     def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
         return self._writer.write(lambda connection: tasks.begin(connection, server, now, alive_until, limit))

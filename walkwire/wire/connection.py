@@ -45,7 +45,18 @@ _log = logging.getLogger(__name__)
 class Connection:
     """`transport` carries what is said to `client`, and tells what it hears: `open` first, then `hear`, in the end `lost`."""
 
-    __slots__ = ("_beside", "_door", "_hub", "_is_paused", "_line", "_line_bytes", "_place", "client")
+    __slots__ = (
+        "_beside",
+        "_door",
+        "_goodbye",
+        "_hub",
+        "_is_paused",
+        "_line",
+        "_line_bytes",
+        "_owed",
+        "_place",
+        "client",
+    )
 
     def __init__(self, door: Door, transport: Transport, channel_id: str | None = None) -> None:
         hub = door.hub
@@ -57,6 +68,8 @@ class Connection:
         self._line_bytes = 0
         self._is_paused = False
         self._beside = 0  # walks that run side by side
+        self._owed = 0  # answers of what is under way beside the line
+        self._goodbye: Close | None = None  # to be said when all is answered
         self._place: Future[None] | None = None  # what the walk waits for that may not run beside them yet
 
     def open(self, token: str | None = None) -> None:
@@ -68,7 +81,7 @@ class Connection:
 
     def hear(self, payload: bytes) -> None:
         """A message of the peer, whole, of a text or a binary frame."""
-        if self._hub.is_deaf or self.client.transport is GONE:
+        if self._hub.is_deaf or self._goodbye is not None or self.client.transport is GONE:
             return
         if self._line is not None:
             self._stand_in_line(payload)
@@ -89,6 +102,16 @@ class Connection:
         """The transport has sent most of it."""
         if not isinstance(self.client.transport, Hold):
             self._hub.turn.lags.catch_up(self.client)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Was `leave` called?"""
+        return self._goodbye is not None
+
+    def leave(self, goodbye: Close) -> None:
+        """Hear no more, and say goodbye when what was heard is answered."""
+        self._goodbye = goodbye
+        self._leave_if_free()
 
     def lost(self) -> None:
         """The peer is gone, or going. The events it sent before are still handled."""
@@ -119,6 +142,11 @@ class Connection:
         if self._is_paused:
             self._is_paused = False
             self.client.transport.resume()
+        self._leave_if_free()
+
+    def _leave_if_free(self) -> None:
+        if self._goodbye is not None and self._line is None and not self._owed:
+            self.close(self._goodbye)
 
     def _next(self) -> Work | None:
         work = None
@@ -243,6 +271,7 @@ class Connection:
         if waiting is None or event.id is None:
             self._acknowledge(event)
         else:
+            self._owed += 1
             self._start(self._acknowledge_when_taken(waiting, event))
 
     def _acknowledge(self, event: Spoken) -> None:
@@ -257,6 +286,8 @@ class Connection:
             self._fail(event, error)
         else:
             self._acknowledge(event)
+        self._owed -= 1
+        self._leave_if_free()
 
     async def _acknowledge_after(self, waiting: Future[None], event: Spoken) -> None:
         await waiting
@@ -275,6 +306,7 @@ class Connection:
 
     def _walk_beside(self, event: WalkerEvent) -> None:
         self._beside += 1
+        self._owed += 1
         self._start(self._walk_and_make_place(event, self._call(event)))
 
     async def _walk_beside_later(self, event: WalkerEvent) -> None:
@@ -288,6 +320,8 @@ class Connection:
             await self._walk(event, call)
         finally:
             self._beside -= 1
+            self._owed -= 1
+            self._leave_if_free()
             if self._place is not None and not self._place.done():
                 self._place.set_result(None)
 

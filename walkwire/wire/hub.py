@@ -36,7 +36,7 @@ class Hub:
 
     `work` holds the tasks that handle events now; `revocations` counts the calls of `make_public`, of this server and others;
     `untold` counts what was to go to other servers, and could not. `on_return` is called when the broker is back: what other
-    servers told meanwhile was not heard.
+    servers told meanwhile was not heard. `on_tokens_ended` is called when another server tells that a user's tokens have ended.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Hub:
         self.revocations = 0
         self.untold = 0
         self.on_return: Callable[[], None] = lambda: None
+        self.on_tokens_ended: Callable[[], None] = lambda: None
         self.is_deaf = False
         self.closing: Close | None = None
         self._broker = broker
@@ -71,6 +72,11 @@ class Hub:
     def away(self) -> str | None:
         """Why other servers cannot be reached, in a sentence for the operator; None: they can."""
         return self._broker.away
+
+    @property
+    def users(self) -> Collection[str]:
+        """The roots of those who are here."""
+        return self._users.names
 
     async def start(self) -> None:
         """Begin to hear other servers, and to look after sockets."""
@@ -149,11 +155,18 @@ class Hub:
 
     def make_public(self, root_id: str) -> None:
         """This user's tokens have ended: its clients, on all servers, are public from now on. Nothing is sent to them."""
-        self._make_public(root_id)
+        self.end(root_id)
         try:
             self._publish("make_public", (root_id,), (letter.user_topic(root_id),))
         except PublicError as error:
             self._complain("That a user's tokens have ended", error)
+
+    def end(self, root_id: str) -> None:
+        """As `make_public`, of this server's clients only."""
+        self.revocations += 1
+        if root_id != PUBLIC_ROOT:
+            for client in list(self._users.of(root_id)):
+                self.change(client, PUBLIC_ROOT)
 
     def notify(self, notification: Notification) -> None:
         """Tell an audience, here and on other servers. Never raises: what could not be told goes into the log."""
@@ -237,8 +250,9 @@ class Hub:
                     if client_id in self.clients:
                         (self.join if head.kind == "join" else self.leave)(client_id, head.channel)
             case "make_public":
+                self.on_tokens_ended()
                 for root_id in head.targets:
-                    self._make_public(root_id)
+                    self.end(root_id)
             case _:
                 _log.debug("A letter of the unknown kind %r was passed over", head.kind)
 
@@ -300,12 +314,6 @@ class Hub:
 
     def _channel_topic(self, channel_id: str) -> str | None:
         return None if server_of(channel_id) == self.ids.server else letter.channel_topic(channel_id)
-
-    def _make_public(self, root_id: str) -> None:
-        self.revocations += 1
-        if root_id != PUBLIC_ROOT:
-            for client in list(self._users.of(root_id)):
-                self.change(client, PUBLIC_ROOT)
 
     def _join(self, client: Client, channel_id: str) -> None:
         self.turn.settle()
