@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.server import PROGRAMS, Person, Server, Socket
+from walkwire.walk.locks import HOLD_SECONDS
 
 CROWD = 64
 ACCOUNTS, BALANCE = 20, 100
@@ -120,3 +121,14 @@ async def test_no_reader_sees_another_sum_while_transfers_run(ledger: Server) ->
     assert len(seen) > 10
     assert set(seen) == {ACCOUNTS * BALANCE}
     assert await ledger.walk("balances", bank.token) == [expected], "each acknowledged transfer counts, once"
+
+
+async def test_a_crowd_that_changes_a_record_and_a_neighbourhood_does_not_wait_for_itself(
+    ledger: Server,
+) -> None:
+    someone = await ledger.user()
+    events = [{"type": "walker", "walker": "keep", "context": {"text": str(number)}} for number in range(48)]
+    async with ledger.connect(someone.token) as socket, asyncio.timeout(HOLD_SECONDS):
+        await ask_all(socket, events)
+    texts, tally = await ledger.walk("kept", someone.token)
+    assert (len(set(texts)), tally) == (48, 48)

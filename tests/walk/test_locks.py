@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from walkwire.walk.locks import Locks, keys_of
+from walkwire.walk.locks import Claim, Locks, keys_of
 
 KEYS = keys_of(["a"], ["b"])
+
+
+async def holding(locks: Locks) -> Claim:
+    claim = Claim(locks)
+    await claim.widen(KEYS)
+    return claim
 
 
 async def turns(number: int = 5) -> None:
@@ -21,7 +27,7 @@ async def test_claims_are_served_in_the_order_in_which_they_came() -> None:
     locks, served = Locks(), []
 
     async def claim(name: str) -> None:
-        held = await locks.take(KEYS)
+        held = await holding(locks)
         served.append(name)
         await turns()
         held.release()
@@ -29,49 +35,51 @@ async def test_claims_are_served_in_the_order_in_which_they_came() -> None:
     await asyncio.gather(*map(claim, "abc"))
 
     assert served == ["a", "b", "c"]
-    assert locks.is_free(KEYS, None)
+    assert locks.is_free(KEYS)
 
 
-async def test_who_waits_for_a_free_lock_goes_by_and_holds_nothing() -> None:
-    locks, order = Locks(), []
-    held = await locks.take(KEYS)
-    assert not locks.is_free(KEYS, None)
+async def test_what_is_held_is_free_only_to_its_holder() -> None:
+    locks = Locks()
+    held = await holding(locks)
+    assert not locks.is_free(KEYS)
     assert locks.is_free(KEYS, held)
+    assert locks.is_free(keys_of(["other"], []))
 
-    async def passing() -> None:
-        await locks.free(KEYS, None)
-        order.append("passed")
 
-    async def claiming() -> None:
-        claim = await locks.take(KEYS)
-        order.append("claimed")
+async def test_two_that_want_each_others_locks_do_not_wait_for_each_other() -> None:
+    locks = Locks()
+    ann, bob = Claim(locks), Claim(locks)
+    await ann.widen(keys_of(["a"], []))
+    await bob.widen(keys_of(["b"], []))
+
+    async def both(claim: Claim, other: str) -> None:
+        await claim.widen(keys_of([other], []))
+        await turns()
         claim.release()
 
-    waiting = [asyncio.ensure_future(passing()), asyncio.ensure_future(claiming())]
-    await turns()
-    assert order == []
-    held.release()
-    await asyncio.gather(*waiting)
-    assert order == ["passed", "claimed"]
+    async with asyncio.timeout(1):
+        await asyncio.gather(both(ann, "b"), both(bob, "a"))
+
+    assert locks.is_free(keys_of(["a", "b"], []))
 
 
 async def test_a_claim_ends_by_itself_after_its_time(monkeypatch: Any) -> None:
     monkeypatch.setattr("walkwire.walk.locks.HOLD_SECONDS", 0.001)
     locks = Locks()
-    first = await locks.take(KEYS)
+    first = await holding(locks)
 
-    second = await locks.take(KEYS)
+    second = await holding(locks)
 
-    assert first.held == []
+    assert locks.is_free(KEYS, second)
     second.release()
     first.release()
-    assert locks.is_free(KEYS, None)
+    assert locks.is_free(KEYS)
 
 
 async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
     locks = Locks()
-    held = await locks.take(KEYS)
-    waiting = [asyncio.ensure_future(locks.take(KEYS)) for _ in range(2)]
+    held = await holding(locks)
+    waiting = [asyncio.ensure_future(holding(locks)) for _ in range(2)]
     await turns()
     waiting[0].cancel()
     held.release()
@@ -80,13 +88,13 @@ async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
 
     (await waiting[1]).release()
 
-    assert locks.is_free(KEYS, None)
+    assert locks.is_free(KEYS)
 
 
 async def test_who_gives_up_just_when_it_is_served_hands_the_lock_on() -> None:
     locks = Locks()
-    held = await locks.take(KEYS)
-    waiting = [asyncio.ensure_future(locks.take(KEYS)) for _ in range(2)]
+    held = await holding(locks)
+    waiting = [asyncio.ensure_future(holding(locks)) for _ in range(2)]
     await turns()
     held.release()
     waiting[0].cancel()
@@ -95,4 +103,4 @@ async def test_who_gives_up_just_when_it_is_served_hands_the_lock_on() -> None:
 
     (await waiting[1]).release()
 
-    assert locks.is_free(KEYS, None)
+    assert locks.is_free(KEYS)

@@ -1,7 +1,7 @@
 """Locks: how a crowd at one record, or at one node's neighbourhood, waits in line instead of failing.
 
-Only a walk that lost something takes locks, of just that, before it runs again; everyone else's commits wait for them. All
-of it happens on one event loop; other threads may only ask `is_free`.
+Only a walk that lost something, or whose commit met another's lock, takes locks, of just that; everyone else's commits wait for
+them. All of it happens on one event loop; other threads may only ask `is_free`.
 """
 
 from __future__ import annotations
@@ -27,23 +27,33 @@ def keys_lost(lost: Lost) -> frozenset[str]:
 
 
 class Claim:
-    """A walk's hold on some locks, until `release`, or until it has had all of them for two seconds."""
+    """A walk's hold on some locks, until `release`, or until it has had all of them for two seconds. At first it is empty."""
 
-    def __init__(self, locks: Locks, keys: frozenset[str]) -> None:
+    def __init__(self, locks: Locks) -> None:
         self._locks = locks
-        self.keys = keys
-        self.held: list[str] = []
+        self._keys: frozenset[str] = frozenset()
+        self._held: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def expire_later(self) -> None:
-        """Begin to count the two seconds."""
+    async def widen(self, keys: frozenset[str]) -> None:
+        """Hold these, too. All is let go and taken afresh, in the order of the ids: who waits while holding others could wait for
+        one that waits for them. The two seconds begin when all are held."""
+        self.release()
+        self._keys |= keys
+        try:
+            for key in sorted(self._keys):
+                await self._locks.take(key, self)
+                self._held.append(key)
+        except BaseException:
+            self.release()
+            raise
         self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.release)
 
     def release(self) -> None:
         """Let go of all. May be called more than once."""
         if self._timer is not None:
             self._timer.cancel()
-        held, self.held = self.held, []
+        held, self._held = self._held, []
         for key in held:
             self._locks.pass_on(key)
 
@@ -53,62 +63,35 @@ class Locks:
 
     def __init__(self) -> None:
         self._holders: dict[str, Claim] = {}
-        self._waiting: dict[str, deque[tuple[asyncio.Future[None], Claim | None]]] = {}
+        self._waiting: dict[str, deque[tuple[asyncio.Future[None], Claim]]] = {}
 
-    def is_free(self, keys: Iterable[str], mine: Claim | None) -> bool:
+    def is_free(self, keys: Iterable[str], mine: Claim | None = None) -> bool:
         """Whether nobody but `mine` holds any of these. May be asked from any thread: an answer is a hint, not a promise."""
         return not self._holders or all(self._holders.get(key) in (None, mine) for key in keys)
 
-    async def take(self, keys: frozenset[str]) -> Claim:
-        """Wait for all of these and hold them."""
-        claim = Claim(self, keys)
-        try:
-            for key in sorted(keys):
-                await self._wait(key, claim)
-                claim.held.append(key)
-        except BaseException:
-            claim.release()
-            raise
-        claim.expire_later()
-        return claim
-
-    async def free(self, keys: Iterable[str], mine: Claim | None) -> None:
-        """Wait, in line with those who want to hold them, until each of these was free."""
-        for key in sorted(keys):
-            if self._holders.get(key) not in (None, mine):
-                await self._wait(key, None)
-
-    def pass_on(self, key: str) -> None:
-        """Give a lock to the next in line; those who only waited for it to be free go by."""
-        del self._holders[key]
-        waiting = self._waiting.get(key)
-        while waiting:
-            future, claim = waiting.popleft()
-            if future.done():  # gave up
-                continue
-            if claim is not None:
-                self._holders[key] = claim
-            future.set_result(None)
-            if claim is not None:
-                break
-        if not waiting:
-            self._waiting.pop(key, None)
-
-    async def _wait(self, key: str, claim: Claim | None) -> None:
+    async def take(self, key: str, claim: Claim) -> None:
+        """Wait for a lock and give it to a claim."""
         if key not in self._holders:
-            if claim is not None:
-                self._holders[key] = claim
+            self._holders[key] = claim
             return
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append((future, claim))
         try:
             await future
         except asyncio.CancelledError:
-            if (
-                self._holders.get(key) is claim
-                and claim is not None
-                and future.done()
-                and not future.cancelled()
-            ):
+            if self._holders.get(key) is claim and future.done() and not future.cancelled():
                 self.pass_on(key)
             raise
+
+    def pass_on(self, key: str) -> None:
+        """Give a lock to the next in line."""
+        del self._holders[key]
+        waiting = self._waiting.get(key)
+        while waiting:
+            future, claim = waiting.popleft()
+            if not future.done():  # else it gave up
+                self._holders[key] = claim
+                future.set_result(None)
+                break
+        if not waiting:
+            self._waiting.pop(key, None)

@@ -134,24 +134,23 @@ class Runtime:
     async def _run(self, order: Order) -> Answer:
         outbox = WalkOutbox(order.tell)
         deadline = self._loop.time() + PATIENCE_SECONDS
-        keys: frozenset[str] = frozenset()
+        claim = Claim(self._locks)
         in_snapshot = False
-        for _ in range(RUNS):
-            claim = await _in_time(self._locks.take(keys), deadline) if keys else None
-            try:
-                return await self._once(order, outbox, claim, in_snapshot, deadline)
-            except _Unfit as unfit:
-                if unfit.has_committed or not order.may_rerun:
-                    break
-                in_snapshot = unfit.was_reading
-                keys = keys if in_snapshot else keys | unfit.keys
-            finally:
-                if claim is not None:
-                    claim.release()
+        try:
+            for _ in range(RUNS):
+                try:
+                    return await self._once(order, outbox, claim, in_snapshot, deadline)
+                except _Unfit as unfit:
+                    if unfit.has_committed or not order.may_rerun:
+                        break
+                    in_snapshot = unfit.was_reading
+                    await _in_time(claim.widen(frozenset() if in_snapshot else unfit.keys), deadline)
+        finally:
+            claim.release()
         raise Conflict
 
     async def _once(
-        self, order: Order, outbox: WalkOutbox, claim: Claim | None, in_snapshot: bool, deadline: float
+        self, order: Order, outbox: WalkOutbox, claim: Claim, in_snapshot: bool, deadline: float
     ) -> Answer:
         run = _Run(self, order, outbox, claim, in_snapshot)
         outcome: Answer | _Blocked
@@ -160,7 +159,7 @@ class Runtime:
         else:
             outcome = await self._threads.submit(run.in_this_thread)
         if isinstance(outcome, _Blocked):
-            await _in_time(self._locks.free(outcome.keys, claim), deadline)
+            await _in_time(claim.widen(outcome.keys), deadline)
             outcome = await self._threads.submit(outcome.resume)
         return outcome
 
@@ -169,7 +168,7 @@ class _Run:
     """One run of one order, and the bridge of its walk. All but its making happens away from the sockets' loop."""
 
     def __init__(
-        self, runtime: Runtime, order: Order, outbox: WalkOutbox, claim: Claim | None, in_snapshot: bool
+        self, runtime: Runtime, order: Order, outbox: WalkOutbox, claim: Claim, in_snapshot: bool
     ) -> None:
         self._runtime = runtime
         self._order = order
@@ -276,7 +275,7 @@ class _Run:
     def _wait_free(self, keys: frozenset[str]) -> None:
         runtime = self._runtime
         if not runtime._locks.is_free(keys, self._claim):
-            waiting = runtime._locks.free(keys, self._claim)
+            waiting = self._claim.widen(keys)
             asyncio.run_coroutine_threadsafe(waiting, runtime._loop).result(PATIENCE_SECONDS)
 
 
