@@ -236,8 +236,8 @@ class UserStore(Protocol):
         """`tokens` of the active users with these roots; the others are left out."""
 
 
-class KeyRecord(NamedTuple):
-    """An API key. `name` is the service that has it, `digest` what its text is known by, `created` in Unix seconds."""
+class ServiceRecord(NamedTuple):
+    """A service that may notify. `digest` is what its API key is known by, `created` in Unix seconds."""
 
     id: str
     name: str
@@ -245,24 +245,24 @@ class KeyRecord(NamedTuple):
     created: float
 
 
-class KeyExists(WalkwireError):
-    """A key of that name is there already."""
+class ServiceExists(WalkwireError):
+    """A service of that name is there already."""
 
 
-class KeyStore(Protocol):
-    """API keys. A revoked one is gone."""
+class ServiceStore(Protocol):
+    """Services, by their API keys."""
 
-    def add_key(self, key: KeyRecord) -> None:
-        """Store a key. Raises KeyExists."""
+    def add_service(self, service: ServiceRecord) -> None:
+        """Store a service. Raises ServiceExists."""
 
-    def all_keys(self) -> list[KeyRecord]:
-        """Every key, by name."""
+    def services(self) -> list[ServiceRecord]:
+        """Every service, by name."""
 
-    def key_by_digest(self, digest: str) -> KeyRecord | None:
-        """The key with this digest."""
+    def service_by_digest(self, digest: str) -> ServiceRecord | None:
+        """The service whose key has this digest."""
 
-    def revoke_key(self, name: str) -> bool:
-        """End the key of this name; False where there is none."""
+    def remove_service(self, name: str) -> bool:
+        """End the service of this name; False where there is none."""
 
 
 class TaskStore(Protocol):
@@ -287,5 +287,5 @@ class TaskStore(Protocol):
         """Mark ERROR, with `error`, all that servers had begun that are not alive at `now`; gives their number."""
 
 
-class Store(GraphStore, UserStore, KeyStore, TaskStore, Protocol):
+class Store(GraphStore, UserStore, ServiceStore, TaskStore, Protocol):
     """One database that holds all of it."""

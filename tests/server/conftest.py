@@ -13,8 +13,8 @@ import pytest
 import uvloop
 
 from walkwire.account.auth import Auth
-from walkwire.account.key import Keys
 from walkwire.account.password import Passwords
+from walkwire.account.service import Services
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.brokers.memory import MemoryBroker
@@ -94,8 +94,8 @@ def hub() -> Hub:
 
 
 @pytest.fixture
-def keys(store: Store) -> Iterator[Keys]:
-    made = Keys(store)
+def services(store: Store) -> Iterator[Services]:
+    made = Services(store)
     yield made
     made.close()
 
@@ -104,7 +104,7 @@ Serve = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-async def serve(users: Users, auth: Auth, keys: Keys, hub: Hub, asked: Asked) -> AsyncIterator[Serve]:
+async def serve(users: Users, auth: Auth, services: Services, hub: Hub, asked: Asked) -> AsyncIterator[Serve]:
     """`serve(walker, …, config=…, page=…)` gives a client of a server that has these walkers."""
     clients: list[httpx.AsyncClient] = []
 
@@ -116,7 +116,7 @@ async def serve(users: Users, auth: Auth, keys: Keys, hub: Hub, asked: Asked) ->
             asked,
             users=users,
             auth=auth,
-            keys=keys,
+            services=services,
             hub=hub,
             health=Health(hub),
             page=page,

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp
 
 from walkwire.account.auth import Auth
-from walkwire.account.key import Keys
+from walkwire.account.service import Services
 from walkwire.account.user import Users
 from walkwire.config import Config
 from walkwire.server.cors import Cors
@@ -31,7 +31,7 @@ def make_api(
     *,
     users: Users,
     auth: Auth,
-    keys: Keys,
+    services: Services,
     hub: Hub,
     health: Health,
     profile: type[BaseModel] | None = None,
@@ -48,7 +48,7 @@ def make_api(
     if page is not None:
         _serve_page(api, page)
     serve_accounts(api, users, auth, profile)
-    serve_notify(api, keys, hub)
+    serve_notify(api, services, hub)
     serve_walkers(api, walkers, walk, auth)
     return Cors(Guard(api), config)
 

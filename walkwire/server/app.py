@@ -11,9 +11,9 @@ from typing import NamedTuple
 from starlette.types import ASGIApp
 
 from walkwire.account.auth import Auth
-from walkwire.account.key import Keys
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
+from walkwire.account.service import Services
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.brokers import MEMORY, open_broker
@@ -121,8 +121,8 @@ async def open_app(
             stack.push_async_callback(revocations.stop)
         auth.on_tokens_ended = hub.make_public
         hub.on_tokens_ended = auth.doubt
-        keys = Keys(store)
-        stack.callback(keys.close)
+        services = Services(store)
+        stack.callback(services.close)
         health = Health(hub)
         dispatch = Dispatch(runtime, registry, hub)
         api = make_api(
@@ -132,7 +132,7 @@ async def open_app(
             users=users,
             auth=auth,
             profile=model_of(registry.user) if registry.user is not None else None,
-            keys=keys,
+            services=services,
             hub=hub,
             health=health,
             title=title,

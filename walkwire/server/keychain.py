@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from walkwire import config
-from walkwire.account.key import create_key, revoke_key
+from walkwire.account.service import create_key, revoke_key
 from walkwire.store import Store
 from walkwire.stores import open_store
 
@@ -21,7 +21,7 @@ def create(database: str | None, name: str) -> str:
 def names(database: str | None) -> list[tuple[str, datetime]]:
     """The keys by name, and when each was made. Raises StartError."""
     with _store(database) as store:
-        return [(key.name, datetime.fromtimestamp(key.created, UTC)) for key in store.all_keys()]
+        return [(key.name, datetime.fromtimestamp(key.created, UTC)) for key in store.services()]
 
 
 def revoke(database: str | None, name: str) -> None:

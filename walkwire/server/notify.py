@@ -13,13 +13,13 @@ from fastapi.security.base import SecurityBase
 from msgspec import Meta, Raw, Struct
 from pydantic import BaseModel, Field, ValidationError
 
-from walkwire.account.key import Keys
+from walkwire.account.service import Services
 from walkwire.errors import BadEvent
 from walkwire.ids import parse_root
 from walkwire.server.rest import Detail
 from walkwire.server.route import Route
 from walkwire.server.signin import Message
-from walkwire.store import KeyRecord
+from walkwire.store import ServiceRecord
 from walkwire.wire import text
 from walkwire.wire.hub import Hub
 from walkwire.wire.lenient import TARGETS
@@ -52,13 +52,13 @@ _order = msgspec.json.Decoder(_Order)
 class ServiceKey(SecurityBase):
     """A dependency for `Security(…)`: `Authorization: Bearer wk_…` or `X-API-Key: wk_…`. 403 without one, 401 with a bad one."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, services: Services) -> None:
         about = "A key made by `walkwire keys create`. `Authorization: Bearer wk_…` is taken as well."
         self.model = APIKey.model_validate({"in": APIKeyIn.header, "name": "X-API-Key", "description": about})
         self.scheme_name = "API key"
-        self._keys = keys
+        self._services = services
 
-    async def __call__(self, request: Request) -> KeyRecord:
+    async def __call__(self, request: Request) -> ServiceRecord:
         """Raises HTTPException; what the store raises."""
         scheme, _, shown = request.headers.get("authorization", "").strip().partition(" ")
         key = request.headers.get("x-api-key", "").strip() or (
@@ -66,22 +66,22 @@ class ServiceKey(SecurityBase):
         )
         if not key:
             raise HTTPException(403, "Not authenticated")
-        record = await self._keys.identify(key)
+        record = await self._services.identify(key)
         if record is None:
             raise HTTPException(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
         return record
 
 
-def serve_notify(api: FastAPI, keys: Keys, hub: Hub) -> None:
+def serve_notify(api: FastAPI, services: Services, hub: Hub) -> None:
     """Add the routes under /notify."""
-    key = ServiceKey(keys)
+    key = ServiceKey(services)
     api.router.routes += [_route(kind, key, hub) for kind in _WHO]
 
 
 def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
     about, read = _WHO[kind]
 
-    async def notify(request: Request, _: Annotated[KeyRecord, Security(key)]) -> Response:
+    async def notify(request: Request, _: Annotated[ServiceRecord, Security(key)]) -> Response:
         order = _read(await request.body())
         targets = tuple(dict.fromkeys(map(read, order.targets)))
         waiting = hub.tell(Notification(kind, targets, bytes(order.data)))

@@ -55,8 +55,8 @@ edges = Table(
     sqlite_autoincrement=True,
 )
 
-keys = Table(
-    "keys",
+services = Table(
+    "services",
     metadata,
     Column("id", String(24), primary_key=True),
     Column("name", String, nullable=False, unique=True),

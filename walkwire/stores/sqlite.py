@@ -20,19 +20,19 @@ from walkwire.errors import StartError
 from walkwire.store import (
     Changes,
     EdgeRecord,
-    KeyRecord,
     Neighbourhood,
     NodeRecord,
     Reads,
     Search,
     Selection,
+    ServiceRecord,
     Store,
     TaskEnd,
     TaskRecord,
     UserRecord,
     View,
 )
-from walkwire.stores import keys, sql, tasks
+from walkwire.stores import services, sql, tasks
 from walkwire.stores.schema import VERSION, metadata
 from walkwire.stores.writer import Writer
 
@@ -136,19 +136,19 @@ class SqliteStore:
         with self._engine.connect() as connection:
             return sql.tokens_of(connection, root_ids)
 
-    def add_key(self, key: KeyRecord) -> None:
-        self._writer.write(lambda connection: keys.add(connection, key))
+    def add_service(self, service: ServiceRecord) -> None:
+        self._writer.write(lambda connection: services.add(connection, service))
 
-    def all_keys(self) -> list[KeyRecord]:
+    def services(self) -> list[ServiceRecord]:
         with self._engine.connect() as connection:
-            return keys.all_keys(connection)
+            return services.every(connection)
 
-    def key_by_digest(self, digest: str) -> KeyRecord | None:
+    def service_by_digest(self, digest: str) -> ServiceRecord | None:
         with self._engine.connect() as connection:
-            return keys.by_digest(connection, digest)
+            return services.by_digest(connection, digest)
 
-    def revoke_key(self, name: str) -> bool:
-        return self._writer.write(lambda connection: keys.revoke(connection, name))
+    def remove_service(self, name: str) -> bool:
+        return self._writer.write(lambda connection: services.remove(connection, name))
 
     def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
         return self._writer.write(lambda connection: tasks.begin(connection, server, now, alive_until, limit))

@@ -1,7 +1,7 @@
-"""Key: what another service shows to notify those who are connected. It names a service, not a user, and runs no walker.
+"""Service: a program that may notify those who are connected, a cron job or a web application. No user; it runs no walker.
 
-A key is `wk_` and 256 random bits, shown once, when it is made; the store has its SHA-256. A revoked one is refused at once, on
-every server: the store is asked each time.
+It shows a key, `wk_` and 256 random bits, told once, when it is made; the store has its SHA-256. A revoked key is refused at
+once, on every server: the store is asked each time.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ from typing import NamedTuple
 
 from walkwire.errors import StartError
 from walkwire.ids import new_id
-from walkwire.store import KeyExists, KeyRecord, KeyStore
+from walkwire.store import ServiceExists, ServiceRecord, ServiceStore
 
 PREFIX = "wk_"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
-class NewKey(NamedTuple):
+class NewService(NamedTuple):
     """A key that was made just now: its record, and the only time that its text is seen."""
 
-    record: KeyRecord
+    record: ServiceRecord
     text: str
 
 
-def create_key(store: KeyStore, name: str) -> NewKey:
+def create_key(store: ServiceStore, name: str) -> NewService:
     """Make a key for the service of this name. Raises StartError, for the operator."""
     if not _NAME.match(name):
         raise StartError(
             "A key's name has 1 to 64 letters, digits and . _ -, and begins with a letter or digit"
         )
     text = PREFIX + secrets.token_urlsafe(32)
-    record = KeyRecord(new_id(), name, digest_of(text), time.time())
+    record = ServiceRecord(new_id(), name, digest_of(text), time.time())
     try:
-        store.add_key(record)
-    except KeyExists:
+        store.add_service(record)
+    except ServiceExists:
         raise StartError(
             f"There is a key {name!r} already: revoke it first, or choose another name"
         ) from None
-    return NewKey(record, text)
+    return NewService(record, text)
 
 
-def revoke_key(store: KeyStore, name: str) -> None:
+def revoke_key(store: ServiceStore, name: str) -> None:
     """End a key. Raises StartError, for the operator."""
-    if not store.revoke_key(name):
+    if not store.remove_service(name):
         raise StartError(f"There is no key {name!r}")
 
 
@@ -58,19 +58,19 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class Keys:
+class Services:
     """Tells services by their keys. The store is asked in threads."""
 
-    def __init__(self, store: KeyStore) -> None:
+    def __init__(self, store: ServiceStore) -> None:
         self._store = store
-        self._pool = ThreadPoolExecutor(2, "keys")
+        self._pool = ThreadPoolExecutor(2, "services")
 
-    async def identify(self, text: str) -> KeyRecord | None:
+    async def identify(self, text: str) -> ServiceRecord | None:
         """The key with this text; None for a wrong or revoked one. Raises what the store does."""
         if not text.startswith(PREFIX):
             return None
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._store.key_by_digest, digest_of(text))
+        return await loop.run_in_executor(self._pool, self._store.service_by_digest, digest_of(text))
 
     def close(self) -> None:
         """Wait for the store's last answers and let the threads go."""
