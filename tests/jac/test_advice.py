@@ -77,6 +77,11 @@ def test_a_slip_in_a_statement_is_named_with_what_to_write(statement: str, colum
     [
         ("def f(a, b) { }", 1, "a parameter needs a type: `a: int`"),
         ("def f(a: int = 1, b: int) { }", 1, "`b` needs a default, since a parameter before it has one"),
+        ("def f(a: int, /, /) { }", 1, "parameters stand in this order: `a, /, b, *args, c, **named`"),
+        ("def f(**k: int, b: int) { }", 1, "parameters stand in this order: `a, /, b, *args, c, **named`"),
+        ("def f(*, *a: int) { }", 1, "parameters stand in this order: `a, /, b, *args, c, **named`"),
+        ("def f(a: int, *) { }", 1, "behind a bare `*` stands at least one parameter"),
+        ("def f(a: int, a: int) { }", 1, "duplicate argument 'a' in function definition"),
         ("obj A { has x: int }", 1, "`;` is missing behind this"),
         (
             "with entry {\n    if x {\n        y = 1;\n    }\n",

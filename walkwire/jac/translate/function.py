@@ -166,20 +166,33 @@ def arguments(
     """Parameters as Python has them. `declared` are the same parameters elsewhere, which may have the defaults."""
     made = ast.arguments([], list(first), None, [], [], None, [])
     for place, part in enumerate(parts):
+        if _is_misplaced(made, part):
+            scope.unit.wrong(part, "parameters stand in this order: `a, /, b, *args, c, **named`")
         if part.kind == "SLASH":
             made.posonlyargs, made.args = made.args, []
-            continue
-        if part.kind == "STAR":
-            made.vararg = made.vararg or _STAR_ONLY
-            continue
-        assert isinstance(part, Tree)
-        _add(scope, made, part, declared[place] if place < len(declared) else None, typed)
+        elif part.kind == "STAR":
+            made.vararg = _STAR_ONLY
+        else:
+            assert isinstance(part, Tree)
+            _add(scope, made, part, declared[place] if place < len(declared) else None, typed)
     if made.vararg is _STAR_ONLY:
         made.vararg = None
+        if not made.kwonlyargs:
+            scope.unit.wrong(parts[-1], "behind a bare `*` stands at least one parameter")
     return made
 
 
 _STAR_ONLY = ast.arg("*")
+
+
+def _is_misplaced(made: ast.arguments, part: Part) -> bool:
+    """May a parameter, or a sign between parameters, not follow those that are there?"""
+    if made.kwarg is not None:
+        return True
+    if part.kind == "SLASH":
+        return bool(made.posonlyargs or made.vararg or not made.args)
+    is_star = part.kind == "STAR" or (isinstance(part, Tree) and part.parts[0].kind == "STAR")
+    return is_star and made.vararg is not None
 
 
 def _add(scope: Scope, made: ast.arguments, part: Tree, declared: Part | None, typed: bool) -> None:
