@@ -265,6 +265,39 @@ class ServiceStore(Protocol):
         """End the service of this name; False where there is none."""
 
 
+class WebhookKey(NamedTuple):
+    """A webhook key of a root: for these walkers and entries (class names, `root` among them; empty: all), from `made` until
+    `expires`, Unix seconds. The key's secret part is not stored."""
+
+    id: str
+    name: str
+    root_id: str
+    walkers: Sequence[str]
+    nodes: Sequence[str]
+    made: int
+    expires: float
+
+
+class WebhookKeyExists(WalkwireError):
+    """That root has a key of that name already."""
+
+
+class WebhookStore(Protocol):
+    """Webhook keys."""
+
+    def add_webhook_key(self, key: WebhookKey) -> None:
+        """Store a key. Raises WebhookKeyExists."""
+
+    def webhook_keys_of(self, root_id: str) -> list[WebhookKey]:
+        """A root's keys, in the order in which they were made."""
+
+    def extend_webhook_key(self, root_id: str, id: str, seconds: float) -> bool:
+        """Let a key live longer; False where the root has none such."""
+
+    def delete_webhook_keys(self, root_id: str, ids: Sequence[str]) -> int:
+        """Delete those that are the root's; gives their number."""
+
+
 class TaskStore(Protocol):
     """Tasks. Each is begun once, by one server, which has to be heard of again and again until it ends it.
 
@@ -287,5 +320,5 @@ class TaskStore(Protocol):
         """Mark ERROR, with `error`, all that servers had begun that are not alive at `now`; gives their number."""
 
 
-class Store(GraphStore, UserStore, ServiceStore, TaskStore, Protocol):
+class Store(GraphStore, UserStore, ServiceStore, WebhookStore, TaskStore, Protocol):
     """One database that holds all of it."""

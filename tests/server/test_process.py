@@ -219,6 +219,8 @@ def _wait_until_refused(url: str) -> None:
     while True:
         try:
             socket.create_connection((str(address.hostname), int(address.port or 0))).close()
+        except ConnectionResetError:  # it came just as the door was closed
+            continue
         except ConnectionRefusedError:
             return
 

@@ -127,7 +127,7 @@ class described(Walker):
 async def test_openapi_describes_a_walker_as_it_is(serve: Serve) -> None:
     api = (await serve(described).get("/openapi.json")).json()
     assert set(api["paths"]["/walker/described/{place}"]) == {"get", "post"}
-    operation = api["paths"]["/walker/described/{node}/{place}"]["post"]
+    operation = api["paths"]["/walker/described/{place}/{node}"]["post"]
     assert operation["operationId"] == "post_described_at_node"
     assert operation["description"] == "Looks around.\n\nAnd tells."
     assert operation["tags"] == ["Walker APIs"]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from walkwire.errors import StartError
-from walkwire.walk.specs import Specs, specs, specs_of
+from walkwire.walk.specs import Specs, Webhook, specs, specs_of
 
 
 def _walker(**keys: Any) -> type:
@@ -147,10 +147,17 @@ def test_a_value_of_the_wrong_kind_is_refused_with_the_walker_and_the_key(key: s
         specs_of(_walker(**{key: value}))
 
 
-@pytest.mark.parametrize("key", ["webhook", "schedule"])
-def test_what_does_not_exist_yet_says_so(key: str) -> None:
-    with pytest.raises(StartError, match=f"Walker greet, specs: '{key}' is not available yet"):
-        specs_of(_walker(**{key: {"type": "header"}}))
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({}, Webhook("header", "X-API-KEY")),
+        ({"type": "QUERY", "name": "k"}, Webhook("query", "k")),
+        ({"type": "body"}, Webhook("body", "X-API-KEY")),
+        (None, None),
+    ],
+)
+def test_a_webhook_s_key_comes_where_the_specs_say(given: object, read: object) -> None:
+    assert specs_of(_walker(webhook=given)).webhook == read
 
 
 def test_specs_that_are_not_a_class_are_refused() -> None:

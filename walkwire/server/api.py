@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -14,13 +14,16 @@ from starlette.types import ASGIApp
 from walkwire.account.auth import Auth
 from walkwire.account.service import Services
 from walkwire.account.user import Users
+from walkwire.account.webhook import Webhooks
 from walkwire.config import Config
 from walkwire.server.cors import Cors
 from walkwire.server.faults import Guard, tell_faults
 from walkwire.server.health import Health, serve_health
 from walkwire.server.notify import serve_notify
-from walkwire.server.rest import Walk, serve_walkers
+from walkwire.server.rest import Walk, Walkers
 from walkwire.server.signin import serve_accounts
+from walkwire.server.webhook import serve_webhooks
+from walkwire.walk.specs import specs_of
 from walkwire.wire.hub import Hub
 
 
@@ -34,13 +37,15 @@ def make_api(
     services: Services,
     hub: Hub,
     health: Health,
+    webhooks: Webhooks | None = None,
     profile: type[BaseModel] | None = None,
     title: str = "walkwire",
     page: Path | None = None,
+    hand_over: Callable[[Walkers], None] = lambda walkers: None,
 ) -> ASGIApp:
     """Everything that is served over HTTP. `profile` has the fields that the program gives its users, `page` answers `GET /`.
 
-    Raises StartError where a walker's specs do not fit.
+    `hand_over` is given what later walkers can be added to. Raises StartError where a walker's specs do not fit.
     """
     api = FastAPI(title=title, version="1")
     tell_faults(api)
@@ -49,7 +54,12 @@ def make_api(
         _serve_page(api, page)
     serve_accounts(api, users, auth, profile)
     serve_notify(api, services, hub)
-    serve_walkers(api, walkers, walk, auth)
+    if webhooks is not None and any(specs_of(walker).webhook is not None for walker in walkers.values()):
+        serve_webhooks(api, webhooks, auth)
+    exposed = Walkers(api, walk, auth, webhooks, with_returns=config.show_endpoint_returns)
+    for name, walker in walkers.items():
+        exposed.add(name, walker)
+    hand_over(exposed)
     return Cors(Guard(api), config)
 
 

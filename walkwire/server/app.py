@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from walkwire.account.secret import signing_secret
 from walkwire.account.service import Services
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
+from walkwire.account.webhook import Webhooks
 from walkwire.brokers import MEMORY, open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
@@ -23,6 +25,7 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.api import make_api
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.health import Health
+from walkwire.server.rest import Walkers
 from walkwire.server.revocations import Revocations
 from walkwire.store import Store
 from walkwire.stores import open_store
@@ -35,6 +38,8 @@ from walkwire.wire.door import Door
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +109,16 @@ async def open_app(
         )
         patience = config.stop_seconds if patience is None else patience
         stack.push_async_callback(_stop, runtime, store, patience)
-        tokens = Tokens(signing_secret(config))
+        secret = signing_secret(config)
+        tokens = Tokens(secret)
         auth = Auth(store, tokens)
         stack.callback(auth.close)
         passwords = passwords or Passwords()
         stack.callback(passwords.close)
         users = Users(store, passwords, tokens, auth)
         stack.callback(users.close)
+        webhooks = Webhooks(store, secret)
+        stack.callback(webhooks.close)
         hub = Hub(open_broker(config.broker), policies=_policies(config), limits=_limits(config))
         revocations = Revocations(store, hub)
         hub.on_return = revocations.wake
@@ -131,12 +139,14 @@ async def open_app(
             dispatch.walk,
             users=users,
             auth=auth,
+            webhooks=webhooks,
             profile=model_of(registry.user) if registry.user is not None else None,
             services=services,
             hub=hub,
             health=health,
             title=title,
             page=page,
+            hand_over=lambda walkers: _take_in_more(registry, runtime, dispatch, walkers),
         )
         runner = Runner(store, dispatch.task, at_once=max(1, config.threads // 2))
         runtime.on_tasks = runner.wake
@@ -150,6 +160,19 @@ async def open_app(
 
         door = Door(hub, dispatch, authenticate, config.allows_origin)
         yield App(api, door, users, auth, health, runtime, runner, registry)
+
+
+def _take_in_more(registry: Registry, runtime: Runtime, dispatch: Dispatch, walkers: Walkers) -> None:
+    """Serve the walkers, too, that the program makes while it is served."""
+
+    def take(walker: type) -> None:
+        try:
+            dispatch.add(walker)
+            walkers.add(walker.__name__, walker)
+        except StartError as error:
+            _log.error("A new walker cannot be served: %s", error)
+
+    registry.on_walker = lambda walker: runtime.mailbox.post(take, walker)
 
 
 async def _stop(runtime: Runtime, store: Store, seconds: float) -> None:

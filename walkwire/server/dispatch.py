@@ -18,7 +18,7 @@ from walkwire.walk.fields import holds_files, model_of, values_of
 from walkwire.walk.registry import Registry
 from walkwire.walk.report import encode
 from walkwire.walk.runtime import Answer, Order, Runtime
-from walkwire.walk.specs import specs_of
+from walkwire.walk.specs import Specs, specs_of
 from walkwire.wire.door import Call
 from walkwire.wire.hub import Hub
 from walkwire.wire.notification import Notification
@@ -33,13 +33,20 @@ class Dispatch:
         self._runtime = runtime
         self._registry = registry
         self._hub = hub
-        self._specs = {walker: specs_of(walker) for walker in registry.walkers.values()}
-        self._with_files = {walker for walker in self._specs if holds_files(walker, UploadFile)}
-        self._on_socket = {
-            name: walker
-            for name, walker in registry.walkers.items()
-            if "websocket" in self._specs[walker].methods and not self._specs[walker].private
-        }
+        self._specs: dict[type, Specs] = {}
+        self._with_files: set[type] = set()
+        self._on_socket: dict[str, type] = {}
+        for walker in registry.walkers.values():
+            self.add(walker)
+
+    def add(self, walker: type) -> None:
+        """Take in a walker. Raises StartError where its specs are wrong."""
+        specs = self._specs[walker] = specs_of(walker)
+        if holds_files(walker, UploadFile):
+            self._with_files.add(walker)
+        self._on_socket.pop(walker.__name__, None)
+        if "websocket" in specs.methods and not specs.private:
+            self._on_socket[walker.__name__] = walker
 
     async def __call__(self, call: Call) -> bytes:
         """Answer a walker event with the body of the answer. Raises PublicError."""
@@ -57,9 +64,19 @@ class Dispatch:
         answer = await self._run(walker, values, call.root_id, node=call.node, client_id=call.client.id)
         return _body_for_a_socket(answer)
 
-    async def walk(self, walker: type, values: dict[str, Any], root_id: str, node: str | None) -> Answer:
-        """Run a walker for REST, whose routes have checked who calls and with what. Raises PublicError."""
-        return await self._run(walker, _Given(values), root_id, node=node, client_id=None)
+    async def walk(
+        self,
+        walker: type,
+        values: dict[str, Any],
+        root_id: str,
+        node: str | None,
+        kinds: frozenset[str] | None = None,
+    ) -> Answer:
+        """Run a walker for REST, whose routes have checked who calls and with what. Raises PublicError.
+
+        `kinds` are the classes at which it may enter; Refused is raised at another.
+        """
+        return await self._run(walker, _Given(values), root_id, node=node, client_id=None, kinds=kinds)
 
     async def task(self, task: TaskRecord, server: str) -> None:
         """Do a walk that was ordered for later. Raises what the walk raised, PublicError, TaskTaken."""
@@ -87,6 +104,7 @@ class Dispatch:
         *,
         node: str | None,
         client_id: str | None,
+        kinds: frozenset[str] | None = None,
     ) -> Answer:
         specs = self._specs[walker]
         order = Order(
@@ -99,6 +117,7 @@ class Dispatch:
             may_rerun=specs.rerun,
             status=specs.status_code or 200,
             is_later=getattr(walker, "__jac_async__", False),
+            kinds=kinds,
         )
         return await self._runtime.run(order)
 

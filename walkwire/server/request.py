@@ -19,6 +19,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_before_validator_function
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import UploadFile as Upload
 
 from walkwire.errors import StartError
@@ -29,12 +30,22 @@ from walkwire.walk.specs import Specs
 Place = Literal["path", "query", "file", "body"]
 
 _MARKS = {"path": Path, "query": Query, "file": File}
-_REFERENCE = r"^(n:[^:/]*:)?[0-9a-fA-F]{24}$"
+_REFERENCE = r"(n:[^:/]*:)?[0-9a-fA-F]{24}"
 
 Node = Annotated[
     str,
-    Path(pattern=_REFERENCE, description="The node to enter at: `n:Thing:<24 hex digits>`, or the digits."),
+    Path(
+        pattern=f"^{_REFERENCE}$",
+        description="The node to enter at: `n:Thing:<24 hex digits>`, or the digits.",
+    ),
 ]
+
+
+class _Reference(StringConvertor):
+    regex = _REFERENCE
+
+
+register_url_convertor("reference", _Reference())
 
 
 class Shape(NamedTuple):
@@ -79,7 +90,7 @@ def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> Iterator[tuple
     for key, names in (
         ("as_query", specs.as_query),
         ("excluded", specs.excluded),
-        ("path", specs.path_fields),
+        ("path", _path_fields(specs)),
     ):
         for unknown in _unknown(names, fields):
             raise StartError(f"Walker {walker.__name__}, specs: {key!r} names {unknown!r}, which is no field")
@@ -90,6 +101,12 @@ def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> Iterator[tuple
             raise StartError(f"Walker {walker.__name__}, specs: {alias!r} is excluded and in the path")
         elif field.is_required():
             raise StartError(f"Walker {walker.__name__}, specs: the excluded field {alias!r} needs a default")
+
+
+def _path_fields(specs: Specs) -> tuple[str, ...]:
+    """The walker's fields in the path: a webhook's key may be there as well."""
+    key = specs.webhook.name if specs.webhook is not None and specs.webhook.place == "path" else None
+    return tuple(name for name in specs.path_fields if name != key)
 
 
 def _unknown(names: Iterable[str], fields: dict[str, Any]) -> list[str]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Coroutine, Iterator
 from typing import Annotated, Any, NamedTuple, Protocol
 
-from fastapi import FastAPI, HTTPException, Response, Security
+from fastapi import FastAPI, HTTPException, Path, Response, Security
 from pydantic import BaseModel, Field
-from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
 
 from walkwire.account.auth import PUBLIC, Auth, Caller
-from walkwire.errors import StartError
+from walkwire.account.webhook import Webhooks
+from walkwire.errors import Refused, StartError
 from walkwire.server.bearer import Bearer
+from walkwire.server.lane import Lane
 from walkwire.server.request import Node, Shape, parameter, shape_of
 from walkwire.server.route import Route
-from walkwire.walk.specs import Specs, specs_of
+from walkwire.server.webhook import KeyBearer
+from walkwire.store import WebhookKey
+from walkwire.walk.specs import TAGS, Specs, specs_of
 
 PREFIX = "/walker/"
+WEBHOOK_PREFIX = "/webhook/walker/"
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +39,18 @@ class Answer(Protocol):
 
 
 class Walk(Protocol):
-    """Runs a walker with these values of its fields as this root, from a node or (None) the root itself. Raises PublicError."""
+    """Runs a walker with these values of its fields as this root, from a node or (None) the root itself. Raises PublicError.
+
+    `kinds` are the classes of nodes at which it may enter, `root` among them (None: all). Raises Refused where it may not.
+    """
 
     def __call__(
-        self, walker: type, values: dict[str, Any], root_id: str, node: str | None
+        self,
+        walker: type,
+        values: dict[str, Any],
+        root_id: str,
+        node: str | None,
+        kinds: frozenset[str] | None = None,
     ) -> Coroutine[Any, Any, Answer]: ...
 
 
@@ -48,6 +59,18 @@ class WalkerAnswer(BaseModel):
 
     status: int = 200
     reports: list[Any] = Field(description="What the walker reported, in order.")
+
+
+class WalkerAnswerWithReturns(WalkerAnswer):
+    """What a walker answers, where what its abilities returned is to be shown."""
+
+    returns: list[Any] = Field(description="What each of its abilities returned, in order.")
+
+
+class WalkerId(BaseModel):
+    """What a walker answers that walks by itself afterwards."""
+
+    walker_id: str
 
 
 class Detail(BaseModel):
@@ -82,47 +105,94 @@ class Place(NamedTuple):
     is_listed: bool = True
 
 
-def serve_walkers(api: FastAPI, walkers: Mapping[str, type], walk: Walk, auth: Auth) -> None:
-    """Add the routes of all walkers. Raises StartError where specs do not fit the fields."""
-    bearer = Bearer(auth)
-    taken = {(method, path) for path, methods in _routes(api) for method in methods}
-    made: list[Route] = []
-    for name, walker in walkers.items():
-        made += _Exposure(name, walker, walk, bearer).routes(taken)
-        taken |= {(method, route.path) for route in made for method in route.methods or ()}
-    usual = [route for route in made if route.path.startswith(PREFIX)]
-    api.router.routes += [_Lane(usual), *usual, *(route for route in made if route not in usual)]
+class Walkers:
+    """The walkers of a program over REST. Those that are made while it is served are added like the others."""
+
+    def __init__(
+        self,
+        api: FastAPI,
+        walk: Walk,
+        auth: Auth,
+        webhooks: Webhooks | None = None,
+        *,
+        with_returns: bool = False,
+    ) -> None:
+        self._api = api
+        self._walk = walk
+        self._bearer = Bearer(auth)
+        self._webhooks = webhooks
+        self._model = WalkerAnswerWithReturns if with_returns else WalkerAnswer
+        self._lanes = {prefix: Lane(prefix) for prefix in (PREFIX, WEBHOOK_PREFIX)}
+        api.router.routes += self._lanes.values()
+
+    def add(self, name: str, walker: type) -> None:
+        """Add a walker's routes, in the place of those of another walker of its name. Raises StartError."""
+        routes = self._api.router.routes
+        routes[:] = [route for route in routes if getattr(route, "walker", None) != name]
+        taken = {
+            (method, getattr(route, "path", ""))
+            for route in routes
+            for method in getattr(route, "methods", None) or ()
+        }
+        exposure = _Exposure(
+            name, walker, walk=self._walk, bearer=self._bearer, webhooks=self._webhooks, model=self._model
+        )
+        made = list(exposure.routes(taken))
+        for prefix, lane in self._lanes.items():
+            lane.put(name, [route for route in made if route.path.startswith(prefix)])
+        routes += made
+        self._api.openapi_schema = None  # it is made when it is asked for
 
 
 def places_of(name: str, specs: Specs) -> list[Place]:
     """Where a walker is found.
 
-    A path with a leading "/" is meant from the top. Jac Cloud took it as one without, so it is found there too, unlisted.
+    A path with a leading "/" is meant from the top. Jac Cloud 0.1 took it as one without, and put the node before it: it is found
+    there too, unlisted.
     """
-    is_absolute = specs.path.startswith("/")
-    under = f"/{specs.path.lstrip('/')}" if specs.path else ""
-    found = [Place(f"{PREFIX}{name}{under}", False, not is_absolute)]
-    found.append(Place(f"{PREFIX}{name}/{{node}}{under}", True, not is_absolute))
-    if is_absolute:
-        found = [Place(specs.path, False), Place(f"{specs.path.rstrip('/')}/{{node}}", True), *found]
+    prefix = prefix_of(specs)
+    if not specs.path:
+        found = [Place(f"{prefix}{name}", False), Place(f"{prefix}{name}/{{node}}", True)]
+    else:
+        is_absolute = specs.path.startswith("/")
+        under = f"{prefix}{name}/{specs.path.strip('/')}"
+        found = [
+            Place(f"{prefix}{name}/{{node:reference}}/{specs.path.strip('/')}", True, False),
+            Place(under, False, not is_absolute),
+            Place(f"{under}/{{node}}", True, not is_absolute),
+        ]
+        if is_absolute:
+            top = specs.path.rstrip("/")
+            found = [Place(specs.path, False), Place(f"{top}/{{node}}", True), *found]
     unwanted = {"ROOT": True, "NODE": False}.get(specs.entry_type)
     return [place for place in found if place.at_node is not unwanted]
 
 
-def _routes(api: FastAPI) -> Iterable[tuple[str, Iterable[str]]]:
-    for route in api.routes:
-        yield getattr(route, "path", ""), getattr(route, "methods", None) or ()
+def prefix_of(specs: Specs) -> str:
+    """Under which walkers like this are found by their names."""
+    return PREFIX if specs.webhook is None else WEBHOOK_PREFIX
 
 
 class _Exposure:
     """One walker over REST."""
 
-    def __init__(self, name: str, walker: type, walk: Walk, bearer: Bearer) -> None:
+    def __init__(
+        self,
+        name: str,
+        walker: type,
+        *,
+        walk: Walk,
+        bearer: Bearer,
+        webhooks: Webhooks | None,
+        model: type[BaseModel],
+    ) -> None:
         self._name = name
         self._walker = walker
         self._walk = walk
         self._bearer = bearer
+        self._webhooks = webhooks
         self._specs = specs_of(walker)
+        self._model = WalkerId if getattr(walker, "__jac_async__", False) else model
 
     def routes(self, taken: Container[tuple[str, str]]) -> Iterator[Route]:
         """One for each method and place that nobody has `taken`. Raises StartError."""
@@ -143,7 +213,9 @@ class _Exposure:
         free = [place for place in places if not any((method, place.url) in taken for method in methods)]
         if len(free) == len(places):
             return places
-        own = [place._replace(is_listed=True) for place in free if place.url.startswith(PREFIX)]
+        own = [
+            place._replace(is_listed=True) for place in free if place.url.startswith(prefix_of(self._specs))
+        ]
         lost = ", ".join(place.url for place in places if place not in free)
         found = ", ".join(place.url for place in own)
         _log.warning("Walker %s is not at %s, which is taken already; it is at %s", self._name, lost, found)
@@ -154,30 +226,51 @@ class _Exposure:
 
         async def endpoint(**given: Any) -> Response:
             caller: Caller = given.get("caller", PUBLIC)
-            answer = await walk(walker, shape.values(given), caller.root_id, given.get("node"))
-            return answer.response if isinstance(answer.response, Response) else _response(answer)
+            return _told(await walk(walker, shape.values(given), caller.root_id, given.get("node")))
 
-        parameters = list(shape.parameters)
-        if self._specs.auth:
-            parameters.append(parameter("caller", Annotated[Caller, Security(self._bearer)]))
+        async def endpoint_by_key(**given: Any) -> Response:
+            key: WebhookKey = given["key"]
+            if key.walkers and walker.__name__ not in key.walkers:
+                raise HTTPException(403, "Forbidden")
+            kinds = frozenset(key.nodes) if key.nodes else None
+            try:
+                return _told(await walk(walker, shape.values(given), key.root_id, given.get("node"), kinds))
+            except Refused:
+                raise HTTPException(403, "Forbidden") from None
+
+        chosen = endpoint_by_key if self._specs.webhook and self._specs.auth else endpoint
+        parameters = [*shape.parameters, *self._who()]
         if at_node:
             parameters.append(parameter("node", Node))
-        endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # FastAPI reads it
-        return endpoint
+        chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # FastAPI reads it
+        return chosen
+
+    def _who(self) -> Iterator[inspect.Parameter]:
+        """The parameters that tell who calls."""
+        webhook = self._specs.webhook
+        if webhook is not None and webhook.place == "path":
+            yield parameter("path_key", Annotated[str, Path(alias=webhook.name, description="The key")])
+        if not self._specs.auth:
+            return
+        if webhook is None:
+            yield parameter("caller", Annotated[Caller, Security(self._bearer)])
+        elif self._webhooks is not None:
+            yield parameter("key", Annotated[WebhookKey, Security(KeyBearer(self._webhooks, webhook))])
 
     def _route(self, method: str, place: Place, endpoint: Callable[..., Any]) -> Route:
         name, specs = self._name, self._specs
+        tags = ["Webhook Walker APIs"] if specs.webhook is not None and specs.tags == TAGS else specs.tags
         try:
-            return Route(
+            made = Route(
                 place.url,
                 endpoint,
                 methods=[method.upper()],
                 name=specs.name or name,
                 operation_id=f"{method}_{name}_at_node" if place.at_node else f"{method}_{name}",
-                tags=list(specs.tags),
+                tags=list(tags),
                 summary=specs.summary or (f"{name}, from a node" if place.at_node else name),
                 description=specs.description or _described(self._walker),
-                response_model=WalkerAnswer if specs.response_model is None else specs.response_model,
+                response_model=self._model if specs.response_model is None else specs.response_model,
                 status_code=specs.status_code,
                 response_description=specs.response_description,
                 responses=_responses(specs),
@@ -187,9 +280,13 @@ class _Exposure:
             )
         except AssertionError as error:  # FastAPI's word for a field that cannot travel in its place
             raise StartError(f"Walker {name} cannot be served at {place.url}: {error}") from None
+        made.walker = name
+        return made
 
 
-def _response(answer: Answer) -> Response:
+def _told(answer: Answer) -> Response:
+    if isinstance(answer.response, Response):
+        return answer.response
     if not 200 <= answer.status <= 599:
         raise ValueError(f"The walker set the status {answer.status}, with which no answer can end")
     if answer.status in (204, 304):  # RFC 9110 §6.4.1: these have no content
@@ -217,34 +314,3 @@ def _responses(specs: Specs) -> dict[int | str, dict[str, Any]]:
         told[401] = {"model": Detail, "description": "A token that is bad, over or ended"}
     own = {int(key) if str(key).isdecimal() else key: value for key, value in (specs.responses or {}).items()}
     return dict(sorted((told | own).items(), key=lambda item: str(item[0])))
-
-
-class _Lane(BaseRoute):
-    """Finds a walker's routes by its name, where a list of all would be searched from its beginning."""
-
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._routes: dict[str, list[Route]] = {}
-        for route in routes:
-            self._routes.setdefault(_name_in(route.path), []).append(route)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
-            return Match.NONE, {}
-        allowed: list[str] = []
-        for route in self._routes.get(_name_in(scope["path"]), ()):
-            match, child = route.matches(scope)
-            if match is Match.FULL:
-                return match, child
-            if match is Match.PARTIAL:
-                allowed += route.methods or ()
-        return (Match.PARTIAL, {"walkwire.allowed": allowed}) if allowed else (Match.NONE, {})
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = scope.get("walkwire.allowed")
-        if allowed is not None:
-            raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
-        await scope["route"].handle(scope, receive, send)
-
-
-def _name_in(path: str) -> str:
-    return path[len(PREFIX) :].partition("/")[0]

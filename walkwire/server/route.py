@@ -16,7 +16,12 @@ JSON_LIMIT = 16 * 1024 * 1024  # bytes; files have a way of their own, to disk
 
 
 class Route(APIRoute):
-    """A route whose JSON is held to the rules of the wire: UTF-8, bounded depth and digits, no lone surrogates."""
+    """A route whose JSON is held to the rules of the wire: UTF-8, bounded depth and digits, no lone surrogates.
+
+    `walker` is the name of the walker that it runs, if any.
+    """
+
+    walker: str | None = None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 VERSION = 1
@@ -108,4 +109,17 @@ tasks = Table(
         sqlite_where=Column("state") == "STARTED",
         postgresql_where=Column("state") == "STARTED",
     ),
+)
+
+webhook_keys = Table(
+    "webhook_keys",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("root_id", String(24), ForeignKey("nodes.id", ondelete="CASCADE"), nullable=False),
+    Column("walkers", Text, nullable=False),
+    Column("nodes", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("expires", Double, nullable=False),
+    UniqueConstraint("root_id", "name"),
 )

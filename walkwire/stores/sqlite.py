@@ -31,8 +31,9 @@ from walkwire.store import (
     TaskRecord,
     UserRecord,
     View,
+    WebhookKey,
 )
-from walkwire.stores import services, sql, tasks
+from walkwire.stores import services, sql, tasks, webhooks
 from walkwire.stores.schema import VERSION, metadata
 from walkwire.stores.writer import Writer
 
@@ -149,6 +150,19 @@ class SqliteStore:
 
     def remove_service(self, name: str) -> bool:
         return self._writer.write(lambda connection: services.remove(connection, name))
+
+    def add_webhook_key(self, key: WebhookKey) -> None:
+        self._writer.write(lambda connection: webhooks.add(connection, key))
+
+    def webhook_keys_of(self, root_id: str) -> list[WebhookKey]:
+        with self._engine.connect() as connection:
+            return webhooks.of(connection, root_id)
+
+    def extend_webhook_key(self, root_id: str, id: str, seconds: float) -> bool:
+        return self._writer.write(lambda connection: webhooks.extend(connection, root_id, id, seconds))
+
+    def delete_webhook_keys(self, root_id: str, ids: Sequence[str]) -> int:
+        return self._writer.write(lambda connection: webhooks.remove(connection, root_id, ids))
 
     def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
         return self._writer.write(lambda connection: tasks.begin(connection, server, now, alive_until, limit))

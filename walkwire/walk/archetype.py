@@ -27,6 +27,10 @@ class Archetype:
         dataclasses.dataclass(eq=False)(cls)
         enrol(cls)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has the same fields, and is another archetype: what walkwire keeps of this one is not copied."""
+        return dict(vars(self))
+
 
 def give_anchor(archetype: Archetype, anchor: Any) -> None:
     """Set the `__jac__` of a new instance, also where a class of objects among its bases has a property of that name."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from walkwire.errors import Busy, Conflict, NoAccess, RecordError
+from walkwire.errors import Busy, Conflict, NoAccess, RecordError, Refused
 from walkwire.ids import parse_reference
 from walkwire.store import Changes, GraphStore, Lost, TaskEnd, View
 from walkwire.walk import report
@@ -41,6 +41,7 @@ class Order:
 
     `client_id` is the connection whose event this is, None over REST. `may_rerun` False: the first conflict is the last.
     `status` is the answer's where the walker sets none. `is_later`: the walk is only ordered, and the answer is the walker's id.
+    `kinds` are the classes of places at which it may begin, `root` among them; None: all.
     `task` names the walker that was ordered so and the server that lets it walk now; `values` are not asked for then.
     """
 
@@ -53,6 +54,7 @@ class Order:
     may_rerun: bool = True
     status: int = 200
     is_later: bool = False
+    kinds: frozenset[str] | None = None
     task: tuple[str, str] | None = None
 
 
@@ -220,6 +222,7 @@ class _Run:
         )
         unit.walk.status = order.status
         stack.callback(leave_walk, enter_walk(unit.walk))
+        stack.enter_context(runtime._registry.recording())
         return unit
 
     def _begin(self, unit: Unit) -> tuple[Walker, Any]:
@@ -235,6 +238,8 @@ class _Run:
         start = find(order.node) if order.node else graph.root()
         if not isinstance(start, Node | Edge):
             raise NoAccess(str(order.node))
+        if order.kinds is not None and (start.__jac__.kind or "root") not in order.kinds:
+            raise Refused("Forbidden")
         if order.task is not None:
             walker = find(order.task[0])
         else:
@@ -268,7 +273,7 @@ class _Run:
             if value is not None and runtime._is_response(value):
                 return Answer(walk.status, b"", value)
         if walk.custom is not None:
-            return Answer(walk.status, report.encode(walk.custom))
+            return Answer(walk.status, report.encode_body(walk.custom))
         returns = walk.returns if runtime._with_returns else None
         return Answer(walk.status, report.answer(walk.status, walk.reports, returns))
 

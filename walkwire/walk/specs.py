@@ -21,10 +21,21 @@ Every = Literal["*"]
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "websocket")
 
 _NAME = "__specs__"
-_TAGS = ("Walker APIs",)
+TAGS = ("Walker APIs",)
 _PATH_FIELD = re.compile(r"\{([^{}]*)\}")
 
 W = TypeVar("W", bound=type)
+
+
+KeyPlace = Literal["header", "query", "path", "body"]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where a call of another service brings its key, and under which name."""
+
+    place: KeyPlace = "header"
+    name: str = "X-API-KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +54,13 @@ class Specs:
     auth: bool = True
     private: bool = False
     entry_type: EntryType = "BOTH"
-    webhook: None = None
+    webhook: Webhook | None = None
     schedule: None = None
     rerun: bool = True
     response_model: Any = None
     status_code: int | None = None
-    tags: tuple[str, ...] = _TAGS
+    response_class: Any = None
+    tags: tuple[str, ...] = TAGS
     summary: str | None = None
     description: str | None = None
     name: str | None = None
@@ -170,7 +182,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    return _TAGS if value is None else _names(value)
+    return TAGS if value is None else _names(value)
 
 
 def _bool(value: Any) -> bool:
@@ -198,6 +210,17 @@ def _mapping(value: Any) -> Mapping[Any, Any]:
     raise ValueError("is a dictionary")
 
 
+def _webhook(value: Any) -> Webhook | None:
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and set(value) <= {"type", "name"}:
+        name = value.get("name", "X-API-KEY")
+        match str(value.get("type", "header")).lower():
+            case "header" | "query" | "path" | "body" as place if isinstance(name, str) and name:
+                return Webhook(place, name)
+    raise ValueError("is a dictionary with type (header, query, path or body) and name")
+
+
 def _later(value: Any) -> None:
     if value is not None:
         raise NotImplementedError("is not available yet: leave it out")
@@ -215,11 +238,12 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "auth": _bool,
     "private": _bool,
     "entry_type": _entry_type,
-    "webhook": _later,
+    "webhook": _webhook,
     "schedule": _later,
     "rerun": _bool,
     "response_model": lambda value: value,
     "status_code": _optional(_status),
+    "response_class": lambda value: value,
     "tags": _tags,
     "summary": _optional(_text),
     "description": _optional(_text),
