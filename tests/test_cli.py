@@ -134,3 +134,27 @@ def test_specs_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
     name = _broken(tmp_path, "main.py", text)
     code, _, errors = run("serve", name, "--port", "0", folder=tmp_path)
     assert (code, errors) == (2, "Walker greet, specs: 'as_query' names 'x', which is no field\n")
+
+
+def test_keys_are_made_shown_and_revoked(tmp_path: Path) -> None:
+    code, key, note = run("keys", "create", "shop", folder=tmp_path)
+    assert (code, note) == (0, "Keep it: it cannot be shown again.\n")
+    assert re.fullmatch(r"wk_[\w-]{43}\n", key)
+    code, shown, _ = run("keys", "list", folder=tmp_path)
+    assert (code, bool(re.fullmatch(r"shop  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", shown))) == (0, True)
+    assert run("keys", "create", "shop", folder=tmp_path)[0] == 2
+    assert run("keys", "revoke", "shop", folder=tmp_path) == (0, "", "")
+    assert run("keys", "list", folder=tmp_path) == (0, "", "")
+    assert run("keys", "revoke", "shop", folder=tmp_path) == (2, "", "There is no key 'shop'\n")
+
+
+def test_several_workers_need_a_broker_and_a_database_server(program: Path, tmp_path: Path) -> None:
+    code, _, errors = run("serve", str(program), "--workers", "2", folder=tmp_path)
+    assert (code, errors) == (
+        2,
+        "Several workers need a broker to hear each other: give --broker redis://… or nats://…\n",
+    )
+    code, _, errors = run(
+        "serve", str(program), "--workers", "2", "--broker", "redis://localhost", folder=tmp_path
+    )
+    assert (code, errors) == (2, "Several workers need a database server: give --database postgresql://…\n")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -223,6 +225,8 @@ def _wait_until_refused(url: str) -> None:
             continue
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            continue  # in the line of a socket that was being closed
 
 
 def _code_of_close(client: ClientConnection) -> int | None:
@@ -231,3 +235,41 @@ def _code_of_close(client: ClientConnection) -> int | None:
             client.recv(timeout=10)
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else None
+
+
+def test_a_drain_says_so_first_and_sends_the_sockets_elsewhere_little_by_little(
+    program: Path, tmp_path: Path
+) -> None:
+    with (
+        serving(program, "--drain-seconds", "2", folder=tmp_path) as server,
+        httpx.Client(base_url=server.url) as http,
+        ExitStack() as stack,
+    ):
+        clients = [stack.enter_context(connect(server.socket_url)) for _ in range(20)]
+        busy = stack.enter_context(connect(server.socket_url))
+        for client in [*clients, busy]:
+            client.recv()
+        busy.send('{"type":"walker","walker":"wait_for_go","id":1}')
+        assert server.read_line() == "began\n"
+        assert http.get("/healthz/ready").status_code == 200
+        server.signal(signal.SIGTERM)
+        while http.get("/healthz/ready").status_code == 200:
+            pass
+        assert http.get("/healthz/ready").json() == {"ready": False, "reason": "the server is stopping"}
+        assert http.get("/healthz").status_code == 200
+        with connect(server.socket_url) as late:
+            assert json.loads(late.recv())["type"] == "connection", "who comes during the drain is served"
+        with ThreadPoolExecutor(20) as pool:
+            ends = sorted(pool.map(_end_of, clients))
+        assert {code for _, code in ends} == {4200}
+        assert ends[-1][0] - ends[0][0] > 1, "spread over most of the two seconds"
+        (tmp_path / "go").touch()
+        assert json.loads(busy.recv(timeout=10)) == {"told": True}
+        assert json.loads(busy.recv(timeout=10))["ok"] is True
+        assert _code_of_close(busy) == 4200
+        assert server.wait() == 0
+
+
+def _end_of(client: ClientConnection) -> tuple[float, int | None]:
+    code = _code_of_close(client)
+    return time.monotonic(), code
