@@ -44,9 +44,9 @@ class Server:
 
     def __init__(self, program: Path, folder: Path, **settings: str) -> None:
         self.log = folder / "server.log"
+        database = settings.pop("database", f"sqlite:///{folder / 'walkwire.db'}")
         environment = {key: value for key, value in os.environ.items() if not key.startswith("WALKWIRE_")}
         environment |= {f"WALKWIRE_{key.upper()}": value for key, value in settings.items()}
-        database = f"sqlite:///{folder / 'walkwire.db'}"
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [COMMAND, "serve", program, "--port", "0", "--database", database],

@@ -1,0 +1,71 @@
+"""A program that tells whom it is asked to tell, and keeps what it is given."""
+
+from typing import Any
+
+from walkwire import Node, Root, Walker, on_entry, socket
+
+
+class Note(Node):
+    number: int
+
+
+class Open:
+    class __specs__:
+        methods = ["websocket", "post"]
+        auth = False
+
+
+class tell(Open, Walker):
+    kind: str
+    targets: list[str]
+    data: Any
+
+    @on_entry
+    def notify(self, here: Root) -> None:
+        say = {
+            "users": socket.notify_users,
+            "channels": socket.notify_channels,
+            "clients": socket.notify_clients,
+        }
+        say[self.kind](self.targets, self.data)
+
+
+class bring(Open, Walker):
+    """Takes a client into a channel, and tells the channel at once."""
+
+    client_id: str
+    channel_id: str
+    data: Any
+
+    @on_entry
+    def move(self, here: Root) -> None:
+        socket.join(self.client_id, self.channel_id)
+        socket.notify_channels([self.channel_id], self.data)
+
+
+class send_off(Open, Walker):
+    client_id: str
+    channel_id: str
+
+    @on_entry
+    def move(self, here: Root) -> None:
+        socket.leave(self.client_id, self.channel_id)
+
+
+class write(Open, Walker):
+    """Keeps a number and tells a channel."""
+
+    channel_id: str
+    number: int
+
+    @on_entry
+    def keep(self, here: Root) -> None:
+        here.connect(Note(number=self.number))
+        socket.notify_channels([self.channel_id], {"number": self.number})
+        self.report(self.number)
+
+
+class written(Open, Walker):
+    @on_entry
+    def read(self, here: Root) -> None:
+        self.report(sorted(note.number for note in here.out(Note)))
