@@ -316,6 +316,9 @@ class TaskStore(Protocol):
     def end_task(self, end: TaskEnd) -> bool:
         """Tell how a task ended whose walk is not committed; False where it is not the server's any more."""
 
+    def forget_task(self, id: str) -> None:
+        """Delete a task and its walker."""
+
     def abandon_tasks(self, now: float, error: str) -> int:
         """Mark ERROR, with `error`, all that servers had begun that are not alive at `now`; gives their number."""
 

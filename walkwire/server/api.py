@@ -22,6 +22,7 @@ from walkwire.server.health import Health, serve_health
 from walkwire.server.notify import serve_notify
 from walkwire.server.rest import Walk, Walkers
 from walkwire.server.signin import serve_accounts
+from walkwire.server.util import serve_utilities
 from walkwire.server.webhook import serve_webhooks
 from walkwire.walk.specs import specs_of
 from walkwire.wire.hub import Hub
@@ -60,6 +61,7 @@ def make_api(
     for name, walker in walkers.items():
         exposed.add(name, walker)
     hand_over(exposed)
+    serve_utilities(api, walk, auth)
     return Cors(Guard(api), config)
 
 

@@ -27,7 +27,8 @@ from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.health import Health
 from walkwire.server.rest import Walkers
 from walkwire.server.revocations import Revocations
-from walkwire.store import Store
+from walkwire.server.schedule import Schedule
+from walkwire.store import Store, TaskRecord
 from walkwire.stores import open_store
 from walkwire.walk.fields import model_of
 from walkwire.walk.registry import Registry
@@ -148,10 +149,18 @@ async def open_app(
             page=page,
             hand_over=lambda walkers: _take_in_more(registry, runtime, dispatch, walkers),
         )
-        runner = Runner(store, dispatch.task, at_once=max(1, config.threads // 2))
+        schedule = Schedule(store, dispatch, registry.walkers)
+
+        async def walk(task: TaskRecord, server: str) -> None:
+            await dispatch.task(task, server, schedule.is_forgotten(task))
+
+        at_once = max(1, config.threads // 2)
+        runner = Runner(store, walk, at_once=at_once, is_forgotten=schedule.is_forgotten)
         runtime.on_tasks = runner.wake
         runner.start()
         stack.push_async_callback(runner.stop, patience)
+        schedule.start()
+        stack.push_async_callback(schedule.stop)
 
         async def authenticate(token: str | None) -> str:
             caller = await auth.authenticate(token)

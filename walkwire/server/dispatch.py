@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from walkwire.errors import BadEvent, PublicError, Refused, Unauthenticated, UnknownWalker
-from walkwire.ids import PUBLIC_ROOT
+from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.store import TaskRecord
 from walkwire.walk.context import Audience
 from walkwire.walk.fields import holds_files, model_of, values_of
@@ -19,6 +19,7 @@ from walkwire.walk.registry import Registry
 from walkwire.walk.report import encode
 from walkwire.walk.runtime import Answer, Order, Runtime
 from walkwire.walk.specs import Specs, specs_of
+from walkwire.walk.survey import traverse
 from walkwire.wire.door import Call
 from walkwire.wire.hub import Hub
 from walkwire.wire.notification import Notification
@@ -36,7 +37,7 @@ class Dispatch:
         self._specs: dict[type, Specs] = {}
         self._with_files: set[type] = set()
         self._on_socket: dict[str, type] = {}
-        for walker in registry.walkers.values():
+        for walker in (traverse, *registry.walkers.values()):
             self.add(walker)
 
     def add(self, walker: type) -> None:
@@ -78,7 +79,12 @@ class Dispatch:
         """
         return await self._run(walker, _Given(values), root_id, node=node, client_id=None, kinds=kinds)
 
-    async def task(self, task: TaskRecord, server: str) -> None:
+    async def order(self, walker: type, values: dict[str, Any], node: str | None, id: str) -> None:
+        """Order a walk as the system's root, by a walker with this id. Raises PublicError."""
+        order = Order(walker, _Given(values), SYSTEM_ROOT, self._tell, node, is_later=True, id=id)
+        await self._runtime.run(order)
+
+    async def task(self, task: TaskRecord, server: str, is_forgotten: bool = False) -> None:
         """Do a walk that was ordered for later. Raises what the walk raised, PublicError, TaskTaken."""
         walker = self._registry.walkers.get(task.walker)
         if walker is None:
@@ -93,6 +99,7 @@ class Dispatch:
             may_rerun=specs.rerun,
             status=specs.status_code or 200,
             task=(task.id, server),
+            is_forgotten=is_forgotten,
         )
         await self._runtime.run(order)
 

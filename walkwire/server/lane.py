@@ -8,9 +8,11 @@ from starlette.types import Receive, Scope, Send
 
 from walkwire.server.route import Route
 
+_ALLOWED = "walkwire.allowed"
+
 
 class Lane(BaseRoute):
-    """The routes under `prefix`, each of the walker whose name follows it."""
+    """The routes under `prefix`, each of the walker whose name follows it. Nobody else is asked for what is there."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -23,17 +25,22 @@ class Lane(BaseRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
             return Match.NONE, {}
+        name = scope["path"][len(self._prefix) :].partition("/")[0]
+        if not name:
+            return Match.NONE, {}
         allowed: list[str] = []
-        for route in self._routes.get(scope["path"][len(self._prefix) :].partition("/")[0], ()):
+        for route in self._routes.get(name, ()):
             match, child = route.matches(scope)
             if match is Match.FULL:
                 return match, child
             if match is Match.PARTIAL:
                 allowed += route.methods or ()
-        return (Match.PARTIAL, {"walkwire.allowed": allowed}) if allowed else (Match.NONE, {})
+        return Match.FULL, {_ALLOWED: allowed}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = scope.get("walkwire.allowed")
-        if allowed is not None:
+        allowed = scope.get(_ALLOWED)
+        if allowed:
             raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
+        if allowed is not None:
+            raise HTTPException(404)
         await scope["route"].handle(scope, receive, send)

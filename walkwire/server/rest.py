@@ -140,7 +140,10 @@ class Walkers:
         made = list(exposure.routes(taken))
         for prefix, lane in self._lanes.items():
             lane.put(name, [route for route in made if route.path.startswith(prefix)])
-        routes += made
+        fixed = [route for route in made if not route.path.startswith((*self._lanes, "/{"))]
+        at = routes.index(self._lanes[PREFIX])
+        routes[at:at] = fixed
+        routes += [route for route in made if route not in fixed]
         self._api.openapi_schema = None  # it is made when it is asked for
 
 

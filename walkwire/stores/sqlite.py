@@ -177,6 +177,9 @@ class SqliteStore:
     def end_task(self, end: TaskEnd) -> bool:
         return self._writer.write(lambda connection: tasks.end(connection, end))
 
+    def forget_task(self, id: str) -> None:
+        self._writer.write(lambda connection: tasks.forget(connection, id))
+
     def abandon_tasks(self, now: float, error: str) -> int:
         return self._writer.write(lambda connection: tasks.abandon(connection, now, error))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from walkwire.store import TaskEnd, TaskRecord, TaskTaken
-from walkwire.stores.schema import tasks
+from walkwire.stores.schema import nodes, tasks
 
 _TASK = tuple(tasks.c[name] for name in TaskRecord._fields)
 _PENDING = tasks.c.state == "PENDING"
@@ -59,6 +59,12 @@ def end_or_raise(connection: Connection, ended: TaskEnd) -> None:
     """As `end`, within the commit of the task's own walk. Raises TaskTaken."""
     if not end(connection, ended):
         raise TaskTaken(ended.id)
+
+
+def forget(connection: Connection, id: str) -> None:
+    """Delete a task and its walker."""
+    connection.execute(delete(tasks).where(tasks.c.id == id))
+    connection.execute(delete(nodes).where(nodes.c.id == id, nodes.c.kind.startswith("w:")))
 
 
 def abandon(connection: Connection, now: float, error: str) -> int:

@@ -31,7 +31,8 @@ _log = logging.getLogger("walkwire.walk")
 
 
 class Runner:
-    """Begins up to `at_once` tasks, each by `walk(task, server)`, which raises what the walk raised.
+    """Begins up to `at_once` tasks, each by `walk(task, server)`, which raises what the walk raised. One that failed and that
+    `is_forgotten` is not kept.
 
     `wake` is to be called when there may be a new task. Every third of `life` seconds it tells the store that it is alive, and
     looks whether others are.
@@ -43,12 +44,14 @@ class Runner:
         walk: Walk,
         *,
         at_once: int,
+        is_forgotten: Callable[[TaskRecord], bool] = lambda task: False,
         life: float = LIFE_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._walk = walk
         self._at_once = at_once
+        self._is_forgotten = is_forgotten
         self._life = life
         self._clock = clock
         self._server = os.urandom(12).hex()
@@ -151,6 +154,9 @@ class Runner:
                 await asyncio.sleep(_TURN_SECONDS)
 
     async def _fail(self, task: TaskRecord, message: str) -> None:
+        if self._is_forgotten(task):
+            await self._ask(self._store.forget_task, task.id)
+            return
         end = TaskEnd(task.id, self._server, "ERROR", error=json.dumps([message]))
         await self._ask(self._store.end_task, end)
 

@@ -41,6 +41,7 @@ class Order:
 
     `client_id` is the connection whose event this is, None over REST. `may_rerun` False: the first conflict is the last.
     `status` is the answer's where the walker sets none. `is_later`: the walk is only ordered, and the answer is the walker's id.
+    `id` is the walker's then (None: a new one). `is_forgotten`: the walker of a task goes with the end of its walk.
     `kinds` are the classes of places at which it may begin, `root` among them; None: all.
     `task` names the walker that was ordered so and the server that lets it walk now; `values` are not asked for then.
     """
@@ -54,6 +55,8 @@ class Order:
     may_rerun: bool = True
     status: int = 200
     is_later: bool = False
+    id: str | None = None
+    is_forgotten: bool = False
     kinds: frozenset[str] | None = None
     task: tuple[str, str] | None = None
 
@@ -188,7 +191,7 @@ class _Run:
                     unit.walk.custom = {"walker_id": create_task(walker, start)}
                 else:
                     walk_through(walker, [start])
-                return self._conclude(unit)
+                return self._conclude(unit, walker)
 
     async def on_programs_loop(self) -> Answer | _Blocked:
         """The whole run, of a walker with async abilities."""
@@ -197,7 +200,7 @@ class _Run:
             with _as_unfit(unit):
                 walker, start = self._begin(unit)
                 await awalk_through(walker, [start])
-                return self._conclude(unit)
+                return self._conclude(unit, walker)
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return self._runtime._programs.wait_for(coroutine)
@@ -244,11 +247,15 @@ class _Run:
             walker = find(order.task[0])
         else:
             walker = order.walker(**nodes_found(order.walker, order.values(), find))
+            if order.id is not None:
+                walker.__jac__.id = order.id
         unit.walk.returns = walker.__jac__.returns
         return walker, start
 
-    def _conclude(self, unit: Unit) -> Answer | _Blocked:
+    def _conclude(self, unit: Unit, walker: Walker) -> Answer | _Blocked:
         answer = self._answer(unit.walk)
+        if self._order.is_forgotten:
+            unit.graph.delete(walker)
         changes = unit.graph.changes()
         if self._order.task is not None:
             changes.ended_task = _ended(*self._order.task, unit.walk, answer)

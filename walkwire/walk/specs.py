@@ -14,6 +14,7 @@ from types import FunctionType
 from typing import Any, Literal, TypeVar, overload
 
 from walkwire.errors import StartError
+from walkwire.walk.timetable import Timetable, timetable
 
 EntryType = Literal["ROOT", "NODE", "BOTH"]
 Every = Literal["*"]
@@ -55,7 +56,7 @@ class Specs:
     private: bool = False
     entry_type: EntryType = "BOTH"
     webhook: Webhook | None = None
-    schedule: None = None
+    schedule: Timetable | None = None
     rerun: bool = True
     response_model: Any = None
     status_code: int | None = None
@@ -221,11 +222,6 @@ def _webhook(value: Any) -> Webhook | None:
     raise ValueError("is a dictionary with type (header, query, path or body) and name")
 
 
-def _later(value: Any) -> None:
-    if value is not None:
-        raise NotImplementedError("is not available yet: leave it out")
-
-
 def _optional(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else reader(value)
 
@@ -239,7 +235,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "private": _bool,
     "entry_type": _entry_type,
     "webhook": _webhook,
-    "schedule": _later,
+    "schedule": timetable,
     "rerun": _bool,
     "response_model": lambda value: value,
     "status_code": _optional(_status),
