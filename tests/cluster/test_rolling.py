@@ -1,0 +1,157 @@
+"""A rolling restart under load, behind a load balancer that asks who is ready: nothing acknowledged is lost, and nobody who is
+connected misses anything."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from tests.brokers.service import KINDS, Kind
+from tests.cluster.cluster import PATIENCE, Cluster, cluster, readiness
+from tests.journeys.server import Server
+
+DRAIN = 3.0
+SLACK = 0.25  # seconds that a notification may be on its way
+
+
+class Balancer:
+    """Knows who is ready, as one that asks every 100 ms would, and sends each new client to the next of them."""
+
+    def __init__(self, made: Cluster) -> None:
+        self._made = made
+        self._ready = list(made.servers)
+        self._turns = itertools.count()
+
+    def next(self) -> Server:
+        return self._ready[next(self._turns) % len(self._ready)]
+
+    async def run(self) -> None:
+        while True:
+            states = await asyncio.gather(*(readiness(server) for server in self._made.servers))
+            self._ready = [
+                server for server, state in zip(self._made.servers, states, strict=False) if state == 200
+            ] or self._ready
+            await asyncio.sleep(0.1)
+
+
+@dataclass
+class Session:
+    """One connection of a listener, from its first frame to its end."""
+
+    began: float
+    heard: list[int] = field(default_factory=list)
+    ended: float = float("inf")
+    code: int | None = None
+
+
+class Load:
+    """Writers over sockets and over REST, and listeners who come back when they are sent away."""
+
+    def __init__(self, balancer: Balancer) -> None:
+        self.sessions: list[Session] = []
+        self.acknowledged: dict[int, tuple[float, float]] = {}  # when it was asked for, and when answered
+        self.unanswered: set[int] = set()
+        self._balancer = balancer
+        self._numbers = itertools.count()
+
+    async def listen(self) -> None:
+        while True:
+            with suppress(OSError, ConnectionClosed, InvalidHandshake):
+                async with self._balancer.next().connect(None, "news") as socket:
+                    session = Session(time.monotonic())
+                    self.sessions.append(session)
+                    try:
+                        while True:
+                            session.heard.append((await socket.hear())["number"])
+                    finally:
+                        session.ended, session.code = time.monotonic(), socket.wire.close_code
+
+    async def write_by_socket(self) -> None:
+        while True:
+            number = -1
+            with suppress(OSError, ConnectionClosed, InvalidHandshake):
+                async with self._balancer.next().connect() as socket:
+                    while True:
+                        number, asked = next(self._numbers), time.monotonic()
+                        context = {"channel_id": "news", "number": number}
+                        reply = await socket.ask(
+                            {"type": "walker", "walker": "write", "context": context, "id": number}
+                        )
+                        assert reply["ok"], reply
+                        self.acknowledged[number] = asked, time.monotonic()
+                        await asyncio.sleep(0.01)
+            if number not in self.acknowledged:
+                self.unanswered.add(number)
+
+    async def write_by_rest(self) -> None:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
+            while True:
+                number, asked = next(self._numbers), time.monotonic()
+                body = {"channel_id": "news", "number": number}
+                with suppress(httpx.TransportError):
+                    response = await http.post(f"{self._balancer.next().url}/walker/write", json=body)
+                    assert response.status_code == 200, response.text
+                    self.acknowledged[number] = asked, time.monotonic()
+                await asyncio.sleep(0.02)
+
+    def missed(self) -> list[tuple[int, Session]]:
+        """What was acknowledged and not heard by somebody who was connected all the time that it took, and a little longer."""
+        return [
+            (number, session)
+            for session in self.sessions
+            for number, (asked, answered) in self.acknowledged.items()
+            if session.began < asked and answered + SLACK < session.ended and number not in set(session.heard)
+        ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_rolling_restart_loses_nothing(kind: Kind, tmp_path: Path) -> None:
+    async with cluster(kind, tmp_path, 2, drain_seconds=str(DRAIN)) as made:
+        balancer = Balancer(made)
+        load = Load(balancer)
+        works = [
+            balancer.run(),
+            *(load.listen() for _ in range(8)),
+            *(load.write_by_socket() for _ in range(4)),
+        ]
+        tasks = [asyncio.create_task(work) for work in (*works, load.write_by_rest())]
+        start = time.monotonic()
+        try:
+            for _ in range(2):
+                await asyncio.sleep(0.5)  # load on both
+                old = made.servers[0]
+                await made.start(drain_seconds=str(DRAIN))
+                await asyncio.to_thread(old.stop)
+                made.servers.remove(old)
+            await asyncio.sleep(0.5)
+            took = time.monotonic() - start
+            written = set((await made.servers[0].walk("written"))[0])
+        finally:
+            for task in tasks:
+                if task.done():
+                    task.result()
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        sent_away = [session for session in load.sessions if session.code is not None]
+        print(
+            f"\n{kind}: two servers replaced in {took:.1f} s; {len(load.acknowledged)} writes acknowledged, "
+            f"{len(load.unanswered)} without an answer; {len(sent_away)} of {len(load.sessions)} sessions sent away"
+        )
+        assert len(load.acknowledged) > 200
+        assert set(load.acknowledged) - written <= {
+            number for number, (asked, _) in load.acknowledged.items() if asked > start + took - 0.5
+        }
+        assert load.missed() == []
+        assert len(sent_away) >= 8
+        assert {session.code for session in sent_away} == {4200}
+        for session in load.sessions:
+            assert len(session.heard) == len(set(session.heard)), "exactly once"
+        assert not load.unanswered & written, "what crossed the goodbye was not done, and may be said again"
