@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,18 @@ def test_config_itself_reads_nothing_around_it(folder: Path, monkeypatch: pytest
     assert Config().port == 8000
 
 
+def in_toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r} = {one!r}" for key, one in value.items()) + "}"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def in_environment(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
 def test_every_key_can_be_given_in_the_file_and_in_the_environment(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,20 +105,18 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "stop_seconds": 1,
         "show_endpoint_returns": True,
         "drain_seconds": 2,
+        "compression": True,
+        "keep": {"ticker:*": "latest"},
     }
     assert set(values) == set(Config.model_fields)
-    lines = [
-        f"{key} = {str(value).lower() if isinstance(value, bool) else repr(value)}"
-        for key, value in values.items()
-    ]
+    lines = [f"{key} = {in_toml(value)}" for key, value in values.items()]
     (folder / "walkwire.toml").write_text("\n".join(lines))
     from_file = config.load()
     (folder / "walkwire.toml").unlink()
     for key, value in values.items():
-        monkeypatch.setenv(
-            f"WALKWIRE_{key.upper()}", ",".join(value) if isinstance(value, list) else str(value)
-        )
+        monkeypatch.setenv(f"WALKWIRE_{key.upper()}", in_environment(value))
     assert config.load() == from_file
+    assert from_file.keep == {"ticker:*": "latest"}
     assert from_file.port == 9
     assert from_file.origins == ("https://a.example",)
 

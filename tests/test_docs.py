@@ -194,7 +194,7 @@ def _spellings(default: Any) -> set[str]:
         return {str(default).lower()}
     if isinstance(default, int) and default and default % (1024 * 1024) == 0:
         return {f"{default // (1024 * 1024)}MiB"}
-    if default in (None, ()):
+    if default in (None, (), {}):
         return {"none"}
     return {f"{default:g}" if isinstance(default, float) else str(default)}
 

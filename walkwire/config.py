@@ -7,6 +7,7 @@ the default. A wrong value, or a key of the file that does not exist, is a Start
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -26,6 +27,7 @@ from pydantic_settings import (
 from walkwire.errors import StartError
 
 Policy = Literal["all", "authenticated", "none"]
+Keep = Literal["close", "drop_oldest", "latest"]
 
 FILE = "walkwire.toml"
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
@@ -70,6 +72,8 @@ class Config(BaseModel):
     stop_seconds: float = Field(10, ge=0)
     show_endpoint_returns: bool = False
     drain_seconds: float = Field(0, ge=0)
+    compression: bool = False
+    keep: Annotated[dict[str, Keep], NoDecode] = {}
 
     @field_validator("origins", mode="before")
     @classmethod
@@ -77,6 +81,14 @@ class Config(BaseModel):
         return (
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error}") from None
 
     @field_validator("origins", mode="after")
     @classmethod

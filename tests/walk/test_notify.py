@@ -32,7 +32,7 @@ class tell(Walker):
 async def test_each_kind_has_its_audience_and_a_target_listed_twice_is_one(world: Any) -> None:
     await world.answer(tell, client="me")
 
-    assert [(tuple(audience), data) for audience, data in world.told] == [
+    assert [(audience[:2], data) for audience, data in world.told] == [
         (("clients", ("me",)), {"to": "self"}),
         (("users", (PUBLIC_ROOT,)), {"to": "users"}),
         (("channels", ("a", "b")), [1]),
@@ -97,3 +97,18 @@ def test_a_second_run_sends_only_what_the_first_did_not() -> None:
     outbox.release()
 
     assert sent == [b"a", b"a", b"b", b"a", b"c", b"held"]
+
+
+async def test_what_becomes_of_it_for_a_slow_listener_travels_with_it(world: Any) -> None:
+    class quotes(Walker):
+        @on_entry
+        def tell(self, here: Root) -> None:
+            socket.notify_channels(["ticker"], 1, keep="latest")
+            socket.notify_users([here], 2, keep="drop_oldest")
+            socket.notify_clients(["c"], 3)
+            with pytest.raises(ValueError, match="keep is one of close, drop_oldest, latest, not 'newest'"):
+                socket.notify_channels(["ticker"], 1, keep="newest")  # type: ignore[arg-type]
+
+    await world.answer(quotes)
+
+    assert [audience.keep for audience, _ in world.told] == ["latest", "drop_oldest", None]

@@ -37,6 +37,7 @@ from walkwire.walk.runtime import Runtime
 from walkwire.walk.unit import unit_of_work
 from walkwire.wire.door import Door
 from walkwire.wire.hub import Hub
+from walkwire.wire.keep import Keeping
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
 
@@ -120,7 +121,7 @@ async def open_app(
         stack.callback(users.close)
         webhooks = Webhooks(store, secret)
         stack.callback(webhooks.close)
-        hub = Hub(open_broker(config.broker), policies=_policies(config), limits=_limits(config))
+        hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
         revocations = Revocations(store, hub)
         hub.on_return = revocations.wake
         await hub.start()
@@ -167,7 +168,7 @@ async def open_app(
             revocations.note(caller)
             return caller.root_id
 
-        door = Door(hub, dispatch, authenticate, config.allows_origin)
+        door = Door(hub, dispatch, authenticate, config.allows_origin, compresses=config.compression)
         yield App(api, door, users, auth, health, runtime, runner, registry)
 
 

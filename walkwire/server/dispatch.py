@@ -135,7 +135,7 @@ class Dispatch:
     def _tell_hub(self, audience: Audience, data: bytes) -> None:
         match audience.kind:
             case "users" | "channels" | "clients":
-                self._hub.notify(Notification(audience.kind, audience.targets, data))
+                self._hub.notify(Notification(audience.kind, audience.targets, data, audience.keep))
             case "join":
                 self._hub.join(*audience.targets)
             case "leave":

@@ -10,7 +10,7 @@ import codecs
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from websockets.extensions import Extension
+from websockets.extensions import ServerExtensionFactory
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -30,15 +30,18 @@ _MASKED = 0x80
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
-class Whole(NamedTuple):
-    """A message, and where its frame ends."""
+class Message(NamedTuple):
+    """What a peer said, of a text or a binary frame."""
 
-    message: bytes
-    end: int
+    data: bytes
+    is_text: bool
 
 
-def whole(data: bytes, place: int, limit: int) -> Whole | None:
-    """The message in the one frame at `place`. None for any other frame, for one not all here, and for one to object to."""
+def whole(data: bytes, place: int, limit: int) -> tuple[bytes, bool, int] | None:
+    """The message in the one frame at `place`, whether it is text, and where the frame ends.
+
+    None for any other frame, for one that is not all here, and for one to object to.
+    """
     size = len(data)
     if size - place < 6:
         return None
@@ -57,24 +60,23 @@ def whole(data: bytes, place: int, limit: int) -> Whole | None:
     message = apply_mask(data[start:end], data[start - 4 : start])
     if kind == _TEXT and not message.isascii() and not _is_utf8(message):
         return None
-    return Whole(message, end)
+    return message, kind == _TEXT, end
 
 
 class Framing(ServerProtocol):
     """The library's view of an open connection. Where the peer breaks the protocol, the reason is told in the protocol's form."""
 
-    def __init__(self, limit: int, extensions: Sequence[Extension] = ()) -> None:
-        super().__init__(state=State.OPEN, max_size=limit)
-        self.extensions = list(extensions)
+    def __init__(self, limit: int, offers: Sequence[ServerExtensionFactory] = ()) -> None:
+        super().__init__(state=State.OPEN, max_size=limit, extensions=offers)
         self._parts: list[bytes] | None = None  # of a message in fragments
         self._check: codecs.IncrementalDecoder | None = None
         self._behind = 0  # bytes heard behind the last whole frame
 
-    def hear(self, data: bytes) -> list[bytes]:
+    def hear(self, data: bytes) -> list[Message]:
         """The messages that end in `data`."""
         self._behind += len(data)
         self.receive_data(data)
-        messages: list[bytes] = []
+        messages: list[Message] = []
         try:
             messages.extend(self._messages())
         except UnicodeDecodeError:
@@ -87,10 +89,15 @@ class Framing(ServerProtocol):
         is_whole = self._behind == 0 and self._parts is None
         return is_whole and self.state is State.OPEN and not self.extensions
 
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:  # may come between fragments, as all control frames: RFC 6455, 5.4
+            self.current_size = None
+        super().recv_frame(frame)
+
     def fail(self, code: int, reason: str = "") -> None:
         super().fail(code, Close(code, reason).text())
 
-    def _messages(self) -> Iterator[bytes]:
+    def _messages(self) -> Iterator[Message]:
         for said in self.events_received():
             assert isinstance(said, Frame)
             self._behind -= _size_as_sent(said)
@@ -105,7 +112,7 @@ class Framing(ServerProtocol):
                 self._check.decode(said.data, final=said.fin)
             if said.fin:
                 parts, self._parts = self._parts, None
-                yield parts[0] if len(parts) == 1 else b"".join(parts)
+                yield Message(parts[0] if len(parts) == 1 else b"".join(parts), self._check is not None)
 
 
 def _size_as_sent(said: Frame) -> int:

@@ -19,6 +19,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from walkwire.server import handshake
+from walkwire.server.deflate import offers
 from walkwire.server.framing import Framing
 from walkwire.server.stream import Stream
 from walkwire.wire import close
@@ -60,7 +61,7 @@ class _Threshold(asyncio.Protocol):
         connections.discard(self)
         path = self._door.path.encode()
         opening = handshake.read(data, path) if data.startswith(b"GET " + path) else None
-        if opening is None:
+        if opening is None or (self._door.compresses and b"sec-websocket-extensions" in opening.headers):
             http = self._behind(**self._rooms)
             transport.set_protocol(http)
             http.connection_made(transport)
@@ -88,7 +89,7 @@ class _Gateway(HttpToolsProtocol):
         if not self._is_for_us():
             super().handle_websocket_upgrade()
             return
-        framing = Framing(self._door.hub.limits.frame)
+        framing = Framing(self._door.hub.limits.frame, offers() if self._door.compresses else ())
         response = self._shake_hands(framing)
         if response.status_code == 101:
             self._hand_over(framing, response)
@@ -117,7 +118,8 @@ class _Gateway(HttpToolsProtocol):
     def _hand_over(self, framing: Framing, response: Response) -> None:
         opening = handshake.Opening()
         opening.url, opening.headers, opening.rest = self.url, dict(self.headers), self._unread()
-        stream = Stream(self._door, self.transport, response.serialize(), self.connections)
+        lasting = framing if framing.extensions else None
+        stream = Stream(self._door, self.transport, response.serialize(), self.connections, lasting)
         self.connections.discard(self)
         self.transport.set_protocol(stream)
         self.parser = None  # type: ignore[assignment]  # it holds us: without it both go at once

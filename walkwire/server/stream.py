@@ -12,6 +12,7 @@ from typing import Any
 
 from websockets.protocol import State
 
+from walkwire.server.deflate import deflated, window_bits
 from walkwire.server.framing import PONG, Framing, whole
 from walkwire.wire import close, frame
 from walkwire.wire.close import Close
@@ -125,7 +126,11 @@ class Stream(asyncio.Protocol):
 
     @property
     def write(self) -> Callable[[bytes], object]:
-        return self._write_first if self._response else self._transport.write
+        if self._response:
+            return self._write_first
+        bits = None if self._framing is None else window_bits(self._framing.extensions)
+        write: Callable[[bytes], object] = self._transport.write
+        return write if bits is None else lambda data: write(deflated(data, bits))
 
     def unsent(self) -> int:
         return self._transport.get_write_buffer_size()  # type: ignore[no-any-return]
@@ -163,7 +168,11 @@ class Stream(asyncio.Protocol):
 
     def _write_first(self, data: bytes) -> None:
         response, self._response = self._response, b""
-        self._transport.write(response + data)
+        if self._framing is None:
+            self._transport.write(response + data)
+        else:
+            self._transport.write(response)
+            self.write(data)
         if self._connection is not None and self._connection.client.transport is self:
             self._connection.client.ride(self)
 
@@ -176,9 +185,9 @@ class Stream(asyncio.Protocol):
         while place < size and not self._is_paused and not (has_said and place >= SLICE):
             found = whole(data, place, self._limit) if self._framing is None else None
             if found is not None:
-                message, place = found
+                message, is_text, place = found
                 has_said = True
-                self._tell(message)
+                self._tell(message, is_text)
             else:
                 has_said |= self._ask_library(data[place : place + SLICE])
                 place += SLICE
@@ -199,7 +208,7 @@ class Stream(asyncio.Protocol):
         if not self._rest and not self._is_paused:
             self._transport.resume_reading()
 
-    def _tell(self, message: bytes) -> None:
+    def _tell(self, message: bytes, _is_text: bool) -> None:
         if self._connection is not None:
             self._connection.hear(message)
 
@@ -207,9 +216,13 @@ class Stream(asyncio.Protocol):
         """Take what is not plain. Tells whether it held a message."""
         framing = self._library()
         messages = framing.hear(data)
-        for message in messages:
-            self._tell(message)
-        self._answer(framing)
+        is_open = framing.state is State.OPEN
+        if is_open:  # nothing but pongs, which do not wait; a goodbye comes after the answers
+            self._answer(framing)
+        for message, is_text in messages:
+            self._tell(message, is_text)
+        if not is_open:
+            self._answer(framing)
         if framing.is_between:
             self._framing = None
         return bool(messages)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from walkwire.store import Direction, Search, TaskRecord
 from walkwire.walk.archetype import Archetype
 
 Types = tuple[type, ...] | None
+Keep = Literal["close", "drop_oldest", "latest"]
 
 
 class Audience(NamedTuple):
-    """Whom something is for. `kind` is users (root ids), channels, clients, or join and leave (a client, then channels)."""
+    """Whom something is for. `kind` is users (root ids), channels, clients, or join and leave (a client, then channels).
+    `keep` is what becomes of it where a listener does not keep up; None: as is configured."""
 
     kind: str
     targets: tuple[str, ...]
+    keep: Keep | None = None
 
 
 class Graph(Protocol):

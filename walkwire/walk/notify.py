@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, get_args
 
-from walkwire.walk.context import Audience, current
+from walkwire.walk.context import Audience, Keep, current
 from walkwire.walk.report import encode
 from walkwire.walk.root import root_id_of
 
@@ -60,7 +60,10 @@ class WalkOutbox:
 class Socket:
     """What a walker tells users, channels and clients. `data` is any value that can be reported; it arrives as it is.
 
-    With `now=True` a notification does not wait for the commit. All raise RuntimeError outside of a walk.
+    With `now=True` a notification does not wait for the commit. `keep` tells what becomes of it where a listener does not read as
+    fast as it is told: "close" keeps all, and closes the connection when too much waits; "drop_oldest" drops what waits longest;
+    "latest" keeps only the latest for the same audience. None: as is configured for the channel. All raise RuntimeError outside
+    of a walk.
     """
 
     def notify_self(self, data: Any) -> None:
@@ -69,22 +72,27 @@ class Socket:
         if client_id is not None:
             self._put("clients", (client_id,), data, now=True)
 
-    def notify_users(self, roots: Iterable[Any], data: Any, now: bool = False) -> None:
+    def notify_users(
+        self, roots: Iterable[Any], data: Any, now: bool = False, keep: Keep | None = None
+    ) -> None:
         """Tell every connection of these users: roots as nodes, references or ids; None is passed over.
 
         Raises BadReference for what names no root.
         """
-        self._put(
-            "users", tuple(dict.fromkeys(root_id_of(root) for root in roots if root is not None)), data, now
-        )
+        root_ids = tuple(dict.fromkeys(root_id_of(root) for root in roots if root is not None))
+        self._put("users", root_ids, data, now, keep)
 
-    def notify_channels(self, channel_ids: Iterable[str], data: Any, now: bool = False) -> None:
+    def notify_channels(
+        self, channel_ids: Iterable[str], data: Any, now: bool = False, keep: Keep | None = None
+    ) -> None:
         """Tell every connection in these channels."""
-        self._put("channels", _texts(channel_ids), data, now)
+        self._put("channels", _texts(channel_ids), data, now, keep)
 
-    def notify_clients(self, client_ids: Iterable[str], data: Any, now: bool = False) -> None:
+    def notify_clients(
+        self, client_ids: Iterable[str], data: Any, now: bool = False, keep: Keep | None = None
+    ) -> None:
         """Tell these connections."""
-        self._put("clients", _texts(client_ids), data, now)
+        self._put("clients", _texts(client_ids), data, now, keep)
 
     def join(self, client_id: str, channel_id: str) -> None:
         """Put a connection into a channel, when the walk is committed."""
@@ -94,10 +102,14 @@ class Socket:
         """Take a connection out of a channel, when the walk is committed."""
         self._put("leave", (client_id, channel_id), None, now=False)
 
-    def _put(self, kind: str, targets: tuple[str, ...], data: Any, now: bool) -> None:
+    def _put(
+        self, kind: str, targets: tuple[str, ...], data: Any, now: bool, keep: Keep | None = None
+    ) -> None:
         walk = current()
+        if keep is not None and keep not in get_args(Keep):
+            raise ValueError(f"keep is one of {', '.join(get_args(Keep))}, not {keep!r}")
         if targets:
-            walk.outbox.put(Audience(kind, targets), encode(data), now, walk.graph.is_dirty)
+            walk.outbox.put(Audience(kind, targets, keep), encode(data), now, walk.graph.is_dirty)
 
 
 socket = Socket()

@@ -38,10 +38,12 @@ AllowsOrigin = Callable[[str | None, str | None], bool]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What all connections of a server share. `path` is where the gateway takes WebSockets."""
+    """What all connections of a server share. `path` is where the gateway takes WebSockets, `compresses` whether it offers to
+    compress messages (RFC 7692)."""
 
     hub: Hub
     dispatch: Dispatch
     authenticate: Authenticate
     allows_origin: AllowsOrigin
     path: str = "/websocket"
+    compresses: bool = False

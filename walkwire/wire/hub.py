@@ -20,9 +20,10 @@ from walkwire.wire.audience import Audiences
 from walkwire.wire.client import Client
 from walkwire.wire.close import Close
 from walkwire.wire.heartbeat import Heartbeat
+from walkwire.wire.keep import Keeping
 from walkwire.wire.letter import Head
 from walkwire.wire.limits import Limits
-from walkwire.wire.notification import Notification
+from walkwire.wire.notification import Keep, Notification
 from walkwire.wire.policy import Policies
 from walkwire.wire.turn import Turn
 
@@ -45,10 +46,12 @@ class Hub:
         ids: ServerIds | None = None,
         policies: Policies | None = None,
         limits: Limits | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self.ids = ids or ServerIds()
         self.policies = policies or Policies()
         self.limits = limits or Limits()
+        self.keeping = keeping or Keeping()
         self.turn = Turn(self.limits.unsent)
         self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
         self.clients: dict[str, Client] = {}
@@ -210,29 +213,31 @@ class Hub:
             self.exit(client)
         await self.heartbeat.empty(seconds)
 
-    def _tell(self, kind: str, targets: Collection[str], data: bytes) -> None:
+    def _tell(self, kind: str, targets: tuple[str, ...], data: bytes, keep: Keep) -> None:
         if kind == "clients":
             clients = [self.clients[target] for target in targets if target in self.clients]
-            if len(clients) == 1:
+            if len(clients) == 1 and keep == "close":
                 self.turn.put(clients[0], data)
             elif clients:
-                self.turn.spread(set(clients), data)
+                self.turn.spread(set(clients), data, keep, targets)
             return
         audiences = self._users if kind == "users" else self._channels
         members = [found for target in targets if (found := audiences.of(target))]
         if members:
-            self.turn.spread(members[0] if len(members) == 1 else set().union(*members), data)
+            listeners = members[0] if len(members) == 1 else set().union(*members)
+            self.turn.spread(listeners, data, keep, (kind, targets))
 
     def _send(self, notification: Notification) -> bool:
         """Whether other servers were told, too. Raises Unreached, Limited."""
         kind, targets, data = notification.kind, notification.targets, notification.data
         if len(data) > frame.LIMIT:
             raise Limited(f"This is too large to be sent: {frame.LIMIT} bytes at most.")
-        self._tell(kind, targets, data)
+        keep = notification.keep or (self.keeping.of(targets) if kind == "channels" else "close")
+        self._tell(kind, targets, data, keep)
         topics = {topic: None for target in targets for topic in self._topics(kind, target)}
         topics.pop(self._own_topic, None)
         if topics:
-            self._publish(kind, targets, tuple(topics), data)
+            self._publish(kind, targets, tuple(topics), data, keep=keep)
         return bool(topics)
 
     def _topics(self, kind: str, target: str) -> tuple[str, ...]:
@@ -244,7 +249,7 @@ class Hub:
     def _take(self, head: Head, data: bytes) -> None:
         match head.kind:
             case "users" | "channels" | "clients":
-                self._tell(head.kind, head.targets, data)
+                self._tell(head.kind, head.targets, data, head.keep)
             case "join" | "leave":
                 for client_id in head.targets:
                     if client_id in self.clients:
@@ -275,9 +280,10 @@ class Hub:
         topics: Collection[str],
         data: bytes = b"",
         channel: str = "",
+        keep: Keep = "close",
     ) -> None:
         """Raises Unreached, Limited."""
-        head = Head(self.ids.server, next(self._numbers), kind, targets, channel, len(topics) > 1)
+        head = Head(self.ids.server, next(self._numbers), kind, targets, channel, len(topics) > 1, keep)
         message = letter.encode(head, data)
         try:
             for topic in topics:

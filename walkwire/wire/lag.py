@@ -133,7 +133,10 @@ class Lags:
     def _write(self, client: Client, lag: Lag) -> None:
         if lag.is_full or self._lags.get(client) is not lag:
             return
-        if lag.catch_up():
+        is_empty = lag.catch_up()
+        if lag.is_full:
+            return
+        if is_empty:
             del self._lags[client]
             client.write = client.transport.write
         else:  # the transport has seen these bytes only at the end of this turn, and may be full then
