@@ -24,25 +24,30 @@ PATIENCE = 20.0
 
 
 class Cluster:
-    """`servers`, and for each the `wires` to the `broker`. What is started is stopped at the end."""
+    """`servers`, and for each the `wires` to the `broker` unless they reach it directly. What was started is stopped at last."""
 
-    def __init__(self, broker: Service, folder: Path, database: str, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, broker: Service, folder: Path, database: str, stack: AsyncExitStack, is_direct: bool
+    ) -> None:
         self.broker = broker
         self.servers: list[Server] = []
         self.wires: list[Wire] = []
         self._folder = folder
         self._database = database
         self._stack = stack
+        self._is_direct = is_direct
 
     async def start(self, **settings: str) -> Server:
         """One more server."""
-        wire = await self._stack.enter_async_context(Wire(self.broker))
-        self.wires.append(wire)
+        url = self.broker.url
+        if not self._is_direct:
+            self.wires.append(await self._stack.enter_async_context(Wire(self.broker)))
+            url = self.wires[-1].url
         server = await asyncio.to_thread(
             Server,
             PROGRAM,
             self._folder,
-            broker=wire.url,
+            broker=url,
             database=self._database,
             token_secret="s" * 32,
             **settings,
@@ -62,12 +67,14 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(kind: Kind, folder: Path, count: int, **settings: str) -> AsyncIterator[Cluster]:
+async def cluster(
+    kind: Kind, folder: Path, count: int, *, is_direct: bool = False, **settings: str
+) -> AsyncIterator[Cluster]:
     """So many servers on one database and a broker of their own."""
     async with AsyncExitStack() as stack:
         database = stack.enter_context(database_in(folder))
         broker = stack.enter_context(service(kind, folder))
-        made = Cluster(broker, folder, database, stack)
+        made = Cluster(broker, folder, database, stack, is_direct)
         for _ in range(count):
             await made.start(**settings)
         yield made

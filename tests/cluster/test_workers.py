@@ -1,0 +1,99 @@
+"""Several worker processes behind one port: they hear each other, one that dies is replaced, and they stop as one server does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.brokers.service import service
+from tests.cluster.cluster import PROGRAM, Ear, database_in, until
+from tests.journeys.server import PATIENCE, Server
+
+WORKERS = 3
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with database_in(tmp_path) as database, service("redis", tmp_path) as broker:
+        if database.startswith("sqlite"):
+            pytest.skip("workers need PostgreSQL, which walkwire cannot use yet")
+        settings = {"broker": broker.url, "workers": str(WORKERS), "token_secret": "s" * 32}
+        with Server(PROGRAM, tmp_path, database=database, **settings) as started:
+            yield started
+
+
+def workers_of(server: Server) -> list[int]:
+    """Their process ids."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in found.stdout.split()]
+
+
+async def test_they_share_the_port_and_hear_each_other(server: Server) -> None:
+    sockets = [await server.connect(None, "lobby").__aenter__() for _ in range(24)]
+    servers = {socket.client_id.partition(":")[2][:8] for socket in sockets}
+    assert len(servers) > 1, "the system shares connections out"
+    await sockets[0].say({"type": "channel", "channel_ids": ["lobby"], "data": {"n": 1}})
+    for socket in sockets:
+        assert await socket.hear() == {"n": 1}
+        await socket.__aexit__(None, None, None)
+
+
+async def test_one_that_dies_is_replaced_and_the_others_serve_on(server: Server) -> None:
+    sockets = [await server.connect(None, "lobby").__aenter__() for _ in range(24)]
+    ears = [Ear(socket) for socket in sockets]
+    before = workers_of(server)
+    assert len(before) == WORKERS
+    os.kill(before[0], signal.SIGKILL)
+    await until(lambda: len(workers_of(server)) == WORKERS and before[0] not in workers_of(server))
+    cut = [ear for ear in ears if ear.code is not None]
+    assert len(cut) < len(ears)
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+        for number in range(50):
+            body = {"channel_id": "lobby", "number": number}
+            assert (await http.post("/walker/write", json=body)).status_code == 200
+    left = [ear for ear in ears if ear.code is None]
+    await until(lambda: all(ear.heard == list(range(50)) for ear in left))
+    for ear, socket in zip(ears, sockets, strict=True):
+        await ear.stop()
+        await socket.__aexit__(None, None, None)
+    assert "was ended by SIGKILL and is replaced" in server.log.read_text()
+
+
+async def test_they_stop_with_a_goodbye_and_none_is_left(server: Server) -> None:
+    sockets = [await server.connect().__aenter__() for _ in range(12)]
+    ears = [Ear(socket) for socket in sockets]
+    processes = workers_of(server)
+    await asyncio.to_thread(server.stop)
+    await until(lambda: all(ear.code == 4200 for ear in ears))
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+async def test_workers_end_with_a_parent_that_was_killed(server: Server) -> None:
+    processes = workers_of(server)
+    server.kill()
+    for process in processes:
+        await until(lambda process=process: not Path(f"/proc/{process}").exists())
+
+
+async def test_a_program_that_cannot_be_loaded_ends_all_of_them(server: Server, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("import nothing_of_this_name\n")
+    with pytest.raises(AssertionError, match="nothing_of_this_name"):
+        Server(broken, tmp_path, database=server_database(server), broker="redis://127.0.0.1:1", workers="2")
+
+
+def server_database(server: Server) -> str:
+    """The URL that it was started with."""
+    arguments = [str(argument) for argument in server.process.args]  # type: ignore[union-attr]
+    return arguments[arguments.index("--database") + 1]
