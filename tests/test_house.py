@@ -33,7 +33,8 @@ MAY = {
     "check": GROUND | {"jac"},
     "blocks": GROUND | {"stores", "walk", "jac", "trace"},
     "new": GROUND,
-    "cli": GROUND | {"walk", "server", "jac", "program", "check", "blocks", "new", "__init__"},
+    "load": GROUND,
+    "cli": GROUND | {"load", "walk", "server", "jac", "program", "check", "blocks", "new", "__init__"},
     "testing": GROUND | {"account", "walk", "server", "program"},
 }
 # Libraries that belong to some rooms only: name of the library → rooms that may import it.

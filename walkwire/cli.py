@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from importlib.metadata import version
 from pathlib import Path
@@ -234,6 +235,40 @@ def revoke_key(
         keychain.revoke(database, name)
     except StartError as error:
         _fail(error)
+
+
+@app.command()
+def load(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="Of a server, or of its WebSocket.")
+    ] = "ws://127.0.0.1:8000/websocket",
+    connections: Annotated[int, typer.Option(min=1, help="How many there are.")] = 100,
+    channels: Annotated[int, typer.Option(min=1, help="Over which they are spread.")] = 10,
+    rate: Annotated[float, typer.Option(help="Messages a second, in all channels together.")] = 100,
+    seconds: Annotated[float, typer.Option(help="For how long.")] = 10,
+    size: Annotated[int, typer.Option(min=1, help="Bytes of a message.")] = 100,
+    token: Annotated[str | None, typer.Option(help="Signs all connections in.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Tell a running server messages at a fixed rate, and see how late each reaches everybody.
+
+    Messages are numbered: what is lost, comes twice or out of order is counted. Exits with 1 where not all reached everybody.
+    """
+    from rich.console import Console
+
+    from walkwire.load import screen
+    from walkwire.load.plan import Plan
+
+    try:
+        plan = Plan(url, connections, channels, rate, seconds, size, token)
+        result = screen.run(plan, Console(stderr=True))
+    except StartError as error:
+        _fail(error)
+    if as_json:
+        typer.echo(json.dumps(result.as_json(), ensure_ascii=False))
+    else:
+        screen.show(result, Console())
+    raise typer.Exit(0 if result.is_complete else 1)
 
 
 def _version(is_asked: bool) -> None:

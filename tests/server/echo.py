@@ -18,6 +18,7 @@ from walkwire.brokers import open_broker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server import gateway
 from walkwire.server.stream import Stream
+from walkwire.wire import close
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Call, Door
 from walkwire.wire.hub import Hub
@@ -43,11 +44,21 @@ class Echo(Stream):
 
 @asynccontextmanager
 async def serving(port: int = 0, compresses: bool = False) -> AsyncIterator[int]:
-    """Serve, and give the port."""
+    """Serve the echo, and give the port."""
     hub = Hub(open_broker(), limits=Limits(frame=LIMIT))
+    before, gateway.Stream = gateway.Stream, Echo  # type: ignore[misc]
+    try:
+        async with serving_hub(hub, port, compresses) as found:
+            yield found
+    finally:
+        gateway.Stream = before  # type: ignore[misc]
+
+
+@asynccontextmanager
+async def serving_hub(hub: Hub, port: int = 0, compresses: bool = False) -> AsyncIterator[int]:
+    """Serve a hub without walkers at a port, which is given."""
     await hub.start()
     door = Door(hub, _dispatch, _authenticate, lambda origin, host: True, compresses=compresses)
-    before, gateway.Stream = gateway.Stream, Echo  # type: ignore[misc]
     config = uvicorn.Config(
         _nothing,
         port=port,
@@ -65,8 +76,7 @@ async def serving(port: int = 0, compresses: bool = False) -> AsyncIterator[int]
     finally:
         for listener in server.servers:
             listener.close()
-        await hub.heartbeat.empty(0)
-        gateway.Stream = before  # type: ignore[misc]
+        await hub.close_all(close.GOING, 0.5)
         await hub.stop()
 
 

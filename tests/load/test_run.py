@@ -1,0 +1,117 @@
+"""A load on a server in this process, one that is well and some that are not."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from websockets.frames import Frame, Opcode
+from websockets.utils import accept_key
+
+from tests.server.echo import serving_hub
+from walkwire.brokers import open_broker
+from walkwire.errors import StartError
+from walkwire.load.plan import Plan
+from walkwire.load.run import Run
+from walkwire.load.tally import Result
+from walkwire.wire import close
+from walkwire.wire.hub import Hub
+from walkwire.wire.policy import Policies
+
+
+def plan(port: int, connections: int = 12) -> Plan:
+    return Plan(f"127.0.0.1:{port}", connections, 5, rate=400, seconds=0.2, patience=0.2)
+
+
+async def test_all_that_is_said_reaches_everybody_in_its_channel() -> None:
+    async with serving_hub(Hub(open_broker())) as port:
+        result = await Run(plan(port)).run()
+    assert (result.sent, result.due, result.delivered) == (80, 192, 192)
+    assert (result.lost, result.duplicated, result.reordered, result.closed) == (0, 0, 0, 0)
+    assert result.is_complete
+    assert 0 < result.p50 <= result.p99 <= result.p999 <= result.max
+
+
+async def test_it_can_be_looked_at_meanwhile() -> None:
+    seen: list[int] = []
+    async with serving_hub(Hub(open_broker())) as port:
+        await Run(replace(plan(port), seconds=0.6)).run(lambda run: seen.append(run.sent))
+    assert len(seen) >= 3
+    assert seen == sorted(seen)
+
+
+async def test_a_server_that_refuses_is_quoted() -> None:
+    async with serving_hub(Hub(open_broker(), policies=Policies(channel="authenticated"))) as port:
+        result = await Run(plan(port)).run()
+    assert not result.is_complete
+    assert (result.delivered, result.lost) == (0, 192)
+    assert "One has to be signed in to send channel events." in result.errors[0]
+
+
+async def test_a_server_that_goes_is_noticed() -> None:
+    hub = Hub(open_broker())
+    async with serving_hub(hub) as port:
+        running = asyncio.ensure_future(Run(replace(plan(port), seconds=1)).run())
+        while len(hub.clients) < 12:  # noqa: ASYNC110  # what is waited for is the other end of a socket
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        await hub.close_all(close.DRAIN, 0.1)
+        result = await running
+    assert result.closed == 12
+    assert result.lost > 0
+    assert "4200" in result.errors[0]
+
+
+@asynccontextmanager
+async def careless(copies: int) -> AsyncIterator[int]:
+    """A server that gives what it hears back to who said it, `copies` times, and to nobody else."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = re.findall(r"Sec-WebSocket-Key: (\S+)", head)[0]
+        writer.write(f"HTTP/1.1 101 x\r\nSec-WebSocket-Accept: {accept_key(key)}\r\n\r\n".encode())
+        writer.write(Frame(Opcode.TEXT, b"{}").serialize(mask=False))
+        try:
+            while True:
+                said = await reader.readexactly(4)  # an event of 126 to 65,535 bytes
+                mask = await reader.readexactly(4)
+                masked = await reader.readexactly(int.from_bytes(said[2:], "big"))
+                event = bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked))
+                data = event[event.index(b'"data":') + 7 : -1]
+                writer.write(Frame(Opcode.TEXT, data).serialize(mask=False) * copies)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def load_on(copies: int) -> Result:
+    async with careless(copies) as port:
+        return await Run(plan(port, connections=10)).run()
+
+
+async def test_what_half_of_the_hearers_did_not_get_is_lost() -> None:
+    result = await load_on(1)
+    assert (result.delivered, result.lost, result.is_complete) == (80, 80, False)
+
+
+async def test_what_comes_twice_is_told() -> None:
+    result = await load_on(2)
+    assert (result.delivered, result.duplicated) == (80, 80)
+
+
+async def test_a_server_that_is_not_there_is_one_sentence() -> None:
+    with pytest.raises(StartError, match=r"127\.0\.0\.1:1 cannot be reached"):
+        await Run(plan(1)).run()
+
+
+async def test_a_server_that_speaks_http_only_is_one_sentence() -> None:
+    async with serving_hub(Hub(open_broker())) as port:
+        with pytest.raises(StartError, match=r"opened no WebSocket: HTTP/1\.1 \d"):
+            await Run(replace(plan(port), url=f"127.0.0.1:{port}/elsewhere")).run()

@@ -1,0 +1,148 @@
+"""Run: messages at their times, whatever becomes of them (an open loop), and who heard which of them, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+from websockets.frames import Opcode
+
+from walkwire.load.peer import MARK, Peer, connect, masked
+from walkwire.load.plan import Plan
+from walkwire.load.tally import Delays, Result
+
+CONNECTING = 64  # connections under way at a time
+TICK = 0.001  # seconds
+ERRORS = 5  # that are told
+
+
+class Run:
+    """One run of a plan. `connected`, `sent`, `delivered` and `delays` may be looked at while it goes on."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.connected = 0
+        self.sent = 0
+        self.delivered = 0
+        self.delays = Delays()
+        self._name = secrets.token_hex(6)
+        self._peers: list[Peer] = []
+        self._start = 0.0
+        self._wrong: Counter[str] = Counter()
+        self._padding = "x" * max(0, plan.size - len(MARK) - 34)
+
+    @property
+    def due(self) -> int:
+        """Deliveries that there should be of what was sent so far."""
+        full, left = divmod(self.sent, self.plan.channels)
+        return full * self.plan.connections + sum(map(self._members, range(left)))
+
+    async def run(self, show: Callable[[Run], None] = lambda run: None) -> Result:
+        """Connect, send, wait for what is still under way. `show` is called a few times a second. Raises StartError."""
+        shown = asyncio.ensure_future(self._show(show))
+        try:
+            await self._connect()
+            busy, began = time.process_time(), time.perf_counter()
+            await self._send()
+            await self._wait()
+            wall = time.perf_counter() - began
+            return self._result((time.process_time() - busy) / wall)
+        finally:
+            shown.cancel()
+            for peer in self._peers:
+                peer.leave()
+
+    def _members(self, channel: int) -> int:
+        plan = self.plan
+        return len(range(channel, plan.connections, plan.channels))
+
+    async def _connect(self) -> None:
+        limit = asyncio.Semaphore(CONNECTING)
+        address = self.plan.address()
+
+        async def one(number: int) -> Peer:
+            async with limit:
+                request = partial(address.request, self._channel(number), self.plan.token)
+                peer = await connect(address, lambda: Peer(self._name, request, self._hear, self._say_wrong))
+                self.connected += 1
+                self._peers.append(peer)
+                return peer
+
+        opening = [asyncio.ensure_future(one(number)) for number in range(self.plan.connections)]
+        try:
+            self._peers = list(await asyncio.gather(*opening))
+        except BaseException:
+            for task in opening:
+                task.cancel()
+            await asyncio.gather(*opening, return_exceptions=True)
+            raise
+
+    def _channel(self, number: int) -> str:
+        return f"load-{self._name}-{number % self.plan.channels}"
+
+    async def _send(self) -> None:
+        """The first connection of each channel speaks in it, so that there is one order for all who hear it."""
+        plan = self.plan
+        self._start = time.perf_counter()
+        while self.sent < plan.messages:
+            now = time.perf_counter() - self._start
+            while self.sent < plan.messages and self.sent / plan.rate <= now:
+                speaker = self._peers[self.sent % plan.channels]
+                if not speaker.is_closed:
+                    speaker.write(masked(Opcode.TEXT, self._event(self.sent)))
+                self.sent += 1
+            await asyncio.sleep(TICK)
+
+    def _event(self, number: int) -> bytes:
+        data = f'{{"load":"{self._name}","n":{number},"x":"{self._padding}"}}'
+        return f'{{"type":"channel","channel_ids":["{self._channel(number)}"],"data":{data}}}'.encode()
+
+    def _hear(self, peer: Peer, number: int, now: float) -> None:
+        if peer.order.hear(number // self.plan.channels):
+            self.delivered += 1
+            self.delays.add(now - self._start - number / self.plan.rate)
+
+    def _say_wrong(self, what: str) -> None:
+        self._wrong[what] += 1
+
+    async def _wait(self) -> None:
+        before, last = -1, time.perf_counter()
+        while self.delivered < self.due and time.perf_counter() - last < self.plan.patience:
+            if self.delivered != before:
+                before, last = self.delivered, time.perf_counter()
+            await asyncio.sleep(10 * TICK)
+
+    async def _show(self, show: Callable[[Run], None]) -> None:
+        while True:
+            show(self)
+            await asyncio.sleep(0.2)
+
+    def _result(self, busy: float) -> Result:
+        plan, delays = self.plan, self.delays
+        full, left = divmod(self.sent, plan.channels)
+        lost = sum(
+            peer.order.lost(full + (number % plan.channels < left)) for number, peer in enumerate(self._peers)
+        )
+        p50, p99, p999 = (round(1000 * delays.quantile(part), 3) for part in (0.5, 0.99, 0.999))
+        return Result(
+            connections=plan.connections,
+            channels=plan.channels,
+            sent=self.sent,
+            due=self.due,
+            delivered=self.delivered,
+            per_second=round(self.delivered / (self.sent / plan.rate), 1),
+            p50=p50,
+            p99=p99,
+            p999=p999,
+            max=round(1000 * delays.largest, 3),
+            lost=lost,
+            duplicated=sum(peer.order.duplicated for peer in self._peers),
+            reordered=sum(peer.order.reordered for peer in self._peers),
+            closed=sum(peer.is_closed for peer in self._peers),
+            errors=tuple(f"{what} ({count} times)" for what, count in self._wrong.most_common(ERRORS)),
+            busy=round(busy, 2),
+        )
