@@ -49,7 +49,8 @@ class ScratchStore:
         return Neighbourhood([], None)
 
     def roots(self) -> list[NodeRecord]:
-        return list(_ROOTS)
+        """The root of the one who runs the program: there are no users, and so no system that tells them apart."""
+        return [root for root in _ROOTS if root.id == PUBLIC_ROOT]
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
         if (file := self._opened()) is not None:

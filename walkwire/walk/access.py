@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any
 
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
@@ -21,7 +21,8 @@ class Level(IntEnum):
 
     @classmethod
     def of(cls, level: Any) -> Level:
-        """A level by number, or by name in any case. Raises ValueError."""
+        """A level by number, by name in any case, or as Jac's `ReadPerm`. Raises ValueError."""
+        level = level.value if isinstance(level, Enum) else level
         if isinstance(level, str):
             try:
                 return cls[level.strip().upper()]

@@ -1,0 +1,3 @@
+"""A module in Python, beside those in Jac."""
+
+VALUE = 7
