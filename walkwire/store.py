@@ -45,12 +45,15 @@ class EdgeRecord(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """A part of a node's neighbourhood: which way, edges of which classes, to nodes of which classes (None = all)."""
+    """A part of a node's neighbourhood: which way, edges of which classes, to nodes of which classes, to which nodes (None =
+    all), and of these how many: the first `limit`, or the last where it is negative."""
 
     node: str
     direction: Direction
     edge_kinds: frozenset[str] | None = None
     node_kinds: frozenset[str] | None = None
+    far: frozenset[str] | None = None
+    limit: int | None = None
 
 
 class Neighbourhood(NamedTuple):
@@ -164,7 +167,8 @@ class View(Protocol):
         """The edges with these ids; absent ones are left out."""
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
-        """A node's edges and the nodes at their far ends, in the order in which the edges were committed."""
+        """A node's edges and the nodes at their far ends, in the order in which the edges were made: that of their commits, but
+        two that were under way at the same time may stand either way."""
 
     def roots(self) -> list[NodeRecord]:
         """Every root, the system's and the public one included."""

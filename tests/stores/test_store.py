@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT, new_id
 from walkwire.store import (
     Changes,
+    Direction,
     EdgeRecord,
     Lost,
     NodeRecord,
@@ -65,6 +67,73 @@ def test_a_neighbourhood_comes_in_the_order_of_its_making_and_by_what_is_asked(s
     assert far("out", frozenset({"Road"}), None) == [b.id]
     assert far("both", frozenset({""}), frozenset({"A"})) == [a.id, c.id, c.id]
     assert far("out", frozenset(), None) == []
+
+
+def test_a_selection_may_be_of_some_far_nodes_only(store: Store) -> None:
+    a, b, c = node("A"), node("B"), node("A")
+    write(store, new_nodes=[a, b, c], new_edges=[edge(ROOT, a), edge(ROOT, b, "Road"), edge(c, ROOT)])
+    write(store, new_edges=[edge(ROOT, a, "Road")])
+
+    def found(direction: Direction, far: set[str], **rest: Any) -> list[tuple[str, str]]:
+        selection = Selection(PUBLIC_ROOT, direction, far=frozenset(far), **rest)
+        return [(link.kind, record.id) for link, record in store.load_neighbourhood(selection).pairs]
+
+    assert found("out", {a.id, c.id}) == [("", a.id), ("Road", a.id)]
+    assert found("out", {a.id}, limit=-1) == [("Road", a.id)]
+    assert found("out", {a.id}, edge_kinds=frozenset({"Road"})) == [("Road", a.id)]
+    assert found("both", {b.id, c.id}) == [("Road", b.id), ("", c.id)]
+    assert found("into", {a.id}) == []
+
+
+def test_a_selection_may_be_of_the_first_or_the_last_only(store: Store) -> None:
+    hub, kinds, roads = node("Hub"), ("A", "B", "C"), ("", "Road")
+    things = [node(kinds[n % 3]) for n in range(24)]
+    links = [edge(hub, thing, roads[n % 2]) for n, thing in enumerate(things)]
+    back = [edge(thing, hub) for thing in things[:3]]
+    loop = edge(hub, hub, "Road")
+    write(store, new_nodes=[hub, *things], new_edges=links)
+    write(store, new_edges=[*back, loop])
+    order = {link.id: place for place, link in enumerate([*links, *back, loop])}
+
+    def places(direction: Direction, limit: int | None, edges: Any = None, nodes: Any = None) -> list[int]:
+        selection = Selection(
+            hub.id,
+            direction,
+            None if edges is None else frozenset(edges),
+            None if nodes is None else frozenset(nodes),
+            None,
+            limit,
+        )
+        return [order[link.id] for link, _ in store.load_neighbourhood(selection).pairs]
+
+    assert places("out", 3) == [0, 1, 2]
+    assert places("out", -2) == [23, 27]
+    assert places("into", -2) == [26, 27]
+    assert places("both", -3) == [25, 26, 27]
+    assert places("out", 0) == []
+    for direction in ("out", "into", "both"):
+        for edges in (None, {"Road"}, {"", "Road"}, {"none"}):
+            for nodes in (None, {"B"}, {"A", "C"}, {"Hub"}):
+                everything = places(direction, None, edges, nodes)
+                assert places(direction, 4, edges, nodes) == everything[:4]
+                assert places(direction, -4, edges, nodes) == everything[-4:]
+
+
+def test_a_limited_reading_is_lost_only_when_its_own_part_changed(store: Store) -> None:
+    things = [node("A") for _ in range(4)]
+    links = [edge(ROOT, thing) for thing in things]
+    write(store, new_nodes=things, new_edges=links)
+    first, last = Selection(PUBLIC_ROOT, "out", limit=2), Selection(PUBLIC_ROOT, "out", limit=-2)
+    marks = {selection: store.load_neighbourhood(selection).mark for selection in (first, last)}
+
+    write(store, new_edges=[edge(ROOT, things[0])])
+
+    store.check(Reads(neighbourhoods={first: marks[first]}))
+    with pytest.raises(Lost):
+        store.check(Reads(neighbourhoods={last: marks[last]}))
+    write(store, deleted_edges=[links[1].id])
+    with pytest.raises(Lost):
+        store.check(Reads(neighbourhoods={first: marks[first]}))
 
 
 def test_a_mark_tells_whether_an_edge_came_or_went_and_only_in_its_selection(store: Store) -> None:

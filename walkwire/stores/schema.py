@@ -53,6 +53,7 @@ edges = Table(
     Column("data", Text, nullable=False),
     Index("edges_out", "source", "kind", "target_kind", "seq"),
     Index("edges_into", "target", "kind", "source_kind", "seq"),
+    Index("edges_between", "source", "target"),
     sqlite_autoincrement=True,
 )
 

@@ -5,20 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    union_all,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
@@ -36,26 +25,27 @@ from walkwire.store import (
     UserRecord,
 )
 from walkwire.stores import tasks
+from walkwire.stores.ends import ends
 from walkwire.stores.schema import edges, meta, nodes, users
+from walkwire.stores.selections import (
+    EDGE,
+    NODE,
+    Shape,
+    from_side,
+    neighbourhood,
+    parameters,
+    selected,
+    sequence,
+    shape_of,
+)
 
 _CHUNK = 900  # ids in one statement: SQLite before 3.32 takes 999 parameters
 
-_NODE = (nodes.c.id, nodes.c.kind, nodes.c.owner, nodes.c.version, nodes.c.data, nodes.c.access)
-_EDGE = (
-    edges.c.id,
-    edges.c.kind,
-    edges.c.source,
-    edges.c.source_kind,
-    edges.c.target,
-    edges.c.target_kind,
-    edges.c.version,
-    edges.c.data,
-)
-_EDGE_WIDTH = len(_EDGE)
+_EDGE_WIDTH = len(EDGE)
 
-_NODES_BY_ID = select(*_NODE).where(nodes.c.id.in_(bindparam("ids", expanding=True)))
-_EDGES_BY_ID = select(*_EDGE).where(edges.c.id.in_(bindparam("ids", expanding=True)))
-_ROOTS = select(*_NODE).where(nodes.c.kind == "").order_by(nodes.c.id)
+_NODES_BY_ID = select(*NODE).where(nodes.c.id.in_(bindparam("ids", expanding=True)))
+_EDGES_BY_ID = select(*EDGE).where(edges.c.id.in_(bindparam("ids", expanding=True)))
+_ROOTS = select(*NODE).where(nodes.c.kind == "").order_by(nodes.c.id)
 _NODE_VERSIONS = select(nodes.c.id, nodes.c.version).where(nodes.c.id.in_(bindparam("ids", expanding=True)))
 _EDGE_VERSIONS = select(edges.c.id, edges.c.version).where(edges.c.id.in_(bindparam("ids", expanding=True)))
 _TOKENS = select(users.c.root_id, users.c.tokens).where(
@@ -92,24 +82,19 @@ class SqlView:
         return [EdgeRecord(*row) for row in rows]
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
-        statement, parameters = _neighbourhood(selection)
-        rows = self._connection.execute(statement, parameters).all()
-        count, total, pairs = 0, 0, []
-        for row in rows:
-            count, total = count + 1, total + row[0]
-            edge = EdgeRecord(*row[1 : 1 + _EDGE_WIDTH])
-            pairs.append((edge, NodeRecord(*row[1 + _EDGE_WIDTH :])))
-        return Neighbourhood(pairs, (count, total))
+        rows = _pairs(self._connection, selection)
+        pairs = [(EdgeRecord(*row[1 : 1 + _EDGE_WIDTH]), NodeRecord(*row[1 + _EDGE_WIDTH :])) for row in rows]
+        return Neighbourhood(pairs, tuple(row[0] for row in rows))
 
     def roots(self) -> list[NodeRecord]:
         return [NodeRecord(*row) for row in self._connection.execute(_ROOTS)]
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
-        statement = _fitting(select(*_NODE), search, nodes.c.id, nodes.c.kind)
+        statement = _fitting(select(*NODE), search, nodes.c.id, nodes.c.kind)
         return [NodeRecord(*row) for row in self._connection.execute(statement.order_by(nodes.c.id))]
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
-        leaving = select(*_EDGE).join(nodes, nodes.c.id == edges.c.source)
+        leaving = select(*EDGE).join(nodes, nodes.c.id == edges.c.source)
         statement = _fitting(leaving, search, edges.c.id, edges.c.kind)
         return [EdgeRecord(*row) for row in self._connection.execute(statement.order_by(edges.c.seq))]
 
@@ -221,77 +206,38 @@ def _moved(connection: Connection, statement: Select[Any], expected: dict[str, i
     return {key for key, version in expected.items() if found.get(key, 0) != version}
 
 
-def _mark(connection: Connection, selection: Selection) -> tuple[int, int]:
-    """Count and sum of `seq`: as a number is given once only and in growing order, no two states have both alike."""
-    statement, parameters = _marks(selection)
-    count, total = connection.execute(statement, parameters).one()
-    return int(count), int(total)
-
-
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(ids)
     while chunk := list(islice(rest, _CHUNK)):
         yield chunk
 
 
-# A selection becomes one of a few statements, which SQLAlchemy compiles once each: its shape is what it restricts.
-
-_Shape = tuple[str, bool, bool]
-_neighbourhoods: dict[_Shape, Select[Any]] = {}
-_mark_statements: dict[_Shape, Select[Any]] = {}
+_neighbourhoods: dict[Shape, Select[Any]] = {}
+_sequences: dict[Shape, Select[Any]] = {}
 
 
-def _neighbourhood(selection: Selection) -> tuple[Select[Any], dict[str, Any]]:
-    shape = _shape(selection)
+def _pairs(connection: Connection, selection: Selection) -> Sequence[Any]:
+    shape = shape_of(selection)
+    if shape.is_end_of_many:
+        return ends(connection, selection)
     if shape not in _neighbourhoods:
-        found = _selected(shape)
-        _neighbourhoods[shape] = (
-            select(edges.c.seq, *_EDGE, *_NODE)
-            .select_from(found.join(edges, edges.c.seq == found.c.seq).join(nodes, nodes.c.id == found.c.far))
-            .order_by(edges.c.seq)
-        )
-    return _neighbourhoods[shape], _parameters(selection)
+        _neighbourhoods[shape] = neighbourhood(_found(shape))
+    return connection.execute(_neighbourhoods[shape], parameters(selection)).all()
 
 
-def _marks(selection: Selection) -> tuple[Select[Any], dict[str, Any]]:
-    shape = _shape(selection)
-    if shape not in _mark_statements:
-        found = _selected(shape)
-        total: Any = func.coalesce(func.sum(found.c.seq), literal(0))
-        _mark_statements[shape] = select(func.count(), total).select_from(found)
-    return _mark_statements[shape], _parameters(selection)
+def _mark(connection: Connection, selection: Selection) -> tuple[int, ...]:
+    """The numbers of the edges, none of which is ever used twice."""
+    shape = shape_of(selection)
+    if shape.is_end_of_many:
+        return tuple(row[0] for row in ends(connection, selection))
+    if shape not in _sequences:
+        _sequences[shape] = sequence(_found(shape))
+    return tuple(connection.execute(_sequences[shape], parameters(selection)).scalars())
 
 
-def _shape(selection: Selection) -> _Shape:
-    return selection.direction, selection.edge_kinds is not None, selection.node_kinds is not None
+def _found(shape: Shape) -> Any:
+    return selected(shape, lambda side: from_side(side, shape, _among))
 
 
-def _selected(shape: _Shape) -> Any:
-    direction, by_edge, by_node = shape
-    sides = []
-    if direction != "into":
-        sides.append(_side(edges.c.source, edges.c.target, edges.c.target_kind, by_edge, by_node))
-    if direction == "both":  # an edge from a node to itself is one edge
-        side = _side(edges.c.target, edges.c.source, edges.c.source_kind, by_edge, by_node)
-        sides.append(side.where(edges.c.source != bindparam("node")))
-    if direction == "into":
-        sides.append(_side(edges.c.target, edges.c.source, edges.c.source_kind, by_edge, by_node))
-    return (sides[0] if len(sides) == 1 else union_all(*sides)).subquery()
-
-
-def _side(near: Any, far: Any, far_kind: Any, by_edge: bool, by_node: bool) -> Select[Any]:
-    statement = select(edges.c.seq, far.label("far")).where(near == bindparam("node"))
-    if by_edge:
-        statement = statement.where(edges.c.kind.in_(bindparam("edge_kinds", expanding=True)))
-    if by_node:
-        statement = statement.where(far_kind.in_(bindparam("node_kinds", expanding=True)))
-    return statement
-
-
-def _parameters(selection: Selection) -> dict[str, Any]:
-    parameters: dict[str, Any] = {"node": selection.node}
-    if selection.edge_kinds is not None:
-        parameters["edge_kinds"] = sorted(selection.edge_kinds)
-    if selection.node_kinds is not None:
-        parameters["node_kinds"] = sorted(selection.node_kinds)
-    return parameters
+def _among(column: Any, name: str) -> ColumnElement[bool]:
+    return cast(ColumnElement[bool], column.in_(bindparam(name, expanding=True)))

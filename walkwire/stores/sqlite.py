@@ -84,7 +84,8 @@ class SqliteStore:
             return view.load_edges(ids)
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
-        with self._reader() as view:
+        # Its ends are found in several steps, which have to see the same.
+        with self._reader() if selection.limit is None else self.snapshot() as view:
             return view.load_neighbourhood(selection)
 
     def roots(self) -> list[NodeRecord]:
