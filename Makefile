@@ -9,7 +9,7 @@ BIN := .venv/bin
 MADE := .venv/.made
 NODE := tests/journeys/node
 
-.PHONY: help setup demo test check fix docs bench services node
+.PHONY: help setup demo test check fix docs bench autobahn services node
 
 help: ## print these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ docs: $(MADE) ## run every example of README.md and docs/
 
 bench: $(MADE) ## measure, beside the peers; ARGS go to bench
 	$(BIN)/python -m bench $(ARGS)
+
+autobahn: $(MADE) ## run Autobahn|Testsuite (needs Python 2.7); ARGS="5.*" runs some of it
+	$(BIN)/python -m tests.autobahn $(ARGS)
 
 services: ## start PostgreSQL, Redis and NATS where they are not running
 	@.ci/services
