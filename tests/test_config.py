@@ -105,6 +105,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "stop_seconds": 1,
         "show_endpoint_returns": True,
         "drain_seconds": 2,
+        "metrics": True,
         "compression": True,
         "keep": {"ticker:*": "latest"},
     }

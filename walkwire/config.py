@@ -72,6 +72,7 @@ class Config(BaseModel):
     stop_seconds: float = Field(10, ge=0)
     show_endpoint_returns: bool = False
     drain_seconds: float = Field(0, ge=0)
+    metrics: bool = False
     compression: bool = False
     keep: Annotated[dict[str, Keep], NoDecode] = {}
 

@@ -225,8 +225,6 @@ def _wait_until_refused(url: str) -> None:
             continue
         except ConnectionRefusedError:
             return
-        except ConnectionResetError:
-            continue  # in the line of a socket that was being closed
 
 
 def _code_of_close(client: ClientConnection) -> int | None:

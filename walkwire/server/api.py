@@ -19,6 +19,7 @@ from walkwire.config import Config
 from walkwire.server.cors import Cors
 from walkwire.server.faults import Guard, tell_faults
 from walkwire.server.health import Health, serve_health
+from walkwire.server.metrics import serve_metrics
 from walkwire.server.notify import serve_notify
 from walkwire.server.rest import Walk, Walkers
 from walkwire.server.signin import serve_accounts
@@ -51,6 +52,8 @@ def make_api(
     api = FastAPI(title=title, version="1")
     tell_faults(api)
     serve_health(api, health)
+    if config.metrics:
+        serve_metrics(api, hub, health)
     if page is not None:
         _serve_page(api, page)
     serve_accounts(api, users, auth, profile)

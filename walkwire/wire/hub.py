@@ -11,7 +11,7 @@ import logging
 from asyncio import Future, Task
 from collections.abc import Callable, Collection
 
-from walkwire.broker import Broker
+from walkwire.broker import Broker, Counts
 from walkwire.errors import Limited, PublicError, Unreached
 from walkwire.ids import PUBLIC_ROOT, ServerIds, server_of
 from walkwire.wire import frame, letter, policy
@@ -75,6 +75,11 @@ class Hub:
     def away(self) -> str | None:
         """Why other servers cannot be reached, in a sentence for the operator; None: they can."""
         return self._broker.away
+
+    @property
+    def broker_counts(self) -> Counts:
+        """What has happened between this server and the broker."""
+        return self._broker.counts
 
     @property
     def users(self) -> Collection[str]:
