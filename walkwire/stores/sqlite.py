@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -25,17 +25,16 @@ from walkwire.store import (
     Reads,
     Search,
     Selection,
-    ServiceRecord,
     Store,
-    TaskEnd,
     TaskRecord,
-    UserRecord,
     View,
-    WebhookKey,
 )
-from walkwire.stores import services, sql, tasks, webhooks
+from walkwire.stores import sql
+from walkwire.stores.registers import Registers
 from walkwire.stores.schema import VERSION, metadata
 from walkwire.stores.writer import Writer
+
+Result = TypeVar("Result")
 
 _BUSY_MILLISECONDS = 5000  # how long to wait for another process that writes to the same file
 _SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
@@ -63,7 +62,7 @@ def open_sqlite(url: str) -> Store:
         raise StartError(f"Cannot open the database {parsed.database}: {error.orig}") from None
 
 
-class SqliteStore:
+class SqliteStore(Registers):
     """The store in one SQLite file, for any number of threads and, at a price, processes."""
 
     def __init__(self, path: str, synchronous: str = "NORMAL") -> None:
@@ -120,70 +119,6 @@ class SqliteStore:
 
         self._writer.write(work, then)
 
-    def add_user(self, user: UserRecord) -> None:
-        self._writer.write(lambda connection: sql.add_user(connection, user))
-
-    def user_by_email(self, email: str) -> UserRecord | None:
-        with self._engine.connect() as connection:
-            return sql.user_by(connection, email_key=email.casefold())
-
-    def user_by_id(self, user_id: str) -> UserRecord | None:
-        with self._engine.connect() as connection:
-            return sql.user_by(connection, id=user_id)
-
-    def change_password(self, user_id: str, old: str, new: str) -> bool:
-        return self._writer.write(lambda connection: sql.change_password(connection, user_id, old, new))
-
-    def tokens_of(self, root_ids: Sequence[str]) -> dict[str, int]:
-        with self._engine.connect() as connection:
-            return sql.tokens_of(connection, root_ids)
-
-    def add_service(self, service: ServiceRecord) -> None:
-        self._writer.write(lambda connection: services.add(connection, service))
-
-    def services(self) -> list[ServiceRecord]:
-        with self._engine.connect() as connection:
-            return services.every(connection)
-
-    def service_by_digest(self, digest: str) -> ServiceRecord | None:
-        with self._engine.connect() as connection:
-            return services.by_digest(connection, digest)
-
-    def remove_service(self, name: str) -> bool:
-        return self._writer.write(lambda connection: services.remove(connection, name))
-
-    def add_webhook_key(self, key: WebhookKey) -> None:
-        self._writer.write(lambda connection: webhooks.add(connection, key))
-
-    def webhook_keys_of(self, root_id: str) -> list[WebhookKey]:
-        with self._engine.connect() as connection:
-            return webhooks.of(connection, root_id)
-
-    def extend_webhook_key(self, root_id: str, id: str, seconds: float) -> bool:
-        return self._writer.write(lambda connection: webhooks.extend(connection, root_id, id, seconds))
-
-    def delete_webhook_keys(self, root_id: str, ids: Sequence[str]) -> int:
-        return self._writer.write(lambda connection: webhooks.remove(connection, root_id, ids))
-
-    def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
-        return self._writer.write(lambda connection: tasks.begin(connection, server, now, alive_until, limit))
-
-    def next_task(self) -> float | None:
-        with self._engine.connect() as connection:
-            return tasks.next_due(connection)
-
-    def keep_tasks(self, server: str, ids: Sequence[str], alive_until: float) -> None:
-        self._writer.write(lambda connection: tasks.keep(connection, server, ids, alive_until))
-
-    def end_task(self, end: TaskEnd) -> bool:
-        return self._writer.write(lambda connection: tasks.end(connection, end))
-
-    def forget_task(self, id: str) -> None:
-        self._writer.write(lambda connection: tasks.forget(connection, id))
-
-    def abandon_tasks(self, now: float, error: str) -> int:
-        return self._writer.write(lambda connection: tasks.abandon(connection, now, error))
-
     def close(self) -> None:
         self._writer.close()
         self._engine.dispose()
@@ -202,6 +137,13 @@ class SqliteStore:
                 yield connection
             finally:
                 connection.rollback()
+
+    def _read(self, work: Callable[[Connection], Result]) -> Result:
+        with self._engine.connect() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[Connection], Result]) -> Result:
+        return self._writer.write(work)
 
     def _make_tables(self, path: str) -> None:
         def make(connection: Connection) -> int:
