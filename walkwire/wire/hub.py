@@ -86,6 +86,11 @@ class Hub:
         """The roots of those who are here."""
         return self._users.names
 
+    @property
+    def audiences(self) -> int:
+        """How many users and channels have listeners here."""
+        return len(self._users) + len(self._channels)
+
     async def start(self) -> None:
         """Begin to hear other servers, and to look after sockets."""
         self._broker.subscribe((self._own_topic,))
