@@ -50,8 +50,9 @@ def free_port() -> int:
 class Service:
     """A broker's process. `url` is where it is, before and after a restart."""
 
-    def __init__(self, kind: Kind, folder: Path) -> None:
+    def __init__(self, kind: Kind, folder: Path, *options: str) -> None:
         self.kind = kind
+        self._more = options
         self.port = free_port()
         self.url = f"{kind}://127.0.0.1:{self.port}"
         self._folder = folder
@@ -94,14 +95,15 @@ class Service:
 
     def _options(self) -> list[str]:
         if self.kind == "redis":
-            return ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
-        return ["-a", "127.0.0.1", "-p", str(self.port)]
+            plain = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+            return [*plain, *self._more]
+        return ["-a", "127.0.0.1", "-p", str(self.port), *self._more]
 
 
 @contextmanager
-def service(kind: Kind, folder: Path) -> Iterator[Service]:
-    """A broker of one's own inside the block."""
-    running = Service(kind, folder)
+def service(kind: Kind, folder: Path, *options: str) -> Iterator[Service]:
+    """A broker of one's own inside the block, started with these options."""
+    running = Service(kind, folder, *options)
     try:
         yield running
     finally:

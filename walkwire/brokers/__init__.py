@@ -21,6 +21,10 @@ def open_broker(url: str = MEMORY) -> Broker:
                 from walkwire.brokers.redis import open_redis
 
                 return open_redis(url)
+            case "redis+cluster" | "rediss+cluster":
+                from walkwire.brokers.redis_cluster import open_redis_cluster
+
+                return open_redis_cluster(url)
             case "nats" | "tls":
                 from walkwire.brokers.nats import open_nats
 

@@ -6,6 +6,7 @@ Nothing is stored in it. `?prefix=shop.` keeps systems apart that share one Redi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -66,6 +67,8 @@ class RedisLine:
         self._verbs = {True: _words(letter + b"SUBSCRIBE"), False: _words(letter + b"UNSUBSCRIBE")}
         self._publish = b"*3\r\n" + _words(letter + b"PUBLISH")
         self._message = letter.lower() + b"message"
+        self._moved = letter.lower() + b"unsubscribe" if is_sharded else b""
+        self._given_back: Counter[bytes] = Counter()
         self._deliver: Deliver | None = None
 
     async def open(self) -> None:
@@ -101,6 +104,16 @@ class RedisLine:
     async def _take(self, push: list[Any]) -> None:
         if push[0] == self._message and self._deliver is not None:
             self._deliver(push[1][len(self._prefix) :].decode(), push[2])
+        elif push[0] == self._moved:
+            self._see_off(push[1])
+
+    def _see_off(self, name: bytes) -> None:
+        """A topic of a shard was given back, by us, or by a node that does not have its slot any more."""
+        if not self._given_back[name]:
+            raise LineError("slots have moved to another node")
+        self._given_back[name] -= 1
+        if not self._given_back[name]:
+            del self._given_back[name]
 
     def _packed(self, asks: list[Ask]) -> bytes:
         prefix, publish, verbs = self._prefix, self._publish, self._verbs
@@ -108,6 +121,8 @@ class RedisLine:
         for topic, what in asks:
             name = prefix + topic.encode()
             if isinstance(what, bool):
+                if self._moved and not what:
+                    self._given_back[name] += 1
                 pieces.append(b"*2\r\n%b$%d\r\n%b\r\n" % (verbs[what], len(name), name))
             else:
                 pieces.append(b"%b$%d\r\n%b\r\n$%d\r\n" % (publish, len(name), name, len(what)))
