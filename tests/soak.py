@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
 import random
 import sys
 import tempfile
@@ -31,8 +30,8 @@ STAY = 2.0  # seconds, at most
 
 @dataclass(frozen=True)
 class Sample:
-    """A server process at one moment. `memory` is what it has for itself, in bytes. Of its files only sockets are counted: a thread
-    opens the database when it first needs it."""
+    """A server process at one moment. `memory` is what it has for itself, in bytes. Of its files only sockets are counted:
+    threads open the database when they first need it."""
 
     memory: int
     sockets: int
@@ -62,7 +61,7 @@ def _sockets(files: Path) -> int:
     found = 0
     for each in files.iterdir():
         with suppress(OSError):  # closed meanwhile
-            found += os.readlink(each).startswith("socket:")
+            found += str(each.readlink()).startswith("socket:")
     return found
 
 
