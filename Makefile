@@ -41,6 +41,9 @@ bench: $(MADE) ## measure, beside the peers; ARGS go to bench
 autobahn: $(MADE) ## run Autobahn|Testsuite (needs Python 2.7); ARGS="5.*" runs some of it
 	$(BIN)/python -m tests.autobahn $(ARGS)
 
+grammar: $(MADE) ## make the tables of Jac's grammar anew, from walkwire/jac/grammar.lark
+	$(BIN)/python -m walkwire.jac.grammar
+
 services: ## start PostgreSQL, Redis and NATS where they are not running
 	@.ci/services
 

@@ -107,6 +107,11 @@ def test_a_slip_in_a_statement_is_named_with_what_to_write(statement: str, colum
             "a path in quotes is for client code, which walkwire does not run",
         ),
         ("::py::\nx = 1\ny = (\n::py::", 3, "Python cannot read this: '(' was never closed"),
+        (
+            "::py::\n\ud800\n::py::",
+            1,
+            "Python cannot read this: 'utf-8' codec can't encode character '\\ud800' in position 1: surrogates not allowed",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_module_is_said_in_one_sentence(text: str, line: int, message: str) -> None:

@@ -31,10 +31,10 @@ def build(source: str) -> dict[str, Any]:
     rule_number = {id(rule): index for index, rule in enumerate(rules)}
     lookaheads: dict[tuple[int, ...], int] = {}
     table = analysis.parse_table
-    order: dict[Any, int] = {state: index for index, state in enumerate(table.states)}
     # lark stops by itself in this state; here the end of the source is taken like any other token.
     table.states[table.end_states["start"]]["$END"] = (Shift, table.end_states["start"])
-    states = [_state(row, number, order, rule_number, lookaheads) for row in table.states.values()]
+    order = _order(table.states, table.start_states["start"])
+    states = [_state(table.states[state], number, order, rule_number, lookaheads) for state in order]
     return {
         "source": fingerprint(source),
         "symbols": symbols,
@@ -49,6 +49,18 @@ def build(source: str) -> dict[str, Any]:
 def fingerprint(source: str) -> str:
     """What tells one grammar from another."""
     return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def _order(states: dict[Any, dict[str, tuple[Any, Any]]], start: Any) -> dict[Any, int]:
+    """A number for each state, in the order in which they are met: lark's own order is another one every time."""
+    order = {start: 0}
+    waiting = [start]
+    for state in waiting:
+        for _, (action, following) in sorted(states[state].items(), key=lambda entry: entry[0]):
+            if action is Shift and following not in order:
+                order[following] = len(order)
+                waiting.append(following)
+    return order
 
 
 def _fixed(terminals: list[TerminalDef]) -> dict[str, dict[str, str]]:
@@ -82,13 +94,13 @@ def _state(
     """[[symbol, next state, …], [rule, number of its set of lookaheads, …]]"""
     shifts: list[int] = []
     reduces: dict[int, list[int]] = {}
-    for name, (action, argument) in row.items():
+    for name, (action, argument) in sorted(row.items(), key=lambda entry: entry[0]):
         if action is Shift:
             shifts += [number[name], order[argument]]
         else:
             reduces.setdefault(rule_number[id(argument)], []).append(number[name])
     pairs: list[int] = []
-    for rule, names in reduces.items():
+    for rule, names in sorted(reduces.items()):
         pairs += [rule, lookaheads.setdefault(tuple(sorted(names)), len(lookaheads))]
     return [shifts, pairs]
 

@@ -95,7 +95,7 @@ class JacFinder(importlib.abc.MetaPathFinder):
         last = fullname.rpartition(".")[2]
         folders = list(path) if path is not None else [*sys.path, *_beside]
         for folder in folders:
-            base = Path(folder or ".") / last
+            base = Path(folder).absolute() / last
             for file, is_package in ((base / "__init__.jac", True), (base.with_name(last + ".jac"), False)):
                 if file.is_file():
                     return importlib.util.spec_from_file_location(

@@ -107,6 +107,9 @@ def _inline_python(scope: Scope, tree: Tree) -> list[ast.stmt]:
         place = Token("", "", line, max(0, (error.offset or 1) - 1), line, 0)
         scope.unit.wrong(place, f"Python cannot read this: {error.msg}")
         return []
+    except ValueError as error:  # a null byte, a lone surrogate
+        scope.unit.wrong(tree, f"Python cannot read this: {error}")
+        return []
     for one in statements:
         ast.increment_lineno(one, token.line - 1)
     return statements
