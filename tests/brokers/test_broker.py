@@ -30,9 +30,10 @@ async def test_the_contract(check: suite.Check, make: suite.Make) -> None:
 def test_a_broker_is_chosen_by_its_url() -> None:
     assert isinstance(open_broker("memory://"), MemoryBroker)
     assert isinstance(open_broker(), MemoryBroker)
-    assert (open_broker("redis://localhost").away or "").startswith("Redis at localhost:6379: ")
-    assert (open_broker("rediss://host:7000/1").away or "").startswith("Redis at host:7000: ")
-    assert (open_broker("nats://a,b:4223").away or "").startswith("NATS at a:4222, b:4223: ")
+    for url in ("redis://localhost", "rediss://host:7000/1", "unix:///run/redis.sock"):
+        assert (open_broker(url).away or "").startswith("Redis: ")
+    assert (open_broker("nats://a,b:4223").away or "").startswith("NATS: ")
+    assert (open_broker("redis+cluster://a,b:7000").away or "").startswith("Redis cluster: ")
     with pytest.raises(StartError, match="No broker of the kind 'rabbit'"):
         open_broker("rabbit://localhost")
 

@@ -58,6 +58,8 @@ async def test_death_is_noticed_at_once_and_on_its_return_every_topic_is_heard_a
     await bob.subscribe(lobby)
     running.kill()
     await becomes(lambda: ann.broker.away and bob.broker.away, 1)
+    await becomes(lambda: "refused" in ann.broker.away, 1)
+    assert str(running.port) not in ann.broker.away, "strangers may read it"
     bob.broker.subscribe([late])
     assert bob.broker.settled() is None, "nobody waits for a broker that is away"
     with pytest.raises(Unreached):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
+import socket
 from asyncio import Future, Task
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -34,6 +36,18 @@ Ask = tuple[str, bytes | bool]
 
 class LineError(Exception):
     """Why a line cannot be opened, or has broken: half a sentence without secrets, for the log and for `away`."""
+
+
+def reason(error: BaseException) -> str:
+    """Half a sentence about why a driver gave up, without the address that drivers like to tell."""
+    cause: BaseException | None = None if isinstance(error, LineError) else error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return "its host name is not known"
+        if isinstance(cause, OSError):
+            return os.strerror(cause.errno).lower() if cause.errno else "no connection can be made"
+        cause = cause.__cause__ or cause.__context__
+    return str(error).rstrip(".") or type(error).__name__
 
 
 class Line(Protocol):
@@ -63,13 +77,17 @@ class _Sent(NamedTuple):
 
 
 class Link:
-    """A broker behind the lines that `make_line` makes, one after the other. `name` is for the operator: "Redis at …"."""
+    """A broker behind the lines that `make_line` makes, one after the other. `name` says what it is; `place`, where, is for the
+    log only."""
 
-    def __init__(self, make_line: Callable[[], Line], name: str, counts: Counts | None = None) -> None:
+    def __init__(
+        self, make_line: Callable[[], Line], name: str, place: str, counts: Counts | None = None
+    ) -> None:
         self.counts = counts or Counts()
         self.topics: set[str] = set()
         self._make_line = make_line
         self._name = name
+        self._place = place
         self._deliver: Deliver = _drop
         self._returned: Returned = lambda: None
         self._task: Task[None] | None = None
@@ -109,6 +127,7 @@ class Link:
         self._deliver = _drop
         task.cancel()
         await asyncio.wait((task,))
+        self._forget("it was let go")
 
     def subscribe(self, topics: Iterable[str]) -> None:
         new = [topic for topic in dict.fromkeys(topics) if topic not in self.topics]
@@ -183,7 +202,7 @@ class Link:
             except TimeoutError:
                 self._lose("it does not answer")
             except (LineError, OSError) as error:
-                self._lose(str(error) or type(error).__name__)
+                self._lose(reason(error))
             except Exception as error:
                 self.counts.faults += 1
                 _log.exception("A fault on the way to the broker")
@@ -208,7 +227,7 @@ class Link:
         self._why = None
         if self._attempts > 1:
             self.counts.returns += 1
-            _log.warning("%s is back, with %d topics", self._name, len(self.topics))
+            _log.warning("%s at %s is back, with %d topics", self._name, self._place, len(self.topics))
             self._returned()
 
     async def _converse(self, line: Line) -> None:
@@ -286,7 +305,10 @@ class Link:
     def _lose(self, why: str) -> None:
         """The line is gone, and with it whatever was on its way."""
         if self._line is not None or self._attempts == 1:
-            _log.error("%s cannot be reached: %s", self._name, why)
+            _log.error("%s at %s cannot be reached: %s", self._name, self._place, why)
+        self._forget(why)
+
+    def _forget(self, why: str) -> None:
         self._line, self._why = None, why
         lost = sum(sent.messages for sent in self._sent) + sum(
             not isinstance(ask[1], bool) for ask in self._asks

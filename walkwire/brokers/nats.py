@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from walkwire.broker import Deliver
-from walkwire.brokers.link import Ask, LineError, Link
+from walkwire.brokers.link import Ask, LineError, Link, reason
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
@@ -39,7 +39,7 @@ def open_nats(url: str) -> Link:
         shown = ", ".join(f"{parts.hostname}:{parts.port or 4222}" for parts in map(urlsplit, places))
     except ValueError as error:
         raise StartError(f"Not a URL of NATS: {error}") from None
-    return Link(lambda: NatsLine(settings, prefix), f"NATS at {shown}")
+    return Link(lambda: NatsLine(settings, prefix), "NATS", shown)
 
 
 class NatsLine:
@@ -68,7 +68,7 @@ class NatsLine:
                 error_cb=client.note,
             )
         except (NatsError, OSError) as error:
-            raise LineError(client.trouble or _half_sentence(error)) from None
+            raise LineError(client.trouble or _reason(error)) from None
         self.limit = client.max_payload
 
     async def send(self, asks: list[Ask]) -> None:
@@ -123,7 +123,7 @@ class _Client(Client):
 
     async def note(self, error: Exception) -> None:
         """The driver tells of trouble."""
-        self.trouble = _half_sentence(error)
+        self.trouble = _reason(error)
 
     def end(self, why: str) -> None:
         """The connection is of no more use."""
@@ -141,7 +141,7 @@ class _Client(Client):
         self.end(f"it refuses: {err_msg.strip(chr(39))}")
 
     async def _process_op_err(self, e: Exception) -> None:
-        self.end(_half_sentence(e))
+        self.end(_reason(e))
 
 
 def _with_scheme(server: str) -> str:
@@ -149,8 +149,8 @@ def _with_scheme(server: str) -> str:
     return server if "://" in server else f"nats://{server}"
 
 
-def _half_sentence(error: BaseException) -> str:
-    return str(error).removeprefix("nats: ").rstrip(".") or type(error).__name__
+def _reason(error: BaseException) -> str:
+    return reason(error).removeprefix("nats: ")
 
 
 def _drop(topic: str, message: bytes) -> None:

@@ -15,7 +15,7 @@ from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from walkwire.broker import Deliver
-from walkwire.brokers.link import Ask, LineError, Link
+from walkwire.brokers.link import Ask, LineError, Link, reason
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
@@ -30,7 +30,7 @@ _PONG = b"PONG"
 def open_redis(url: str) -> Link:
     """`redis://user:password@host:6379`, `rediss://` for TLS, `unix://`. Raises StartError."""
     settings, prefix = read_url(url)
-    return Link(lambda: RedisLine(settings, prefix), f"Redis at {place_of(settings)}")
+    return Link(lambda: RedisLine(settings, prefix), "Redis", place_of(settings))
 
 
 def read_url(url: str) -> tuple[dict[str, Any], str]:
@@ -77,13 +77,13 @@ class RedisLine:
         except AuthenticationError:
             raise LineError("it does not accept the user or password") from None
         except RedisError as error:
-            raise LineError(_half_sentence(error)) from None
+            raise LineError(reason(error)) from None
 
     async def send(self, asks: list[Ask]) -> None:
         try:
             await self._connection.send_packed_command(self._packed(asks), check_health=False)
         except RedisError as error:
-            raise LineError(_half_sentence(error)) from None
+            raise LineError(reason(error)) from None
 
     async def listen(self, deliver: Deliver, passed: Callable[[], None]) -> None:
         self._deliver = deliver
@@ -96,7 +96,7 @@ class RedisLine:
         except ResponseError as error:
             raise LineError(f"it refuses: {error}") from None
         except RedisError as error:
-            raise LineError(_half_sentence(error)) from None
+            raise LineError(reason(error)) from None
 
     async def close(self) -> None:
         await self._connection.disconnect(nowait=True)
@@ -134,7 +134,3 @@ class RedisLine:
 
 def _words(word: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(word), word)
-
-
-def _half_sentence(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__

@@ -151,7 +151,7 @@ class RedisCluster:
     def _make_link(self, node: Node) -> Link:
         settings = self._settings | {"host": node[0], "port": node[1]}
         line = (settings, self._prefix, True)
-        return Link(lambda: RedisLine(*line), f"Redis at {place_of(settings)}", self.counts)
+        return Link(lambda: RedisLine(*line), "Redis", place_of(settings), self.counts)
 
     async def _ask_for_slots(self) -> dict[int, Node]:
         """Whom each slot belongs to, as the first node says that answers; nothing where none does."""
