@@ -52,6 +52,19 @@ def test_a_module_finds_those_beside_it_wherever_the_program_started(
     assert run("import from deep.user { USED }\nwith entry { print(USED); }") == "7\n"
 
 
+def test_a_program_in_no_package_imports_from_the_folders_above_it(
+    run: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "one" / "two").mkdir(parents=True)
+    (tmp_path / "far_above.jac").write_text("glob FAR = 1;")
+    (tmp_path / "one" / "near_above.jac").write_text("glob NEAR = 2;")
+    file = tmp_path / "one" / "two" / "below.jac"
+    file.write_text(
+        "import from ...far_above { FAR }\nimport from .. { near_above }\nwith entry { print(FAR, near_above.NEAR); }"
+    )
+    assert run(file) == "1 2\n"
+
+
 def test_names_of_jac_cloud_are_walkwires(run: Callable[..., str]) -> None:
     text = """
     import:py from jac_cloud.plugin {WEBSOCKET_MANAGER as socket}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum as Enum
 from enum import auto as auto
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from walkwire.store import Direction
@@ -242,6 +243,13 @@ def test(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 def run_annex(code: Any) -> None:
     """What an annex holds besides bodies, run as a part of its module: code of its own, so that its errors name its file."""
     exec(code, sys._getframe(1).f_globals)  # noqa: S102 - the module's own code, in the module's own names
+
+
+def look_above(levels: int) -> None:
+    """`import from ..shapes { x }` in a module that is in no package: shapes is looked for so many folders above its file."""
+    folder = Path(sys._getframe(1).f_globals["__file__"]).resolve().parents[levels]
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def not_here(module: str, name: str, instead: str) -> NoReturn:

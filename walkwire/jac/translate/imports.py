@@ -49,14 +49,22 @@ def _import_names(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 
 def _imported(scope: Scope, module: str, level: int, names: list[ast.alias], tree: Tree) -> list[ast.stmt]:
-    if level == 1 and scope.unit.top:
+    if level > 0 and scope.unit.top:
         # A module in no package has its siblings beside it, and Python finds them by their bare names.
-        level = 0
+        above = [] if level == 1 else [_look_above(scope, level - 1, tree)]
         if not module:
-            return [at(ast.Import([at(ast.alias(one.name, one.asname), tree)]), tree) for one in names]
+            return [
+                *above,
+                at(ast.Import([at(ast.alias(one.name, one.asname), tree) for one in names]), tree),
+            ]
+        return [*above, at(ast.ImportFrom(module, names, 0), tree)]
     if module == "__future__":
         return []  # Jac has it all already, and Python wants it at the very top
     return [at(ast.ImportFrom(module or None, names, level), tree)]
+
+
+def _look_above(scope: Scope, levels: int, tree: Tree) -> ast.stmt:
+    return at(ast.Expr(operate(scope, "look_above", [at(ast.Constant(levels), tree)], tree)), tree)
 
 
 def _alias(item: Tree) -> ast.alias:
