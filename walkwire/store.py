@@ -6,9 +6,10 @@ Guarantees: a commit is all or nothing, and once it returned it survives the dea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal, NamedTuple, Protocol
 
 from walkwire.errors import WalkwireError
@@ -153,6 +154,18 @@ class Lost(WalkwireError):
         )
 
 
+class Held(WalkwireError):
+    """A commit would write what walks that run again, perhaps of other servers, have locked (`Crowd`). Nothing was written."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = frozenset(keys)
+        super().__init__(f"others hold {sorted(self.keys)}")
+
+
+class CommitInDoubt(WalkwireError):
+    """The connection broke in the midst of a commit, and the database cannot be asked whether it was made."""
+
+
 class TaskTaken(WalkwireError):
     """The task is not this server's any more: it stayed silent for so long that it was taken for dead."""
 
@@ -183,8 +196,31 @@ class View(Protocol):
         """The task of this walker. One that was begun by a server that is silent since is told as it was."""
 
 
+def lock_keys(records: Iterable[str], neighbourhoods: Iterable[str]) -> frozenset[str]:
+    """The names of the locks of some records, and of the neighbourhoods of some nodes, in which a crowd stands in line."""
+    return frozenset(chain((f"{id}r" for id in records), (f"{id}n" for id in neighbourhoods)))
+
+
+class Crowd(Protocol):
+    """Locks that the walks of all servers on one database see. Who comes first depends on them, and nothing else does.
+
+    At most `width` walks of a server may hold such locks, read in a snapshot or wait for one of both: each costs a connection.
+    """
+
+    @property
+    def width(self) -> int: ...
+
+    def take(self, keys: Collection[str], patience: float, hold: float) -> Callable[[], None]:
+        """Wait in line for all of these, and hold them until what is given back is called, from any thread, once. After `hold`
+        seconds they may be free again by themselves. Raises TimeoutError after `patience` seconds."""
+
+
 class GraphStore(View, Protocol):
     """Nodes and edges."""
+
+    @property
+    def crowd(self) -> Crowd | None:
+        """The locks between servers; None where one alone uses the database."""
 
     def snapshot(self) -> AbstractContextManager[View]:
         """A view in which all reads are of one moment."""
@@ -192,12 +228,16 @@ class GraphStore(View, Protocol):
     def check(self, reads: Reads) -> None:
         """Raise Lost unless all of `reads` is still so, at one moment."""
 
-    def commit(self, reads: Reads, changes: Changes, then: Callable[[], None]) -> None:
+    def commit(
+        self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
+    ) -> None:
         """Write `changes` if `reads` is still so and both ends of each new edge exist; else write nothing and raise Lost.
 
+        Raises Held where others have taken locks of the `crowd` on what would be written; `mine` are those that this walk has.
+
         `then` is called after the commit and before any later commit that wrote one of the same records calls its own; it must
-        be quick and must not raise. Raises Busy when the database stays locked, TaskTaken where `changes` end a task that is not
-        this server's any more.
+        be quick and must not raise. Raises Busy when the database stays locked, CommitInDoubt, TaskTaken where `changes` end a task
+        that is not this server's any more.
         """
 
     def close(self) -> None:

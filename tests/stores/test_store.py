@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.databases import ENGINES, database
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT, new_id
 from walkwire.store import (
@@ -26,9 +27,15 @@ from walkwire.store import (
 from walkwire.stores import open_store
 
 
+@pytest.fixture(params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with database(request.param, tmp_path) as url:
+        yield url
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/store.db")
+def store(url: str) -> Iterator[Store]:
+    opened = open_store(url)
     yield opened
     opened.close()
 
@@ -269,8 +276,7 @@ def test_a_new_password_counts_the_tokens_up_once(store: Store) -> None:
     assert (changed.password, changed.tokens) == ("new", 1)
 
 
-def test_a_database_is_opened_again_as_it_was_left(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/again.db?synchronous=FULL"
+def test_a_database_is_opened_again_as_it_was_left(url: str) -> None:
     first, a = open_store(url), node()
     write(first, new_nodes=[a])
     first.close()

@@ -7,12 +7,13 @@ the first read after a commit asks for it; as nobody else can write to it, nothi
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.store import (
     Changes,
+    Crowd,
     EdgeRecord,
     GraphStore,
     Neighbourhood,
@@ -29,6 +30,8 @@ _ROOTS = [NodeRecord(root, "", root, 1, "{}") for root in (SYSTEM_ROOT, PUBLIC_R
 
 class ScratchStore:
     """A graph store of one program's own. It keeps no users."""
+
+    crowd: Crowd | None = None
 
     def __init__(self) -> None:
         self._committed: list[Changes] = []
@@ -70,7 +73,9 @@ class ScratchStore:
     def check(self, reads: Reads) -> None:
         """Nobody else can have changed what was read."""
 
-    def commit(self, reads: Reads, changes: Changes, then: Callable[[], None]) -> None:
+    def commit(
+        self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
+    ) -> None:
         if self._file is None:
             self._committed.append(changes)
             then()

@@ -7,7 +7,7 @@ survives the death of the process, not the loss of power; a URL with `?synchrono
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 from walkwire.errors import StartError
 from walkwire.store import (
     Changes,
+    Crowd,
     EdgeRecord,
     Neighbourhood,
     NodeRecord,
@@ -64,6 +65,8 @@ def open_sqlite(url: str) -> Store:
 
 class SqliteStore(Registers):
     """The store in one SQLite file, for any number of threads and, at a price, processes."""
+
+    crowd: Crowd | None = None
 
     def __init__(self, path: str, synchronous: str = "NORMAL") -> None:
         self._engine = _engine(path, synchronous)
@@ -112,7 +115,9 @@ class SqliteStore(Registers):
         with self._moment() as connection:
             sql.check_reads(connection, reads)
 
-    def commit(self, reads: Reads, changes: Changes, then: Callable[[], None]) -> None:
+    def commit(
+        self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
+    ) -> None:
         def work(connection: Connection) -> None:
             sql.check_reads(connection, reads)
             sql.write_changes(connection, changes)

@@ -1,0 +1,90 @@
+"""Locks: what a commit locks while it is made, so that what it read is still so when it is seen by others.
+
+A record is read (shared) or written (alone). In a neighbourhood any number of commits may put and cut edges at once, and any
+number may have looked at it, but not both. PostgreSQL has no lock of this kind to offer, so each neighbourhood has several: who
+puts or cuts shares all of them, who has looked takes any one of them alone. And there is one lock that all commits share, but
+those that would take too many others: they take it alone.
+
+All are advisory locks of the transaction. They are taken in one order, whoever takes them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from walkwire.store import Changes, Reads
+
+PLACES = 8  # locks of a neighbourhood: so many commits that have looked at it may be made at once
+Cut = tuple[str, str, str]  # an edge that goes with the commit, and its ends
+
+
+def number(name: str, of: bytes) -> int:
+    """The number of a lock, 64 bits with a sign, as PostgreSQL wants it; the last three bits are 0."""
+    digest = blake2b(name.encode(), digest_size=8, person=of).digest()
+    return int.from_bytes(digest, "big", signed=True) & ~(PLACES - 1)
+
+
+GATE = number("gate", b"gate")
+
+
+def crowd_numbers(keys: Iterable[str]) -> dict[int, str]:
+    """The numbers of locks of a crowd (`crowd`), and which each is of."""
+    return {number(key, b"crowd"): key for key in keys}
+
+
+class CommitLocks:
+    """The locks of one commit: numbers, and whether each is taken alone, in the order in which they are to be taken."""
+
+    def __init__(self, reads: Reads, changes: Changes, cut: Iterable[Cut], bound: int) -> None:
+        self._held: dict[int, bool] = {}
+        self._read(reads)
+        self._write(changes, cut)
+        self.is_alone = _is_absence_read(reads) or len(self._held) > bound
+        if self.is_alone:
+            self._held = {}
+        self.numbers = [GATE, *sorted(self._held)]
+        self.alone = [self.is_alone, *(self._held[number] for number in self.numbers[1:])]
+
+    def _read(self, reads: Reads) -> None:
+        for records in (reads.nodes, reads.edges):
+            for id, version in records.items():
+                if version:
+                    self._held[_record(id)] = False
+        for selection in reads.neighbourhoods:
+            self._held[_neighbourhood(selection.node) + random.randrange(PLACES)] = True
+
+    def _write(self, changes: Changes, cut: Iterable[Cut]) -> None:
+        new = {node.id for node in changes.new_nodes}
+        ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
+        for node in changes.changed_nodes:
+            self._held[_record(node.id)] = True
+        for edge in changes.changed_edges:
+            self._held[_record(edge.id)] = True
+        for id, source, target in cut:
+            self._held[_record(id)] = True
+            ends |= {source, target}
+        for id in ends - new:
+            for place in range(PLACES):
+                self._held.setdefault(_neighbourhood(id) + place, False)
+        for id in changes.deleted_nodes:
+            self._held[_record(id)] = True
+            self._held.update((_neighbourhood(id) + place, True) for place in range(PLACES))
+
+
+def _record(id: str) -> int:
+    return number(id, b"record")
+
+
+def _neighbourhood(id: str) -> int:
+    return number(id, b"neighbourhood")
+
+
+def _is_absence_read(reads: Reads) -> bool:
+    """Whether something was looked for in vain: nobody could lock what is not there. (An edge that was found by its id was
+    looked for among the nodes first.)"""
+    found = {id for id, version in reads.edges.items() if version}
+    return len(found) < len(reads.edges) or any(
+        not version and id not in found for id, version in reads.nodes.items()
+    )

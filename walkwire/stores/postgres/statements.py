@@ -1,0 +1,143 @@
+"""Statements: what PostgreSQL is asked on the roads that matter, in SQLAlchemy Core, compiled once and prepared by the driver."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from psycopg import Connection, Cursor
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    String,
+    any_,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from walkwire.store import Selection
+from walkwire.stores.schema import edges, nodes
+from walkwire.stores.selections import (
+    EDGE,
+    HERE,
+    LIMIT,
+    NODE,
+    Shape,
+    Side,
+    from_side,
+    neighbourhood,
+    selected,
+    shape_of,
+)
+
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+_ONE: Any = literal_column("1")  # in plain sight of the planner
+_LEAST: Any = literal_column("0")
+_MOST: Any = literal_column("9223372036854775807")
+
+
+class Statement:
+    """A statement in the driver's words."""
+
+    def __init__(self, statement: Any) -> None:
+        compiled = statement.compile(dialect=_DIALECT)
+        self._text = str(compiled)
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+
+    def run(self, connection: Connection[Any], **parameters: Any) -> Cursor[Any]:
+        """Send it. In a pipeline the answer comes later."""
+        return connection.execute(self._text, self._constants | parameters)
+
+
+def list_of(name: str, type: Any) -> Any:
+    """A parameter that is a list."""
+    return bindparam(name, type_=ARRAY(type))
+
+
+def among(column: Any, name: str) -> ColumnElement[bool]:
+    """That a column is in a list, which is a parameter: one statement for lists of any length."""
+    return cast(ColumnElement[bool], column == any_(list_of(name, String)))
+
+
+def given(*columns: tuple[str, Any], place: str | None = None) -> Any:
+    """Lists of the same length, one a column, as a table; `place` is the column that counts its rows."""
+    table = func.unnest(*(list_of(name, type) for name, type in columns))
+    names = [column(name, type) for name, type in columns]
+    return table.table_valued(*names, with_ordinality=place).render_derived(name="given")
+
+
+NODES_BY_ID = Statement(select(*NODE).where(among(nodes.c.id, "ids")))
+EDGES_BY_ID = Statement(select(*EDGE).where(among(edges.c.id, "ids")))
+CUT_EDGES = Statement(select(edges.c.id, edges.c.source, edges.c.target).where(among(edges.c.id, "ids")))
+EDGES_AT = Statement(
+    select(edges.c.id, edges.c.source, edges.c.target).where(
+        or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))
+    )
+)
+
+_neighbourhoods: dict[Shape, Statement] = {}
+
+
+def neighbourhood_of(selection: Selection) -> Statement:
+    """`seq`, edge and far node, in the order of `seq`."""
+    shape = shape_of(selection)
+    if shape not in _neighbourhoods:
+        _neighbourhoods[shape] = Statement(neighbourhood(found(shape)))
+    return _neighbourhoods[shape]
+
+
+def found(shape: Shape) -> Any:
+    """`seq`, edge and `far` of what is selected, as a part of a statement."""
+    return selected(
+        shape, lambda side: _ends(side, shape) if shape.is_end_of_many else from_side(side, shape, among)
+    )
+
+
+def _ends(side: Side, shape: Shape) -> Select[Any]:
+    """The first or last edges of each pair of classes (the edge's, the far node's) that a selection may mean."""
+    pairs = _pairs(side)
+    each: Any = _of_pair(side, pairs, shape).correlate(pairs).lateral()
+    near, far, far_kind = (each.c[column.name] for column in side)
+    edge = [each.c[column.name] for column in EDGE]
+    statement = select(each.c.seq, *edge, far.label("far")).select_from(pairs.join(each, true()))
+    if shape.by_edge:
+        statement = statement.where(among(pairs.c.kind, "edge_kinds"))
+    if shape.by_node:
+        statement = statement.where(among(pairs.c.far_kind, "node_kinds"))
+    return statement.where(near == HERE, each.c.kind == pairs.c.kind, far_kind == pairs.c.far_kind)
+
+
+def _pairs(side: Side) -> Any:
+    """The pairs of classes at a node, each found by one step down the index from the one before it."""
+    order = (side.near, edges.c.kind, side.far_kind)
+
+    def one(where: Any) -> Any:
+        found = select(side.near.label("near"), edges.c.kind, side.far_kind.label("far_kind"))
+        return found.where(where).order_by(*order).limit(_ONE)
+
+    first = one(side.near == HERE).subquery()
+    pairs = select(first.c.kind, first.c.far_kind).cte(recursive=True)
+    after = one(tuple_(*order) > tuple_(HERE, pairs.c.kind, pairs.c.far_kind)).correlate(pairs).lateral()
+    step = select(after.c.kind, after.c.far_kind).select_from(pairs.join(after, true()))
+    pairs = pairs.union_all(step.where(after.c.near == HERE))
+    return pairs
+
+
+def _of_pair(side: Side, pairs: Any, shape: Shape) -> Select[Any]:
+    """The first or last edges of a pair, and some beyond it where it has fewer.
+
+    To ask for those of the pair alone would let the planner look for them along any index that happens to be in order.
+    """
+    columns = (side.near, edges.c.kind, side.far_kind, edges.c.seq)
+    here = (HERE, pairs.c.kind, pairs.c.far_kind)
+    found = select(edges.c.seq, *EDGE).limit(LIMIT)
+    if shape.end == "first":
+        return found.where(tuple_(*columns) > tuple_(*here, _LEAST)).order_by(*columns)
+    return found.where(tuple_(*columns) < tuple_(*here, _MOST)).order_by(*(each.desc() for each in columns))
