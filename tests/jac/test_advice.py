@@ -43,6 +43,8 @@ def entry(statement: str) -> str:
         ("foo(1, 2;", 13, "`(` is not closed before `;`"),
         ("foo(1, 2];", 13, "`(` is not closed before `]`"),
         ("t = visit x;", 15, "`visit` is a statement: it has no value"),
+        ("t = visit [-->];", 16, "`visit` is a statement: it has no value"),
+        ("if visit [-->] { }", 15, "`visit` is a statement: it has no value"),
         (
             "x = <div>;",
             9,

@@ -45,6 +45,9 @@ class Place(Protocol):
     def opened(self) -> Token | None:
         """The bracket around this place, None outside of all."""
 
+    def called(self) -> Token | None:
+        """What stands in front of the bracket around this place, where that is one word."""
+
 
 class Advice(NamedTuple):
     """The token to point at (`behind`: behind its end), and a sentence."""
@@ -187,8 +190,8 @@ def _complex(_: Place, token: Token, before: Token | None) -> str:
 
 
 def _visit_value(place: Place, token: Token, before: Token | None) -> str:
-    for word in (token, before):
-        if word is not None and word.text in _NO_VALUE and (word is before or place.may_take("NAME")):
+    for word in (token, before, place.called()):
+        if word is not None and word.text in _NO_VALUE and (word is not token or place.may_take("NAME")):
             return f"`{word.text}` is a statement: it has no value"
     return ""
 

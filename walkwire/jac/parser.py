@@ -150,6 +150,14 @@ class _Reading:
                 return value
         return None
 
+    def called(self) -> Token | None:
+        """What stands in front of the bracket around this place, where that is one word."""
+        for place in range(len(self._values) - 1, 0, -1):
+            value, before = self._values[place], self._values[place - 1]
+            if isinstance(value, Token) and value.kind in _OPENING:
+                return before if isinstance(before, Token) else None
+        return None
+
     def _note(self, token: Token, message: str, behind: bool = False) -> None:
         """Keeps a problem; of several on one line only the first, since it mostly causes the others."""
         line, column = (token.end_line, token.end_column) if behind else (token.line, token.column)
