@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -70,25 +70,32 @@ async def test_a_server_that_goes_is_noticed() -> None:
 async def careless(copies: int) -> AsyncIterator[int]:
     """A server that gives what it hears back to who said it, `copies` times, and to nobody else."""
 
+    handled: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handled.add(task)
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+            await answer(reader, writer)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         key = re.findall(r"Sec-WebSocket-Key: (\S+)", head)[0]
         writer.write(f"HTTP/1.1 101 x\r\nSec-WebSocket-Accept: {accept_key(key)}\r\n\r\n".encode())
         writer.write(Frame(Opcode.TEXT, b"{}").serialize(mask=False))
-        try:
-            while True:
-                said = await reader.readexactly(4)  # an event of 126 to 65,535 bytes
-                mask = await reader.readexactly(4)
-                masked = await reader.readexactly(int.from_bytes(said[2:], "big"))
-                event = bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked))
-                data = event[event.index(b'"data":') + 7 : -1]
-                writer.write(Frame(Opcode.TEXT, data).serialize(mask=False) * copies)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        while True:
+            said = await reader.readexactly(4)  # an event of 126 to 65,535 bytes
+            mask = await reader.readexactly(4)
+            masked = await reader.readexactly(int.from_bytes(said[2:], "big"))
+            event = bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked))
+            data = event[event.index(b'"data":') + 7 : -1]
+            writer.write(Frame(Opcode.TEXT, data).serialize(mask=False) * copies)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+    await asyncio.gather(*handled)
 
 
 async def load_on(copies: int) -> Result:
