@@ -158,7 +158,8 @@ class Turn:
         if len(pieces) == 1:
             data = pieces[0]
             for client in clients[:STRETCH]:
-                client.write(data)
+                write = client.write  # taken first, CPython 3.11 reads it in one step; as a method call it searches the type
+                write(data)
         else:
             for client in clients[:STRETCH]:
                 _write(client, pieces)
