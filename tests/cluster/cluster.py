@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import secrets
 import subprocess
@@ -18,6 +17,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.brokers.service import Kind, Service, Wire, is_open, missing, service
 from tests.journeys.server import Server, Socket
+from walkwire.errors import StartError
+from walkwire.stores import open_store
 
 PROGRAM = Path(__file__).with_name("program.py")
 PATIENCE = 20.0
@@ -83,7 +84,7 @@ async def cluster(
 @contextmanager
 def database_in(folder: Path) -> Iterator[str]:
     """A new database: PostgreSQL, if walkwire can use it; else a SQLite file that the processes share."""
-    if importlib.util.find_spec("walkwire.stores.postgres") is None:
+    if not _knows_postgresql():
         yield f"sqlite:///{folder / 'walkwire.db'}"
         return
     if not is_open(5432):
@@ -200,6 +201,14 @@ class Voice:
 def _number(message: Any) -> int | None:
     frame = json.loads(message)
     return frame.get("number") if isinstance(frame, dict) else None
+
+
+def _knows_postgresql() -> bool:
+    try:
+        open_store("postgresql://127.0.0.1:1/none").close()
+    except StartError as error:
+        return "No database of the kind" not in str(error)
+    return True
 
 
 def _end(server: Server) -> None:
