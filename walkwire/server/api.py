@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -65,7 +66,17 @@ def make_api(
         exposed.add(name, walker)
     hand_over(exposed)
     serve_utilities(api, walk, auth)
+    _serve_yaml(api)
     return Cors(Guard(api), config)
+
+
+def _serve_yaml(api: FastAPI) -> None:
+    """The description once more, for clients of Jac Cloud. JSON is YAML (YAML 1.2, §1.3)."""
+
+    async def show(request: Request) -> Response:
+        return Response(msgspec.json.encode(api.openapi()), media_type="application/yaml")
+
+    api.add_route("/openapi.yaml", show, include_in_schema=False)
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:
