@@ -17,8 +17,6 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.brokers.service import Kind, Service, Wire, is_open, missing, service
 from tests.journeys.server import Server, Socket
-from walkwire.errors import StartError
-from walkwire.stores import open_store
 
 PROGRAM = Path(__file__).with_name("program.py")
 PATIENCE = 20.0
@@ -73,7 +71,7 @@ async def cluster(
 ) -> AsyncIterator[Cluster]:
     """So many servers on one database and a broker of their own."""
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(database_in(folder))
+        database = stack.enter_context(new_database())
         broker = stack.enter_context(service(kind, folder))
         made = Cluster(broker, folder, database, stack, is_direct)
         for _ in range(count):
@@ -82,11 +80,8 @@ async def cluster(
 
 
 @contextmanager
-def database_in(folder: Path) -> Iterator[str]:
-    """A new database: PostgreSQL, if walkwire can use it; else a SQLite file that the processes share."""
-    if not _knows_postgresql():
-        yield f"sqlite:///{folder / 'walkwire.db'}"
-        return
+def new_database() -> Iterator[str]:
+    """A database of one's own in the PostgreSQL of this machine."""
     if not is_open(5432):
         missing("PostgreSQL at port 5432")
     name = f"walkwire_cluster_{secrets.token_hex(6)}"
@@ -201,14 +196,6 @@ class Voice:
 def _number(message: Any) -> int | None:
     frame = json.loads(message)
     return frame.get("number") if isinstance(frame, dict) else None
-
-
-def _knows_postgresql() -> bool:
-    try:
-        open_store("postgresql://127.0.0.1:1/none").close()
-    except StartError as error:
-        return "No database of the kind" not in str(error)
-    return True
 
 
 def _end(server: Server) -> None:

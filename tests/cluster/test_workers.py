@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.brokers.service import service
-from tests.cluster.cluster import PROGRAM, Ear, database_in, until
+from tests.cluster.cluster import PROGRAM, Ear, new_database, until
 from tests.journeys.server import PATIENCE, Server
 
 WORKERS = 3
@@ -21,9 +21,7 @@ WORKERS = 3
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    with database_in(tmp_path) as database, service("redis", tmp_path) as broker:
-        if database.startswith("sqlite"):
-            pytest.skip("workers need PostgreSQL, which walkwire cannot use yet")
+    with new_database() as database, service("redis", tmp_path) as broker:
         settings = {"broker": broker.url, "workers": str(WORKERS), "token_secret": "s" * 32}
         with Server(PROGRAM, tmp_path, database=database, **settings) as started:
             yield started
