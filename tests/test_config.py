@@ -86,6 +86,8 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "host": "0.0.0.0",
         "port": 9,
         "database": "sqlite:///other.db",
+        "database_pool": 4,
+        "database_timeout": 2.5,
         "broker": "redis://localhost",
         "workers": 2,
         "production": True,

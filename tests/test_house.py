@@ -40,6 +40,8 @@ MAY = {
 # Libraries that belong to some rooms only: name of the library → rooms that may import it.
 LIBRARIES = {
     "sqlalchemy": {"stores"},
+    "psycopg": {"stores"},
+    "alembic": {"stores"},
     "fastapi": {"server", "testing"},
     "starlette": {"server", "testing"},
     "uvicorn": {"server"},

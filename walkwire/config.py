@@ -53,6 +53,8 @@ class Config(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     database: str = Field("sqlite:///walkwire.db", repr=False)  # may hold a password
+    database_pool: int = Field(16, ge=4, le=1000)
+    database_timeout: float = Field(10, gt=0)
     broker: str = Field("memory://", repr=False)  # as well
     workers: int = Field(1, ge=1, le=256)
     production: bool = False

@@ -58,6 +58,12 @@ def store(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
+def make_world() -> type[World]:
+    """For tests that need several."""
+    return World
+
+
+@pytest.fixture
 async def world(store: Store, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     """The classes of the test's own module are the program."""
     made = World(store, request.module)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from walkwire.walk.locks import Claim, Locks, keys_of
+from walkwire.store import lock_keys
+from walkwire.walk.locks import Claim, Locks
 
-KEYS = keys_of(["a"], ["b"])
+KEYS = lock_keys(["a"], ["b"])
 
 
 async def holding(locks: Locks) -> Claim:
@@ -43,24 +44,24 @@ async def test_what_is_held_is_free_only_to_its_holder() -> None:
     held = await holding(locks)
     assert not locks.is_free(KEYS)
     assert locks.is_free(KEYS, held)
-    assert locks.is_free(keys_of(["other"], []))
+    assert locks.is_free(lock_keys(["other"], []))
 
 
 async def test_two_that_want_each_others_locks_do_not_wait_for_each_other() -> None:
     locks = Locks()
     ann, bob = Claim(locks), Claim(locks)
-    await ann.widen(keys_of(["a"], []))
-    await bob.widen(keys_of(["b"], []))
+    await ann.widen(lock_keys(["a"], []))
+    await bob.widen(lock_keys(["b"], []))
 
     async def both(claim: Claim, other: str) -> None:
-        await claim.widen(keys_of([other], []))
+        await claim.widen(lock_keys([other], []))
         await turns()
         claim.release()
 
     async with asyncio.timeout(1):
         await asyncio.gather(both(ann, "b"), both(bob, "a"))
 
-    assert locks.is_free(keys_of(["a", "b"], []))
+    assert locks.is_free(lock_keys(["a", "b"], []))
 
 
 async def test_a_claim_ends_by_itself_after_its_time(monkeypatch: Any) -> None:

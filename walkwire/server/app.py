@@ -70,7 +70,7 @@ def load_program(config: Config, load: Callable[[], Registry]) -> Loaded:
 
     To be called where no event loop runs. Raises StartError.
     """
-    store = open_store(config.database)
+    store = open_store(config.database, connections=config.database_pool, seconds=config.database_timeout)
     try:
         with unit_of_work(store, Registry(), PUBLIC_ROOT):
             registry = load()

@@ -9,21 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from itertools import chain
 
-from walkwire.store import Lost
+from walkwire.store import Lost, lock_keys
+from walkwire.walk.crowd import Release, Seats
 
 HOLD_SECONDS = 2.0
-
-
-def keys_of(records: Iterable[str], neighbourhoods: Iterable[str]) -> frozenset[str]:
-    """The locks of some records and neighbourhoods. They are taken in the order of the ids, whoever takes them."""
-    return frozenset(chain((f"{id}r" for id in records), (f"{id}n" for id in neighbourhoods)))
+PATIENCE_SECONDS = 10.0
+_GRACE_SECONDS = (
+    1.0  # until other servers need not believe a claim any more, should this one not say that it has ended
+)
 
 
 def keys_lost(lost: Lost) -> frozenset[str]:
     """The locks of what a walk lost."""
-    return keys_of(lost.records, lost.neighbourhoods)
+    return lock_keys(lost.records, lost.neighbourhoods)
 
 
 class Claim:
@@ -33,17 +32,29 @@ class Claim:
         self._locks = locks
         self._keys: frozenset[str] = frozenset()
         self._held: list[str] = []
+        self._release: Release | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def widen(self, keys: frozenset[str]) -> None:
+    @property
+    def keys(self) -> frozenset[str]:
+        """What is held now. May be asked from any thread."""
+        return self._keys if self._release is not None else frozenset()
+
+    async def widen(self, keys: frozenset[str], patience: float = PATIENCE_SECONDS) -> None:
         """Hold these, too. All is let go and taken afresh, in the order of the ids: who waits while holding others could wait for
-        one that waits for them. The two seconds begin when all are held."""
+        one that waits for them. The two seconds begin when all are held, here and as other servers see it.
+
+        Raises TimeoutError where other servers hold one for longer than `patience`, in seconds.
+        """
         self.release()
         self._keys |= keys
         try:
             for key in sorted(self._keys):
                 await self._locks.take(key, self)
                 self._held.append(key)
+            if self._keys:
+                hold = HOLD_SECONDS + _GRACE_SECONDS
+                self._release = await self._locks.seats.take(self._keys, patience, hold)
         except BaseException:
             self.release()
             raise
@@ -53,15 +64,19 @@ class Claim:
         """Let go of all. May be called more than once."""
         if self._timer is not None:
             self._timer.cancel()
+        release, self._release = self._release, None
+        if release is not None:
+            release()
         held, self._held = self._held, []
         for key in held:
             self._locks.pass_on(key)
 
 
 class Locks:
-    """Who holds what, and who waits, first come first served."""
+    """Who holds what, and who waits, first come first served. `seats` has the same locks between servers."""
 
-    def __init__(self) -> None:
+    def __init__(self, seats: Seats | None = None) -> None:
+        self.seats = seats or Seats(None)
         self._holders: dict[str, Claim] = {}
         self._waiting: dict[str, deque[tuple[asyncio.Future[None], Claim]]] = {}
 

@@ -7,20 +7,21 @@ loop, so that what a program blocks is only other programs. A walk that waits fo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from walkwire.errors import Busy, Conflict, NoAccess, RecordError, Refused
 from walkwire.ids import parse_reference
-from walkwire.store import Changes, GraphStore, Lost, TaskEnd, View
+from walkwire.store import Changes, CommitInDoubt, GraphStore, Held, Lost, TaskEnd, View
 from walkwire.walk import report
 from walkwire.walk.ability import has_async
 from walkwire.walk.context import Walk, enter_walk, leave_walk
+from walkwire.walk.crowd import Seats
 from walkwire.walk.edge import Edge
 from walkwire.walk.fields import nodes_found
-from walkwire.walk.locks import Claim, Locks, keys_lost
+from walkwire.walk.locks import PATIENCE_SECONDS, Claim, Locks, keys_lost
 from walkwire.walk.node import Node
 from walkwire.walk.notify import Tell, WalkOutbox
 from walkwire.walk.registry import Registry
@@ -30,7 +31,6 @@ from walkwire.walk.unit import Unit
 from walkwire.walk.walker import Walker, awalk_through, walk_through
 
 RUNS = 10
-PATIENCE_SECONDS = 10.0
 
 Result = TypeVar("Result")
 
@@ -73,7 +73,7 @@ class _Blocked(NamedTuple):
     """A run that is over, but whose commit has to wait for locks of others."""
 
     keys: frozenset[str]
-    resume: Callable[[], Answer]
+    resume: Callable[[], Answer | _Blocked]
 
 
 class _Unfit(Exception):
@@ -106,7 +106,8 @@ class Runtime:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._locks = Locks()
+        self._seats = Seats(store.crowd)
+        self._locks = Locks(self._seats)
         self.mailbox = Mailbox(self._loop)
         self._threads = Threads(self.mailbox, threads, queue)
         self._programs = ProgramLoop()
@@ -132,6 +133,7 @@ class Runtime:
             return False
         else:
             self._threads.stop()
+            await self._seats.stop()
             return True
         finally:
             self._programs.stop()
@@ -144,12 +146,13 @@ class Runtime:
         try:
             for _ in range(RUNS):
                 try:
-                    return await self._once(order, outbox, claim, in_snapshot, deadline)
+                    async with self._seats.seat() if in_snapshot else nullcontext():
+                        return await self._once(order, outbox, claim, in_snapshot, deadline)
                 except _Unfit as unfit:
                     if unfit.has_committed or not order.may_rerun:
                         break
                     in_snapshot = unfit.was_reading
-                    await _in_time(claim.widen(frozenset() if in_snapshot else unfit.keys), deadline)
+                    await self._widen(claim, frozenset() if in_snapshot else unfit.keys, deadline)
         finally:
             claim.release()
         raise Conflict
@@ -163,14 +166,22 @@ class Runtime:
             outcome = await self._programs.run(run.on_programs_loop())
         else:
             outcome = await self._threads.submit(run.in_this_thread)
-        if isinstance(outcome, _Blocked):
-            await _in_time(claim.widen(outcome.keys), deadline)
+        while isinstance(outcome, _Blocked):
+            await self._widen(claim, outcome.keys, deadline)
             outcome = await self._threads.submit(outcome.resume)
         return outcome
 
+    async def _widen(self, claim: Claim, keys: frozenset[str], deadline: float) -> None:
+        patience = max(0.1, deadline - self._loop.time())
+        try:
+            async with asyncio.timeout_at(deadline):
+                await claim.widen(keys, patience)
+        except TimeoutError:
+            raise Conflict from None
+
 
 class _Run:
-    """One run of one order, and the bridge of its walk. All but its making happens away from the sockets' loop."""
+    """One run of one order: the bridge of its walk, and its line. All but its making happens away from the sockets' loop."""
 
     def __init__(
         self, runtime: Runtime, order: Order, outbox: WalkOutbox, claim: Claim, in_snapshot: bool
@@ -208,6 +219,20 @@ class _Run:
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await self._runtime._threads.from_a_loop(function, *arguments)
 
+    def is_free(self, keys: frozenset[str]) -> bool:
+        return self._runtime._locks.is_free(keys, self._claim)
+
+    def stand(self, keys: frozenset[str]) -> None:
+        waiting = asyncio.run_coroutine_threadsafe(self._claim.widen(keys), self._runtime._loop)
+        try:
+            waiting.result(PATIENCE_SECONDS)
+        except TimeoutError:
+            waiting.cancel()
+            raise Conflict from None
+
+    def mine(self) -> Collection[str]:
+        return self._claim.keys
+
     def _unit(self, stack: ExitStack) -> Unit:
         runtime, order = self._runtime, self._order
         store = runtime._store
@@ -219,7 +244,7 @@ class _Run:
             order.root_id,
             outbox=self._outbox,
             bridge=self,
-            wait_free=self._wait_free,
+            line=self,
             client_id=order.client_id,
             on_tasks=lambda: runtime.mailbox.post(runtime.on_tasks),
         )
@@ -260,18 +285,23 @@ class _Run:
         if self._order.task is not None:
             changes.ended_task = _ended(*self._order.task, unit.walk, answer)
         keys = unit.locks(changes)
-        if self._runtime._locks.is_free(keys, self._claim):
-            unit.write(changes)
-            return answer
-        return _Blocked(keys, lambda: self._resume(unit, changes, answer))
+        if not self.is_free(keys):
+            return _Blocked(keys, lambda: self._resume(unit, changes, answer))
+        return self._write(unit, changes, answer)
 
-    def _resume(self, unit: Unit, changes: Changes, answer: Answer) -> Answer:
+    def _resume(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
         token = enter_walk(unit.walk)
         try:
             with _as_unfit(unit):
-                unit.write(changes)
+                return self._write(unit, changes, answer)
         finally:
             leave_walk(token)
+
+    def _write(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
+        try:
+            unit.write(changes)
+        except Held as held:
+            return _Blocked(held.keys, lambda: self._resume(unit, changes, answer))
         return answer
 
     def _answer(self, walk: Walk) -> Answer:
@@ -283,12 +313,6 @@ class _Run:
             return Answer(walk.status, report.encode_body(walk.custom))
         returns = walk.returns if runtime._with_returns else None
         return Answer(walk.status, report.answer(walk.status, walk.reports, returns))
-
-    def _wait_free(self, keys: frozenset[str]) -> None:
-        runtime = self._runtime
-        if not runtime._locks.is_free(keys, self._claim):
-            waiting = self._claim.widen(keys)
-            asyncio.run_coroutine_threadsafe(waiting, runtime._loop).result(PATIENCE_SECONDS)
 
 
 def _ended(id: str, server: str, walk: Walk, answer: Answer) -> TaskEnd:
@@ -305,6 +329,8 @@ def _as_unfit(unit: Unit) -> Iterator[None]:
         yield
     except Lost as lost:
         raise _Unfit(lost, _was_reading(unit), unit.has_committed) from None
+    except CommitInDoubt:  # to run it again might do it twice
+        raise
     except asyncio.CancelledError as error:
         if is_cancelled():  # by the server, which stops
             raise
@@ -324,11 +350,3 @@ def _was_reading(unit: Unit) -> bool:
         return not unit.graph.is_dirty()
     except RecordError:
         return False
-
-
-async def _in_time(waiting: Coroutine[Any, Any, Result], deadline: float) -> Result:
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await waiting
-    except TimeoutError:
-        raise Conflict from None

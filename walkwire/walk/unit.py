@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from walkwire.errors import Conflict
-from walkwire.store import Changes, GraphStore, Lost, View
+from walkwire.store import Changes, Crowd, GraphStore, Held, Lost, View, lock_keys
 from walkwire.walk.context import Audience, Bridge, Walk, enter_walk, leave_walk
 from walkwire.walk.graph import WalkGraph
-from walkwire.walk.locks import keys_of
+from walkwire.walk.locks import HOLD_SECONDS, PATIENCE_SECONDS
 from walkwire.walk.notify import WalkOutbox
 from walkwire.walk.registry import Registry
 
 _log = logging.getLogger("walkwire.walk")
 
-WaitFree = Callable[[frozenset[str]], None]
+
+class Line(Protocol):
+    """Where a walk waits for what others have locked."""
+
+    def is_free(self, keys: frozenset[str]) -> bool:
+        """Whether, as far as is known here, nobody else holds any of these."""
+
+    def stand(self, keys: frozenset[str]) -> None:
+        """Wait, where the walk stands, until it holds these. Raises Conflict where that takes too long."""
+
+    def mine(self) -> Collection[str]:
+        """What it holds now."""
 
 
 class Unit:
@@ -33,14 +44,14 @@ class Unit:
         *,
         outbox: WalkOutbox,
         bridge: Bridge,
-        wait_free: WaitFree,
+        line: Line,
         client_id: str | None = None,
         on_tasks: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._is_one_moment = view is not store
         self._outbox = outbox
-        self._wait_free = wait_free
+        self._line = line
         self._on_tasks = on_tasks
         self.graph = WalkGraph(view, registry, root_id)
         self.walk = Walk(self.graph, outbox, bridge, self.commit, client_id)
@@ -52,9 +63,9 @@ class Unit:
         changes = self.graph.changes()
         self.has_committed, is_first = True, not self.has_committed
         try:
-            if changes:
-                self._wait_free(self.locks(changes))
-            self.write(changes)
+            if changes and not self._line.is_free(keys := self.locks(changes)):
+                self._line.stand(keys)
+            self.write_patiently(changes)
         except Lost:
             if not is_first:
                 raise Conflict from None
@@ -63,12 +74,12 @@ class Unit:
 
     def locks(self, changes: Changes) -> frozenset[str]:
         """The locks that a commit of `changes` has to wait for."""
-        return keys_of(*self.graph.touched(changes))
+        return lock_keys(*self.graph.touched(changes))
 
     def write(self, changes: Changes) -> None:
-        """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost."""
+        """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held."""
         if changes:
-            self._store.commit(self.graph.reads, changes, self._outbox.release)
+            self._store.commit(self.graph.reads, changes, self._outbox.release, self._line.mine())
             self._is_one_moment = False
             self.graph.read_from(self._store)  # what was written is not in a snapshot from before
         else:
@@ -78,6 +89,14 @@ class Unit:
             self._on_tasks()
         self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
         self._after()
+
+    def write_patiently(self, changes: Changes) -> None:
+        """As `write`, but wait for what others hold."""
+        while True:
+            try:
+                return self.write(changes)
+            except Held as held:
+                self._line.stand(held.keys)
 
     def check(self) -> None:
         """Raise Lost unless what was read so far was all so at one moment, as what one statement reads always is."""
@@ -103,8 +122,33 @@ class Alone:
         return await asyncio.to_thread(function, *arguments)
 
 
-def _not_at_all(_: frozenset[str]) -> None:
-    """A unit outside of a server knows no locks: what it loses is a conflict."""
+class _Alone:
+    """The line of such a unit. It knows of no others but those of which the store tells."""
+
+    def __init__(self, crowd: Crowd | None) -> None:
+        self._crowd = crowd
+        self._keys: frozenset[str] = frozenset()
+        self._release: Callable[[], None] = lambda: None
+
+    def is_free(self, keys: frozenset[str]) -> bool:
+        return True
+
+    def stand(self, keys: frozenset[str]) -> None:
+        assert self._crowd is not None  # who else would have told
+        self.leave()
+        try:
+            self._release = self._crowd.take(self._keys | keys, PATIENCE_SECONDS, HOLD_SECONDS)
+        except TimeoutError:
+            raise Conflict from None
+        self._keys |= keys
+
+    def mine(self) -> Collection[str]:
+        return self._keys
+
+    def leave(self) -> None:
+        """Let go of all."""
+        self._release()
+        self._release = lambda: None
 
 
 @contextmanager
@@ -118,14 +162,14 @@ def unit_of_work(
 
     Raises Conflict where others changed what the block read: a block cannot be run again.
     """
-    unit = Unit(
-        store, store, registry, root_id, outbox=WalkOutbox(tell), bridge=Alone(), wait_free=_not_at_all
-    )
+    line = _Alone(store.crowd)
+    unit = Unit(store, store, registry, root_id, outbox=WalkOutbox(tell), bridge=Alone(), line=line)
     token = enter_walk(unit.walk)
     try:
         yield unit.walk
-        unit.write(unit.graph.changes())
+        unit.write_patiently(unit.graph.changes())
     except Lost:
         raise Conflict from None
     finally:
         leave_walk(token)
+        line.leave()

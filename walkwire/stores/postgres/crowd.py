@@ -12,14 +12,19 @@ import logging
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 
+from psycopg import ClientCursor
+
 from walkwire.errors import Busy
 from walkwire.stores.postgres.locks import crowd_numbers
 from walkwire.stores.postgres.pool import Away, Pool
 
-_LIMITS = (
-    "SELECT set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', %s, true)"
-)
-_LOCK = "SELECT count(pg_advisory_xact_lock(number)) FROM unnest(%s::bigint[]) AS given(number)"
+# In one go, but in no pipeline: after one PostgreSQL does not count for how long a transaction is idle.
+_TAKE = """
+BEGIN;
+SET LOCAL lock_timeout = %s;
+SET LOCAL idle_in_transaction_session_timeout = %s;
+SELECT count(pg_advisory_xact_lock(number)) FROM unnest(%s::bigint[]) AS given(number)
+"""
 
 _log = logging.getLogger("walkwire.stores")
 
@@ -35,10 +40,8 @@ class PostgresCrowd:
         try:
             with ExitStack() as stack:
                 connection = stack.enter_context(self._pool.raw())
-                with connection.pipeline():
-                    connection.execute("BEGIN")
-                    connection.execute(_LIMITS, [f"{seconds * 1000:.0f}" for seconds in (patience, hold)])
-                    connection.execute(_LOCK, [sorted(crowd_numbers(keys))])
+                limits = (f"{seconds * 1000:.0f}ms" for seconds in (patience, hold))
+                ClientCursor(connection).execute(_TAKE, [*limits, sorted(crowd_numbers(keys))])
                 stack.callback(connection.rollback)
                 held = stack.pop_all()
         except Away:
