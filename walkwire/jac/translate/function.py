@@ -190,7 +190,8 @@ def _is_misplaced(made: ast.arguments, part: Part) -> bool:
     if made.kwarg is not None:
         return True
     if part.kind == "SLASH":
-        return bool(made.posonlyargs or made.vararg)  # one with nothing before it says nothing, and Jac takes it
+        # One with nothing before it says nothing, and Jac takes it.
+        return bool(made.posonlyargs or made.vararg)
     is_star = part.kind == "STAR" or (isinstance(part, Tree) and part.parts[0].kind == "STAR")
     return is_star and made.vararg is not None
 
