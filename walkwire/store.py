@@ -236,8 +236,8 @@ class GraphStore(View, Protocol):
         Raises Held where others have taken locks of the `crowd` on what would be written; `mine` are those that this walk has.
 
         `then` is called after the commit and before any later commit that wrote one of the same records calls its own; it must
-        be quick and must not raise. Raises Busy when the database stays locked, CommitInDoubt, TaskTaken where `changes` end a task
-        that is not this server's any more.
+        be quick and must not raise. Raises Busy when the database stays locked, CommitInDoubt, TaskTaken where `changes` end a
+        task that is not this server's any more.
         """
 
     def close(self) -> None:

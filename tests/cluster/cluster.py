@@ -26,7 +26,14 @@ class Cluster:
     """`servers`, and for each the `wires` to the `broker` unless they reach it directly. What was started is stopped at last."""
 
     def __init__(
-        self, broker: Service, folder: Path, database: str, stack: AsyncExitStack, is_direct: bool
+        self,
+        broker: Service,
+        folder: Path,
+        database: str,
+        stack: AsyncExitStack,
+        *,
+        is_direct: bool = False,
+        program: Path = PROGRAM,
     ) -> None:
         self.broker = broker
         self.servers: list[Server] = []
@@ -35,26 +42,31 @@ class Cluster:
         self._database = database
         self._stack = stack
         self._is_direct = is_direct
+        self._program = program
 
     async def start(self, **settings: str) -> Server:
         """One more server."""
-        url = self.broker.url
-        if not self._is_direct:
-            self.wires.append(await self._stack.enter_async_context(Wire(self.broker)))
-            url = self.wires[-1].url
-        server = await asyncio.to_thread(
-            Server,
-            PROGRAM,
-            self._folder,
-            broker=url,
-            database=self._database,
-            token_secret="s" * 32,
-            **settings,
-        )
-        self._stack.push_async_callback(asyncio.to_thread, _end, server)
-        self.servers.append(server)
-        await self.ready(server)
-        return server
+        return (await self.start_all(1, **settings))[0]
+
+    async def start_all(self, count: int, **settings: str) -> list[Server]:
+        """So many more, all at the same time."""
+        urls = [await self._url() for _ in range(count)]
+        started = await asyncio.gather(*(asyncio.to_thread(self._start, url, settings) for url in urls))
+        for server in started:
+            self._stack.push_async_callback(asyncio.to_thread, _end, server)
+            self.servers.append(server)
+        await asyncio.gather(*map(self.ready, started))
+        return started
+
+    async def _url(self) -> str:
+        if self._is_direct:
+            return self.broker.url
+        self.wires.append(await self._stack.enter_async_context(Wire(self.broker)))
+        return self.wires[-1].url
+
+    def _start(self, url: str, settings: dict[str, str]) -> Server:
+        ours = {"broker": url, "database": self._database, "token_secret": "s" * 32}
+        return Server(self._program, self._folder, **ours, **settings)
 
     async def ready(self, server: Server, is_ready: bool = True, seconds: float = PATIENCE) -> float:
         """Wait until the server says that it is ready, or that it is not; gives how long that took."""
@@ -67,15 +79,20 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(
-    kind: Kind, folder: Path, count: int, *, is_direct: bool = False, **settings: str
+    kind: Kind,
+    folder: Path,
+    count: int,
+    *,
+    is_direct: bool = False,
+    program: Path = PROGRAM,
+    **settings: str,
 ) -> AsyncIterator[Cluster]:
     """So many servers on one database and a broker of their own."""
     async with AsyncExitStack() as stack:
         database = stack.enter_context(new_database())
         broker = stack.enter_context(service(kind, folder))
-        made = Cluster(broker, folder, database, stack, is_direct)
-        for _ in range(count):
-            await made.start(**settings)
+        made = Cluster(broker, folder, database, stack, is_direct=is_direct, program=program)
+        await made.start_all(count, **settings)
         yield made
 
 

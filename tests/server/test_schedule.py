@@ -69,17 +69,18 @@ def test_a_walker_s_id_at_a_time_is_the_same_on_every_server() -> None:
 
 async def test_a_time_that_could_not_be_kept_does_not_end_the_timetable() -> None:
     times: list[datetime] = []
+    is_called = asyncio.Event()
 
     async def order(walker: type, table: Timetable, at: datetime) -> None:
         times.append(at)
+        is_called.set()
         raise RuntimeError("the database is away")
 
     now = NOON - timedelta(microseconds=1)
     clock = Clock(order, lambda: now)
     table = read(trigger="date", run_date=NOON)
     clock.start({every_day: table})
-    while not times:
-        await asyncio.sleep(0)
+    await is_called.wait()
     await clock.stop()
     assert times == [NOON]
 
@@ -92,7 +93,9 @@ class every_day(Walker):
 
 
 async def test_values_that_are_no_fields_of_the_walker_are_refused_at_the_start() -> None:
-    with pytest.raises(StartError, match="Walker every_day, specs: 'schedule' gives values that are no fields"):
+    with pytest.raises(
+        StartError, match="Walker every_day, specs: 'schedule' gives values that are no fields"
+    ):
         async with serve(sys.modules[__name__]):
             pass
 

@@ -66,7 +66,8 @@ class Revocations:
     async def _run(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wish.wait(), self._seconds)
+                async with asyncio.timeout(self._seconds):
+                    await self._wish.wait()
             self._wish.clear()
             try:
                 await self.check()

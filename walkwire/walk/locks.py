@@ -46,6 +46,8 @@ class Claim:
 
         Raises TimeoutError where other servers hold one for longer than `patience`, in seconds.
         """
+        if keys <= self.keys:
+            return
         self.release()
         self._keys |= keys
         try:

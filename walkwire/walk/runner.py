@@ -102,8 +102,10 @@ class Runner:
             except Exception:
                 _log.exception("Tasks are not begun for the moment")
                 pause = self._life / 3
+            # Not wait_for(): in Python 3.11 it loses a cancellation that comes together with the news.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), max(pause, 0))
+                async with asyncio.timeout(max(pause, 0)):
+                    await self._news.wait()
 
     async def _tell_and_look(self, now: float) -> None:
         if self._under_way:

@@ -70,17 +70,19 @@ class Answer(NamedTuple):
 
 
 class _Blocked(NamedTuple):
-    """A run that is over, but whose commit has to wait for locks of others."""
+    """A run that is over, but whose commit has to wait for locks of others. `is_void`: it had read what they are about to change,
+    so that there is little hope for it."""
 
     keys: frozenset[str]
+    is_void: bool
     resume: Callable[[], Answer | _Blocked]
 
 
 class _Unfit(Exception):
     """A run whose reads do not hold any more. `was_reading`: it had nothing to write."""
 
-    def __init__(self, lost: Lost, was_reading: bool, has_committed: bool) -> None:
-        self.keys, self.was_reading, self.has_committed = keys_lost(lost), was_reading, has_committed
+    def __init__(self, keys: frozenset[str], was_reading: bool = False, has_committed: bool = False) -> None:
+        self.keys, self.was_reading, self.has_committed = keys, was_reading, has_committed
 
 
 class Runtime:
@@ -167,6 +169,8 @@ class Runtime:
         else:
             outcome = await self._threads.submit(run.in_this_thread)
         while isinstance(outcome, _Blocked):
+            if outcome.is_void and order.may_rerun:
+                raise _Unfit(outcome.keys)
             await self._widen(claim, outcome.keys, deadline)
             outcome = await self._threads.submit(outcome.resume)
         return outcome
@@ -286,8 +290,12 @@ class _Run:
             changes.ended_task = _ended(*self._order.task, unit.walk, answer)
         keys = unit.locks(changes)
         if not self.is_free(keys):
-            return _Blocked(keys, lambda: self._resume(unit, changes, answer))
+            return self._blocked(keys, unit, changes, answer)
         return self._write(unit, changes, answer)
+
+    def _blocked(self, keys: frozenset[str], unit: Unit, changes: Changes, answer: Answer) -> _Blocked:
+        is_void = not unit.has_committed and not keys.isdisjoint(unit.locks_of_reads())
+        return _Blocked(keys, is_void, lambda: self._resume(unit, changes, answer))
 
     def _resume(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
         token = enter_walk(unit.walk)
@@ -301,7 +309,7 @@ class _Run:
         try:
             unit.write(changes)
         except Held as held:
-            return _Blocked(held.keys, lambda: self._resume(unit, changes, answer))
+            return self._blocked(held.keys, unit, changes, answer)
         return answer
 
     def _answer(self, walk: Walk) -> Answer:
@@ -328,7 +336,7 @@ def _as_unfit(unit: Unit) -> Iterator[None]:
     try:
         yield
     except Lost as lost:
-        raise _Unfit(lost, _was_reading(unit), unit.has_committed) from None
+        raise _Unfit(keys_lost(lost), _was_reading(unit), unit.has_committed) from None
     except CommitInDoubt:  # to run it again might do it twice
         raise
     except asyncio.CancelledError as error:
@@ -341,7 +349,7 @@ def _as_unfit(unit: Unit) -> Iterator[None]:
         try:
             unit.check()
         except Lost as lost:
-            raise _Unfit(lost, _was_reading(unit), unit.has_committed) from None
+            raise _Unfit(keys_lost(lost), _was_reading(unit), unit.has_committed) from None
         raise
 
 

@@ -76,6 +76,11 @@ class Unit:
         """The locks that a commit of `changes` has to wait for."""
         return lock_keys(*self.graph.touched(changes))
 
+    def locks_of_reads(self) -> frozenset[str]:
+        """The locks of all that was read."""
+        reads = self.graph.reads
+        return lock_keys([*reads.nodes, *reads.edges], (selection.node for selection in reads.neighbourhoods))
+
     def write(self, changes: Changes) -> None:
         """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held."""
         if changes:

@@ -35,7 +35,7 @@ class Transport(Protocol):
 
 
 class Hearer:
-    """What is looked at for each of a crowd. A base comes first in memory: beside the object's head, so that one look is enough."""
+    """What is looked at for each of a crowd. A base comes first in memory, beside the object's head: one look is enough."""
 
     __slots__ = ("write",)
     write: Callable[[bytes], object]

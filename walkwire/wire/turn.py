@@ -158,7 +158,7 @@ class Turn:
         if len(pieces) == 1:
             data = pieces[0]
             for client in clients[:STRETCH]:
-                write = client.write  # taken first, CPython 3.11 reads it in one step; as a method call it searches the type
+                write = client.write  # taken first: as a method call CPython 3.11 searches the type, too
                 write(data)
         else:
             for client in clients[:STRETCH]:
