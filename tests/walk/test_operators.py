@@ -59,21 +59,21 @@ def test_connect_joins_each_with_each_and_gives_the_right_hand_nodes() -> None:
     a, b, c = Place("a"), Place("b"), Place("c")
     assert jac.connect([a, b], [c]) == [c]
     assert jac.connect(a, b) == [b]
-    assert jac.out(a) == [c, b]
-    assert jac.out([a, b]) == [c, b]
+    assert jac.hop(a) == [c, b]
+    assert jac.hop([a, b]) == [c, b]
 
 
 def test_connect_in_joins_the_other_way_and_gives_the_left_hand_nodes() -> None:
     a, b = Place("a"), Place("b")
     assert jac.connect_in(a, b) == [a]
-    assert (jac.out(b), jac.into(a), jac.out(a)) == ([a], [b], [])
+    assert (jac.hop(b), jac.hop(a, "into"), jac.hop(a)) == ([a], [b], [])
 
 
 def test_one_edge_given_for_many_pairs_is_copied_for_the_later_ones() -> None:
     a, b, c = Place("a"), Place("b"), Place("c")
     way = Way(km=9)
     jac.connect(a, [b, c], way)
-    first, second = jac.out_edges(a)
+    first, second = jac.hop(a, "out", "edges")
     assert first is way
     assert second is not way
     assert second.km == 9
@@ -85,8 +85,8 @@ def test_an_edge_is_made_with_the_values_written_in_the_operator() -> None:
     jac.connect(a, b, jac.edge_with(Way, km=4))
     jac.connect(a, b, jac.edge_with(Way(km=1), km=5))
     jac.connect(a, b, jac.edge_with(Counted, uses=2))
-    assert [edge.km for edge in jac.out_edges(a, edge=Way)] == [4, 5]
-    assert [edge.uses for edge in jac.out_edges(a, edge=Counted)] == [2]
+    assert [edge.km for edge in jac.hop(a, "out", "edges", edge=Way)] == [4, 5]
+    assert [edge.uses for edge in jac.hop(a, "out", "edges", edge=Counted)] == [2]
     with pytest.raises(ValueError, match="Way has no field 'kilos'"):
         jac.connect(a, b, jac.edge_with(Way, kilos=4))
 
@@ -95,25 +95,25 @@ def test_a_hop_is_narrowed_by_classes_tests_and_the_nodes_allowed() -> None:
     a, b, c, d = Place("a"), Place("b"), Shop("c"), Shop("d")
     jac.connect(a, [b, c], Way(km=2))
     jac.connect(a, d)
-    assert jac.out(a) == [b, c, d]
-    assert jac.out(a, node=Shop) == [c, d]
-    assert jac.out(a, edge=Way) == [b, c]
-    assert jac.out(a, edge=Way, edge_if=lambda way: way.km > 2) == []
-    assert jac.out(a, node_if=lambda node: node.name > "b") == [c, d]
-    assert jac.out(a, among=b) == [b]
-    assert jac.out(a, among=[b, d]) == [b, d]
-    assert jac.out(a, among=lambda node: node is c) == [c]
-    assert [type(edge) for edge in jac.out_edges(a, node=Shop)] == [Way, GenericEdge]
-    assert jac.both(c) == jac.into(c) == [a]
-    assert jac.both_edges(d) == jac.into_edges(d) == [jac.out_edges(a)[-1]]
+    assert jac.hop(a) == [b, c, d]
+    assert jac.hop(a, node=Shop) == [c, d]
+    assert jac.hop(a, edge=Way) == [b, c]
+    assert jac.hop(a, edge=Way, edge_if=lambda way: way.km > 2) == []
+    assert jac.hop(a, node_if=lambda node: node.name > "b") == [c, d]
+    assert jac.hop(a, among=b) == [b]
+    assert jac.hop(a, among=[b, d]) == [b, d]
+    assert jac.hop(a, among=lambda node: node is c) == [c]
+    assert [type(edge) for edge in jac.hop(a, "out", "edges", node=Shop)] == [Way, GenericEdge]
+    assert jac.hop(c, "both") == jac.hop(c, "into") == [a]
+    assert jac.hop(d, "both", "edges") == jac.hop(d, "into", "edges") == [jac.hop(a, "out", "edges")[-1]]
 
 
 def test_a_node_reached_twice_is_there_once() -> None:
     a, b = Place("a"), Place("b")
     jac.connect(a, b)
     jac.connect(a, b)
-    assert jac.out(a) == [b]
-    assert len(jac.out_edges(a)) == 2
+    assert jac.hop(a) == [b]
+    assert len(jac.hop(a, "out", "edges")) == 2
 
 
 def test_disconnect_cuts_what_fits_and_says_whether_it_did() -> None:
@@ -123,18 +123,18 @@ def test_disconnect_cuts_what_fits_and_says_whether_it_did() -> None:
     assert jac.disconnect(a, b, edge=Way, edge_if=lambda way: way.km > 3) is False
     assert jac.disconnect(b, a) is False
     assert jac.disconnect(b, a, "into", edge=Way) is True
-    assert [type(edge) for edge in jac.out_edges(a)] == [GenericEdge]
+    assert [type(edge) for edge in jac.hop(a, "out", "edges")] == [GenericEdge]
     assert jac.disconnect([a], [b], "both") is True
-    assert jac.out(a) == []
+    assert jac.hop(a) == []
 
 
 def test_destroy_takes_nodes_and_edges_and_leaves_the_rest_to_python() -> None:
     a, b, c = Place("a"), Place("b"), Place("c")
     jac.connect(a, [b, c])
     jac.destroy([b, 5, "text", Thing()])
-    assert jac.out(a) == [c]
-    jac.destroy(jac.out_edges(a)[0])
-    assert jac.out(a) == []
+    assert jac.hop(a) == [c]
+    jac.destroy(jac.hop(a, "out", "edges")[0])
+    assert jac.hop(a) == []
 
 
 def test_spawn_takes_the_walker_on_either_side() -> None:
@@ -161,13 +161,13 @@ def test_steps_are_each_edge_with_the_node_behind_it() -> None:
     a, b, c = Place("a"), Place("b"), Place("c")
     jac.connect(b, a, Way(km=2))
     jac.connect(c, a, Way(km=3))
-    first, second = jac.into_edges(a)
-    assert jac.into_steps(a) == [first, b, second, c]
-    assert jac.both_steps(a) == [first, b, second, c]
-    assert jac.out_steps(a) == []
+    first, second = jac.hop(a, "into", "edges")
+    assert jac.hop(a, "into", "steps") == [first, b, second, c]
+    assert jac.hop(a, "both", "steps") == [first, b, second, c]
+    assert jac.hop(a, "out", "steps") == []
     walker = roams()
     walker.ignore(c)
-    assert jac.visit_steps(walker, jac.into_steps(a)) is True
+    assert jac.visit_steps(walker, jac.hop(a, "into", "steps")) is True
     assert list(walker.__jac__.queue) == [first, b, second]
     assert jac.visit_steps(walker, []) is False
 
@@ -181,7 +181,7 @@ def test_defaults_are_made_for_each_instance() -> None:
 
 
 def test_a_flow_gives_what_its_work_gives_or_raises() -> None:
-    assert jac.wait(jac.flow(lambda: jac.out(root()))) == []
+    assert jac.wait(jac.flow(lambda: jac.hop(root()))) == []
     with pytest.raises(ZeroDivisionError):
         jac.wait(jac.flow(lambda: 1 // 0))
 

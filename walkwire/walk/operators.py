@@ -25,17 +25,10 @@ from walkwire.walk.context import current
 from walkwire.walk.edge import Edge as Edge
 from walkwire.walk.edge import GenericEdge as GenericEdge
 from walkwire.walk.handle import meant
-from walkwire.walk.hops import Test, links_of, listed
-from walkwire.walk.hops import both as both
-from walkwire.walk.hops import both_edges as both_edges
-from walkwire.walk.hops import both_steps as both_steps
-from walkwire.walk.hops import into as into
-from walkwire.walk.hops import into_edges as into_edges
-from walkwire.walk.hops import into_steps as into_steps
-from walkwire.walk.hops import out as out
-from walkwire.walk.hops import out_edges as out_edges
-from walkwire.walk.hops import out_steps as out_steps
+from walkwire.walk.hops import Test, listed
+from walkwire.walk.hops import hop as hop
 from walkwire.walk.node import Node as Node
+from walkwire.walk.node import as_types
 from walkwire.walk.obj import Obj as Obj
 from walkwire.walk.root import Root as Root
 from walkwire.walk.verbs import jobj
@@ -105,8 +98,8 @@ def disconnect(
     targets = {id(graph.own(far)) for far in listed(right)}
     cut = False
     for near in listed(left):
-        for link, far, _ in list(links_of(near, direction, edge, edge_if, None)):
-            if id(far) in targets:
+        for link, far in graph.neighbourhood(near, direction, as_types(edge), None):
+            if id(far) in targets and (edge_if is None or edge_if(graph.edge(link))):
                 graph.cut(graph.own(near), link)
                 cut = True
     return cut

@@ -69,7 +69,7 @@ def spawned(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.ex
 
 @expression("edge_reference")
 def _edge_reference(scope: Scope, tree: Tree) -> ast.expr:
-    return _reference(scope, tree, "_edges" if _asks_for_edges(tree) else "")
+    return _reference(scope, tree, "edges" if _asks_for_edges(tree) else "nodes")
 
 
 def _asks_for_edges(tree: Tree) -> bool:
@@ -77,14 +77,14 @@ def _asks_for_edges(tree: Tree) -> bool:
 
 
 def _reference(scope: Scope, tree: Tree, last: str) -> ast.expr:
-    """`[a -->(`?Stop)-->]`: hop by hop from where the chain begins, or from `here`. `last` is what the last hop gives: "" for
-    nodes, "_edges", "_steps" for edges with the nodes behind them."""
+    """`[a -->(`?Stop)-->]`: hop by hop from where the chain begins, or from `here`. `last` is what the last hop gives, as
+    `walk/hops` names it."""
     hops = tree.find_all("hop")
     first = next((part for part in tree.parts if part.kind not in _NO_ORIGIN), None)
     near = scope.here if scope.family == "walker" else "self"
     origin = express(scope, first) if first is not None else name(near, tree)
     for hop in hops:
-        origin = _hop(scope, origin, hop, last if hop is hops[-1] else "")
+        origin = _hop(scope, origin, hop, last if hop is hops[-1] else "nodes")
     return at(origin, tree)
 
 
@@ -109,7 +109,9 @@ def _hop(scope: Scope, origin: ast.expr, tree: Tree, gives: str) -> ast.expr:
         keywords.append(ast.keyword("node_if", _test(scope, test, tree)))
     for keyword in keywords:
         at(keyword, tree)
-    return at(ast.Call(operator(scope, direction + gives, tree), [origin], keywords), tree)
+    words = [direction] if gives == "nodes" else [direction, gives]
+    arguments = [origin, *(at(ast.Constant(word), tree) for word in words)]
+    return at(ast.Call(operator(scope, "hop", tree), arguments, keywords), tree)
 
 
 def _arrow(scope: Scope, tree: Tree) -> tuple[str, list[ast.keyword]]:
@@ -193,7 +195,7 @@ def _visit(scope: Scope, tree: Tree) -> list[ast.stmt]:
 def _places(scope: Scope, part: Part) -> tuple[ast.expr, str]:
     """What is visited, and by which operator: of `[edge -->]` each edge and then the node behind it."""
     if isinstance(part, Tree) and part.kind == "edge_reference" and _asks_for_edges(part):
-        return _reference(scope, part, "_steps"), "visit_steps"
+        return _reference(scope, part, "steps"), "visit_steps"
     return express(scope, part), "visit"
 
 
