@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 MADE := .venv/.made
+PEERS := .venv/.peers
 NODE := tests/journeys/node
 
 .PHONY: help setup demo test check fix docs bench autobahn services node
@@ -35,7 +36,7 @@ fix: $(MADE) ## mend what lint and formatting can mend by themselves
 docs: $(MADE) ## run every example of README.md and docs/
 	$(BIN)/pytest tests/test_docs.py $(ARGS)
 
-bench: $(MADE) ## measure, beside the peers; ARGS go to bench
+bench: $(MADE) $(PEERS) bench/node_modules/.made ## measure, beside the peers; ARGS go to bench
 	$(BIN)/python -m bench $(ARGS)
 
 autobahn: $(MADE) ## run Autobahn|Testsuite (needs Python 2.7); ARGS="5.*" runs some of it
@@ -59,3 +60,15 @@ $(MADE): pyproject.toml
 $(NODE)/node_modules/.made: $(NODE)/package.json $(NODE)/package-lock.json
 	cd $(NODE) && npm ci --no-audit --no-fund --omit-lockfile-registry-resolved=true
 	@touch $@
+
+# A peer that cannot be had is no reason not to measure the others: it is told of, and tried again the next time.
+
+$(PEERS): $(MADE) bench/requirements.txt
+	@touch $@; grep -v '^#' bench/requirements.txt | while read -r peer; do \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$peer" \
+	        || { echo "warning: $$peer cannot be installed, and will not be measured" >&2; rm -f $@; }; \
+	done
+
+bench/node_modules/.made: bench/package.json bench/package-lock.json
+	@if (cd bench && npm ci --no-audit --no-fund --omit-lockfile-registry-resolved=true); then touch $@; \
+	    else echo "warning: npm's peer cannot be installed, and will not be measured" >&2; fi

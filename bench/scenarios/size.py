@@ -12,7 +12,7 @@ from bench.peer import WALKWIRE, walker_event
 from bench.process import ROOT, Running
 from bench.scenarios.nothing import CONNECTIONS
 from bench.stage import Figures, Scenario, Stage, Subject, ask_once, rate
-from walkwire.stores.schema import VERSION
+from walkwire.stores import open_store
 
 SMALL, LARGE, HUGE = 1_000, 100_000, 1_000_000
 
@@ -62,8 +62,10 @@ def _walk(stage: Stage, server: Running, event: str) -> float:
 
 
 def _filled(size: int) -> Path:
-    path = _FOLDER / f"{size}-{VERSION}.db"
-    if not path.exists():
+    path = _FOLDER / f"{size}.db"
+    if path.exists():
+        open_store(f"sqlite:///{path}").close()  # a newer schema is no part of the start
+    else:
         _FOLDER.mkdir(exist_ok=True)
         unfinished = path.with_suffix(".part")
         unfinished.unlink(missing_ok=True)
