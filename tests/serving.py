@@ -1,35 +1,92 @@
-"""A real server process, started by the command line as a user would, on a free port and in a folder of its own."""
+"""A real server process, started as an operator does, and the people who talk to it over REST and sockets."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
 
-COMMAND = (sys.executable, "-c", "from walkwire.cli import main; main()")
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+REPOSITORY = Path(__file__).parent.parent
+EXAMPLES = REPOSITORY / "examples"
+CHAT = EXAMPLES / "chat"
+PROGRAMS = REPOSITORY / "tests" / "journeys" / "programs"
+COMMAND = Path(sys.executable).with_name("walkwire")
+
+PUBLIC_ROOT = "n::000000000000000000000001"
+PASSWORD = "correct horse battery staple"
+PATIENCE = 20.0  # seconds for what takes milliseconds: a test that has to wait longer has failed
 
 
-class Serving:
-    """The process. `url` is where it serves, `lines` what its banner said."""
+@dataclass(frozen=True)
+class Person:
+    """A user who has signed in. `root_id` is the reference, as the connection frame gives it."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
+    email: str
+    token: str
+    root_id: str
+
+
+class Server:
+    """`with Server(program, folder) as server:` a process of its own, its database and its log in `folder`.
+
+    `arguments` are those of `walkwire serve`, `settings` go into its environment. `url` and `socket_url` are where it serves,
+    `lines` what it has said, its banner first.
+    """
+
+    def __init__(self, program: Path, folder: Path, *arguments: str, **settings: str) -> None:
+        self.log = folder / "server.log"
+        database = settings.pop("database", f"sqlite:///{folder / 'walkwire.db'}")
+        given = {f"WALKWIRE_{key.upper()}": value for key, value in settings.items()}
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [COMMAND, "serve", program, "--port", "0", "--database", database, *arguments],
+                cwd=folder,
+                env=_environment(given),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         self.lines: list[str] = []
-        self.url = self.socket_url = ""
         while "May join channels" not in (line := self.read_line()):
-            if found := re.match(r"WebSocket: (ws://(.*)/websocket)", line):
-                self.socket_url, self.url = found[1], f"http://{found[2]}"
+            if found := re.match(r"WebSocket: (ws://(.*:(\d+))/websocket)", line):
+                self.socket_url, self.url, self.port = found[1], f"http://{found[2]}", int(found[3])
+        self._people: dict[str, Person] = {}
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is not None:
+            self._let_go()
+        elif kind is None:
+            self.stop()
+        else:
+            self.kill()
 
     def read_line(self) -> str:
         """The next line of its output; waits for it."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, f"the server ended with {self.process.wait()}: {self.errors()}"
+        if not line:
+            code = self.wait()
+            self._let_go()
+            raise AssertionError(f"The server ended with {code}: {self.log.read_text()}")
         self.lines.append(line.rstrip("\n"))
         return line
 
@@ -37,42 +94,140 @@ class Serving:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self) -> int:
         """Its exit code; waits for the end."""
-        return self.process.wait(seconds)
+        return self.process.wait(PATIENCE)
 
-    def errors(self) -> str:
-        """What it wrote to stderr, once it has ended."""
-        assert self.process.stderr is not None
-        return self.process.stderr.read()
+    def stop(self) -> None:
+        """Ask it to stop, and see that it does so in peace."""
+        self.signal(signal.SIGTERM)
+        code = self.wait()
+        self._let_go()
+        assert code == 0, self.log.read_text()
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.process.kill()
+        self.wait()
+        self._let_go()
+
+    async def post(self, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
+        """A request over REST."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE) as http:
+            return await http.post(path, json={} if body is None else body, headers=headers)
+
+    async def walk(
+        self, walker: str, token: str | None = None, node: str | None = None, **fields: Any
+    ) -> Any:
+        """Run a walker over REST, and give what it reported."""
+        path = f"/walker/{walker}" if node is None else f"/walker/{walker}/{node}"
+        response = await self.post(path, fields, token)
+        assert response.status_code == 200, response.text
+        return response.json()["reports"]
+
+    async def user(self, email: str | None = None) -> Person:
+        """Somebody new, who registers and logs in."""
+        account = {"email": email or f"{secrets.token_hex(6)}@example.com", "password": PASSWORD}
+        registered = await self.post("/user/register", account)
+        assert registered.status_code == 201, registered.text
+        answer = (await self.post("/user/login", account)).json()
+        return Person(account["email"], answer["token"], f"n::{answer['user']['root_id']}")
+
+    async def person(self, name: str) -> Person:
+        """Somebody whom this server has seen, or will: a password is slow to hash, and most tests need no stranger."""
+        if name not in self._people:
+            self._people[name] = await self.user(f"{name}@example.com")
+        return self._people[name]
+
+    def connect(self, token: str | None = None, channel_id: str | None = None) -> Socket:
+        """A WebSocket: `async with server.connect() as socket:`."""
+        query = "" if channel_id is None else f"?channel_id={quote(channel_id)}"
+        return Socket(self.socket_url + query, token)
+
+    def _let_go(self) -> None:
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
-@contextmanager
-def serving(program: Path, *arguments: str, folder: Path, **environment: str) -> Iterator[Serving]:
-    """Serve a program inside the block. Ended by a signal that nobody can miss, if the block has not ended it."""
-    process = _start("serve", str(program), "--port", "0", *arguments, folder=folder, environment=environment)
-    try:
-        yield Serving(process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+class Socket:
+    """A connected client. `data` is that of its first frame: client_id, root_id, channel_id."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._connecting = connect(
+            url,
+            additional_headers=headers,
+            compression=None,
+            max_size=None,
+            proxy=None,
+            open_timeout=PATIENCE,
+        )
+        self.wire: ClientConnection
+        self.data: dict[str, str]
+
+    async def __aenter__(self) -> Socket:
+        self.wire = await self._connecting
+        first = await self.hear()
+        assert first["type"] == "connection", first
+        self.data = first["data"]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.wire.close()
+
+    @property
+    def client_id(self) -> str:
+        return self.data["client_id"]
+
+    @property
+    def root_id(self) -> str:
+        return self.data["root_id"]
+
+    @property
+    def channel_id(self) -> str:
+        return self.data["channel_id"]
+
+    async def say(self, event: Any) -> None:
+        """Send an event: a string or bytes as they are, anything else as JSON."""
+        await self.wire.send(event if isinstance(event, str | bytes) else json.dumps(event))
+
+    async def hear(self) -> Any:
+        """The next message."""
+        async with asyncio.timeout(PATIENCE):
+            return json.loads(await self.wire.recv())
+
+    async def ask(self, event: dict[str, Any]) -> Any:
+        """Send an event, and give the next message."""
+        await self.say(event)
+        return await self.hear()
+
+    async def settle(self) -> list[Any]:
+        """All that was heard before the answer to a question asked now: what was told to this client is here by then."""
+        await self.say({"type": "connection", "id": "settle"})
+        heard = [await self.hear()]
+        while heard[-1].get("id") != "settle":
+            heard.append(await self.hear())
+        return heard[:-1]
 
 
 def run(*arguments: str, folder: Path, **environment: str) -> tuple[int, str, str]:
     """Run a command to its end: exit code, stdout, stderr."""
-    process = _start(*arguments, folder=folder, environment=environment)
-    out, errors = process.communicate(timeout=20)
-    return process.returncode, out, errors
-
-
-def _start(*arguments: str, folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WALKWIRE_", "TOKEN_"))}
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
+    done = subprocess.run(
+        [COMMAND, *arguments],
+        check=False,
         cwd=folder,
-        env=kept | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        env=_environment(environment),
+        capture_output=True,
         text=True,
+        timeout=PATIENCE,
     )
+    return done.returncode, done.stdout, done.stderr
+
+
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process, but for walkwire's settings, and what is given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WALKWIRE_", "TOKEN_"))}
+    return kept | dict(given)

@@ -21,7 +21,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.journeys.server import PROGRAMS, Person, Server, Socket
+from tests.serving import PROGRAMS, Person, Server, Socket
 
 WARM_UP = 0.3  # of the time, in which memory may still grow
 ROOMS = 20

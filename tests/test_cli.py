@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import run, serving
+from tests.serving import Server, run
 
 WALKER = "from walkwire import Walker\nclass greet(Walker):\n    pass\n"
 
@@ -50,13 +50,14 @@ def test_telling_the_version_loads_no_server_and_no_database() -> None:
 
 def test_a_folder_with_a_page_is_served_with_it(program: Path, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<h1>Hello</h1>")
-    with serving(tmp_path, folder=tmp_path) as server:
+    with Server(tmp_path, tmp_path) as server:
         assert f"Page: {server.url}/" in server.lines
 
 
 def test_arguments_choose_host_and_database_and_production(program: Path, tmp_path: Path) -> None:
-    arguments = ("--host", "localhost", "--database", "sqlite:///other.db", "--production")
-    with serving(program, *arguments, folder=tmp_path, WALKWIRE_TOKEN_SECRET="s" * 32) as server:
+    arguments = ("--host", "localhost", "--production")
+    given = {"database": "sqlite:///other.db", "token_secret": "s" * 32}
+    with Server(program, tmp_path, *arguments, **given) as server:
         assert "Mode: production" in server.lines
         assert "Database: sqlite:///other.db" in server.lines
         assert "May send user events: authenticated" in server.lines

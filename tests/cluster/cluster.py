@@ -16,7 +16,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 
 from tests.brokers.service import Kind, Service, Wire, is_open, missing, service
-from tests.journeys.server import Server, Socket
+from tests.serving import Server, Socket
 
 PROGRAM = Path(__file__).with_name("program.py")
 PATIENCE = 20.0

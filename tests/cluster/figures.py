@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.brokers.service import KINDS
 from tests.cluster.cluster import PROGRAM, cluster
-from tests.journeys.server import Server
+from tests.serving import Server
 
 
 async def measure(servers: list[Server], rate: int, listeners: int, seconds: float) -> list[list[float]]:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.cluster.cluster import Cluster
-from tests.journeys.server import PASSWORD, PUBLIC_ROOT, Server, Socket
+from tests.serving import PASSWORD, PUBLIC_ROOT, Server, Socket
 from walkwire.account.service import create_key
 from walkwire.stores import open_store
 

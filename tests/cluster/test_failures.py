@@ -16,7 +16,7 @@ import pytest
 
 from tests.brokers.service import KINDS, Kind
 from tests.cluster.cluster import Cluster, Ear, Voice, cluster, readiness, until
-from tests.journeys.server import Server
+from tests.serving import Server
 from walkwire.ids import PUBLIC_ROOT, root_reference
 
 NOTICED = 5.0  # seconds: the promise

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.brokers.service import KINDS, Kind
 from tests.cluster.cluster import PATIENCE, Cluster, cluster, readiness
-from tests.journeys.server import Server
+from tests.serving import Server
 
 DRAIN = 3.0
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.brokers.service import service
 from tests.cluster.cluster import PROGRAM, Ear, new_database, until
-from tests.journeys.server import PATIENCE, Server
+from tests.serving import PATIENCE, Server
 
 WORKERS = 3
 

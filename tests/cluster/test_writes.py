@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import Cluster, cluster
-from tests.journeys.server import PROGRAMS, Person, Server
+from tests.serving import PROGRAMS, Person, Server
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.server import CHAT, HERE, Server
+from tests.serving import CHAT, Server
 
-NODE = HERE / "node"
+NODE = Path(__file__).parent / "node"
 RunNode = Callable[..., str]
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
-from tests.journeys.server import PROGRAMS, PUBLIC_ROOT, Person, Server, Socket
+from tests.serving import PROGRAMS, PUBLIC_ROOT, Person, Server, Socket
 
 NOT_VALID = {"type": "walker", "error": "Invalid request! Please use valid walker event!"}
 ABSENT = "n:Note:aaaaaaaaaaaaaaaaaaaaaaaa"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.server import PROGRAMS, Person, Server, Socket
+from tests.serving import PROGRAMS, Person, Server, Socket
 from walkwire.walk.locks import HOLD_SECONDS
 
 CROWD = 64

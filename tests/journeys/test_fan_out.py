@@ -7,7 +7,7 @@ import socket as sockets
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-from tests.journeys.server import PATIENCE, Server, Socket
+from tests.serving import PATIENCE, Server, Socket
 
 LARGE = "x" * 128 * 1024
 MESSAGES = 300

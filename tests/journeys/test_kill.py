@@ -9,7 +9,7 @@ from pathlib import Path
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.journeys.server import PROGRAMS, Person, Server
+from tests.serving import PROGRAMS, Person, Server
 
 ROUNDS = 20
 IN_FLIGHT = 8

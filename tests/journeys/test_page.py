@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.journeys.conftest import RunNode
-from tests.journeys.server import Server
+from tests.serving import Server
 
 
 def test_two_windows_chat_through_the_demo_page(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.conftest import RunNode
-from tests.journeys.server import REPOSITORY, Server
+from tests.serving import REPOSITORY, Server
 
 README = (REPOSITORY / "README.md").read_text()
 

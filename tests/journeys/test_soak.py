@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.journeys.server import PROGRAMS, Server
+from tests.serving import PROGRAMS, Server
 from tests.soak import soak
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.journeys.conftest import RunNode
-from tests.journeys.server import CHAT, PROGRAMS, PUBLIC_ROOT, Person, Server, Socket
+from tests.serving import CHAT, PROGRAMS, PUBLIC_ROOT, Person, Server, Socket
 
 SEED = "2a46cc94a1c794c962dc0546ebb27a3bb5f2a1514de107d06d79eb72ddd8ce45"
 MADE_ID = re.compile(r"\d+:[0-9a-f]{32}")

@@ -17,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.serving import Serving, serving
+from tests.serving import Server
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, root_reference
 from walkwire.server.listen import listen
@@ -58,12 +58,12 @@ def program(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(program: Path, tmp_path: Path) -> Iterator[Serving]:
-    with serving(program, folder=tmp_path) as running:
+def server(program: Path, tmp_path: Path) -> Iterator[Server]:
+    with Server(program, tmp_path) as running:
         yield running
 
 
-def test_it_says_where_to_look(server: Serving) -> None:
+def test_it_says_where_to_look(server: Server) -> None:
     port = urlsplit(server.url).port
     for line in (
         f"WebSocket: ws://127.0.0.1:{port}/websocket",
@@ -80,7 +80,7 @@ def test_it_says_where_to_look(server: Serving) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 4200), (signal.SIGINT, 1001)])
 def test_a_signal_ends_it_with_a_goodbye_to_its_sockets_and_with_zero(
-    number: signal.Signals, code: int, server: Serving
+    number: signal.Signals, code: int, server: Server
 ) -> None:
     with connect(server.socket_url) as first, connect(server.socket_url) as second:
         for client in (first, second):
@@ -93,12 +93,12 @@ def test_a_signal_ends_it_with_a_goodbye_to_its_sockets_and_with_zero(
             assert closed.value.rcvd.code == code
             assert set(json.loads(closed.value.rcvd.reason)) == {"reconnect_in", "reason"}
     assert server.wait() == 0
-    assert server.errors() == ""
+    assert server.log.read_text() == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_walks_in_flight_end_and_are_answered_before_it_goes(
-    number: signal.Signals, server: Serving, tmp_path: Path
+    number: signal.Signals, server: Server, tmp_path: Path
 ) -> None:
     with ThreadPoolExecutor(1) as pool, connect(server.socket_url) as client:
         client.recv()
@@ -119,7 +119,7 @@ def test_walks_in_flight_end_and_are_answered_before_it_goes(
 
 def test_walks_that_do_not_end_are_left_after_a_while(program: Path, tmp_path: Path) -> None:
     with (
-        serving(program, folder=tmp_path, WALKWIRE_STOP_SECONDS="0.3") as server,
+        Server(program, tmp_path, stop_seconds="0.3") as server,
         connect(server.socket_url) as client,
     ):
         client.send('{"type":"walker","walker":"wait_for_go"}')
@@ -127,12 +127,12 @@ def test_walks_that_do_not_end_are_left_after_a_while(program: Path, tmp_path: P
         server.signal(signal.SIGTERM)
         assert _code_of_close(client) == 4200
         assert server.wait() == 0
-        assert "did not end within 0.3 seconds" in server.errors()
+        assert "did not end within 0.3 seconds" in server.log.read_text()
 
 
 def test_a_second_signal_does_not_wait(program: Path, tmp_path: Path) -> None:
     with (
-        serving(program, folder=tmp_path, WALKWIRE_STOP_SECONDS="60") as server,
+        Server(program, tmp_path, stop_seconds="60") as server,
         connect(server.socket_url) as client,
     ):
         client.send('{"type":"walker","walker":"wait_for_go"}')
@@ -143,7 +143,7 @@ def test_a_second_signal_does_not_wait(program: Path, tmp_path: Path) -> None:
         assert server.wait() == 0
 
 
-def test_idle_http_connections_do_not_hold_it_up(server: Serving) -> None:
+def test_idle_http_connections_do_not_hold_it_up(server: Server) -> None:
     with httpx.Client() as client:
         assert client.get(f"{server.url}/healthz").status_code == 200
         server.signal(signal.SIGTERM)
@@ -152,17 +152,17 @@ def test_idle_http_connections_do_not_hold_it_up(server: Serving) -> None:
 
 def test_users_tokens_and_graph_outlive_a_restart(program: Path, tmp_path: Path) -> None:
     account = {"email": "ada@example.com", "password": "secret"}
-    with serving(program, folder=tmp_path) as server:
+    with Server(program, tmp_path) as server:
         httpx.post(f"{server.url}/user/register", json=account)
         token = httpx.post(f"{server.url}/user/login", json=account).json()["token"]
         headers = {"Authorization": f"Bearer {token}"}
         assert httpx.post(f"{server.url}/walker/count", headers=headers).json()["reports"] == [1]
-        server.process.kill()
-    with serving(program, folder=tmp_path) as server:
+        server.kill()
+    with Server(program, tmp_path) as server:
         assert httpx.post(f"{server.url}/walker/count", headers=headers).json()["reports"] == [2]
 
 
-def test_a_new_password_makes_the_users_open_sockets_public(server: Serving) -> None:
+def test_a_new_password_makes_the_users_open_sockets_public(server: Server) -> None:
     account = {"email": "ada@example.com", "password": "secret"}
     httpx.post(f"{server.url}/user/register", json=account)
     body = httpx.post(f"{server.url}/user/login", json=account).json()
@@ -181,13 +181,13 @@ def test_a_new_password_makes_the_users_open_sockets_public(server: Serving) -> 
 
 def test_no_secret_is_in_what_it_writes(program: Path, tmp_path: Path) -> None:
     account = {"email": "ada@example.com", "password": "hush hush"}
-    with serving(program, folder=tmp_path, TOKEN_SECRET="k" * 40) as server:
+    with Server(program, tmp_path, token_secret="k" * 40) as server:
         httpx.post(f"{server.url}/user/register", json=account)
         token = httpx.post(f"{server.url}/user/login", json=account).json()["token"]
         httpx.post(f"{server.url}/walker/count", headers={"Authorization": f"Bearer {token}"})
         server.signal(signal.SIGTERM)
         server.wait()
-        written = "\n".join(server.lines) + server.errors()
+        written = "\n".join(server.lines) + server.log.read_text()
     for secret in ("hush", token, "k" * 40):
         assert secret not in written
 
@@ -239,7 +239,7 @@ def test_a_drain_says_so_first_and_sends_the_sockets_elsewhere_little_by_little(
     program: Path, tmp_path: Path
 ) -> None:
     with (
-        serving(program, "--drain-seconds", "2", folder=tmp_path) as server,
+        Server(program, tmp_path, "--drain-seconds", "2") as server,
         httpx.Client(base_url=server.url) as http,
         ExitStack() as stack,
     ):
