@@ -73,6 +73,11 @@ async def test_what_a_request_lacks_is_said_before_anything_is_ordered(ada: Clie
     assert answer["schema"] == {"$ref": "#/components/schemas/WalkerId"}
 
 
+async def test_none_is_a_report_of_an_async_walker_as_of_any_other(ada: Client) -> None:
+    _, schedule = await ended(ada, (await ada.post("shrug")).body["walker_id"])
+    assert schedule["reports"] == [None, 1]
+
+
 async def test_an_async_walker_that_fails_ends_as_an_error_and_changes_nothing(ada: Client) -> None:
     id = (await ada.post("fail_later")).body["walker_id"]
     _, schedule = await ended(ada, id)

@@ -27,6 +27,7 @@ from walkwire.store import Store
 from walkwire.walk.obj import Obj
 from walkwire.walk.runtime import Answer
 from walkwire.walk.specs import specs
+from walkwire.walk.survey import traverse
 from walkwire.walk.walker import Walker
 
 Bearer = Callable[[], Awaitable[dict[str, str]]]
@@ -385,6 +386,24 @@ async def test_a_path_that_takes_anything_does_not_hide_the_other_walkers(serve:
     await client.post("/user/login", json={})
     await client.post("/x/y")
     assert asked.walkers == [open_one, greedy]
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/docs", "/healthz", "/util/traverse"])
+async def test_a_path_that_takes_anything_does_not_hide_what_the_server_serves(
+    path: str, serve: Serve, asked: Asked, bearer: Bearer
+) -> None:
+    @specs(path="/{a}", methods=["get"], auth=False)
+    class greedy(Walker):
+        a: str
+
+    @specs(path="/{a}/{b}", methods=["get"], auth=False)
+    class greedier(Walker):
+        a: str
+        b: str
+
+    client = serve(greedy, greedier)
+    await client.get(path, headers=await bearer())
+    assert asked.walkers in ([], [traverse])
 
 
 @pytest.mark.parametrize("path", ["/user/login", "/{a}"])

@@ -61,12 +61,13 @@ def make_api(
     serve_notify(api, services, hub)
     if webhooks is not None and any(specs_of(walker).webhook is not None for walker in walkers.values()):
         serve_webhooks(api, webhooks, auth)
+    serve_utilities(api, walk, auth)
+    _serve_yaml(api)
+    # The walkers come last: one whose path is as open as "/{x}" takes nothing that has a place of its own.
     exposed = Walkers(api, walk, auth, webhooks, with_returns=config.show_endpoint_returns)
     for name, walker in walkers.items():
         exposed.add(name, walker)
     hand_over(exposed)
-    serve_utilities(api, walk, auth)
-    _serve_yaml(api)
     return Cors(Guard(api), config)
 
 
