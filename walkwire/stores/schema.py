@@ -1,4 +1,4 @@
-"""Schema: the tables of a walkwire database, the same for every SQL engine."""
+"""Schema: the tables of a walkwire database, the same for every SQL engine. A change here needs a migration (`migrations/`)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
-
 metadata = MetaData()
-
-meta = Table("meta", metadata, Column("version", Integer, nullable=False))
 
 nodes = Table(
     "nodes",

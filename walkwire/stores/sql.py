@@ -10,7 +10,6 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.store import (
     Changes,
     EdgeRecord,
@@ -26,7 +25,7 @@ from walkwire.store import (
 )
 from walkwire.stores import tasks
 from walkwire.stores.ends import ends
-from walkwire.stores.schema import edges, meta, nodes, users
+from walkwire.stores.schema import edges, nodes, users
 from walkwire.stores.selections import (
     EDGE,
     NODE,
@@ -143,16 +142,6 @@ def write_changes(connection: Connection, changes: Changes) -> None:
         tasks.add(connection, changes.new_tasks)
     for ids in _chunks(changes.deleted_nodes):
         connection.execute(_DELETED_NODES, {"ids": ids})
-
-
-def prepare(connection: Connection, version: int) -> int:
-    """Put the version and the two roots that are nobody's into an empty database; give the version that it has."""
-    found = connection.execute(select(meta.c.version)).scalar()
-    if found is None:
-        connection.execute(insert(meta), {"version": version})
-        roots = [NodeRecord(root, "", root, 1, "{}") for root in (SYSTEM_ROOT, PUBLIC_ROOT)]
-        connection.execute(_NEW_NODES, [root._asdict() for root in roots])
-    return found if found is not None else version
 
 
 def add_user(connection: Connection, user: UserRecord) -> None:

@@ -30,9 +30,8 @@ from walkwire.store import (
     TaskRecord,
     View,
 )
-from walkwire.stores import sql
+from walkwire.stores import revision, sql
 from walkwire.stores.registers import Registers
-from walkwire.stores.schema import VERSION, metadata
 from walkwire.stores.writer import Writer
 
 Result = TypeVar("Result")
@@ -71,8 +70,8 @@ class SqliteStore(Registers):
     def __init__(self, path: str, synchronous: str = "NORMAL") -> None:
         self._engine = _engine(path, synchronous)
         try:
+            self._renew(path)
             self._writer = Writer(self._engine.connect())
-            self._make_tables(path)
         except BaseException:
             self._engine.dispose()
             raise
@@ -150,16 +149,30 @@ class SqliteStore(Registers):
     def _write(self, work: Callable[[Connection], Result]) -> Result:
         return self._writer.write(work)
 
-    def _make_tables(self, path: str) -> None:
-        def make(connection: Connection) -> int:
-            metadata.create_all(connection)
-            return sql.prepare(connection, VERSION)
+    def _renew(self, path: str) -> None:
+        with self._engine.connect() as connection:
+            if revision.is_newest(connection, path):
+                return
+        with _alone(self._engine) as connection:
+            revision.renew(connection, path)
 
-        found = self._writer.write(make)
-        if found > VERSION:
-            raise StartError(
-                f"The database {path} was made by a newer walkwire (schema {found}, this one knows {VERSION})"
-            )
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which a table may be replaced: what refers to it stays, and has to fit in the end."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                raise StartError(
+                    "Cannot migrate: something would refer to what is not there. Nothing was changed"
+                )
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
 def _engine(path: str, synchronous: str) -> Engine:

@@ -27,6 +27,7 @@ def number(name: str, of: bytes) -> int:
 
 
 GATE = number("gate", b"gate")
+SCHEMA = number("schema", b"schema")  # whose turn it is to migrate
 
 
 def crowd_numbers(keys: Iterable[str]) -> dict[int, str]:

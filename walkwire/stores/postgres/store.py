@@ -27,14 +27,13 @@ from walkwire.store import (
     TaskRecord,
     View,
 )
-from walkwire.stores import sql
+from walkwire.stores import revision, sql
 from walkwire.stores.postgres import view
 from walkwire.stores.postgres.commit import Commit, check
 from walkwire.stores.postgres.crowd import PostgresCrowd
-from walkwire.stores.postgres.locks import GATE
+from walkwire.stores.postgres.locks import GATE, SCHEMA
 from walkwire.stores.postgres.pool import Away, Overtaken, Pool
 from walkwire.stores.registers import Registers
-from walkwire.stores.schema import VERSION, metadata
 from walkwire.stores.turns import Turns
 
 Result = TypeVar("Result")
@@ -45,6 +44,8 @@ _LOOK_AGAIN_SECONDS = 0.05
 _OUTCOME = "SELECT pg_xact_status(%s::xid8)"
 # All that may be locked in a database at once, over all connections (`max_locks_per_transaction`).
 _ROOM = "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int"
+# A migration may take its time; it does not wait longer than others for a lock, behind which they would wait.
+_UNLIMITED = ("statement_timeout", "idle_in_transaction_session_timeout")
 _SHARE = 16  # a commit takes this part of the room at most
 
 
@@ -72,10 +73,11 @@ class PostgresStore(Registers):
         self._seconds = seconds
         self.crowd: Crowd | None = PostgresCrowd(self._pool, max(1, connections // 2))
         try:
-            self._make_tables(url)
             with self._pool.raw() as connection:
+                _refuse_old(connection.info.server_version)
                 ((room,),) = connection.execute(_ROOM).fetchall()
                 self._bound = room // _SHARE
+            self._renew(str(url.database))
         except BaseException:
             self._pool.close()
             raise
@@ -168,15 +170,28 @@ class PostgresStore(Registers):
             connection.execute(select(func.pg_advisory_xact_lock_shared(GATE)))
             return work(connection)
 
-    def _make_tables(self, url: URL) -> None:
+    def _renew(self, name: str) -> None:
+        with self._pool.plain() as connection:
+            if revision.is_newest(connection, name):
+                return
         with self._pool.transaction() as connection:
-            connection.execute(select(func.pg_advisory_xact_lock(GATE)))
-            metadata.create_all(connection)
-            found = sql.prepare(connection, VERSION)
-        if found > VERSION:
-            raise StartError(
-                f"The database {url.database} was made by a newer walkwire (schema {found}, this one knows {VERSION})"
-            )
+            try:
+                connection.execute(select(func.pg_advisory_xact_lock(SCHEMA)))
+            except DBAPIError as error:
+                if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                    raise StartError(
+                        f"Another server migrates the database {name}, and was not done in {self._seconds:g} s: try again later"
+                    ) from None
+                raise
+            connection.execute(select(*(func.set_config(limit, "0", True) for limit in _UNLIMITED)))
+            revision.renew(connection, name)
+
+
+def _refuse_old(version: int) -> None:
+    if version // 10_000 < _OLDEST:
+        raise StartError(
+            f"PostgreSQL {version // 10_000} is too old: walkwire needs version {_OLDEST} or later"
+        )
 
 
 def _written(changes: Changes) -> Iterator[str]:
