@@ -50,6 +50,17 @@ def test_a_body_given_in_an_annex_fails_in_the_annex(tmp_path: Path) -> None:
     assert frames(raised.value) == [("shape.jac", 5, "<module>"), ("shape.impl.jac", 4, "area")]
 
 
+def test_an_ability_whose_body_is_in_an_annex_fails_there(tmp_path: Path) -> None:
+    file = tmp_path / "tour.jac"
+    file.write_text(
+        "walker tour {\n    can go with `root entry;\n}\nwith entry {\n    tour.go(None, None);\n}\n"
+    )
+    (tmp_path / "tour.impl.jac").write_text("\n\nimpl tour.go {\n    return [][0];\n}\n")
+    with pytest.raises(IndexError) as raised:
+        load(file)
+    assert frames(raised.value)[-1] == ("tour.impl.jac", 4, "go")
+
+
 def test_python_inside_jac_keeps_its_lines(tmp_path: Path) -> None:
     file = tmp_path / "inline.jac"
     file.write_text("obj A { }\n::py::\ndef f():\n    return 1 / 0\n::py::\nwith entry { f(); }\n")

@@ -52,10 +52,11 @@ def define(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
     statements = [*documentation(scope, text), *_body(inner, tree, given)]
     kind = ast.AsyncFunctionDef if async_ else ast.FunctionDef
     returned = _returned(scope, tree, given)
-    made = kind(
-        _named(tree, method), parameters, statements, _decorators(scope, tree, method), returned, None
-    )
-    return at(made, given.tree if given and given.tree.find("block") else tree)
+    where = given.tree if given and given.tree.find("block") else tree
+    decorated = _decorators(scope, tree, method)
+    if decorated and where is not tree:
+        at(decorated[0], where)  # the lines of a function are counted from its first decorator
+    return at(kind(_named(tree, method), parameters, statements, decorated, returned, None), where)
 
 
 def _named(tree: Tree, method: bool) -> str:
