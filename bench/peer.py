@@ -4,45 +4,44 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Any
 
-from bench.load.socket import Door
+from bench.load.socket import CHANNEL
 from bench.peers import words
 from bench.process import ROOT, python
-
-CHANNEL = "room"
-
-_TEXT = "x" * (words.SIZE - len('{"text":""}'))
-_DATA = {"text": _TEXT}
+from walkwire.load.address import Address
 
 
 @dataclass(frozen=True)
 class Peer:
     """A server. `needs` are modules of Python, or `npm:NAME`, without which it is left out.
 
-    `broadcast` and `big` (half a megabyte) are said to all; `echo` is answered with something that holds `echoed`.
+    `ways` is how it is spoken to (`walkwire.load.address`), where that is not as walkwire is; `echo` is answered with something
+    that holds `echoed`.
     """
 
     name: str
     command: Sequence[str]
-    path: str = "/"
-    says: Sequence[str] = ()
-    greeted: int = 1
-    pings: Sequence[str] = ("", "")
-    broadcast: str = words.BROADCAST
-    big: str = "b" + "x" * 500_000
+    ways: Mapping[str, Any] = field(default_factory=dict)
     echo: str = words.ECHO
     echoed: str = "xxx"
     needs: Sequence[str] = ()
 
-    def door(self, port: int) -> dict[str, Any]:
+    def address(self, port: int) -> dict[str, Any]:
         """How the load client gets in."""
-        return asdict(Door(port, self.path, self.says, self.greeted, self.pings))
+        return asdict(self._address(port))
+
+    @property
+    def broadcast(self) -> str:
+        """What is said so that all hear a message of `words.SIZE` bytes."""
+        address = self._address(0)
+        around = len(address.before + address.after) if address.heard else 0
+        return address.tell(CHANNEL, json.dumps(_data(words.SIZE - around), separators=(",", ":"))).decode()
 
     def missing(self) -> str | None:
         """What it needs and is not here; None where all is."""
@@ -53,26 +52,27 @@ class Peer:
                 return name
         return None
 
+    def _address(self, port: int) -> Address:
+        return Address("127.0.0.1", port, **self.ways)
+
 
 def walker_event(walker: str, *, node: str | None = None, **extra: Any) -> str:
     """A walker event; `context` and whatever else is in `extra`."""
     event = {"type": "walker", "walker": walker, **extra}
-    return _compact(event if node is None else event | {"node": node})
+    return json.dumps(event if node is None else event | {"node": node}, separators=(",", ":"))
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _channel_event(data: Any) -> str:
-    return _compact({"type": "channel", "channel_ids": [CHANNEL], "data": data})
+def _data(size: int) -> dict[str, str]:
+    return {"text": "x" * (size - len('{"text":""}'))}
 
 
 def _has_npm(package: str) -> bool:
     return which("node") is not None and (ROOT / "bench" / "node_modules" / package).is_dir()
 
 
-TELL = walker_event("tell", context=_DATA)
+TELL = walker_event("tell", context=_data(words.SIZE))
+
+_TO_ALL = {"path": "/", "before": "b", "after": "", "heard": "b"}  # `bench/peers/words.py`
 
 WALKWIRE = Peer(
     "walkwire",
@@ -85,28 +85,31 @@ WALKWIRE = Peer(
         "--database",
         "sqlite:///{folder}/walkwire.db",
     ),
-    path=f"/websocket?channel_id={CHANNEL}",
-    broadcast=_channel_event(_DATA),
-    big=_channel_event({"text": "x" * 500_000}),
     echo='{"type":"connection"}',
     echoed='"client_id"',
 )
-UWS = Peer("uWebSockets", python("bench.peers.uws", "{port}"), needs=("socketify",))
-PICOWS = Peer("picows", python("bench.peers.raw_picows", "{port}"), needs=("picows",))
-WS = Peer("npm ws", ("node", str(ROOT / "bench" / "peers" / "ws.mjs"), "{port}"), needs=("npm:ws",))
-FASTAPI = Peer("FastAPI broadcast", python("bench.peers.fastapi_broadcast", "{port}"))
+UWS = Peer("uWebSockets", python("bench.peers.uws", "{port}"), _TO_ALL, needs=("socketify",))
+UWS_RUN = Peer(
+    "uWebSockets, `App.run`", python("bench.peers.uws", "{port}", "run"), _TO_ALL, needs=("socketify",)
+)
+PICOWS = Peer("picows", python("bench.peers.raw_picows", "{port}"), _TO_ALL, needs=("picows",))
+WS = Peer("npm ws", ("node", str(ROOT / "bench" / "peers" / "ws.mjs"), "{port}"), _TO_ALL, needs=("npm:ws",))
+FASTAPI = Peer("FastAPI broadcast", python("bench.peers.fastapi_broadcast", "{port}"), _TO_ALL)
 SOCKETIO = Peer(
     "python-socketio",
     python("bench.peers.socket_io", "{port}"),
-    path="/socket.io/?EIO=4&transport=websocket",
-    says=("40",),
-    greeted=3,
-    pings=("2", "3"),
-    broadcast='42["b","' + "x" * (words.SIZE - 10) + '"]',
-    big='42["b","' + "x" * 500_000 + '"]',
+    {
+        "path": "/socket.io/?EIO=4&transport=websocket",
+        "says": ("40",),
+        "greeted": 3,
+        "before": '42["b",',
+        "after": "]",
+        "heard": '42["b",',
+        "pings": ("2", "3"),
+    },
     echo='42["e","' + "x" * (words.SIZE - 10) + '"]',
     needs=("socketio",),
 )
 FASTAPI_POST = Peer("FastAPI", python("bench.peers.fastapi_post", "{port}", "{folder}"))
 
-SOCKET_PEERS = (WALKWIRE, UWS, PICOWS, WS, FASTAPI, SOCKETIO)
+SOCKET_PEERS = (WALKWIRE, UWS, UWS_RUN, PICOWS, WS, FASTAPI, SOCKETIO)

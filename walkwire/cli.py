@@ -257,11 +257,12 @@ def load(
     from rich.console import Console
 
     from walkwire.load import screen
+    from walkwire.load.address import Address
     from walkwire.load.plan import Plan
 
     try:
-        plan = Plan(url, connections, channels, rate, seconds, size, token)
-        result = screen.run(plan, Console(stderr=True))
+        plan = Plan(connections, channels, rate, seconds, size)
+        result = screen.run(Address.at(url, token), plan, Console(stderr=True))
     except StartError as error:
         _fail(error)
     if as_json:

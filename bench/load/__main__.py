@@ -18,7 +18,7 @@ from bench.load.ask import ask
 from bench.load.fan_out import Stage, fan_out
 from bench.load.http import post
 from bench.load.pace import pace
-from bench.load.socket import Door
+from walkwire.load.address import Address
 
 _KINDS: dict[str, Callable[..., Awaitable[Any]]] = {
     "arrive": arrive,
@@ -36,8 +36,8 @@ def main() -> None:
     os.sched_setaffinity(0, {task.pop("core")})
     _allow_many_sockets()
     kind = _KINDS[task.pop("kind")]
-    if "door" in task:
-        task["door"] = Door(**task["door"])
+    if "address" in task:
+        task["address"] = Address(**task["address"])
     if "stages" in task:
         task["stages"] = [Stage(**stage) for stage in task["stages"]]
     gc.disable()  # a pause of the client is not one of the server

@@ -7,28 +7,31 @@ from pathlib import Path
 from typing import cast
 
 from bench.load import frame
-from bench.load.socket import Door, abort, connect
+from bench.load.socket import abort, connect
 from bench.load.window import Window
+from walkwire.load.address import Address
 
 SETTLING = 1.0  # seconds until what a server keeps for a moment only is gone
 
 
-async def arrive(pid: int, door: Door, sockets: int, warm_up: int = 200) -> dict[str, float]:
+async def arrive(pid: int, address: Address, sockets: int, warm_up: int = 200) -> dict[str, float]:
     """`count` sockets connect, each with its first message, and stay until all have."""
-    early = await connect(door, warm_up, lambda _: _Idler(door))
+    early = await connect(address, warm_up, lambda _: _Idler(address))
     window = Window(pid)
-    transports = await connect(door, sockets, lambda _: _Idler(door))
+    transports = await connect(address, sockets, lambda _: _Idler(address))
     found = window.close(len(transports))
     abort(early + transports)
     return found
 
 
-async def stay(pid: int, door: Door, sockets: int, seconds: float, warm_up: int = 300) -> dict[str, float]:
+async def stay(
+    pid: int, address: Address, sockets: int, seconds: float, warm_up: int = 300
+) -> dict[str, float]:
     """`memory`: bytes that each of `sockets` further sockets adds to the server; `cpu`: what they all cost it in `seconds`."""
-    early = await connect(door, warm_up, lambda _: _Idler(door))
+    early = await connect(address, warm_up, lambda _: _Idler(address))
     await asyncio.sleep(SETTLING)
     before = _memory(pid)
-    transports = await connect(door, sockets, lambda _: _Idler(door))
+    transports = await connect(address, sockets, lambda _: _Idler(address))
     await asyncio.sleep(SETTLING)
     after = _memory(pid)
     window = Window(pid)
@@ -54,9 +57,9 @@ class _Idler(asyncio.Protocol):
 
     __slots__ = ("_ping", "_pong", "_reader", "_transport")
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, address: Address) -> None:
         self._reader = frame.Reader()
-        ping, pong = door.pings
+        ping, pong = address.pings
         self._ping = bytes([0x81, len(ping)]) + ping.encode()
         self._pong = frame.text(pong)
 

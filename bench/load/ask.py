@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import cast
 
 from bench.load import frame
-from bench.load.socket import Door, abort, connect
+from bench.load.socket import abort, connect
 from bench.load.window import Window
+from walkwire.load.address import Address
 
 
 async def ask(
     pid: int,
-    door: Door,
+    address: Address,
     sockets: int,
     questions: Sequence[str],
     answer: str,
@@ -23,7 +24,7 @@ async def ask(
     """`questions` are said in turn, as many at a time as there are. Each answer must hold `answer`. `count`: the answers."""
     tally = Tally(answer.encode())
     frames = [frame.text(question) for question in questions]
-    transports = await connect(door, sockets, lambda _: Asker(tally, frames))
+    transports = await connect(address, sockets, lambda _: Asker(tally, frames))
     await asyncio.sleep(warm_up)
     before, window = tally.count, Window(pid)
     await asyncio.sleep(seconds)

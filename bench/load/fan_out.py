@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from bench.load import frame
-from bench.load.socket import Door, abort, connect
+from bench.load.socket import abort, connect
 from bench.load.window import Window
+from walkwire.load.address import Address
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Stage:
     warm_up: float = 0.3
 
 
-async def fan_out(pid: int, door: Door, stages: Sequence[Stage]) -> list[dict[str, float]]:
+async def fan_out(pid: int, address: Address, stages: Sequence[Stage]) -> list[dict[str, float]]:
     """Measure the stages one after another, on as many sockets as each asks for: each has no fewer than the one before.
 
     `count` is deliveries. Messages in flight are sent in one write, and the next ones when all of these have reached all.
@@ -32,7 +33,7 @@ async def fan_out(pid: int, door: Door, stages: Sequence[Stage]) -> list[dict[st
     transports: list[asyncio.Transport] = []
     found = []
     for stage in stages:
-        transports += await connect(door, stage.sockets - len(transports), lambda _: Listener(tally))
+        transports += await connect(address, stage.sockets - len(transports), lambda _: Listener(tally))
         found.append(await _measure(pid, stage, tally, transports))
     abort(transports)
     return found

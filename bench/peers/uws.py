@@ -1,6 +1,7 @@
 """uWebSockets (C++) by way of PyPI's `socketify`: its own topics, which is its fastest way to many.
 
-libuv's own loop runs it. socketify's, which asks libuv and asyncio in turn without end, would be charged to uWebSockets.
+libuv's own loop runs it. With `run` it is `App.run`, as socketify's documentation has it: a loop that asks asyncio and libuv in
+turn without end while there is something to do, and is charged to the server.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def hear(socket: Any, said: Any, _: OpCode) -> None:
         socket.publish("room", said, OpCode.TEXT)
 
 
-def serve(port: int) -> None:
+def serve(port: int, how: str = "") -> None:
     """Until killed."""
     app = App()
     behaviour = {"open": greet, "message": hear, "max_payload_length": 1024 * 1024, "idle_timeout": 120}
@@ -35,8 +36,11 @@ def serve(port: int) -> None:
     behaviour["close_on_backpressure_limit"] = True
     app.ws("/", behaviour)
     app.listen(AppListenOptions(port=port, host="127.0.0.1"), lambda _: None)
-    app.loop.uv_loop.run()
+    if how == "run":
+        app.run()
+    else:
+        app.loop.uv_loop.run()
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), *sys.argv[2:])

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 SIZE = 100  # bytes of every message that is delivered, walkwire's too
 
-BROADCAST = "b" + "x" * (SIZE - 1)
 ECHO = "e" + "x" * (SIZE - 1)
 WELCOME = "w" * 180  # as long as the frame with which walkwire greets

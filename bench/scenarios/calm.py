@@ -52,7 +52,9 @@ def _start(stage: Stage, peer: Peer, path: str) -> Figures:
 def _idle(stage: Stage, peer: Peer) -> Figures:
     seconds = IDLE_SECONDS if stage.seconds > 0.5 else stage.seconds * 4
     with stage.serve(peer) as server:
-        found = stage.load("stay", server, door=peer.door(server.port), sockets=SOCKETS, seconds=seconds)
+        found = stage.load(
+            "stay", server, address=peer.address(server.port), sockets=SOCKETS, seconds=seconds
+        )
     return {
         "KiB": found["memory"] / 1024,
         "µs of CPU a second": found["cpu"] / found["wall"] / found["count"] * 1e6,

@@ -45,7 +45,7 @@ def _fan_out(stage: Stage, peer: Peer) -> Figures:
         for sockets in HEARERS
     ]
     with stage.serve(peer) as server:
-        found = stage.load("fan_out", server, door=peer.door(server.port), stages=stages)
+        found = stage.load("fan_out", server, address=peer.address(server.port), stages=stages)
     return {f"{sockets:,} sockets": rate(one) for sockets, one in zip(HEARERS, found, strict=True)}
 
 
@@ -53,6 +53,8 @@ def _idle(stage: Stage, peer: Peer) -> Figures:
     figures = {}
     for sockets in IDLERS:
         with stage.serve(peer) as server:
-            found = stage.load("stay", server, door=peer.door(server.port), sockets=sockets, seconds=0.2)
+            found = stage.load(
+                "stay", server, address=peer.address(server.port), sockets=sockets, seconds=0.2
+            )
         figures[f"{sockets:,} connections"] = found["memory"] / 1024
     return figures

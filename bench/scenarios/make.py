@@ -58,7 +58,7 @@ def _ask(stage: Stage) -> Figures:
         found = stage.load(
             "ask",
             server,
-            door=WALKWIRE.door(server.port),
+            address=WALKWIRE.address(server.port),
             sockets=CONNECTIONS,
             questions=[walker_event("make", response=True, context=_BODY)],
             answer='"reports":[{"id"',

@@ -77,7 +77,7 @@ def _ask_with(stage: Stage, questions: Sequence[str], answer: str) -> Figures:
         found = stage.load(
             "ask",
             server,
-            door=WALKWIRE.door(server.port),
+            address=WALKWIRE.address(server.port),
             sockets=CONNECTIONS // len(questions),
             questions=questions,
             answer=answer,

@@ -51,7 +51,7 @@ def _walk(stage: Stage, server: Running, event: str) -> float:
     found = stage.load(
         "ask",
         server,
-        door=WALKWIRE.door(server.port),
+        address=WALKWIRE.address(server.port),
         sockets=1 if '"change"' in event else CONNECTIONS,
         questions=[event],
         answer='"status":200',

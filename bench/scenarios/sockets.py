@@ -82,7 +82,7 @@ def _tell(stage: Stage) -> Figures:
 
 def _measure(stage: Stage, peer: Peer, names: list[str], stages: list[dict[str, Any]]) -> Figures:
     with stage.serve(peer) as server:
-        found = stage.load("fan_out", server, door=peer.door(server.port), stages=stages)
+        found = stage.load("fan_out", server, address=peer.address(server.port), stages=stages)
     return dict(zip(names, map(rate, found), strict=True))
 
 
@@ -91,7 +91,7 @@ def _echo(stage: Stage, peer: Peer) -> Figures:
         found = stage.load(
             "ask",
             server,
-            door=peer.door(server.port),
+            address=peer.address(server.port),
             sockets=ASKERS,
             questions=[peer.echo],
             answer=peer.echoed,
@@ -102,5 +102,5 @@ def _echo(stage: Stage, peer: Peer) -> Figures:
 
 def _arrivals(stage: Stage, peer: Peer) -> Figures:
     with stage.serve(peer) as server:
-        found = stage.load("arrive", server, door=peer.door(server.port), sockets=ARRIVALS)
+        found = stage.load("arrive", server, address=peer.address(server.port), sockets=ARRIVALS)
     return {"per CPU second": rate(found), "per second": found["count"] / found["wall"]}

@@ -58,13 +58,12 @@ def _pace(stage: Stage, peer: Peer, stalled: int) -> dict[str, float]:
         found: dict[str, float] = stage.load(
             "pace",
             server,
-            door=peer.door(server.port),
+            address=peer.address(server.port),
             sockets=READERS,
-            message=peer.broadcast,
             rate=RATE,
             seconds=stage.seconds * 1.5,
             stalled=stalled,
-            filling=[peer.big] * FILLING,
+            filling=[500_000] * FILLING,
         )
     return found
 
@@ -76,9 +75,8 @@ def _beside(stage: Stage, walks: int) -> Figures:
         found = stage.load(
             "pace",
             server,
-            door=WALKWIRE.door(server.port),
+            address=WALKWIRE.address(server.port),
             sockets=HEARERS,
-            message=WALKWIRE.broadcast,
             rate=SLOW_RATE,
             seconds=stage.seconds * 2,
             beside=beside,

@@ -15,6 +15,7 @@ from websockets.utils import accept_key
 from tests.server.echo import serving_hub
 from walkwire.brokers import open_broker
 from walkwire.errors import StartError
+from walkwire.load.address import Address
 from walkwire.load.plan import Plan
 from walkwire.load.run import Run
 from walkwire.load.tally import Result
@@ -22,14 +23,16 @@ from walkwire.wire import close
 from walkwire.wire.hub import Hub
 from walkwire.wire.policy import Policies
 
+PLAN = Plan(12, 5, rate=400, seconds=0.2, patience=0.2)
 
-def plan(port: int, connections: int = 12) -> Plan:
-    return Plan(f"127.0.0.1:{port}", connections, 5, rate=400, seconds=0.2, patience=0.2)
+
+def run_at(port: int, plan: Plan = PLAN) -> Run:
+    return Run(Address.at(f"127.0.0.1:{port}"), plan)
 
 
 async def test_all_that_is_said_reaches_everybody_in_its_channel() -> None:
     async with serving_hub(Hub(open_broker())) as port:
-        result = await Run(plan(port)).run()
+        result = await run_at(port).run()
     assert (result.sent, result.due, result.delivered) == (80, 192, 192)
     assert (result.lost, result.duplicated, result.reordered, result.closed) == (0, 0, 0, 0)
     assert result.is_complete
@@ -39,14 +42,14 @@ async def test_all_that_is_said_reaches_everybody_in_its_channel() -> None:
 async def test_it_can_be_looked_at_meanwhile() -> None:
     seen: list[int] = []
     async with serving_hub(Hub(open_broker())) as port:
-        await Run(replace(plan(port), seconds=0.6)).run(lambda run: seen.append(run.sent))
+        await run_at(port, replace(PLAN, seconds=0.6)).run(lambda run: seen.append(run.sent))
     assert len(seen) >= 3
     assert seen == sorted(seen)
 
 
 async def test_a_server_that_refuses_is_quoted() -> None:
     async with serving_hub(Hub(open_broker(), policies=Policies(channel="authenticated"))) as port:
-        result = await Run(plan(port)).run()
+        result = await run_at(port).run()
     assert not result.is_complete
     assert (result.delivered, result.lost) == (0, 192)
     assert "One has to be signed in to send channel events." in result.errors[0]
@@ -55,7 +58,7 @@ async def test_a_server_that_refuses_is_quoted() -> None:
 async def test_a_server_that_goes_is_noticed() -> None:
     hub = Hub(open_broker())
     async with serving_hub(hub) as port:
-        running = asyncio.ensure_future(Run(replace(plan(port), seconds=1)).run())
+        running = asyncio.ensure_future(run_at(port, replace(PLAN, seconds=1)).run())
         while len(hub.clients) < 12:  # noqa: ASYNC110  # what is waited for is the other end of a socket
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
@@ -100,7 +103,7 @@ async def careless(copies: int) -> AsyncIterator[int]:
 
 async def load_on(copies: int) -> Result:
     async with careless(copies) as port:
-        return await Run(plan(port, connections=10)).run()
+        return await run_at(port, replace(PLAN, connections=10)).run()
 
 
 async def test_what_half_of_the_hearers_did_not_get_is_lost() -> None:
@@ -115,10 +118,10 @@ async def test_what_comes_twice_is_told() -> None:
 
 async def test_a_server_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(StartError, match=r"127\.0\.0\.1:1 cannot be reached"):
-        await Run(plan(1)).run()
+        await run_at(1).run()
 
 
 async def test_a_server_that_speaks_http_only_is_one_sentence() -> None:
     async with serving_hub(Hub(open_broker())) as port:
         with pytest.raises(StartError, match=r"opened no WebSocket: HTTP/1\.1 \d"):
-            await Run(replace(plan(port), url=f"127.0.0.1:{port}/elsewhere")).run()
+            await Run(Address.at(f"127.0.0.1:{port}/elsewhere"), PLAN).run()

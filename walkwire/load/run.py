@@ -7,81 +7,88 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 
-from websockets.frames import Opcode
-
-from walkwire.load.peer import MARK, Peer, connect, masked
+from walkwire.load import frame, opening
+from walkwire.load.address import Address
+from walkwire.load.peer import Peer
 from walkwire.load.plan import Plan
 from walkwire.load.tally import Delays, Result
 
-CONNECTING = 64  # connections under way at a time
 TICK = 0.001  # seconds
 ERRORS = 5  # that are told
 
 
 class Run:
-    """One run of a plan. `connected`, `sent`, `delivered` and `delays` may be looked at while it goes on."""
+    """One run of a plan: `run`, or its parts: `connect`, `send`, `leave`.
 
-    def __init__(self, plan: Plan) -> None:
+    `connected`, `sent`, `delivered` and `delays` may be looked at while it goes on.
+    """
+
+    def __init__(self, address: Address, plan: Plan) -> None:
         self.plan = plan
-        self.connected = 0
         self.sent = 0
         self.delivered = 0
         self.delays = Delays()
+        self.peers: list[Peer] = []
+        self._address = address
         self._name = secrets.token_hex(6)
-        self._peers: list[Peer] = []
+        self._mark = f'{address.heard}{{"load":"{self._name}","n":'.encode()
+        self._padding = "x" * max(0, plan.size - len(self._mark) - 12)
         self._start = 0.0
         self._wrong: Counter[str] = Counter()
-        self._padding = "x" * max(0, plan.size - len(MARK) - 34)
+
+    @property
+    def connected(self) -> int:
+        """Connections so far."""
+        return len(self.peers)
 
     @property
     def due(self) -> int:
         """Deliveries that there should be of what was sent so far."""
         full, left = divmod(self.sent, self.plan.channels)
-        return full * self.plan.connections + sum(map(self._members, range(left)))
+        return full * self.plan.connections + sum(map(self.plan.members, range(left)))
 
     async def run(self, show: Callable[[Run], None] = lambda run: None) -> Result:
-        """Connect, send, wait for what is still under way. `show` is called a few times a second. Raises StartError."""
+        """All of it. `show` is called a few times a second. Raises StartError."""
         shown = asyncio.ensure_future(self._show(show))
         try:
-            await self._connect()
-            busy, began = time.process_time(), time.perf_counter()
-            await self._send()
-            await self._wait()
-            wall = time.perf_counter() - began
-            return self._result((time.process_time() - busy) / wall)
+            await self.connect()
+            return await self.send()
         finally:
             shown.cancel()
-            for peer in self._peers:
-                peer.leave()
+            self.leave()
 
-    def _members(self, channel: int) -> int:
-        plan = self.plan
-        return len(range(channel, plan.connections, plan.channels))
+    async def connect(self) -> None:
+        """Open the connections. Raises StartError."""
+        made: dict[asyncio.Transport, Peer] = {}
 
-    async def _connect(self) -> None:
-        limit = asyncio.Semaphore(CONNECTING)
-        address = self.plan.address()
+        def make(transport: asyncio.Transport) -> Peer:
+            made[transport] = peer = Peer(self._mark, self._hear, self._say_wrong)
+            self.peers.append(peer)
+            return peer
 
-        async def one(number: int) -> Peer:
-            async with limit:
-                request = partial(address.request, self._channel(number), self.plan.token)
-                peer = await connect(address, lambda: Peer(self._name, request, self._hear, self._say_wrong))
-                self.connected += 1
-                self._peers.append(peer)
-                return peer
-
-        opening = [asyncio.ensure_future(one(number)) for number in range(self.plan.connections)]
+        channels = [self.channel(number) for number in range(self.plan.connections)]
         try:
-            self._peers = list(await asyncio.gather(*opening))
+            opened = await opening.connect(self._address, channels, make)
         except BaseException:
-            for task in opening:
-                task.cancel()
-            await asyncio.gather(*opening, return_exceptions=True)
+            self.peers.clear()
             raise
+        self.peers = [made[transport] for transport in opened]
 
-    def _channel(self, number: int) -> str:
+    async def send(self) -> Result:
+        """Say all messages, each when it is due, and wait for what is under way then."""
+        busy, began = time.process_time(), time.perf_counter()
+        await self._send()
+        await self._wait()
+        return self._result((time.process_time() - busy) / (time.perf_counter() - began))
+
+    def leave(self) -> None:
+        """Let the connections go."""
+        for peer in self.peers:
+            peer.leave()
+
+    def channel(self, number: int) -> str:
+        """That of a connection, or of a message."""
         return f"load-{self._name}-{number % self.plan.channels}"
 
     async def _send(self) -> None:
@@ -91,15 +98,15 @@ class Run:
         while self.sent < plan.messages:
             now = time.perf_counter() - self._start
             while self.sent < plan.messages and self.sent / plan.rate <= now:
-                speaker = self._peers[self.sent % plan.channels]
+                speaker = self.peers[self.sent % plan.channels]
                 if not speaker.is_closed:
-                    speaker.write(masked(Opcode.TEXT, self._event(self.sent)))
+                    speaker.write(frame.text(self._event(self.sent)))
                 self.sent += 1
             await asyncio.sleep(TICK)
 
     def _event(self, number: int) -> bytes:
         data = f'{{"load":"{self._name}","n":{number},"x":"{self._padding}"}}'
-        return f'{{"type":"channel","channel_ids":["{self._channel(number)}"],"data":{data}}}'.encode()
+        return self._address.tell(self.channel(number), data)
 
     def _hear(self, peer: Peer, number: int, now: float) -> None:
         if peer.order.hear(number // self.plan.channels):
@@ -125,7 +132,7 @@ class Run:
         plan, delays = self.plan, self.delays
         full, left = divmod(self.sent, plan.channels)
         lost = sum(
-            peer.order.lost(full + (number % plan.channels < left)) for number, peer in enumerate(self._peers)
+            peer.order.lost(full + (number % plan.channels < left)) for number, peer in enumerate(self.peers)
         )
         p50, p99, p999 = (round(1000 * delays.quantile(part), 3) for part in (0.5, 0.99, 0.999))
         return Result(
@@ -140,9 +147,9 @@ class Run:
             p999=p999,
             max=round(1000 * delays.largest, 3),
             lost=lost,
-            duplicated=sum(peer.order.duplicated for peer in self._peers),
-            reordered=sum(peer.order.reordered for peer in self._peers),
-            closed=sum(peer.is_closed for peer in self._peers),
+            duplicated=sum(peer.order.duplicated for peer in self.peers),
+            reordered=sum(peer.order.reordered for peer in self.peers),
+            closed=sum(peer.is_closed for peer in self.peers),
             errors=tuple(f"{what} ({count} times)" for what, count in self._wrong.most_common(ERRORS)),
             busy=round(busy, 2),
         )

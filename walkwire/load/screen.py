@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from walkwire.load.address import Address
 from walkwire.load.plan import Plan
 from walkwire.load.run import Run
 from walkwire.load.tally import Result
@@ -17,7 +18,7 @@ from walkwire.load.tally import Result
 BUSY = 0.9  # of a core; beyond it the times are those of the tool
 
 
-def run(plan: Plan, console: Console) -> Result:
+def run(address: Address, plan: Plan, console: Console) -> Result:
     """Run a plan, and show it meanwhile where there is a terminal. Raises StartError."""
     _allow_many_files(plan.connections)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -28,7 +29,7 @@ def run(plan: Plan, console: Console) -> Result:
         ) as progress,
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
     ):
-        return runner.run(Run(plan).run(_painter(progress, plan)))
+        return runner.run(Run(address, plan).run(_painter(progress, plan)))
 
 
 def show(result: Result, console: Console) -> None:
