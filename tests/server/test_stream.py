@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from websockets.protocol import OPEN, Protocol, Side
 
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.server.framing import Framing
 from walkwire.server.stream import SLICE, Stream
 from walkwire.wire import close
 from walkwire.wire.connection import Connection
@@ -26,6 +28,7 @@ class Pipe(asyncio.Transport):
     def __init__(self, may_half_close: bool = True) -> None:
         super().__init__()
         self.calls: list[str] = []
+        self.unsent = 0
         self._framing = Protocol(Side.CLIENT, state=OPEN, max_size=None)
         self._may_half_close = may_half_close
 
@@ -40,7 +43,7 @@ class Pipe(asyncio.Transport):
         ]
 
     def get_write_buffer_size(self) -> int:
-        return 0
+        return self.unsent
 
     def can_write_eof(self) -> bool:
         return self._may_half_close
@@ -119,6 +122,48 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
     await settle()
     assert line.pipe.calls[-1] == "resume"
     assert not line.stream.is_deaf()
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        masked(Opcode.TEXT, b"{}") * 3000,
+        masked(Opcode.PING, b"") * 3000,
+        Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True)
+        + Frame(Opcode.CONT, b"", fin=False).serialize(mask=True) * 20_000,
+    ],
+    ids=["nonsense", "pings", "empty fragments"],
+)
+async def test_the_shortest_frames_are_taken_a_few_at_a_time_as_well(frames: bytes) -> None:
+    line = Line()
+    line.stream.data_received(frames)
+    assert line.stream.is_deaf()
+    assert len(line.heard()) <= SLICE // 6
+    turns = 0
+    while line.stream.is_deaf():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= len(frames) // SLICE
+
+
+async def test_empty_fragments_are_not_kept() -> None:
+    framing = Framing(1000)
+    framing.hear(Frame(Opcode.TEXT, b"a", fin=False).serialize(mask=True))
+    before = sys.getsizeof(framing._parts)
+    for _ in range(1000):
+        framing.hear(Frame(Opcode.CONT, b"", fin=False).serialize(mask=True))
+    assert sys.getsizeof(framing._parts) == before
+    assert framing.hear(Frame(Opcode.CONT, b"b").serialize(mask=True)) == [(b"ab", True)]
+
+
+async def test_who_asks_for_pongs_and_does_not_read_them_is_cut_off() -> None:
+    line = Line()
+    line.pipe.unsent = line.hub.limits.unsent
+    line.stream.data_received(masked(Opcode.PING, b"1"))
+    assert (line.heard(), line.pipe.calls) == ([Opcode.PONG], [])
+    line.pipe.unsent += 1
+    line.stream.data_received(masked(Opcode.PING, b"2"))
+    assert line.pipe.calls == ["abort"]
 
 
 async def test_a_large_message_is_one_event_however_it_is_sliced() -> None:

@@ -71,10 +71,12 @@ class Framing(ServerProtocol):
         self._parts: list[bytes] | None = None  # of a message in fragments
         self._check: codecs.IncrementalDecoder | None = None
         self._behind = 0  # bytes heard behind the last whole frame
+        self.frames = 0  # that ended in what was heard last
 
     def hear(self, data: bytes) -> list[Message]:
         """The messages that end in `data`."""
         self._behind += len(data)
+        self.frames = 0
         self.receive_data(data)
         messages: list[Message] = []
         try:
@@ -101,13 +103,15 @@ class Framing(ServerProtocol):
         for said in self.events_received():
             assert isinstance(said, Frame)
             self._behind -= _size_as_sent(said)
+            self.frames += 1
             if said.opcode is Opcode.TEXT or said.opcode is Opcode.BINARY:
                 self._parts = []
                 self._check = _UTF8() if said.opcode is Opcode.TEXT else None
             elif said.opcode is not Opcode.CONT:
                 continue
             assert self._parts is not None
-            self._parts.append(bytes(said.data))
+            if said.data:  # empty ones count nothing against the limit, and may come without end
+                self._parts.append(bytes(said.data))
             if self._check is not None:  # each fragment at once: RFC 6455, 8.1
                 self._check.decode(said.data, final=said.fin)
             if said.fin:
