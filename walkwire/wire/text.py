@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from walkwire.errors import BadEvent
@@ -21,7 +22,7 @@ _INTEGER = re.compile(rb"(?<![\d.eE+\-])-?\d{%d,}+(?![.eE])" % (DIGITS + 1))
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPED_OR_PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _BRACKET = re.compile(rb"[\[\]{}]")
-_ROUND = bytes.maketrans(b"[]{}", b"()()")
+_STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")  # up, and down: 255 is -1 as a signed byte
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SHORTEST_DEEP = 2 * (DEPTH + 1)
 
@@ -66,12 +67,8 @@ def _check_utf8(payload: bytes) -> None:
 
 
 def _is_deep(payload: bytes) -> bool:
-    brackets = _STRING.sub(b"", payload).translate(_ROUND, _NOT_BRACKETS)
-    for _ in range(DEPTH):
-        if not brackets:
-            return False
-        brackets = brackets.replace(b"()", b"")
-    return bool(brackets)
+    steps = _STRING.sub(b"", payload).translate(_STEPS, _NOT_BRACKETS)
+    return any(map(DEPTH.__lt__, accumulate(memoryview(steps).cast("b"))))
 
 
 def _refuse_deep(payload: bytes) -> None:
