@@ -21,7 +21,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     __import__("asked")
     yield tmp_path / "asked.jac"
-    for name in ("asked", "made_here"):
+    for name in ("asked", "made_here", "begun_first", "begun_second"):
         sys.modules.pop(name, None)
 
 
@@ -31,6 +31,14 @@ def test_the_archetypes_of_a_module_are_listed_by_kind() -> None:
     assert machine.list_edges("asked") == ["Path"]
     assert machine.list_walkers("asked") == ["goes"]
     assert machine.list_walkers("absent") == []
+
+
+def test_modules_are_listed_in_the_order_in_which_their_loading_began(tmp_path: Path) -> None:
+    (tmp_path / "begun_first.jac").write_text("import begun_second;")
+    (tmp_path / "begun_second.jac").write_text("glob n: int = 1;")
+    __import__("begun_first")
+    mine = [name for name in machine.list_modules() if name.startswith("begun_")]
+    assert mine == ["begun_first", "begun_second"]
 
 
 def test_an_archetype_is_made_by_its_name() -> None:
@@ -50,9 +58,11 @@ def test_a_module_is_made_of_a_text_and_its_file_does_not_stay(tmp_path: Path) -
 
 
 def test_a_walker_is_read_anew_from_its_file(module: Path) -> None:
-    old = sys.modules["asked"]
+    old, before = sys.modules["asked"], sys.modules["asked"].goes
     module.write_text(TEXT.replace("walker goes { }", "walker goes { has changed: int = 5; }"))
-    assert machine.update_walker("asked", {"goes": None}) == (old,)
+    assert machine.update_walker("asked", {"goes": None}) == (old.goes,)
+    assert old.goes is not before
+    assert machine.update_walker("asked", None) == (sys.modules["asked"],)
     assert machine.spawn_walker("goes", module_name="asked").changed == 5
     with pytest.raises(ValueError, match="No module absent was loaded"):
         machine.update_walker("absent", None)

@@ -20,12 +20,12 @@ from walkwire.jac.source import Source
 _HEADER = b"walkwire jac\n"
 
 
-def cached(sources: list[Source], era: Era | None, top: bool, make: Callable[[], CodeType]) -> CodeType:
+def cached(sources: list[Source], era: Era | None, depth: int, make: Callable[[], CodeType]) -> CodeType:
     """The code of these sources: out of the cache, or made and put there.
 
     A file that is torn, or was made by another version, is made anew. What cannot be written is not kept: no error.
     """
-    place = _place(Path(sources[0].path), _key(sources, era, top))
+    place = _place(Path(sources[0].path), _key(sources, era, depth))
     code = _load(place)
     if code is None:
         code = make()
@@ -34,9 +34,9 @@ def cached(sources: list[Source], era: Era | None, top: bool, make: Callable[[],
     return code
 
 
-def _key(sources: list[Source], era: Era | None, top: bool) -> str:
+def _key(sources: list[Source], era: Era | None, depth: int) -> str:
     digest = hashlib.blake2b(_version(), digest_size=16)
-    digest.update(repr((era, top)).encode())
+    digest.update(repr((era, depth)).encode())
     for source in sources:
         digest.update(f"\0{source.path}\0".encode("utf-8", "surrogatepass"))
         digest.update(source.text.encode("utf-8", "surrogatepass"))

@@ -29,8 +29,8 @@ class ProgramErrors(ProgramError):
         return "\n".join(map(str, self.errors))
 
 
-def compile_module(files: list[Source], era: Era | None = None, top: bool = True) -> CodeType:
-    """The code of a module, of its own file and those that belong to it. `top`: it is in no package.
+def compile_module(files: list[Source], era: Era | None = None, depth: int = 0) -> CodeType:
+    """The code of a module, of its own file and those that belong to it. `depth`: in how many packages it is.
 
     Raises ProgramErrors with all that was found in one reading.
     """
@@ -38,7 +38,7 @@ def compile_module(files: list[Source], era: Era | None = None, top: bool = True
     problems = [problem for one in parsed for problem in one.problems]
     if problems:
         raise _errors(files, problems)
-    module, annexes = _translated(files, parsed, era, top)
+    module, annexes = _translated(files, parsed, era, depth)
     code = _compiled(module, files[0].path, files)
     if len(files) == 1:
         return code
@@ -75,7 +75,7 @@ def _unshifted(annex: ast.Module, place: int) -> ast.Module:
 
 
 def _translated(
-    files: list[Source], parsed: list[Parsed], era: Era | None, top: bool
+    files: list[Source], parsed: list[Parsed], era: Era | None, depth: int
 ) -> tuple[ast.Module, dict[str, tuple[int, ast.Module]]]:
     from walkwire.jac.translate.module import translate
     from walkwire.jac.translate.scope import Unit
@@ -83,7 +83,7 @@ def _translated(
     trees = [one.tree for one in parsed if one.tree is not None]
     era = era or era_of(files[0].text, trees[:1])
     taken = frozenset(name for file in files for name in _NAME.findall(file.text))
-    unit = Unit(era, taken, top)
+    unit = Unit(era, taken, depth)
     try:
         roles = [file.role for file in files]
         module = translate(list(zip(trees, roles, strict=True)), unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ class _Choice:
     era: Era | None = None
 
 
+_places = itertools.count()
 # Folders of modules that were loaded: Jac finds a module beside the one that imports it, wherever the program started.
 _beside: list[str] = []
 
@@ -77,13 +79,13 @@ def era_of_file(path: str | Path, era: str | None = None) -> Era:
 
 def compile_source(text: str, path: str, era: str | None = None) -> CodeType:
     """The code of a module that stands by itself, without annexes. Raises ProgramErrors."""
-    return _compiled([Source(path, text)], parse_era(era) if era else None, True)
+    return _compiled([Source(path, text)], parse_era(era) if era else None, 0)
 
 
-def _compiled(sources: list[Source], era: Era | None, top: bool) -> CodeType:
+def _compiled(sources: list[Source], era: Era | None, depth: int) -> CodeType:
     from walkwire.jac.compiler import compile_module  # a module in the cache does without it
 
-    return compile_module(sources, era, top)
+    return compile_module(sources, era, depth)
 
 
 class JacFinder(importlib.abc.MetaPathFinder):
@@ -108,11 +110,12 @@ class JacFinder(importlib.abc.MetaPathFinder):
 
 
 class JacLoader(importlib.abc.InspectLoader):
-    """Translates one .jac file, or takes its code from the cache."""
+    """Translates one .jac file, or takes its code from the cache. `place` tells which of them began first."""
 
     def __init__(self, name: str, path: str) -> None:
         self.name = name
         self.path = path
+        self.place = next(_places)
 
     def exec_module(self, module: ModuleType) -> None:
         folder = str(Path(self.path).parent)
@@ -123,8 +126,9 @@ class JacLoader(importlib.abc.InspectLoader):
     def get_code(self, fullname: str) -> CodeType:
         sources = read_sources(Path(self.path))
         era = _Choice.era
-        top = "." not in self.name and Path(self.path).name != "__init__.jac"
-        return cached(sources, era, top, lambda: _compiled(sources, era, top))
+        is_package = Path(self.path).name == "__init__.jac" and self.name != "__main__"
+        depth = self.name.count(".") + is_package
+        return cached(sources, era, depth, lambda: _compiled(sources, era, depth))
 
     def get_source(self, fullname: str) -> str:
         return read_sources(Path(self.path))[0].text

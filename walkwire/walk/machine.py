@@ -19,8 +19,11 @@ MAIN = "__main__"
 
 
 def list_modules() -> list[str]:
-    """The names of the program's modules in Jac, in the order in which they were loaded."""
-    return [name for name, module in list(sys.modules.items()) if _file_of(module).endswith(".jac")]
+    """The names of the program's modules in Jac, in the order in which their loading began."""
+    loaded = [
+        (name, module) for name, module in list(sys.modules.items()) if _file_of(module).endswith(".jac")
+    ]
+    return [name for name, module in sorted(loaded, key=lambda one: _place_of(one[1]))]
 
 
 def list_walkers(module_name: str) -> list[str]:
@@ -73,8 +76,8 @@ def create_archetype_from_source(
             file.unlink()
 
 
-def update_walker(module_name: str, items: dict[str, Any] | None) -> tuple[ModuleType, ...]:
-    """A module read anew from its file; of `items` the new versions take the place of the old."""
+def update_walker(module_name: str, items: dict[str, Any] | None) -> tuple[Any, ...]:
+    """A module read anew from its file; of `items` the new versions take the place of the old, and are given back."""
     old = sys.modules.pop(module_name, None)
     if old is None:
         raise ValueError(f"No module {module_name} was loaded")
@@ -83,7 +86,7 @@ def update_walker(module_name: str, items: dict[str, Any] | None) -> tuple[Modul
         for name in items:
             setattr(old, name, getattr(new, name))
         sys.modules[module_name] = old
-        return (old,)
+        return tuple(getattr(old, name) for name in items)
     return (new,)
 
 
@@ -97,16 +100,21 @@ def _made(module_name: str, name: str, attributes: dict[str, Any] | None) -> Any
 def _names(module_name: str, family: type) -> list[str]:
     module = sys.modules.get(module_name)
     return (
-        [
+        sorted(
             name
             for name, value in vars(module).items()
             if isinstance(value, type)
             and issubclass(value, family)
             and not value.__module__.startswith("walkwire.")
-        ]
+        )
         if module
         else []
     )
+
+
+def _place_of(module: ModuleType) -> int:
+    """Python keeps modules in the order in which their loading ended; Jac's importer counts them as it begins."""
+    return int(getattr(getattr(module.__spec__, "loader", None), "place", 0))
 
 
 def _file_of(module: ModuleType) -> str:

@@ -65,7 +65,7 @@ _everything = Registry()
 def enrol(cls: type) -> None:
     """Called for every archetype when its class is made."""
     _everything.add(cls)
-    if (registry := _recording.get()) is not None:
+    if (registry := _recording.get()) is not None and not cls.__module__.startswith("walkwire."):
         registry.add(cls)
     _kinds.clear()
 

@@ -68,7 +68,8 @@ def _written_bases(scope: Scope, tree: Tree) -> list[ast.expr]:
 def _bases(scope: Scope, tree: Tree, kind: Part, given: object) -> list[ast.expr]:
     bases = _written_bases(scope, tree)
     if kind.kind != "CLASS":
-        bases.append(operator(scope, _BASES[kind.kind], kind))
+        named = _BASES[kind.kind]
+        bases.append(operator(scope, named if scope.unit.era == (0, 7) else f"{named}Archetype", kind))
     return bases
 
 

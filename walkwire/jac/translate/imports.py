@@ -49,8 +49,8 @@ def _import_names(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 
 def _imported(scope: Scope, module: str, level: int, names: list[ast.alias], tree: Tree) -> list[ast.stmt]:
-    if level > 0 and scope.unit.top:
-        # A module in no package has its siblings beside it, and Python finds them by their bare names.
+    if level > scope.unit.depth:
+        # What is outside of all packages Python finds by its bare name: beside the module that is in none, or above it.
         above = [] if level == 1 else [_look_above(scope, level - 1, tree)]
         if not module:
             return [

@@ -17,13 +17,13 @@ AnyNode = TypeVar("AnyNode", bound=ast.AST)
 class Unit:
     """One file in translation: its era, the hygienic names in it, the names it asks of walkwire, what is wrong with it.
 
-    `era` is (0, 7), (0, 8) or (0, 9). `top` says that the module is in no package, so that its relative imports are
-    searched beside it.
+    `era` is (0, 7), (0, 8) or (0, 9). `depth` says in how many packages the module is: relative imports that lead out of
+    these are looked for in the folders above its file.
     """
 
-    def __init__(self, era: tuple[int, int], taken: frozenset[str], top: bool) -> None:
+    def __init__(self, era: tuple[int, int], taken: frozenset[str], depth: int) -> None:
         self.era = era
-        self.top = top
+        self.depth = depth
         self.problems: list[Problem] = []
         self.given: dict[int, Given] = {}
         self.annexes: dict[str, tuple[int, ast.Module]] = {}
