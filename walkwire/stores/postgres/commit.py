@@ -15,16 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, errors
 
-from walkwire.store import Changes, Held, Lost, Reads, Selection, TaskTaken, lock_keys
+from walkwire.store import Changes, CommitInDoubt, Held, Lost, Reads, Selection, TaskTaken, lock_keys
 from walkwire.stores.postgres import checks
 from walkwire.stores.postgres.locks import CommitLocks, Cut, crowd_numbers
-from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, Statement
+from walkwire.stores.postgres.pool import Raw
+from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, EDGES_BY_ID, NODES_BY_ID, Statement
 from walkwire.stores.selections import parameters
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _NUMBER = "SELECT pg_current_xact_id()::text"
+_OUTCOME = "SELECT pg_xact_status(%s::xid8)"
 
 
 class Commit:
@@ -38,10 +40,11 @@ class Commit:
         self._bound = bound
         self._cut: list[Cut] = []
         self.number: str | None = None
+        self._era: str | None = None
 
-    def begin(self, connection: Connection[Any]) -> None:
-        """The first round trip. After it `number` is the transaction's, by which the database knows its outcome."""
-        self.number, changes = None, self._changes
+    def begin(self, connection: Raw) -> None:
+        """The first round trip. After it the transaction has a number, by which the database knows its outcome."""
+        self._era, changes = connection.era, self._changes
         answers = []
         with connection.pipeline():
             connection.execute(_BEGIN)
@@ -72,6 +75,26 @@ class Commit:
         if taken is not None and taken.fetchall():
             raise TaskTaken(self._changes.ended_task.id if self._changes.ended_task else "")
         return others is None or not others.fetchall()
+
+    def was_made(self, connection: Raw) -> bool | None:
+        """Whether it was, asked after its own connection broke; None where the database is still at it. Raises CommitInDoubt."""
+        try:
+            ((outcome,),) = connection.execute(_OUTCOME, [self.number]).fetchall()
+        except errors.InvalidParameterValue:  # it crashed, and has not counted so far again
+            return False
+        if outcome == "in progress":
+            return None
+        if outcome != "committed" or connection.era == self._era:
+            return bool(outcome == "committed")
+        return self._is_there(connection)
+
+    def _is_there(self, connection: Raw) -> bool:
+        """Whether the new records are, whose ids nobody else gives: after a crash the number may be another transaction's."""
+        if nodes := self._changes.new_nodes:
+            return bool(NODES_BY_ID.run(connection, ids=[nodes[0].id]).fetchall())
+        if edges := self._changes.new_edges:
+            return bool(EDGES_BY_ID.run(connection, ids=[edges[0].id]).fetchall())
+        raise CommitInDoubt
 
     def take_all_locks(self) -> None:
         """Take the one lock for all instead of many from now on."""

@@ -21,7 +21,14 @@ from sqlalchemy.pool import QueuePool
 
 from walkwire.errors import Busy
 
-Raw = psycopg.Connection[Any]
+
+class Raw(psycopg.Connection[Any]):
+    """A connection of the driver's. `era` is another one after a crash of the database, after which it gives numbers of
+    transactions again that were not written down."""
+
+    era: str | None = None
+
+
 Result = TypeVar("Result")
 
 _AWAY = "The database does not answer. Please try again!"
@@ -40,6 +47,9 @@ _CONNECTION = {
 }
 # Every statement has an index, whatever the tables hold when it is planned; a plan is made once.
 _PLANNER = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan", "jit": "off"}
+
+# Its statistics begin anew with a crash, and with nothing else that a server does by itself.
+_ERA = "pg_stat_get_bgwriter_stat_reset_time()::text"
 
 _log = logging.getLogger("walkwire.stores")
 
@@ -137,7 +147,7 @@ class Pool:
         """A new connection. A database that was there, and is away, is waited for: it may be starting again."""
         while True:
             try:
-                connection: Raw = psycopg.connect(*arguments, **options)
+                connection: Raw = Raw.connect(*arguments, **options)
             except psycopg.OperationalError as error:
                 if not self._is_worth_waiting(error):
                     raise
@@ -168,9 +178,9 @@ class Pool:
         }
         settings = _PLANNER | {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items()}
         words = ", ".join("set_config(%s, %s, false)" for _ in settings)
-        connection.execute(
-            f"SELECT {words}", [word for setting in settings.items() for word in setting], prepare=False
-        )
+        given = [word for setting in settings.items() for word in setting]
+        (row,) = connection.execute(f"SELECT {_ERA}, {words}", given, prepare=False).fetchall()
+        connection.era = row[0]
 
 
 def driver_of(connection: Connection) -> Raw:

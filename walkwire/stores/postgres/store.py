@@ -41,7 +41,6 @@ Result = TypeVar("Result")
 _OLDEST = 14
 _ATTEMPTS = 5
 _LOOK_AGAIN_SECONDS = 0.05
-_OUTCOME = "SELECT pg_xact_status(%s::xid8)"
 # All that may be locked in a database at once, over all connections (`max_locks_per_transaction`).
 _ROOM = "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int"
 # A migration may take its time; it does not wait longer than others for a lock, behind which they would wait.
@@ -135,7 +134,7 @@ class PostgresStore(Registers):
                 commit.begin(connection)
                 return commit.end(connection)
         except Away:
-            if commit.number is not None and self._was_made(commit.number):
+            if commit.number is not None and self._was_made(commit):
                 return True
             if is_last:
                 raise
@@ -143,17 +142,17 @@ class PostgresStore(Registers):
             commit.take_all_locks()
         return False
 
-    def _was_made(self, number: str) -> bool:
-        """The outcome of a transaction whose connection broke. Raises CommitInDoubt."""
+    def _was_made(self, commit: Commit) -> bool:
+        """The outcome of a commit whose connection broke. Raises CommitInDoubt."""
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             try:
                 with self._pool.raw() as connection:
-                    ((outcome,),) = connection.execute(_OUTCOME, [number]).fetchall()
+                    made = commit.was_made(connection)
             except Busy:
                 continue
-            if outcome != "in progress":
-                return bool(outcome == "committed")
+            if made is not None:
+                return made
             time.sleep(_LOOK_AGAIN_SECONDS)
         raise CommitInDoubt
 
