@@ -42,6 +42,11 @@ def test_the_defaults_are_those_of_a_developer_at_work() -> None:
     )
 
 
+def test_in_production_a_body_is_held_to_less_unless_told_otherwise() -> None:
+    assert (Config().body_limit, Config(production=True).body_limit) == (16 * 1024 * 1024, 1024 * 1024)
+    assert Config(production=True, body_limit="2MiB").body_limit == 2 * 1024 * 1024
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
@@ -98,6 +103,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "policy_channel": "none",
         "policy_client": "none",
         "policy_join": "none",
+        "body_limit": 2048,
         "frame_limit": 2048,
         "queue_bound": 4096,
         "ping_seconds": 1.5,

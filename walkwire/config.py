@@ -30,6 +30,7 @@ Policy = Literal["all", "authenticated", "none"]
 Keep = Literal["close", "drop_oldest", "latest"]
 
 FILE = "walkwire.toml"
+MEBIBYTE = 1024 * 1024
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -39,6 +40,10 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 def _policy(values: dict[str, Any]) -> Policy:
     return "authenticated" if values.get("production") else "all"
+
+
+def _body_limit(values: dict[str, Any]) -> ByteSize:
+    return ByteSize(MEBIBYTE if values.get("production") else 16 * MEBIBYTE)
 
 
 class Config(BaseModel):
@@ -65,8 +70,9 @@ class Config(BaseModel):
     policy_channel: Policy = Field(default_factory=_policy)
     policy_client: Policy = Field(default_factory=_policy)
     policy_join: Policy = Field(default_factory=_policy)
-    frame_limit: ByteSize = Field(ByteSize(1024 * 1024), ge=1024)
-    queue_bound: ByteSize = Field(ByteSize(1024 * 1024), ge=1024)
+    frame_limit: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
+    body_limit: ByteSize = Field(default_factory=_body_limit, ge=1024)
+    queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)
     pong_seconds: float = Field(20, gt=0)
     threads: int = Field(16, ge=1, le=1000)

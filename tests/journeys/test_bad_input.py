@@ -126,6 +126,10 @@ CASES = {
     "missing fields of a walker": Case(
         walk("typed"), [("missing", ["text"]), ("missing", ["number"]), ("missing", ["day"])]
     ),
+    "very many values of wrong types": Case(
+        walk("typed", {"text": "a", "number": 1, "day": "2024-02-29", "tags": [1] * 100_000}),
+        [("too_many_errors", [])],
+    ),
     "fields of a walker of wrong types": Case(
         walk("typed", {"text": 1, "number": "x", "day": "2024-02-30", "colour": "green", "tags": [1]}),
         [

@@ -152,7 +152,7 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
     """Starts a server: `await start(limits=…)`."""
     async with AsyncExitStack() as stack:
 
-        async def make(limits: Limits | None = None) -> Site:
+        async def make(limits: Limits | None = None, head_seconds: float = 30.0) -> Site:
             hub = Hub(open_broker(), limits=limits)
             await hub.start()
             stack.push_async_callback(hub.stop)
@@ -167,7 +167,7 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             config = uvicorn.Config(
                 ordinary,
                 port=0,
-                http=gateway(door),
+                http=gateway(door, head_seconds),
                 ws="websockets-sansio",
                 lifespan="off",
                 log_config=None,
@@ -316,6 +316,56 @@ async def test_a_head_may_come_in_pieces_and_with_frames_behind_it(site: Site) -
     async with asyncio.timeout(5):
         await reader.readuntil(b'"reply","id":1')
     writer.close()
+
+
+@pytest.mark.parametrize("part", [b"a", b"a: b\r\n"], ids=["one header", "many"])
+async def test_a_head_without_end_is_refused(part: bytes, site: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    site.stack.callback(writer.close)
+    writer.write(b"GET /page HTTP/1.1\r\nHost: x\r\n" + (b"X: " if part == b"a" else b""))
+    writer.write(part * (60_000 // len(part)))
+    await asyncio.sleep(0.01)  # so that nothing is unread when it closes
+    writer.write(part * (6_000 // len(part)))
+    async with asyncio.timeout(5):
+        assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_long_body_and_a_request_behind_it_are_no_long_head(site: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    site.stack.callback(writer.close)
+    writer.write(b"POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + b"x" * 500_000)
+    writer.write(b"GET /page HTTP/1.1\r\nHost: x\r\n")
+    await writer.drain()
+    writer.write(b"\r\n")
+    async with asyncio.timeout(5):
+        assert (await reader.readuntil(b"page")).startswith(b"HTTP/1.1 200")
+        assert (await reader.readuntil(b"page")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (b"", b""),
+        (b"\r\n", b"HTTP/1.1 408 "),
+        (b"GET /websocket HTTP/1.1\r\nHost:", b"HTTP/1.1 408 "),
+        (b"GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /pa", b"HTTP/1.1 200 "),
+    ],
+    ids=["nothing", "nearly nothing", "half a head", "half a head behind a request"],
+)
+async def test_a_head_that_does_not_come_is_not_waited_for(
+    said: bytes, answer: bytes, start: Callable[..., Awaitable[Site]]
+) -> None:
+    site = await start(head_seconds=0.1)
+    client = await site.open()
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    site.stack.callback(writer.close)
+    writer.write(said)
+    async with asyncio.timeout(5):
+        heard = await reader.read()
+    assert heard.startswith(answer)
+    assert (b"408" in heard) == bool(said)
+    await client.send('{"type":"connection"}')
+    assert (await hear(client))["type"] == "connection"
 
 
 # Bad input: the table of the protocol. The connection is usable after each.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import field
 from typing import Any
 
@@ -102,6 +103,45 @@ async def test_bad_fields_beside_files_are_told(
     assert answer.status_code == 422
     assert [(error["type"], error["loc"]) for error in answer.json()["detail"]] == [(kind, place)]
     assert asked.walkers == []
+
+
+@specs(auth=False)
+class takes_numbers(Walker):
+    numbers: list[int]
+
+
+@specs(auth=False)
+class takes_numbers_and_a_file(Walker):
+    numbers: list[int]
+    single: UploadFile
+
+
+@pytest.mark.parametrize(("count", "told"), [(100, 100), (101, 1), (100_000, 1)])
+async def test_of_very_many_wrong_values_only_their_number_is_told(
+    count: int, told: int, serve: Serve
+) -> None:
+    body = {"numbers": ["x"] * count}
+    client = serve(takes_numbers, takes_numbers_and_a_file)
+    files = [*FILES[:1], ("body", ("body.json", json.dumps(body)))]
+    for answer in (
+        await client.post("/walker/takes_numbers", json=body),
+        await client.post("/walker/takes_numbers_and_a_file", files=files),
+    ):
+        assert answer.status_code == 422
+        details = answer.json()["detail"]
+        assert len(details) == told
+        if told == 1:
+            assert (details[0]["type"], details[0]["msg"]) == ("too_many_errors", f"{count} values are wrong")
+
+
+async def test_a_json_part_is_no_longer_than_a_body_may_be(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("walkwire.server.request.PART_LIMIT", 100)
+    files = [*FILES[:1], ("body", ("body.json", json.dumps({"numbers": [1] * 100})))]
+    answer = await serve(takes_numbers_and_a_file).post("/walker/takes_numbers_and_a_file", files=files)
+    assert answer.status_code == 422
+    assert [error["type"] for error in answer.json()["detail"]] == ["json_too_large"]
 
 
 async def test_fields_beside_files_may_be_left_out_when_none_is_required(serve: Serve, asked: Asked) -> None:

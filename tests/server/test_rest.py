@@ -12,6 +12,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from tests.server.conftest import Asked, Serve
+from walkwire.config import Config
 from walkwire.errors import (
     BadReference,
     Busy,
@@ -240,11 +241,9 @@ async def test_a_body_of_another_kind_is_refused(serve: Serve) -> None:
     assert answer.json()["detail"][0]["loc"] == ["body"]
 
 
-async def test_a_body_over_the_limit_is_refused_before_it_is_read_whole(
-    serve: Serve, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("walkwire.server.route.JSON_LIMIT", 100)
-    answer = await serve(open_one).post("/walker/open_one", json={"text": "x" * 100})
+async def test_a_body_over_the_limit_is_refused_before_it_is_read_whole(serve: Serve, asked: Asked) -> None:
+    client = serve(open_one, config=Config(body_limit=1024))
+    answer = await client.post("/walker/open_one", json={"text": "x" * 1024})
     assert (answer.status_code, answer.json()) == (413, {"detail": "Content Too Large"})
     assert asked.walkers == []
 

@@ -147,6 +147,7 @@ def test_of_a_repeated_key_the_last_counts() -> None:
             "too_long",
             ["event", "channel", "channel_ids"],
         ),
+        ({"type": "channel", "channel_ids": [1] * 101, "data": {}}, "too_many_errors", ["event"]),
         ({"type": "client", "client_ids": [], "data": {}}, "too_short", ["event", "client", "client_ids"]),
         ({"type": "join", "channel_ids": []}, "too_short", ["event", "join", "channel_ids"]),
         ({"type": "leave"}, "missing", ["event", "leave", "channel_ids"]),

@@ -51,6 +51,7 @@ def make_api(
     `hand_over` is given what later walkers can be added to. Raises StartError where a walker's specs do not fit.
     """
     api = FastAPI(title=title, version="1")
+    api.state.body_limit = config.body_limit
     tell_faults(api)
     serve_health(api, health)
     if config.metrics:

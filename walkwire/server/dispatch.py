@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from walkwire.errors import BadEvent, PublicError, Refused, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
+from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
 from walkwire.walk.context import Audience
 from walkwire.walk.fields import holds_files, model_of, values_of
@@ -22,6 +23,7 @@ from walkwire.walk.specs import Specs, specs_of
 from walkwire.walk.survey import traverse
 from walkwire.wire.door import Call
 from walkwire.wire.hub import Hub
+from walkwire.wire.lenient import problems_of
 from walkwire.wire.notification import Notification
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
@@ -34,6 +36,7 @@ class Dispatch:
         self._runtime = runtime
         self._registry = registry
         self._hub = hub
+        keep_uploads()
         self._specs: dict[type, Specs] = {}
         self._with_files: set[type] = set()
         self._on_socket: dict[str, type] = {}
@@ -77,6 +80,8 @@ class Dispatch:
 
         `kinds` are the classes at which it may enter; Refused is raised at another.
         """
+        if walker in self._with_files and getattr(walker, "__jac_async__", False):
+            check_size(values.values())
         return await self._run(walker, _Given(values), root_id, node=node, client_id=None, kinds=kinds)
 
     async def order(self, walker: type, values: dict[str, Any], node: str | None, id: str) -> None:
@@ -163,7 +168,7 @@ class _Context:
         try:
             return values_of(self._model.model_validate_json(self._context))
         except ValidationError as error:
-            details: list[Any] = error.errors(include_url=False)
+            details = problems_of(error)
             for detail in details:
                 if "ctx" in detail:  # may hold the exception itself
                     detail["ctx"] = {
@@ -172,7 +177,7 @@ class _Context:
                     }
             first = details[0]
             field = ".".join(str(part) for part in first["loc"])
-            raise BadEvent(f"{field}: {first['msg']}", details) from None
+            raise BadEvent(f"{field}: {first['msg']}" if field else first["msg"], details) from None
 
 
 class _Given:

@@ -21,6 +21,7 @@ from websockets.http11 import Request, Response
 from walkwire.server import handshake
 from walkwire.server.deflate import offers
 from walkwire.server.framing import Framing
+from walkwire.server.heads import LIMIT, SECONDS, Heads
 from walkwire.server.stream import Stream
 from walkwire.wire import close
 from walkwire.wire.connection import Connection
@@ -29,18 +30,25 @@ from walkwire.wire.door import Door
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
-def gateway(door: Door) -> Any:
-    """What to give to uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`. Any `ws` but "none" will do."""
-    return partial(_Threshold, door, type("Gateway", (_Gateway,), {"_door": door}))
+def gateway(door: Door, head_seconds: float = SECONDS) -> Any:
+    """What to give to uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`. Any `ws` but "none" will do.
+
+    The head of a request has `head_seconds` to arrive, and twice that at most.
+    """
+    heads = Heads(head_seconds)
+    return partial(_Threshold, door, heads, type("Gateway", (_Gateway,), {"_door": door, "_heads": heads}))
 
 
 class _Threshold(asyncio.Protocol):
     """A connection of which nothing is known yet. `rooms` are uvicorn's arguments for the protocol behind."""
 
-    __slots__ = ("_behind", "_door", "_rooms", "_transport")
+    __slots__ = ("_behind", "_door", "_heads", "_rooms", "_transport")
 
-    def __init__(self, door: Door, behind: Callable[..., HttpToolsProtocol], **rooms: Any) -> None:
+    def __init__(
+        self, door: Door, heads: Heads, behind: Callable[..., HttpToolsProtocol], **rooms: Any
+    ) -> None:
         self._door = door
+        self._heads = heads
         self._behind = behind
         self._rooms = rooms
         self._transport: Any = None
@@ -48,9 +56,15 @@ class _Threshold(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         self._rooms["server_state"].connections.add(self)
+        self._heads.wait_for(self)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._heads.forget(self)
         self._rooms["server_state"].connections.discard(self)
+
+    def give_up(self) -> None:
+        """It said nothing at all."""
+        self._transport.close()
 
     def shutdown(self) -> None:
         """The server stops (uvicorn's word)."""
@@ -59,6 +73,7 @@ class _Threshold(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         transport, connections = self._transport, self._rooms["server_state"].connections
         connections.discard(self)
+        self._heads.forget(self)
         path = self._door.path.encode()
         opening = handshake.read(data, path) if data.startswith(b"GET " + path) else None
         if opening is None or (self._door.compresses and b"sec-websocket-extensions" in opening.headers):
@@ -74,14 +89,50 @@ class _Threshold(asyncio.Protocol):
 
 class _Gateway(HttpToolsProtocol):
     _door: Door
+    _heads: Heads
     _data = b""
+    _is_in_head = True
+    _heard = 0  # bytes of a head that is not all here
 
     def data_received(self, data: bytes) -> None:
         self._data = data
+        headers = self.headers  # another list for each request
         super().data_received(data)
         self._data = b""
+        if self._is_in_head:
+            is_of_this_head = headers is None or self.headers is headers
+            self._heard = self._heard + len(data) if is_of_this_head else 0
+            self._wait_for_head()
+
+    def on_message_begin(self) -> None:
+        self._is_in_head = True
+        super().on_message_begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_in_head = False
+        super().connection_lost(exc)
+
+    def give_up(self) -> None:
+        """The head did not come in time."""
+        if self._is_in_head:
+            self._refuse("408 Request Timeout")
+
+    def _wait_for_head(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self._heard > LIMIT:
+            self._refuse("431 Request Header Fields Too Large")
+        else:
+            self._heads.wait_for(self)
+
+    def _refuse(self, status: str) -> None:
+        self._is_in_head = False
+        head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        self.transport.write(head.encode())
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
         self.app = _upgrade_required if self._is_for_us() else self.config.loaded_app
         super().on_headers_complete()
 

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import Body, File, Form, Path, Query
-from pydantic import BaseModel, GetCoreSchemaHandler, create_model
+from pydantic import (
+    BaseModel,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_before_validator_function
@@ -26,8 +33,11 @@ from walkwire.errors import StartError
 from walkwire.server.route import strict_json
 from walkwire.walk.fields import model_of
 from walkwire.walk.specs import Specs
+from walkwire.wire.lenient import TOLD, TOO_MANY
 
 Place = Literal["path", "query", "file", "body"]
+
+PART_LIMIT = 1024 * 1024  # bytes of JSON beside files: what Starlette takes in a plain part
 
 _MARKS = {"path": Path, "query": Query, "file": File}
 _REFERENCE = r"(n:[^:/]*:)?[0-9a-fA-F]{24}"
@@ -154,11 +164,23 @@ def _body_model(model: type[BaseModel], fields: dict[str, FieldInfo]) -> type[Ba
 
 
 def _body(model: type[BaseModel]) -> inspect.Parameter:
-    return parameter("body", _annotated(model, Body(**_optional(model))))
+    return parameter("body", _annotated(model, WrapValidator(_tell_few), Body(**_optional(model))))
+
+
+def _tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """FastAPI would write down every problem of a body, and there may be millions."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        count = error.error_count()
+        if count <= TOLD:
+            raise
+        raise PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count}) from None
 
 
 def _body_part(model: type[BaseModel]) -> inspect.Parameter:
-    return parameter("body", Annotated[Any, _JsonPart(model), Form(alias="body", **_optional(model))])
+    form = Form(alias="body", **_optional(model))
+    return parameter("body", Annotated[Any, _JsonPart(model), WrapValidator(_tell_few), form])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +203,10 @@ def _optional(model: type[BaseModel]) -> dict[str, Any]:
 
 def _read_part(part: Any) -> Any:
     if isinstance(part, Upload):
+        if (part.size or 0) > PART_LIMIT:
+            raise PydanticCustomError(
+                "json_too_large", "JSON has at most {limit} bytes", {"limit": PART_LIMIT}
+            )
         part = part.file.read()
     if not isinstance(part, str | bytes):
         return part

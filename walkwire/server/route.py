@@ -12,11 +12,10 @@ from fastapi.routing import APIRoute
 from walkwire.errors import BadEvent
 from walkwire.wire import text
 
-JSON_LIMIT = 16 * 1024 * 1024  # bytes; files have a way of their own, to disk
-
 
 class Route(APIRoute):
-    """A route whose JSON is held to the rules of the wire: UTF-8, bounded depth and digits, no lone surrogates.
+    """A route whose JSON is held to the rules of the wire: UTF-8, bounded depth and digits, no lone surrogates; and to the
+    `body_limit` in the application's state, in bytes. Files have a way of their own, to disk.
 
     `walker` is the name of the walker that it runs, if any.
     """
@@ -35,11 +34,11 @@ class Route(APIRoute):
 class _StrictRequest(Request):
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
-            parts, size = [], 0
+            parts, size, limit = [], 0, self.app.state.body_limit
             async for part in self.stream():
                 parts.append(part)
                 size += len(part)
-                if size > JSON_LIMIT:
+                if size > limit:
                     raise HTTPException(413, "Content Too Large")
             self._body = b"".join(parts)
         return self._body

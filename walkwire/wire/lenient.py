@@ -13,7 +13,9 @@ from walkwire.errors import BadEvent
 from walkwire.wire import text
 
 TARGETS = 1000
+TOLD = 100  # problems, one by one: a mebibyte may hold 262,000, which take two seconds to write down
 ID_LENGTH = 64
+TOO_MANY = "too_many_errors"
 
 Id = int | str | None
 
@@ -112,8 +114,16 @@ def find_id(payload: bytes) -> Id:
     return None if isinstance(found, str) and len(found) > ID_LENGTH else found
 
 
+def problems_of(error: ValidationError) -> list[dict[str, Any]]:
+    """What is wrong, in pydantic's form without urls; of more than `TOLD` problems only their number."""
+    count = error.error_count()
+    if count <= TOLD:
+        return [dict(problem) for problem in error.errors(include_url=False)]
+    return [{"type": TOO_MANY, "loc": (), "msg": f"{count} values are wrong", "input": None}]
+
+
 def _wrong_shape(error: ValidationError) -> BadEvent:
-    problems = error.errors(include_url=False)
+    problems = problems_of(error)
     details: list[dict[str, Any]] = [{**problem, "loc": ["event", *problem["loc"]]} for problem in problems]
     return BadEvent("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in problems[:3]), details)
 
