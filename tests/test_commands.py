@@ -46,6 +46,16 @@ def test_blocks_are_reported_as_pytest_does(tmp_path: Path) -> None:
     assert "1 failed, 1 passed in" in done.stdout
 
 
+def test_an_error_outside_of_all_blocks_is_shown_where_the_program_has_it(tmp_path: Path) -> None:
+    (tmp_path / "main.jac").write_text("test fine { assert True; }\nglob n: float = 1 / 0;\n")
+    done = walkwire(tmp_path, "test", "main.jac")
+    assert done.returncode == 1
+    assert 'main.jac", line 2, in <module>' in done.stdout
+    assert "ZeroDivisionError" in done.stdout
+    assert "none of its test blocks was run" in done.stdout
+    assert "site-packages" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("file", "text", "sentence"),
     [

@@ -30,7 +30,8 @@ class Failure(NamedTuple):
 def run_blocks(file: Path, era: str | None = None, write: Callable[[str], Any] = sys.stdout.write) -> bool:
     """Load a program, run its blocks, report; True where all passed. They share the program's graph, which is kept nowhere.
 
-    Raises StartError where the program cannot be loaded or has no block.
+    An error that the program raises as it is loaded is shown with its traceback. Raises StartError where the program cannot be
+    translated or has no block.
     """
     if file.suffix != ".jac":
         raise StartError(
@@ -43,7 +44,13 @@ def run_blocks(file: Path, era: str | None = None, write: Callable[[str], Any] =
     failures: list[Failure] = []
     try:
         with registry.recording(), unit_of_work(store, registry, PUBLIC_ROOT):
-            module = importer.load(file, name=file.stem.replace(".", "_"), era=era)
+            try:
+                module = importer.load(file, name=file.stem.replace(".", "_"), era=era)
+            except StartError:
+                raise
+            except Exception as error:
+                write(f"{trace_of(error)}\n{file} could not be loaded: none of its test blocks was run\n")
+                return False
             blocks = getattr(module, "__jac_tests__", [])
             if not blocks:
                 raise StartError(f"{file} has no test blocks")
