@@ -14,7 +14,7 @@ from websockets.protocol import OPEN, Protocol, Side
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.framing import Framing
-from walkwire.server.stream import FRAMES, SLICE, Stream
+from walkwire.server.stream import FRAMES, PIECE, SLICE, Stream
 from walkwire.wire import close
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Call, Door
@@ -128,7 +128,7 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
     ("frames", "most"),
     [
         (masked(Opcode.TEXT, b"{}") * 3000, FRAMES),
-        (masked(Opcode.PING, b"") * 3000, SLICE // 6),
+        (masked(Opcode.PING, b"") * 3000, PIECE // 6),
         (
             Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True)
             + Frame(Opcode.CONT, b"", fin=False).serialize(mask=True) * 20_000,

@@ -44,6 +44,16 @@ def test_an_integer_may_have_4300_digits_and_no_more() -> None:
     )
 
 
+@pytest.mark.parametrize("at", [*range(6), 4299, 4300, 4301, 8601, 8602, 9000])
+def test_a_long_integer_is_found_wherever_it_stands(at: int) -> None:
+    for digits, is_refused in ((4300, False), (4301, True), (4302, True)):
+        payload = b"[" + b" " * at + b"7" * digits + b"," + b"1234567890," * 1000 + b"1]"
+        if is_refused:
+            assert refusal(payload).startswith("Invalid JSON: an integer of over 4300 digits")
+        else:
+            check(payload)
+
+
 @pytest.mark.parametrize("number", [b"0.%b", b"%b.5", b"%be2", b"1e-%b", b'"%b"', b'"\\"%b"'])
 def test_long_digits_that_are_no_integer_are_taken(number: bytes) -> None:
     check(b'{"a":' + number % (b"7" * 5000) + b"}")

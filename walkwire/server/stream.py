@@ -21,6 +21,7 @@ from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
 
 SLICE = 16 * 1024
+PIECE = 4 * 1024  # for the library, to which an empty fragment is work, too
 FRAMES = 128  # in a slice: the shortest nonsense has 8 bytes, and to say what is wrong with it takes 70 µs
 
 
@@ -190,8 +191,8 @@ class Stream(asyncio.Protocol):
                 frames += 1
                 self._tell(message, is_text)
             else:
-                frames += self._ask_library(data[place : place + SLICE])
-                place += SLICE
+                frames += self._ask_library(data[place : place + PIECE])
+                place += PIECE
         if place < size:
             self._put_off(data[place:])
 

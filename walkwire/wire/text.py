@@ -19,6 +19,7 @@ DIGITS = 4300
 # Every repeat is possessive and an unfinished string reaches to the end: hostile text costs one pass, never n².
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _INTEGER = re.compile(rb"(?<![\d.eE+\-])-?\d{%d,}+(?![.eE])" % (DIGITS + 1))
+_DIGIT = b"0123456789"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPED_OR_PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _BRACKET = re.compile(rb"[\[\]{}]")
@@ -39,7 +40,7 @@ def check(payload: bytes) -> None:
         return
     if payload.count(b"{") + payload.count(b"[") > DEPTH and _is_deep(payload):
         _refuse_deep(payload)
-    if size > DIGITS and _INTEGER.search(payload):
+    if size > DIGITS and _has_long_run(payload):
         _refuse_digits(payload)
 
 
@@ -77,6 +78,16 @@ def _refuse_deep(payload: bytes) -> None:
         depth += 1 if match.group() in b"[{" else -1
         if depth > DEPTH:
             raise invalid(f"nested deeper than {DEPTH}", match.start())
+
+
+def _has_long_run(payload: bytes) -> bool:
+    """Whether there are more than `DIGITS` digits in a row: each such run is met by one look in so many bytes."""
+    return any(_run(payload, at) > DIGITS for at in range(DIGITS, len(payload), DIGITS + 1))
+
+
+def _run(payload: bytes, at: int) -> int:
+    left, right = payload[at - DIGITS : at], payload[at : at + DIGITS + 1]
+    return len(left) - len(left.rstrip(_DIGIT)) + len(right) - len(right.lstrip(_DIGIT))
 
 
 def _refuse_digits(payload: bytes) -> None:
