@@ -7,6 +7,7 @@ survives the death of the process, not the loss of power; a URL with `?synchrono
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +31,10 @@ from walkwire.store import (
     TaskRecord,
     View,
 )
-from walkwire.stores import revision, sql
+from walkwire.stores import revision
+from walkwire.stores.commit import check_reads, write_changes
 from walkwire.stores.registers import Registers
+from walkwire.stores.view import SqliteView, driver_of
 from walkwire.stores.writer import Writer
 
 Result = TypeVar("Result")
@@ -69,6 +72,7 @@ class SqliteStore(Registers):
 
     def __init__(self, path: str, synchronous: str = "NORMAL") -> None:
         self._engine = _engine(path, synchronous)
+        self._views: deque[SqliteView] = deque()
         try:
             self._renew(path)
             self._writer = Writer(self._engine.connect())
@@ -77,74 +81,81 @@ class SqliteStore(Registers):
             raise
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
-        with self._reader() as view:
-            return view.load_nodes(ids)
+        return self._ask(SqliteView.load_nodes, ids)
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
-        with self._reader() as view:
-            return view.load_edges(ids)
+        return self._ask(SqliteView.load_edges, ids)
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
         # Its ends are found in several steps, which have to see the same.
-        with self._reader() if selection.limit is None else self.snapshot() as view:
+        if selection.limit is None:
+            return self._ask(SqliteView.load_neighbourhood, selection)
+        with self.snapshot() as view:
             return view.load_neighbourhood(selection)
 
     def roots(self) -> list[NodeRecord]:
-        with self._reader() as view:
-            return view.roots()
+        return self._ask(SqliteView.roots)
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
-        with self._reader() as view:
-            return view.search_nodes(search)
+        return self._ask(SqliteView.search_nodes, search)
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
-        with self._reader() as view:
-            return view.search_edges(search)
+        return self._ask(SqliteView.search_edges, search)
 
     def load_task(self, id: str) -> TaskRecord | None:
-        with self._reader() as view:
-            return view.load_task(id)
+        return self._ask(SqliteView.load_task, id)
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
-        with self._moment() as connection:
-            yield sql.SqlView(connection)
+        with self._moment() as view:
+            yield view
 
     def check(self, reads: Reads) -> None:
-        with self._moment() as connection:
-            sql.check_reads(connection, reads)
+        with self._moment() as view:
+            check_reads(view.driver, reads)
 
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
     ) -> None:
         def work(connection: Connection) -> None:
-            sql.check_reads(connection, reads)
-            sql.write_changes(connection, changes)
+            check_reads(driver_of(connection), reads)
+            write_changes(connection, changes)
 
         self._writer.write(work, then)
 
     def close(self) -> None:
         self._writer.close()
+        while self._views:
+            self._views.pop().close()
         self._engine.dispose()
 
-    @contextmanager
-    def _reader(self) -> Iterator[sql.SqlView]:
-        with self._engine.connect() as connection:
-            yield sql.SqlView(connection)
+    def _ask(self, question: Callable[..., Result], *of: Any) -> Result:
+        view = self._take()
+        try:
+            return question(view, *of)
+        finally:
+            self._views.append(view)
 
     @contextmanager
-    def _moment(self) -> Iterator[Connection]:
-        """A connection whose reads all see the database as it is at the first of them."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.rollback()
+    def _moment(self) -> Iterator[SqliteView]:
+        """A view whose reads all see the database as it is at the first of them."""
+        view = self._take()
+        view.driver.execute("BEGIN")
+        try:
+            yield view
+        finally:
+            view.driver.rollback()
+            self._views.append(view)
+
+    def _take(self) -> SqliteView:
+        """A connection to read by, the one used last, as its cache is the warmest."""
+        try:
+            return self._views.pop()
+        except IndexError:
+            return SqliteView(self._engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
 
     def _read(self, work: Callable[[Connection], Result]) -> Result:
-        with self._engine.connect() as connection:
-            return work(connection)
+        return self._ask(lambda view: work(view.connection))
 
     def _write(self, work: Callable[[Connection], Result]) -> Result:
         return self._writer.write(work)

@@ -67,7 +67,7 @@ class Writer:
             self._driver.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 self._do(job, alone=len(jobs) == 1)
-            self._connection.commit()
+            self._driver.commit()
             self._end()
         except BaseException as error:
             self._end()
