@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench import machine
+from bench import chart, machine
 from bench.process import ROOT
 from bench.results import Results
 from bench.scenarios import calm, growth, make, nothing, size, sockets, trouble
-from bench.stage import Scenario, Stage, Subject
+from bench.stage import ALL, Scenario, Stage, Subject
 from bench.table import markdown
 
 _FOLDER = ROOT / "bench" / "results"
@@ -25,10 +25,9 @@ def main() -> None:
     """Read the arguments, measure, write."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     known = _scenarios()
-    arguments = _arguments([scenario.name for scenario in known])
-    wanted = [
-        one for one in known if one.name in (arguments.only or ()) or not (arguments.only or one.on_request)
-    ]
+    arguments = _arguments(known)
+    asked = arguments.only or [ALL]
+    wanted = [one for one in known if one.name in asked or one.group in asked]
     seconds = 0.4 if arguments.quick else arguments.seconds
     rounds = 1 if arguments.quick else arguments.rounds
     facts = machine.describe()
@@ -40,10 +39,10 @@ def main() -> None:
     }
     if results.skipped:
         facts["not installed"] = ", ".join(f"{name} ({need})" for name, need in results.skipped.items())
-    page = markdown(wanted, results, facts)
-    print("\n" + page)
-    if not arguments.quick:
-        _write(page, results, facts, arguments.name)
+    print("\n" + markdown(wanted, results, facts))
+    name = arguments.name or (asked[0] if len(asked) == 1 and asked[0] in _groups(known) else None)
+    if name and not arguments.quick:
+        _write(wanted, results, facts, name)
 
 
 def _scenarios() -> list[Scenario]:
@@ -57,20 +56,31 @@ def _scenarios() -> list[Scenario]:
         size.scenario(),
         calm.start(),
         trouble.stalled(),
+        trouble.given_up(),
         trouble.beside_walks(),
         calm.idle(),
-        growth.fan_out(),
-        growth.idle(),
+        growth.sockets(),
+        growth.channels(),
+        growth.memory(),
+        growth.hold(),
+        growth.churn(),
     ]
 
 
-def _arguments(names: Sequence[str]) -> argparse.Namespace:
+def _groups(known: Sequence[Scenario]) -> list[str]:
+    return list(dict.fromkeys(scenario.group for scenario in known))
+
+
+def _arguments(known: Sequence[Scenario]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = [*_groups(known), *(scenario.name for scenario in known)]
     parser.add_argument("--only", action="append", metavar="NAME", choices=names, help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.8, help="of one measurement")
     parser.add_argument("--quick", action="store_true", help="one round of 0.4 s each; nothing is written")
-    parser.add_argument("--name", default="latest", help="of the files in bench/results/")
+    parser.add_argument(
+        "--name", help="of the files in bench/results/; else nothing is written of single scenarios"
+    )
     return parser.parse_args()
 
 
@@ -111,13 +121,15 @@ def _one(scenario: Scenario, subject: Subject, seconds: float, results: Results)
     return f"{subject.name}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items())
 
 
-def _write(page: str, results: Results, facts: dict[str, str], name: str) -> None:
+def _write(scenarios: Sequence[Scenario], results: Results, facts: dict[str, str], name: str) -> None:
     _FOLDER.mkdir(exist_ok=True)
     path: Path = _FOLDER / name
-    path.with_suffix(".md").write_text(page)
+    picture = chart.draw(scenarios, results, facts)
+    path.with_suffix(".svg").write_text(picture)
+    path.with_suffix(".md").write_text(markdown(scenarios, results, facts, f"{name}.svg"))
     text = json.dumps({"facts": facts, **results.as_json()}, indent=1, ensure_ascii=False)
     path.with_suffix(".json").write_text(text + "\n")
-    print(f"Written to {path.relative_to(ROOT)}.md and .json")
+    print(f"Written to {path.relative_to(ROOT)}.md, .svg and .json")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ _MANY = "1,000 sockets"
 _BURST = "1,000 sockets, 16 in flight"
 _RATE = "per CPU second"
 _POST = Key("nothing", "FastAPI, POST, `def`", _RATE)
-_BARE = Key("make", "SQLAlchemy, insert and commit, nothing around it", _RATE)
+_BARE = Key("make", "SQLAlchemy, nothing around", _RATE)
 
 
 def _of(scenario: str, figure: str, subject: str = "walkwire") -> Key:
@@ -113,11 +113,15 @@ BUDGETS = (
     ),
     *_sizes(),
     Budget(
-        "p99 with 5 % stalled, by p99 without",
-        _of("stalled", "p99, some do not"),
-        (_of("stalled", "p99, all read"),),
+        "p99 while 5 % stop reading, by p99 without",
+        _of("stall", "p99 ms", "some do not"),
+        (_of("stall", "p99 ms", "all read"),),
         most=1.1,
+    ),
+    Budget(
+        "from the bound to the end of one that stalls, s", _of("stall", "gone after s", "some do not"), most=1
     ),
     Budget("p99 of a broadcast beside 2 walks, ms", _of("compute", "p99", "walkwire, 2 walks"), most=10),
     Budget("start, seconds", _of("start", "seconds"), most=1),
+    Budget("loop held by a broadcast to 10,000, ms", _of("growth-hold", "10,000 sockets"), most=20),
 )

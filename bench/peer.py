@@ -29,19 +29,18 @@ class Peer:
     command: Sequence[str]
     ways: Mapping[str, Any] = field(default_factory=dict)
     echo: str = words.ECHO
-    echoed: str = "xxx"
+    echoed: str = "exxx"
     needs: Sequence[str] = ()
 
     def address(self, port: int) -> dict[str, Any]:
         """How the load client gets in."""
         return asdict(self._address(port))
 
-    @property
-    def broadcast(self) -> str:
-        """What is said so that all hear a message of `words.SIZE` bytes."""
+    def broadcast(self, channel: str = CHANNEL) -> str:
+        """What is said so that all in the channel hear a message of `words.SIZE` bytes."""
         address = self._address(0)
         around = len(address.before + address.after) if address.heard else 0
-        return address.tell(CHANNEL, json.dumps(_data(words.SIZE - around), separators=(",", ":"))).decode()
+        return address.tell(channel, json.dumps(_data(words.SIZE - around), separators=(",", ":"))).decode()
 
     def missing(self) -> str | None:
         """What it needs and is not here; None where all is."""
@@ -108,6 +107,7 @@ SOCKETIO = Peer(
         "pings": ("2", "3"),
     },
     echo='42["e","' + "x" * (words.SIZE - 10) + '"]',
+    echoed='"e","xxx',
     needs=("socketio",),
 )
 FASTAPI_POST = Peer("FastAPI", python("bench.peers.fastapi_post", "{port}", "{folder}"))

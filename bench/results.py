@@ -57,11 +57,16 @@ class Results:
             return statistics.median(above) / statistics.median(below)
         return statistics.median(one / other for one, other in zip(above, below, strict=True))
 
+    def range(self, key: Key) -> tuple[float, float]:
+        """The lowest and the highest round."""
+        values = self._values(key)
+        return (min(values), max(values)) if values else (0.0, 0.0)
+
     def spread(self, key: Key) -> float:
         """How far the rounds are apart: (largest - smallest) / median."""
-        values = self._values(key)
-        middle = statistics.median(values) if values else 0
-        return (max(values) - min(values)) / middle if middle else 0.0
+        low, high = self.range(key)
+        middle = self.median(key)
+        return (high - low) / middle if middle else 0.0
 
     def as_json(self) -> dict[str, Any]:
         """All of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from bench.process import Running, python, run, running
 
 Figures = dict[str, float]
 
+ALL = "latest"  # the page of what is measured where nothing else is asked for
 LOAD_SECONDS = 120.0  # after which a load client is given up
 
 
@@ -29,11 +30,27 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Bars:
+    """A picture of one figure: a bar for each subject."""
+
+    figure: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A picture of several figures of one kind: a curve for each subject, `at` so much of something for each figure."""
+
+    title: str
+    at: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A table. `title` says what is counted. Where `together`, all subjects are measured at the same time, as when all idle.
 
-    `rounds` limits the rounds, for what takes long and varies little. One that is `on_request` is measured only when it is
-    named. `notes` go below the table.
+    `rounds` limits the rounds, for what takes long and varies little. `group` is the name of the page that it is on. `notes` go
+    below the table, `pictures` are drawn beside it.
     """
 
     name: str
@@ -42,7 +59,8 @@ class Scenario:
     notes: str = ""
     together: bool = False
     rounds: int | None = None
-    on_request: bool = False
+    group: str = ALL
+    pictures: tuple[Bars | Curves, ...] = ()
 
 
 @dataclass

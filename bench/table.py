@@ -11,9 +11,15 @@ from bench.results import Key, Results
 from bench.stage import Scenario
 
 
-def markdown(scenarios: Sequence[Scenario], results: Results, facts: Mapping[str, str]) -> str:
-    """The whole page."""
-    parts = [_heading(facts), *_budgets(results)]
+def markdown(
+    scenarios: Sequence[Scenario], results: Results, facts: Mapping[str, str], picture: str | None = None
+) -> str:
+    """The whole page. `picture` is the file of its chart."""
+    parts = [
+        _heading(facts),
+        *([f"![The figures below, drawn]({picture})\n"] if picture else ()),
+        *_budgets(results),
+    ]
     for scenario in scenarios:
         parts += _scenario(scenario, results)
     return "\n".join(parts) + "\n"
@@ -32,7 +38,7 @@ def _budgets(results: Results) -> Iterator[str]:
         if value is not None:
             word = "yes" if budget.is_met(value) else "**no**"
             spread = f"{results.spread(budget.of):.0%}"
-            rows.append((budget.what, budget.bound(), _number(value), word, spread))
+            rows.append((budget.what, budget.bound(), number(value), word, spread))
     if rows:
         yield "## Budgets\n"
         yield _table(("what", "budget", "here", "met", "spread of rounds"), rows)
@@ -46,7 +52,7 @@ def _scenario(scenario: Scenario, results: Results) -> Iterator[str]:
     for subject in scenario.subjects:
         if subject.name in found:
             medians = (results.median(Key(scenario.name, subject.name, name)) for name in names)
-            shown = ("" if value is None else _number(value) for value in medians)
+            shown = ("" if value is None else number(value) for value in medians)
             rows.append((subject.name, *shown, *_busy(scenario.name, subject.name, results)))
     yield f"## {scenario.title}\n"
     if rows:
@@ -73,7 +79,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line, rule, *body, ""])
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """As people read it."""
     if math.isinf(value):
         return "∞"
     if value >= 1000:

@@ -15,17 +15,23 @@ import uvloop
 
 from bench.load.arrive import arrive, stay
 from bench.load.ask import ask
+from bench.load.churn import churn
 from bench.load.fan_out import Stage, fan_out
+from bench.load.hold import hold
 from bench.load.http import post
 from bench.load.pace import pace
+from bench.load.stall import stall
 from walkwire.load.address import Address
 
 _KINDS: dict[str, Callable[..., Awaitable[Any]]] = {
     "arrive": arrive,
     "ask": ask,
+    "churn": churn,
     "fan_out": fan_out,
+    "hold": hold,
     "pace": pace,
     "post": post,
+    "stall": stall,
     "stay": stay,
 }
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import cast
 
 from bench.load import frame
 from bench.load.socket import abort, connect
-from bench.load.window import Window
+from bench.load.window import Window, memory
 from walkwire.load.address import Address
 
 SETTLING = 1.0  # seconds until what a server keeps for a moment only is gone
@@ -16,9 +15,9 @@ SETTLING = 1.0  # seconds until what a server keeps for a moment only is gone
 
 async def arrive(pid: int, address: Address, sockets: int, warm_up: int = 200) -> dict[str, float]:
     """`count` sockets connect, each with its first message, and stay until all have."""
-    early = await connect(address, warm_up, lambda _: _Idler(address))
+    early = await connect(address, warm_up, lambda _: Idler(address))
     window = Window(pid)
-    transports = await connect(address, sockets, lambda _: _Idler(address))
+    transports = await connect(address, sockets, lambda _: Idler(address))
     found = window.close(len(transports))
     abort(early + transports)
     return found
@@ -28,12 +27,12 @@ async def stay(
     pid: int, address: Address, sockets: int, seconds: float, warm_up: int = 300
 ) -> dict[str, float]:
     """`memory`: bytes that each of `sockets` further sockets adds to the server; `cpu`: what they all cost it in `seconds`."""
-    early = await connect(address, warm_up, lambda _: _Idler(address))
+    early = await connect(address, warm_up, lambda _: Idler(address))
     await asyncio.sleep(SETTLING)
-    before = _memory(pid)
-    transports = await connect(address, sockets, lambda _: _Idler(address))
+    before = memory(pid)
+    transports = await connect(address, sockets, lambda _: Idler(address))
     await asyncio.sleep(SETTLING)
-    after = _memory(pid)
+    after = memory(pid)
     window = Window(pid)
     await asyncio.sleep(seconds)
     found = window.close(len(early) + len(transports))
@@ -43,16 +42,7 @@ async def stay(
     return found | {"memory": (after - before) / sockets}
 
 
-def _memory(pid: int) -> int:
-    """Bytes that a process holds for itself: what it mapped from files is not counted."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == "Anonymous":
-            return int(value.split()[0]) * 1024
-    raise RuntimeError("The kernel does not tell a process's anonymous memory")
-
-
-class _Idler(asyncio.Protocol):
+class Idler(asyncio.Protocol):
     """Says nothing but pongs."""
 
     __slots__ = ("_ping", "_pong", "_reader", "_transport")

@@ -8,32 +8,36 @@ from dataclasses import dataclass
 from typing import cast
 
 from bench.load import frame
-from bench.load.socket import abort, connect
+from bench.load.socket import CHANNEL, abort, connect
 from bench.load.window import Window
 from walkwire.load.address import Address
 
 
 @dataclass(frozen=True)
 class Stage:
-    """To how many sockets, how many messages at a time, what is said, and for how long (seconds)."""
+    """To how many sockets, how many messages at a time in each channel, what is said there, and for how long (seconds)."""
 
     sockets: int
     in_flight: int
-    message: str
+    messages: Sequence[str]
     seconds: float
     warm_up: float = 0.3
 
 
-async def fan_out(pid: int, address: Address, stages: Sequence[Stage]) -> list[dict[str, float]]:
+async def fan_out(
+    pid: int, address: Address, stages: Sequence[Stage], channels: Sequence[str] = (CHANNEL,)
+) -> list[dict[str, float]]:
     """Measure the stages one after another, on as many sockets as each asks for: each has no fewer than the one before.
 
-    `count` is deliveries. Messages in flight are sent in one write, and the next ones when all of these have reached all.
+    The first socket of each channel says the stage's message for it. `count` is deliveries. Messages in flight are sent in one
+    write, and the next ones when all of these have reached all.
     """
     tally = Tally()
     transports: list[asyncio.Transport] = []
     found = []
     for stage in stages:
-        transports += await connect(address, stage.sockets - len(transports), lambda _: Listener(tally))
+        missing = stage.sockets - len(transports)
+        transports += await connect(address, missing, lambda _: Listener(tally), channels)
         found.append(await _measure(pid, stage, tally, transports))
     abort(transports)
     return found
@@ -43,9 +47,10 @@ async def _measure(
     pid: int, stage: Stage, tally: Tally, transports: Sequence[asyncio.Transport]
 ) -> dict[str, float]:
     loop = asyncio.get_running_loop()
-    burst = frame.text(stage.message) * stage.in_flight
+    bursts = [frame.text(message) * stage.in_flight for message in stage.messages]
     over = loop.create_future()
-    tally.begin(transports[0], burst, stage.sockets * stage.in_flight, over)
+    speakers = list(zip(transports, bursts, strict=False))
+    tally.begin(speakers, stage.sockets * stage.in_flight, over)
     await asyncio.sleep(stage.warm_up)
     before, window = tally.count, Window(pid)
     await asyncio.sleep(stage.seconds)
@@ -67,10 +72,10 @@ class Tally:
         self.is_over = False
 
     def begin(
-        self, sender: asyncio.Transport, burst: bytes, deliveries: int, over: asyncio.Future[None]
+        self, speakers: Sequence[tuple[asyncio.Transport, bytes]], deliveries: int, over: asyncio.Future[None]
     ) -> None:
         self.is_over = False
-        self._sender, self._burst, self._deliveries, self._over = sender, burst, deliveries, over
+        self._speakers, self._deliveries, self._over = speakers, deliveries, over
         self.target = self.count
         self.next()
 
@@ -83,7 +88,8 @@ class Tally:
                 self._over.set_result(None)
             return
         self.target += self._deliveries
-        self._sender.write(self._burst)
+        for speaker, burst in self._speakers:
+            speaker.write(burst)
 
 
 class Listener(asyncio.Protocol):

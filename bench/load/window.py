@@ -17,6 +17,15 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
+def memory(pid: int) -> int:
+    """Bytes that a process holds for itself: what it mapped from files is not counted."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "Anonymous":
+            return int(value.split()[0]) * 1024
+    raise RuntimeError("The kernel does not tell a process's anonymous memory")
+
+
 class Window:
     """Opened when made, closed once. `figures` holds what every measurement says: seconds of wall clock and CPU."""
 
@@ -35,7 +44,7 @@ class Window:
             "wall": wall,
             "cpu": server,
             "client": client / wall,
-            "others": max(0.0, (machine - server - client) / (wall * cores)),
+            "others": min(1.0, max(0.0, (machine - server - client) / (wall * cores))),
         }
 
     def _now(self) -> tuple[float, float, float, float]:

@@ -6,9 +6,9 @@ import time
 
 from bench.load.window import cpu_seconds
 from bench.peer import FASTAPI_POST, SOCKET_PEERS, WALKWIRE, Peer
-from bench.stage import Figures, Scenario, Stage, Subject, ask_once
+from bench.stage import Bars, Figures, Scenario, Stage, Subject, ask_once
 
-SOCKETS = 2000
+SOCKETS = 5000
 IDLE_SECONDS = 26.0  # one silence of walkwire's (25 s) and its pings, in a full run
 
 
@@ -37,6 +37,10 @@ def idle() -> Scenario:
         tuple(of(peer) for peer in SOCKET_PEERS),
         "Memory: anonymous memory of the process, what the kernel keeps is not in it. CPU: of the whole process, by connection.",
         together=True,
+        pictures=(
+            Bars("KiB", f"Memory of an idle connection, of {SOCKETS:,}: KiB"),
+            Bars("µs of CPU a second", f"CPU of an idle connection, of {SOCKETS:,}: µs a second"),
+        ),
         rounds=1,
     )
 

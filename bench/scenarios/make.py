@@ -8,7 +8,7 @@ import tempfile
 from bench.peer import FASTAPI_POST, WALKWIRE, Peer, walker_event
 from bench.process import python, run
 from bench.scenarios.nothing import CONNECTIONS, figures
-from bench.stage import Figures, Scenario, Stage, Subject, server_core
+from bench.stage import Bars, Figures, Scenario, Stage, Subject, server_core
 
 _BODY = {"text": "a message of some words"}
 
@@ -19,15 +19,14 @@ def scenario() -> Scenario:
         "make",
         "A walker that makes and connects one node: nodes committed",
         (
-            Subject("SQLAlchemy, insert and commit, nothing around it", _bare),
-            Subject(
-                "FastAPI, POST, `def`, insert and commit", lambda stage: _post(stage, FASTAPI_POST, "/item")
-            ),
+            Subject("SQLAlchemy, nothing around", _bare),
+            Subject("FastAPI, POST, `def`", lambda stage: _post(stage, FASTAPI_POST, "/item")),
             Subject("walkwire, REST", lambda stage: _post(stage, WALKWIRE, "/walker/make")),
             Subject("walkwire, socket", _ask),
         ),
         f"{CONNECTIONS} connections, each with one call at a time; WAL, `synchronous=NORMAL`. A walker writes two rows, a node "
         "and an edge, the others one.",
+        pictures=(Bars("per CPU second", "One node, or row, committed: per CPU second"),),
     )
 
 

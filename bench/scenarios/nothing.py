@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.peer import FASTAPI_POST, WALKWIRE, Peer, walker_event
-from bench.stage import Figures, Scenario, Stage, Subject, ask_once, rate
+from bench.stage import Bars, Figures, Scenario, Stage, Subject, ask_once, rate
 
 CONNECTIONS = 32
 SIDE_BY_SIDE = 8  # walks of one connection, as many as the protocol allows
@@ -32,6 +32,7 @@ def scenario() -> Scenario:
         ),
         f"{CONNECTIONS} connections, each with one call at a time, in a closed loop; with `id`: "
         f"{CONNECTIONS // SIDE_BY_SIDE} connections with {SIDE_BY_SIDE}.",
+        pictures=(Bars("per CPU second", "A walker that does nothing: calls per CPU second"),),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.peer import SOCKET_PEERS, TELL, WALKWIRE, Peer
-from bench.stage import Figures, Scenario, Stage, Subject, rate
+from bench.stage import Bars, Figures, Scenario, Stage, Subject, rate
 
 FEW, MANY, BURST = 200, 1000, 16
 ASKERS = 50
@@ -19,6 +19,13 @@ def fan_out() -> Scenario:
         "Fan-out: deliveries per CPU second",
         _subjects(_fan_out),
         "One speaks, all hear it, 100 bytes. In flight: said in one write, the next ones when all have heard all.",
+        pictures=(
+            Bars(f"{MANY:,} sockets", f"Fan-out to {MANY:,}, one message at a time: per CPU second"),
+            Bars(
+                f"{MANY:,} sockets, {BURST} in flight",
+                f"Fan-out to {MANY:,}, {BURST} messages in flight: per CPU second",
+            ),
+        ),
     )
 
 
@@ -29,6 +36,7 @@ def echo() -> Scenario:
         "Echo: answers",
         _subjects(_echo),
         f"{ASKERS} sockets, one question at a time each. walkwire's answer is a `connection` frame, of almost twice the size.",
+        pictures=(Bars("per CPU second", "Echo: answers per CPU second"),),
     )
 
 
@@ -39,6 +47,7 @@ def arrivals() -> Scenario:
         "Connections, each with its first frame",
         _subjects(_arrivals),
         f"{ARRIVALS} connections, 64 under way at a time, all of which stay.",
+        pictures=(Bars("per CPU second", "Connections made, per CPU second"),),
     )
 
 
@@ -65,16 +74,16 @@ def _fan_out(stage: Stage, peer: Peer) -> Figures:
         f"{MANY:,} sockets, {BURST} in flight": (MANY, BURST),
     }
     stages = [
-        {"sockets": sockets, "in_flight": in_flight, "message": peer.broadcast, "seconds": stage.seconds}
+        {"sockets": sockets, "in_flight": in_flight, "messages": [peer.broadcast()], "seconds": stage.seconds}
         for sockets, in_flight in plan.values()
     ]
     return _measure(stage, peer, list(plan), stages)
 
 
 def _tell(stage: Stage) -> Figures:
-    plan = {"a client's event": WALKWIRE.broadcast, "a walker": TELL}
+    plan = {"a client's event": WALKWIRE.broadcast(), "a walker": TELL}
     stages = [
-        {"sockets": FEW, "in_flight": 1, "message": message, "seconds": stage.seconds}
+        {"sockets": FEW, "in_flight": 1, "messages": [message], "seconds": stage.seconds}
         for message in plan.values()
     ]
     return _measure(stage, WALKWIRE, list(plan), stages)

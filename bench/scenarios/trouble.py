@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.peer import SOCKET_PEERS, WALKWIRE, Peer, walker_event
-from bench.stage import Figures, Scenario, Stage, Subject
+from bench.stage import Bars, Figures, Scenario, Stage, Subject
 
 READERS = 95
 STALLED = 5
 RATE = 500.0  # messages a second
 FILLING = 12  # messages of half a megabyte
+STALL_SECONDS = 3.0  # in which the stalled ones pass the bound, and are gone
+STALL_SIZE = 1000  # bytes of a message: so a bound of a megabyte is passed within two seconds
+BOUND = 1024 * 1024  # walkwire's QUEUE_BOUND
 
 HEARERS = 200
 SLOW_RATE = 50.0
@@ -28,6 +31,23 @@ def stalled() -> Scenario:
         f"{RATE:.0f} messages a second to {READERS} that read, with {STALLED} more that do not: milliseconds",
         tuple(of(peer) for peer in SOCKET_PEERS),
         f"All are sent {FILLING // 2} MB first. Lost: not there a second after the last was said. ∞: nobody was told any more.",
+        pictures=(
+            Bars("p99, some do not", f"p99 of {RATE:.0f} messages a second, {STALLED} % do not read: ms"),
+        ),
+    )
+
+
+def given_up() -> Scenario:
+    """What the others, and the server, feel of those who stop reading, until they are given up."""
+    return Scenario(
+        "stall",
+        f"walkwire: {STALLED} of {READERS + STALLED} stop reading while {RATE:.0f} messages a second go out",
+        (
+            Subject("all read", lambda stage: _stall(stage, 0)),
+            Subject("some do not", lambda stage: _stall(stage, STALLED)),
+        ),
+        "The p99 is that of those who read, while the others pass the bound of 1 MiB and are cut off. Gone after: the longest "
+        "time from when the bound was passed until the connection had ended. Grown: resident memory of the server, at most.",
     )
 
 
@@ -66,6 +86,28 @@ def _pace(stage: Stage, peer: Peer, stalled: int) -> dict[str, float]:
             filling=[500_000] * FILLING,
         )
     return found
+
+
+def _stall(stage: Stage, stalled: int) -> Figures:
+    with stage.serve(WALKWIRE) as server:
+        found = stage.load(
+            "stall",
+            server,
+            address=WALKWIRE.address(server.port),
+            sockets=READERS,
+            stalled=stalled,
+            rate=RATE,
+            seconds=max(STALL_SECONDS, stage.seconds),
+            size=STALL_SIZE,
+            bound=BOUND,
+        )
+    figures = {
+        "p50 ms": found["p50"] * 1000,
+        "p99 ms": found["p99"] * 1000,
+        "lost %": found["lost"] * 100,
+        "grown MiB": found["grown"] / 2**20,
+    }
+    return figures | ({"gone": found["gone"], "gone after s": found["late"]} if stalled else {})
 
 
 def _beside(stage: Stage, walks: int) -> Figures:

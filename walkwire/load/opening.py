@@ -6,7 +6,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from websockets.utils import accept_key
 
@@ -63,7 +63,7 @@ async def _connect(address: Address, channel_id: str, made: Made) -> asyncio.Tra
         hearer.data_received(opening.surplus)
     if transport.is_closing():  # while nobody heard it yet
         hearer.connection_lost(None)
-    return cast(asyncio.Transport, transport)
+    return transport
 
 
 class _Opening(asyncio.Protocol):

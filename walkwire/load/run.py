@@ -21,7 +21,7 @@ ERRORS = 5  # that are told
 class Run:
     """One run of a plan: `run`, or its parts: `connect`, `send`, `leave`.
 
-    `connected`, `sent`, `delivered` and `delays` may be looked at while it goes on.
+    `connected`, `sent`, `delivered` and `delays` may be looked at while it goes on; `start` is when the first message is due.
     """
 
     def __init__(self, address: Address, plan: Plan) -> None:
@@ -34,7 +34,7 @@ class Run:
         self._name = secrets.token_hex(6)
         self._mark = f'{address.heard}{{"load":"{self._name}","n":'.encode()
         self._padding = "x" * max(0, plan.size - len(self._mark) - 12)
-        self._start = 0.0
+        self.start = 0.0
         self._wrong: Counter[str] = Counter()
 
     @property
@@ -94,9 +94,9 @@ class Run:
     async def _send(self) -> None:
         """The first connection of each channel speaks in it, so that there is one order for all who hear it."""
         plan = self.plan
-        self._start = time.perf_counter()
+        self.start = time.perf_counter()
         while self.sent < plan.messages:
-            now = time.perf_counter() - self._start
+            now = time.perf_counter() - self.start
             while self.sent < plan.messages and self.sent / plan.rate <= now:
                 speaker = self.peers[self.sent % plan.channels]
                 if not speaker.is_closed:
@@ -111,7 +111,7 @@ class Run:
     def _hear(self, peer: Peer, number: int, now: float) -> None:
         if peer.order.hear(number // self.plan.channels):
             self.delivered += 1
-            self.delays.add(now - self._start - number / self.plan.rate)
+            self.delays.add(now - self.start - number / self.plan.rate)
 
     def _say_wrong(self, what: str) -> None:
         self._wrong[what] += 1
