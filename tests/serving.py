@@ -111,11 +111,17 @@ class Server:
         self.wait()
         self._let_go()
 
-    async def post(self, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
-        """A request over REST."""
+    async def request(
+        self, method: str, path: str, token: str | None = None, **options: Any
+    ) -> httpx.Response:
+        """A request over REST, with the options of httpx."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE) as http:
-            return await http.post(path, json={} if body is None else body, headers=headers)
+            return await http.request(method, path, headers=headers, **options)
+
+    async def post(self, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
+        """A POST with a JSON body."""
+        return await self.request("POST", path, token, json={} if body is None else body)
 
     async def walk(
         self, walker: str, token: str | None = None, node: str | None = None, **fields: Any
@@ -123,13 +129,13 @@ class Server:
         """Run a walker over REST, and give what it reported."""
         path = f"/walker/{walker}" if node is None else f"/walker/{walker}/{node}"
         response = await self.post(path, fields, token)
-        assert response.status_code == 200, response.text
+        assert response.is_success, response.text
         return response.json()["reports"]
 
-    async def user(self, email: str | None = None) -> Person:
-        """Somebody new, who registers and logs in."""
+    async def user(self, email: str | None = None, **fields: Any) -> Person:
+        """Somebody new, who registers, with the fields that the program gives its users, and logs in."""
         account = {"email": email or f"{secrets.token_hex(6)}@example.com", "password": PASSWORD}
-        registered = await self.post("/user/register", account)
+        registered = await self.post("/user/register", account | fields)
         assert registered.status_code == 201, registered.text
         answer = (await self.post("/user/login", account)).json()
         return Person(account["email"], answer["token"], f"n::{answer['user']['root_id']}")
