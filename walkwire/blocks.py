@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from walkwire import foreign
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.stores.scratch import ScratchStore
@@ -39,6 +40,7 @@ def run_blocks(file: Path, era: str | None = None, write: Callable[[str], Any] =
         )
     from walkwire.jac import importer
 
+    foreign.install()
     began = time.perf_counter()
     registry, store = Registry(), ScratchStore()
     failures: list[Failure] = []

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from walkwire import foreign
 from walkwire.errors import ProgramError, StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.stores import open_store
@@ -58,6 +59,7 @@ def load(file: Path) -> Registry:
     Raises ProgramError, with the place in the program's own code; StartError.
     """
     folder = file.resolve().parent
+    foreign.install()
     _forget()
     before = set(sys.modules)
     _put_first(folder)
@@ -80,6 +82,7 @@ def run(file: Path, era: str | None = None, database: str | None = None) -> int:
     What it does to the graph is one unit of work, kept in `database`, or gone with it where that is None. An error that the
     program does not catch is shown with its traceback, and keeps nothing. Raises StartError.
     """
+    foreign.install()
     _put_first(file.resolve().parent)
     registry, store = Registry(), ScratchStore() if database is None else open_store(database)
     try:

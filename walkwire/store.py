@@ -273,6 +273,9 @@ class UserStore(Protocol):
     def user_by_id(self, user_id: str) -> UserRecord | None:
         """The user with this id."""
 
+    def user_by_root(self, root_id: str) -> UserRecord | None:
+        """The user whose root this is."""
+
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         """Replace the hash `old` by `new` and count `tokens` up; False where `old` is no longer the stored hash."""
 

@@ -24,10 +24,16 @@ async def ada(app: Served) -> Client:
 
 async def ended(client: Client, id: str) -> tuple[Any, Any]:
     """A walker and its schedule, once it has ended."""
+    schedule = await end_of(client, id)
+    return (await client.post("see", id=id)).reports[0], schedule
+
+
+async def end_of(client: Client, id: str) -> Any:
+    """A walker's schedule, once it has ended."""
     while True:
-        walker, schedule = (await client.post("see", id=id)).reports
+        (schedule,) = (await client.post("see_end", id=id)).reports
         if schedule["status"] not in ("PENDING", "STARTED"):
-            return walker, schedule
+            return schedule
 
 
 async def test_an_async_walker_is_answered_at_once_and_read_by_its_id(ada: Client) -> None:
@@ -76,6 +82,34 @@ async def test_what_a_request_lacks_is_said_before_anything_is_ordered(ada: Clie
 async def test_none_is_a_report_of_an_async_walker_as_of_any_other(ada: Client) -> None:
     _, schedule = await ended(ada, (await ada.post("shrug")).body["walker_id"])
     assert schedule["reports"] == [None, 1]
+
+
+@pytest.mark.parametrize("word", ["read", "close"])
+async def test_an_async_walker_has_the_files_that_came_with_its_request(word: str, ada: Client) -> None:
+    files = [
+        ("scan", ("a.txt", b"first", "text/plain")),
+        ("more", ("b.txt", b"second", "text/plain")),
+        ("more", ("c.txt", bytes(range(65, 91)) * 100_000, "text/plain")),
+    ]
+    reply = await ada.request(
+        "POST", "/walker/read_scans", files=files, data={"body": f'{{"word": "{word}"}}'}
+    )
+    assert reply.status == 200
+    schedule = await end_of(ada, reply.body["walker_id"])
+    assert schedule["reports"] == [
+        [word, "a.txt", "text/plain", 5, "first"],
+        ["second", "ABCDEFGHIJKLMNOPQRSTUVWXYZ" * 100_000],
+        None,
+    ]
+
+
+async def test_files_that_are_too_much_to_be_kept_are_refused(ada: Client) -> None:
+    files = [("scan", ("a.txt", b"x" * 9_000_000)), ("more", ("b.txt", b"x" * 9_000_000))]
+    reply = await ada.request("POST", "/walker/read_scans", files=files, data={"body": '{"word": ""}'})
+    assert (reply.status, reply.body) == (
+        413,
+        {"detail": {"error": "A walker that walks later takes files of 16 MiB in all"}},
+    )
 
 
 async def test_an_async_walker_that_fails_ends_as_an_error_and_changes_nothing(ada: Client) -> None:

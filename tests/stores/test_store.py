@@ -258,6 +258,8 @@ def test_users_are_found_by_address_in_any_case_and_are_unique(store: Store) -> 
     assert store.user_by_email("ada@example.COM") == user
     assert store.user_by_id(user.id) == user
     assert store.user_by_id(new_id()) is None
+    assert store.user_by_root(user.root_id) == user
+    assert store.user_by_root(user.id) is None
     assert [root.owner for root in store.load_nodes([user.root_id])] == [user.root_id]
     again = UserRecord(new_id(), "ADA@example.com", "hash", new_id())
     with pytest.raises(UserExists):

@@ -108,6 +108,7 @@ async def open_app(
             queue=config.walk_queue,
             with_returns=config.show_endpoint_returns,
             is_response=is_response,
+            accounts=store,
         )
         patience = config.stop_seconds if patience is None else patience
         stack.push_async_callback(_stop, runtime, store, patience)

@@ -34,6 +34,9 @@ class Registers(ABC):
     def user_by_id(self, user_id: str) -> UserRecord | None:
         return self._read(lambda connection: sql.user_by(connection, id=user_id))
 
+    def user_by_root(self, root_id: str) -> UserRecord | None:
+        return self._read(lambda connection: sql.user_by(connection, root_id=root_id))
+
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         return self._write(lambda connection: sql.change_password(connection, user_id, old, new))
 

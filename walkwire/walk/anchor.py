@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from walkwire.ids import new_id
 from walkwire.walk.context import current
@@ -34,6 +34,8 @@ class Anchor:
         "version",
     )
 
+    letter: ClassVar[str] = "n"
+
     def __init__(self, kind: str) -> None:
         self.id = new_id()
         self._begin(kind)
@@ -55,6 +57,21 @@ class Anchor:
         self.target: Any = None
 
     @property
+    def ref_id(self) -> str:
+        """The reference, as `jid` gives it."""
+        return f"{self.letter}:{self.kind}:{self.id}"
+
+    @property
+    def name(self) -> str:
+        """The class, "" for a root."""
+        return self.kind
+
+    @property
+    def root(self) -> str:
+        """The id of the owner's root."""
+        return self.owner or (self.graph.caller if self.graph is not None else "")
+
+    @property
     def archetype(self) -> Any:
         """The archetype itself, as the walk that holds it sees it; None before it has touched a graph."""
         return self.graph.find(self.id) if self.graph is not None else None
@@ -73,3 +90,17 @@ class Anchor:
     def apply(self, _: object = None) -> None:
         """Jac Cloud's word for writing at once: commits all that the walk has changed so far."""
         current().commit()
+
+
+class AnchorOfEdge(Anchor):
+    """An edge's."""
+
+    __slots__ = ()
+    letter: ClassVar[str] = "e"
+
+
+class AnchorOfObject(Anchor):
+    """An object's."""
+
+    __slots__ = ()
+    letter: ClassVar[str] = "o"

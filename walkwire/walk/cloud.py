@@ -163,7 +163,7 @@ def _search_by(key: str, wanted: Any, letter: str) -> Search:
         raise ValueError(
             f"A filter by {key!r}: {wanted!r:.60} cannot be answered; there are _id, name, root, $in, $or and $and"
         )
-    texts = frozenset(getattr(value, "id", value) for value in values)
+    texts = frozenset(str(getattr(value, "id", value) or "") for value in values)
     if key == "name":
-        texts = frozenset(f"{letter}{text or ''}" for text in texts)
+        texts = frozenset(f"{letter}{text}" for text in texts)
     return Search(**{_NAMES[key]: texts})

@@ -124,6 +124,12 @@ class Codec:
 
 
 _codecs: dict[type, Codec] = {}
+_kept: dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {}
+
+
+def keep_class(cls: type, write: Callable[[Any], Any], read: Callable[[Any], Any]) -> None:
+    """Let fields hold a class that pydantic cannot store: `write` makes JSON of what such a field holds, `read` reads that."""
+    _kept[cls] = write, read
 
 
 def codec_of(cls: type) -> Codec:
@@ -157,6 +163,10 @@ def _stored_class(cls: Any) -> Any:
     elif isinstance(cls, type) and issubclass(cls, Enum):
         by_name = PlainValidator(member_of(cls, by_name_first=True))
         result = typing.Annotated[Any, by_name, PlainSerializer(_name)]
+    elif isinstance(cls, type):
+        for kept, (write, read) in _kept.items():
+            if issubclass(cls, kept):
+                result = typing.Annotated[Any, PlainValidator(read), PlainSerializer(write)]
     return result
 
 

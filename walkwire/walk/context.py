@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, Protocol
 
-from walkwire.store import Direction, Search, TaskRecord
+from walkwire.store import Direction, Search, TaskRecord, UserStore
 from walkwire.walk.archetype import Archetype
 
 Types = tuple[type, ...] | None
@@ -51,6 +51,10 @@ class Graph(Protocol):
 
 class Bridge(Protocol):
     """How a walk crosses between threads and event loops; `walk/runtime` gives it."""
+
+    @property
+    def accounts(self) -> UserStore | None:
+        """The users, where there are any."""
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the programs' own loop and wait for it in this thread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from walkwire.walk.anchor import Anchor
+from walkwire.walk.anchor import AnchorOfEdge
 from walkwire.walk.archetype import Archetype, give_anchor
 from walkwire.walk.context import current
 from walkwire.walk.registry import Family, kind_of
@@ -18,7 +18,7 @@ class Edge(Archetype):
 
     def __new__(cls, *_: Any, **__: Any) -> Edge:
         edge = object.__new__(cls)
-        give_anchor(edge, Anchor(kind_of(cls)))
+        give_anchor(edge, AnchorOfEdge(kind_of(cls)))
         return edge
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -21,6 +22,7 @@ from walkwire.walk.context import current
 from walkwire.walk.context import get_context as get_context
 from walkwire.walk.edge import Edge as Edge
 from walkwire.walk.edge import GenericEdge as GenericEdge
+from walkwire.walk.handle import meant
 from walkwire.walk.node import Node as Node
 from walkwire.walk.notify import socket as socket
 from walkwire.walk.obj import Obj as Obj
@@ -93,6 +95,15 @@ def allroots() -> list[Any]:
     return list(current().graph.roots())
 
 
+def _allows(level: Level) -> Callable[[Any], bool]:
+    def is_allowed(given: Any, *_: Any, **__: Any) -> bool:
+        """May the one who walks do this with a node, an edge or an object, given as itself, as its anchor or by a handle?"""
+        archetype = meant(given)
+        return archetype is not None and current().graph.level(archetype) >= level
+
+    return is_allowed
+
+
 class Jac:
     """Jac's machine by its names: `Jac.get_context().status = 404`, `Jac.save(x)`, `JacMachine.get().list_modules()`."""
 
@@ -110,6 +121,9 @@ class Jac:
     perm_revoke = restrict = staticmethod(perm_revoke)
     allow_root = staticmethod(allow_root)
     disallow_root = staticmethod(disallow_root)
+    check_read_access = staticmethod(_allows(Level.READ))
+    check_connect_access = staticmethod(_allows(Level.CONNECT))
+    check_write_access = staticmethod(_allows(Level.WRITE))
     spawn = staticmethod(spawn)
     visit = staticmethod(visit)
     disengage = staticmethod(disengage)

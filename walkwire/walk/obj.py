@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from walkwire.walk.anchor import Anchor
+from walkwire.walk.anchor import Anchor, AnchorOfObject
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.registry import Family, kind_of
 
@@ -22,6 +22,6 @@ class Obj(Archetype):
         try:
             anchor: Anchor = slot.__get__(self)
         except AttributeError:
-            anchor = Anchor(kind_of(type(self)))
+            anchor = AnchorOfObject(kind_of(type(self)))
             slot.__set__(self, anchor)
         return anchor

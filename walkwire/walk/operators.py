@@ -35,6 +35,7 @@ from walkwire.walk.node import Node as Node
 from walkwire.walk.node import as_types
 from walkwire.walk.obj import Obj as Obj
 from walkwire.walk.root import Root as Root
+from walkwire.walk.unit import Alone
 from walkwire.walk.verbs import jobj
 from walkwire.walk.verbs import root as root
 from walkwire.walk.walker import Walker as Walker
@@ -136,11 +137,17 @@ def assign(targets: Any, **values: Any) -> Any:
 
 
 def spawn(left: Any, right: Any) -> Any:
-    """`root spawn w()`, or `w() spawn root`: the walker after its walk; of an `async walker`, something to await."""
+    """`root spawn w()`, or `w() spawn root`: the walker after its walk, or, on an event loop, something to await for it.
+
+    An `async walker` is something to await in a program that is run, but walks at once in a served one, as in Jac Cloud.
+    """
     walker, place = (left, right) if isinstance(left, Walker) else (right, left)
     if not isinstance(walker, Walker):
         raise TypeError(f"`spawn` needs a walker: neither {left!r:.60} nor {right!r:.60} is one")
-    if getattr(walker, "__jac_async__", False) or (has_async(type(walker)) and is_on_a_loop()):
+    may_be_awaited = getattr(walker, "__jac_async__", False) or has_async(type(walker))
+    if may_be_awaited and is_on_a_loop():
+        return walker.aspawn(place)
+    if getattr(walker, "__jac_async__", False) and isinstance(current().bridge, Alone):
         return walker.aspawn(place)
     return walker.spawn(place)
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from walkwire.errors import Busy, Conflict, NoAccess, RecordError, Refused
 from walkwire.ids import parse_reference
-from walkwire.store import Changes, CommitInDoubt, GraphStore, Held, Lost, TaskEnd, View
+from walkwire.store import Changes, CommitInDoubt, GraphStore, Held, Lost, TaskEnd, UserStore, View
 from walkwire.walk import report
 from walkwire.walk.ability import has_async
 from walkwire.walk.context import Walk, enter_walk, leave_walk
@@ -97,12 +97,14 @@ class Runtime:
         queue: int = 4096,
         with_returns: bool = False,
         is_response: Callable[[Any], bool] = lambda value: False,
+        accounts: UserStore | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._with_returns = with_returns
         self._is_response = is_response
         self.on_tasks: Callable[[], None] = lambda: None
+        self.accounts = accounts
         self._loop = asyncio.get_running_loop()
         self._bound = threads + queue
         self._under_way = 0
@@ -216,6 +218,10 @@ class _Run:
                 walker, start = self._begin(unit)
                 await awalk_through(walker, [start])
                 return self._conclude(unit, walker)
+
+    @property
+    def accounts(self) -> UserStore | None:
+        return self._runtime.accounts
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return self._runtime._programs.wait_for(coroutine)

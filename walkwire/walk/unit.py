@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from walkwire.errors import Conflict
-from walkwire.store import Changes, Crowd, GraphStore, Held, Lost, View, lock_keys
+from walkwire.store import Changes, Crowd, GraphStore, Held, Lost, UserStore, View, lock_keys
 from walkwire.walk.context import Audience, Bridge, Walk, enter_walk, leave_walk
 from walkwire.walk.graph import WalkGraph
 from walkwire.walk.locks import HOLD_SECONDS, PATIENCE_SECONDS
@@ -119,6 +119,8 @@ class Unit:
 
 class Alone:
     """The bridge of a unit that no server runs: a program while it is loaded, `walkwire run`."""
+
+    accounts: UserStore | None = None
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(coroutine)

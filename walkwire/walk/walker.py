@@ -25,6 +25,7 @@ class Trail(Anchor):
     """
 
     __slots__ = ("_id", "ignored", "queue", "reports", "returns")
+    letter: ClassVar[str] = "w"
 
     def __init__(self, kind: str) -> None:
         self._begin(kind)

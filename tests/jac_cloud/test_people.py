@@ -1,0 +1,72 @@
+"""Users as programs look them up, and `async` walkers that a walk spawns itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.jac_cloud.conftest import PROGRAMS
+from walkwire.testing import Client, Served, serve
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[Served]:
+    async with serve(PROGRAMS / "people.jac") as app:
+        yield app
+
+
+async def cargo(owner: Client, what: str = "wool") -> str:
+    (report,) = (await owner.post("load_cargo", what=what)).reports
+    return str(report["id"])
+
+
+async def test_the_owner_of_a_node_is_found_by_root_id_and_address(app: Served) -> None:
+    ada = await app.user("ada@example.com", ship="Argo")
+    bob = await app.user("bob@example.com", ship="Bounty")
+    owner, kind, same, count, nobody = (await bob.post("who_owns", await cargo(ada))).reports
+    assert owner[:4] == ["ada@example.com", True, "Argo", ada.root_id]
+    assert len(owner[4]) == 24
+    assert owner[5] is False
+    assert kind == [True, "User"]
+    assert same == [True] * 5
+    assert count == 2
+    assert nobody == [None, None]
+
+
+async def test_a_node_is_found_by_its_owner_as_programs_ask_mongo_for_it(app: Served) -> None:
+    ada, bob = await app.user(ship="a"), await app.user(ship="b")
+    await cargo(ada)
+    answer = (await bob.post("cargo_of", root_id=ada.root_id)).reports
+    assert answer == [["wool", "Cargo", True, "Cargo", True, False, False]]
+    assert (await ada.post("cargo_of", root_id=ada.root_id)).reports[0][4:] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ("ship", "Users cannot be found by 'ship': there are _id, email and root_id"),
+        ("regex", "A filter by 'email': {'$regex': '^a.+'} cannot be answered"),
+        ("all", "a filter needs one of them"),
+        ("update", "walkwire's User.Collection has no 'update_one'"),
+    ],
+)
+async def test_what_cannot_be_asked_of_users_is_said_where_it_is_asked(
+    how: str, sentence: str, app: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = await app.user(ship="Argo")
+    assert (await ada.post("ask_wrongly", how=how)).status == 500
+    assert sentence in caplog.text
+
+
+async def test_an_async_walker_that_a_walk_spawns_walks_at_once(app: Served) -> None:
+    ada = await app.user(ship="Argo")
+    await cargo(ada)
+    reply = await ada.post("weigh_all")
+    assert reply.reports == [2, ["weigh", 2, [2]], 5]
+
+
+async def test_an_async_ability_awaits_it(app: Served) -> None:
+    ada = await app.user(ship="Argo")
+    await cargo(ada)
+    assert (await ada.post("weigh_in_turn")).reports == [2, [2, 2]]

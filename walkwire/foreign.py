@@ -1,0 +1,80 @@
+"""Foreign: Jac's own packages, as a program's Python imports them: `from jac_cloud.core.archetype import NodeAnchor`.
+
+A name has the meaning here that it has in a `.jac` file; one that has none is an error when it is imported, which says what to
+use. They come before an installed jaclang, whose walkers would be none of walkwire's. `bson`, of which programs take `ObjectId`
+to ask Mongo for a record, comes last: where it is installed, that one is meant.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import re
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from types import ModuleType
+from typing import Any
+
+PACKAGES = frozenset(("jaclang", "jac_cloud"))
+# The modules of theirs that something is imported from; any other lower-case name after `from … import` is a name.
+_MODULES = """
+    lib core plugin jaseci runtimelib implementation architype archetype context models utils logger machine feature builtin
+    builtins constructs websocket scheduler api datasources memory
+"""
+
+
+def install() -> None:
+    """From now on Python finds them. Calling it again changes nothing."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder(PACKAGES, _Jacs))
+        sys.meta_path.append(_Finder(frozenset(("bson",)), _Bson))
+
+
+class ObjectId(str):
+    """An id, as a program takes Mongo's. Raises ValueError for what is none."""
+
+    __slots__ = ()
+
+    def __new__(cls, id: Any) -> ObjectId:
+        text = str(id).rpartition(":")[2]
+        if not re.fullmatch("[0-9a-fA-F]{24}", text):
+            raise ValueError(f"{id!r:.80} is not an id: 24 hex digits")
+        return super().__new__(cls, text.lower())
+
+
+class _Jacs(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        from walkwire.jac.translate.names import IMPORTABLE, INSTEAD
+        from walkwire.walk import jac_names
+        from walkwire.walk.operators import not_here
+
+        if name == "__all__":
+            return sorted(IMPORTABLE)
+        if name in IMPORTABLE:
+            return getattr(jac_names, IMPORTABLE[name])
+        if name.startswith("__") or name in _MODULES.split():
+            raise AttributeError(name)  # a module's: Python looks for it by itself
+        not_here(self.__name__, name, INSTEAD.get(name, ""))
+
+
+class _Bson(ModuleType):
+    ObjectId = ObjectId
+
+
+class _Finder(MetaPathFinder, Loader):
+    def __init__(self, packages: frozenset[str], kind: type[ModuleType]) -> None:
+        self._packages = packages
+        self._kind = kind
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname.partition(".")[0] not in self._packages:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=self._kind is _Jacs)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        return self._kind(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
