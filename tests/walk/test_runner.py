@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -263,6 +264,80 @@ async def test_a_walk_that_does_not_end_before_the_server_stops_is_given_up(
     await until(lambda: walks.asked)
     await runner.stop(0.01)
     assert json.loads(state(world.store, id).error) == [ABANDONED]
+
+
+class Slow:
+    """A store that takes its time to begin tasks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.begun, self.may_go_on = threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def begin_tasks(self, *arguments: Any) -> list[TaskRecord]:
+        begun = self._store.begin_tasks(*arguments)
+        self.begun.set()
+        assert self.may_go_on.wait(20)
+        return begun
+
+
+async def test_what_is_being_begun_when_the_server_stops_is_still_done(
+    world: World, walks: Walks, clock: Clock
+) -> None:
+    id, slow = await order(world), Slow(world.store)
+    runner = Runner(slow, walks, at_once=1, clock=clock)  # type: ignore[arg-type]
+    runner.start()
+    await until(slow.begun.is_set)
+    stopping = asyncio.ensure_future(runner.stop(20))
+    await asyncio.sleep(0)
+    slow.may_go_on.set()
+    await stopping
+    assert state(world.store, id).state == "COMPLETED"
+
+
+async def test_a_server_that_waits_for_its_last_walks_is_still_heard_of(
+    world: World, walks: Walks, clock: Clock
+) -> None:
+    first, heard = await order(world), Heard(world.store)
+    walks.gate.clear()
+    runner = Runner(heard, walks, at_once=1, clock=clock)  # type: ignore[arg-type]
+    runner.start()
+    await until(lambda: walks.asked)
+    second = await order(world)
+    finishing = asyncio.ensure_future(runner.finish(20))
+    await asyncio.sleep(0)
+    clock.now += 6
+    runner.wake()
+    await until(lambda: heard.until == clock.now + 15)
+    walks.gate.set()
+    await finishing
+    await runner.stop(5)
+    assert [state(world.store, id).state for id in (first, second)] == ["COMPLETED", "PENDING"]
+
+
+class Full:
+    """A store that cannot write down how a task ended."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def end_task(self, end: Any) -> bool:
+        raise OSError("disk full")
+
+
+async def test_a_failure_that_cannot_be_kept_is_in_the_log(
+    world: World, walks: Walks, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    walks.raises = [PublicError("sold_out", "No tickets left")]
+    id = await order(world)
+    async with running(world, walks, clock, store=Full(world.store)):
+        await until(lambda: "disk full" in caplog.text)
+    assert f"w:leave_mark:{id} failed could not be kept: No tickets left" in caplog.text
 
 
 async def test_a_failed_task_that_is_of_no_interest_is_forgotten(

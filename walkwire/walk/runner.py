@@ -59,6 +59,7 @@ class Runner:
         self._news = asyncio.Event()
         self._pool = ThreadPoolExecutor(1, "tasks")
         self._loop: asyncio.Task[None] | None = None
+        self._is_finishing = False
 
     def start(self) -> None:
         """Take up what is pending, and what comes."""
@@ -70,13 +71,20 @@ class Runner:
 
     async def finish(self, seconds: float) -> None:
         """Begin no task any more, and let those under way end, for so long at most."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        self._is_finishing = True
+        self._news.set()
         if self._loop is not None:
+            # It ends by itself: what it is taking from the store just now is begun, and nobody else would do it; and the others
+            # have to hear of what is still under way.
+            await asyncio.wait((self._loop,), timeout=seconds)
             self._loop.cancel()
             with suppress(asyncio.CancelledError):
                 await self._loop
             self._loop = None
         if self._under_way:
-            await asyncio.wait(self._under_way, timeout=seconds)
+            await asyncio.wait(self._under_way, timeout=max(0.0, end - clock()))
 
     async def stop(self, seconds: float) -> None:
         """As `finish`; what did not end is given up, as if the server had died."""
@@ -91,7 +99,7 @@ class Runner:
 
     async def _serve(self) -> None:
         heard = 0.0
-        while True:
+        while self._under_way or not self._is_finishing:
             self._news.clear()
             try:
                 now = self._clock()
@@ -119,7 +127,7 @@ class Runner:
         """Begin what is due, and give the seconds until something more may be."""
         free = self._at_once - len(self._under_way)
         due = await self._ask(self._store.next_task)
-        if due is None or not free:
+        if due is None or not free or self._is_finishing:
             return self._life  # the end of one under way wakes
         if due > now:
             return due - now
@@ -156,11 +164,14 @@ class Runner:
                 await asyncio.sleep(_TURN_SECONDS)
 
     async def _fail(self, task: TaskRecord, message: str) -> None:
-        if self._is_forgotten(task):
-            await self._ask(self._store.forget_task, task.id)
-            return
-        end = TaskEnd(task.id, self._server, "ERROR", error=json.dumps([message]))
-        await self._ask(self._store.end_task, end)
+        try:
+            if self._is_forgotten(task):
+                await self._ask(self._store.forget_task, task.id)
+            else:
+                end = TaskEnd(task.id, self._server, "ERROR", error=json.dumps([message]))
+                await self._ask(self._store.end_task, end)
+        except Exception:  # nobody waits for this; it will be taken for abandoned
+            _log.exception("That w:%s:%s failed could not be kept: %s", task.walker, task.id, message)
 
     async def _ask(self, question: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, question, *arguments)
