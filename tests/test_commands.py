@@ -138,3 +138,9 @@ def test_an_error_that_a_program_does_not_catch_shows_its_own_frames_and_keeps_n
     assert "walkwire/program.py" not in done.stderr
     (tmp_path / "count.py").write_text("from walkwire import root\nprint(len(root().out()))\n")
     assert walkwire(tmp_path, "run", "count.py", "--database", "sqlite:///kept.db").stdout == "0\n"
+
+
+def test_a_program_finds_one_root_in_a_database_as_without_one(tmp_path: Path) -> None:
+    (tmp_path / "main.jac").write_text("with entry { print(len(allroots()), allroots()[0] is root); }")
+    for place in ([], ["--database", "sqlite:///kept.db"]):
+        assert walkwire(tmp_path, "run", *place, "main.jac").stdout == "1 True\n"

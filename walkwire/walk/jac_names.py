@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from walkwire.ids import SYSTEM_ROOT
 from walkwire.walk import machine
 from walkwire.walk.ability import on_entry as on_entry
 from walkwire.walk.ability import on_exit as on_exit
@@ -91,8 +92,10 @@ def almostEqual(first: float, second: float, places: int = 7) -> bool:  # noqa: 
 
 
 def allroots() -> list[Any]:
-    """Every user's root that the one who walks may read."""
-    return list(current().graph.roots())
+    """Every user's root that the one who walks may read; the system's own is nobody's, but its own."""
+    graph = current().graph
+    mine = graph.root()
+    return [root for root in graph.roots() if root is mine or root.__jac__.id != SYSTEM_ROOT]
 
 
 def _allows(level: Level) -> Callable[[Any], bool]:
