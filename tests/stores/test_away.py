@@ -11,10 +11,11 @@ import psycopg
 import pytest
 
 from tests.postgres import Line, PostgresServer, postgres_server
-from walkwire.errors import StartError
+from walkwire.errors import Busy, StartError
 from walkwire.ids import PUBLIC_ROOT, new_id
-from walkwire.store import Changes, CommitInDoubt, NodeRecord, Reads, Store
+from walkwire.store import Changes, CommitInDoubt, EdgeRecord, Lost, NodeRecord, Reads, Store
 from walkwire.stores import open_store
+from walkwire.stores.postgres.pool import Away
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,38 @@ def test_a_commit_that_was_made_before_a_restart_is_known_to_be(
         committing.result(10)
 
     assert [record.version for record in store.load_nodes([counter.id])] == [2]
+
+
+def test_a_node_that_gets_an_edge_at_each_attempt_to_delete_it_is_lost_and_stays(
+    server: PostgresServer, line: Line, store: Store
+) -> None:
+    hub = node()
+    write(store, hub)
+    with closing(open_store(server.url)) as direct:
+
+        def connect(data: bytes, is_answer: bool) -> bytes:
+            if not is_answer:
+                edge = EdgeRecord(new_id(), "", PUBLIC_ROOT, "", hub.id, hub.kind, 1, "{}")
+                direct.commit(Reads(), Changes(new_edges=[edge]), lambda: None)
+            return data
+
+        line.before = connect
+        with pytest.raises(Lost):
+            store.commit(Reads(), Changes(deleted_nodes=[hub.id]), lambda: None)
+        line.before = lambda data, is_answer: data
+    assert store.load_nodes([hub.id]) == [hub]
+
+
+def test_whoever_asks_a_database_that_hangs_is_told_so_in_the_end(server: PostgresServer) -> None:
+    with closing(open_store(f"{server.url}?connect_timeout=2", connections=4, seconds=0.3)) as store:
+        thing = node()
+        write(store, thing)
+        with ThreadPoolExecutor() as threads, server.frozen():
+            asking = [threads.submit(store.load_nodes, [thing.id]) for _ in range(3)]
+            asking += [threads.submit(write, store, node()) for _ in range(3)]
+            assert {type(asked.exception(20)) for asked in asking} == {Busy, Away}
+        assert store.load_nodes([thing.id]) == [thing]
+        write(store, changed=thing)
 
 
 def hold_once(line: Line, word: bytes, is_answer: bool) -> threading.Event:

@@ -20,6 +20,7 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import QueuePool
 
 from walkwire.errors import Busy
+from walkwire.stores.postgres.watch import Watch
 
 
 class Raw(psycopg.Connection[Any]):
@@ -35,6 +36,7 @@ _AWAY = "The database does not answer. Please try again!"
 _NO_ROOM = "53200"  # for so many locks: it is the statement that asks for too much
 _RETRY_SECONDS = 0.1
 _STATEMENTS = 3  # a statement may take this many times as long as one may wait for a lock
+_GRACE_SECONDS = 1  # until the answer that it took too long has to be here
 
 # By these an end that went away without a word is found out.
 _CONNECTION = {
@@ -72,6 +74,8 @@ class Pool:
         self._seconds = seconds
         self._away_since: float | None = None
         self._was_there = False
+        self._hangs = False
+        self._watch = Watch(seconds * _STATEMENTS + _GRACE_SECONDS, self._suspect)
         usual = {name: value for name, value in _CONNECTION.items() if name not in url.query}
         self.engine = create_engine(
             url.set(drivername="postgresql+psycopg").update_query_dict(usual),
@@ -87,7 +91,7 @@ class Pool:
         )
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "connect", self._set_up)
-        event.listen(self.engine, "checkout", _pass_over_the_dead)
+        event.listen(self.engine, "checkout", self._pass_over_the_dead)
 
     @contextmanager
     def raw(self) -> Iterator[Raw]:
@@ -95,9 +99,11 @@ class Pool:
         with told():
             pooled = self.engine.raw_connection()
             connection = cast(Raw, pooled.driver_connection)
+            self._watch.begin(connection)
             try:
                 yield connection
             finally:
+                self._watch.end(connection)
                 if connection.pgconn.transaction_status != TransactionStatus.IDLE:
                     pooled.invalidate()
                 pooled.close()
@@ -106,12 +112,17 @@ class Pool:
     def plain(self) -> Iterator[Connection]:
         """A connection of SQLAlchemy's, on which each statement is a transaction of its own."""
         with told(), self.engine.connect() as connection:
-            yield connection
+            driver = driver_of(connection)
+            self._watch.begin(driver)
+            try:
+                yield connection
+            finally:
+                self._watch.end(driver)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A connection of SQLAlchemy's in a transaction, which is committed at the end of the block unless it raises."""
-        with told(), self.engine.connect() as connection:
+        with self.plain() as connection:
             connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
                 yield connection
@@ -139,8 +150,13 @@ class Pool:
             with self.raw() as connection:
                 return work(connection)
 
+    def watch(self) -> None:
+        """Let nobody wait for ever from now on."""
+        self._watch.start()
+
     def close(self) -> None:
         """Close all connections."""
+        self._watch.stop()
         self.engine.dispose()
 
     def _connect(self, dialect: Any, record: Any, arguments: Any, options: Any) -> Raw:
@@ -167,6 +183,24 @@ class Pool:
             _log.warning("The database is away: %s", error)
         return now - self._away_since < self._seconds
 
+    def _suspect(self) -> None:
+        _log.warning("The database hangs")
+        self._hangs = True
+
+    def _pass_over_the_dead(self, connection: Raw, record: Any, proxy: Any) -> None:
+        """Have a connection replaced whose other end has said goodbye, which is asked of this machine and not of the database;
+        and all that there are, where it hung."""
+        if self._hangs:
+            self._hangs = False
+            raise sql_errors.InvalidatePoolError
+        waiting = select.poll()
+        try:
+            waiting.register(connection.fileno(), select.POLLIN)
+            while waiting.poll(0):
+                connection.pgconn.consume_input()
+        except psycopg.Error:
+            raise sql_errors.DisconnectionError from None
+
     def _set_up(self, connection: Raw, record: Any) -> None:
         connection.adapters.register_dumper(
             int, Int8BinaryDumper
@@ -186,17 +220,6 @@ class Pool:
 def driver_of(connection: Connection) -> Raw:
     """The driver's connection below one of SQLAlchemy's."""
     return cast(Raw, connection.connection.driver_connection)
-
-
-def _pass_over_the_dead(connection: Raw, record: Any, proxy: Any) -> None:
-    """Have a connection replaced whose other end has said goodbye. That is asked of this machine, not of the database."""
-    waiting = select.poll()
-    try:
-        waiting.register(connection.fileno(), select.POLLIN)
-        while waiting.poll(0):
-            connection.pgconn.consume_input()
-    except psycopg.Error:
-        raise sql_errors.DisconnectionError from None
 
 
 @contextmanager

@@ -77,6 +77,7 @@ class PostgresStore(Registers):
                 ((room,),) = connection.execute(_ROOM).fetchall()
                 self._bound = room // _SHARE
             self._renew(str(url.database))
+            self._pool.watch()
         except BaseException:
             self._pool.close()
             raise
@@ -115,10 +116,13 @@ class PostgresStore(Registers):
     ) -> None:
         with self._turns.of(_written(changes)):
             commit = Commit(reads, changes, mine, self._bound)
+            until = time.monotonic() + self._seconds
             try:
-                for attempt in range(_ATTEMPTS):
-                    if self._is_made(commit, is_last=attempt == _ATTEMPTS - 1):
+                for left in reversed(range(_ATTEMPTS)):
+                    if self._is_made(commit, until if left else 0):
                         break
+                else:
+                    raise _all_of(reads, changes)
             except (Overtaken, psycopg.errors.ForeignKeyViolation, psycopg.errors.DivisionByZero):
                 raise _all_of(reads, changes) from None
             then()
@@ -126,8 +130,8 @@ class PostgresStore(Registers):
     def close(self) -> None:
         self._pool.close()
 
-    def _is_made(self, commit: Commit, is_last: bool) -> bool:
-        """Try to commit; False where it is to be tried again."""
+    def _is_made(self, commit: Commit, until: float) -> bool:
+        """Try to commit; False where it is to be tried again. A database that is away is not tried again after `until`."""
         commit.number = None
         try:
             with self._pool.raw() as connection:
@@ -136,7 +140,7 @@ class PostgresStore(Registers):
         except Away:
             if commit.number is not None and self._was_made(commit):
                 return True
-            if is_last:
+            if time.monotonic() > until:
                 raise
         except psycopg.errors.OutOfMemory:  # there is no room for so many locks
             commit.take_all_locks()
