@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import threading
 from typing import Any
 
@@ -24,6 +25,7 @@ from walkwire import (
 )
 from walkwire.errors import BadReference, Busy, Conflict, NoAccess
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.store import Store
 from walkwire.walk.registry import Registry
 from walkwire.walk.runtime import Order, Runtime
 
@@ -269,6 +271,52 @@ async def test_a_walk_that_has_committed_is_never_run_again(world: Any) -> None:
 
     assert len(runs) == 1
     assert await world.reports(add_one, counter["id"]) == [3]
+
+
+class Crowded:
+    """A store that is busy at some of the commits made through it, counted from 1."""
+
+    def __init__(self, store: Store, *busy: int) -> None:
+        self._store = store
+        self._busy = busy
+        self._count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def commit(self, *arguments: Any) -> None:
+        self._count += 1
+        if self._count in self._busy:
+            raise Busy
+        self._store.commit(*arguments)
+
+
+class write_twice(Walker):
+    @on_entry
+    def write(self, here: Root) -> None:
+        here.connect(Profile("a"))
+        commit()
+        here.connect(Profile("b"))
+
+
+@pytest.mark.parametrize(
+    ("busy", "may_rerun", "told"), [(1, True, Busy), (2, True, Conflict), (1, False, Conflict)]
+)
+async def test_busy_is_said_only_where_nothing_was_done_and_all_may_be_asked_again(
+    busy: int, may_rerun: bool, told: type[Exception], world: Any, make_world: Any
+) -> None:
+    other = make_world(Crowded(world.store, busy), sys.modules[__name__])
+    order = Order(write_twice, dict, PUBLIC_ROOT, lambda *_: None, may_rerun=may_rerun)
+    with pytest.raises(told):
+        await other.runtime.run(order)
+    assert await other.runtime.stop(5)
+    assert await world.reports(count_profiles) == [busy - 1]
+
+
+class count_profiles(Walker):
+    @on_entry
+    def count(self, here: Root) -> None:
+        self.report(len(here.out(Profile)))
 
 
 async def test_with_rerun_off_the_first_conflict_is_the_answer(world: Any) -> None:

@@ -202,7 +202,7 @@ class _Run:
         """The whole run."""
         with ExitStack() as stack:
             unit = self._unit(stack)
-            with _as_unfit(unit):
+            with _as_unfit(unit, self._order):
                 walker, start = self._begin(unit)
                 if self._order.is_later:
                     unit.walk.custom = {"walker_id": create_task(walker, start)}
@@ -214,7 +214,7 @@ class _Run:
         """The whole run, of a walker with async abilities."""
         with ExitStack() as stack:
             unit = self._unit(stack)
-            with _as_unfit(unit):
+            with _as_unfit(unit, self._order):
                 walker, start = self._begin(unit)
                 await awalk_through(walker, [start])
                 return self._conclude(unit, walker)
@@ -306,7 +306,7 @@ class _Run:
     def _resume(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
         token = enter_walk(unit.walk)
         try:
-            with _as_unfit(unit):
+            with _as_unfit(unit, self._order):
                 return self._write(unit, changes, answer)
         finally:
             leave_walk(token)
@@ -338,13 +338,22 @@ def _ended(id: str, server: str, walk: Walk, answer: Answer) -> TaskEnd:
 
 
 @contextmanager
-def _as_unfit(unit: Unit) -> Iterator[None]:
-    """Whatever a run raises counts only if what it read was so; if not, the run is void."""
+def _as_unfit(unit: Unit, order: Order) -> Iterator[None]:
+    """Whatever a run raises counts only if what it read was so; if not, the run is void.
+
+    Busy says that nothing was done, so that it can be asked again; where something was, it is a Conflict.
+    """
     try:
         yield
     except Lost as lost:
         raise _Unfit(keys_lost(lost), _was_reading(unit), unit.has_committed) from None
     except CommitInDoubt:  # to run it again might do it twice
+        raise
+    except Busy:
+        if unit.has_committed or not order.may_rerun:
+            raise Conflict(
+                "The database was too busy to end the walk, which is not done again by itself."
+            ) from None
         raise
     except asyncio.CancelledError as error:
         if is_cancelled():  # by the server, which stops

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from walkwire.errors import Conflict
-from walkwire.store import Changes, Crowd, GraphStore, Held, Lost, UserStore, View, lock_keys
+from walkwire.store import Changes, CommitInDoubt, Crowd, GraphStore, Held, Lost, UserStore, View, lock_keys
 from walkwire.walk.context import Audience, Bridge, Walk, enter_walk, leave_walk
 from walkwire.walk.graph import WalkGraph
 from walkwire.walk.locks import HOLD_SECONDS, PATIENCE_SECONDS
@@ -61,16 +61,18 @@ class Unit:
     def commit(self) -> None:
         """The program's own `commit()`, in the middle of its walk. Waits for locks where it stands."""
         changes = self.graph.changes()
-        self.has_committed, is_first = True, not self.has_committed
         try:
             if changes and not self._line.is_free(keys := self.locks(changes)):
                 self._line.stand(keys)
             self.write_patiently(changes)
         except Lost:
-            if not is_first:
+            if self.has_committed:
                 raise Conflict from None
-            self.has_committed = False  # nothing was written: the whole walk may run again
+            raise  # nothing was written: the whole walk may run again
+        except CommitInDoubt:
+            self.has_committed = True
             raise
+        self.has_committed = True
 
     def locks(self, changes: Changes) -> frozenset[str]:
         """The locks that a commit of `changes` has to wait for."""
