@@ -51,6 +51,8 @@ async def schedule(server: Server, who: Person, id: str) -> Any:
 async def end_of(server: Server, who: Person, id: str) -> Any:
     """What became of a walk, once it has ended. A server counts as alive for some time after its last sign of life."""
     async with asyncio.timeout(LIFE_SECONDS + PATIENCE):
-        while (found := await schedule(server, who, id))["status"] in ("PENDING", "STARTED"):
+        while True:
+            found = await schedule(server, who, id)
+            if found["status"] not in ("PENDING", "STARTED"):
+                return found
             await asyncio.sleep(0.1)
-    return found
