@@ -13,6 +13,8 @@ from walkwire.errors import BadReference
 SYSTEM_ROOT = "0" * 24
 PUBLIC_ROOT = "0" * 23 + "1"
 
+CHANNEL_LENGTH = 1024  # characters of a channel's id
+
 _REFERENCE = re.compile(r"(?:([newo]):([^:]*):)?([0-9a-fA-F]{24})\Z")
 
 _seconds, _prefix = 0, ""

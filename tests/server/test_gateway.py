@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
 
+from walkwire.account.auth import without_scheme
 from walkwire.brokers import open_broker
 from walkwire.errors import BadEvent, BadReference, NoAccess, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
@@ -158,7 +159,7 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             stack.push_async_callback(hub.stop)
 
             async def authenticate(token: str | None) -> str:
-                return ANN if token == "ann" else PUBLIC_ROOT
+                return ANN if without_scheme(token or "") == "ann" else PUBLIC_ROOT
 
             async def dispatch(call: Call) -> bytes:
                 return await site.dispatch(call)
@@ -236,6 +237,12 @@ async def test_a_refused_origin_is_closed_4003_without_a_frame(site: Site) -> No
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4003
     assert json.loads(closed.value.rcvd.reason) == {"reconnect_in": None, "reason": close.REFUSED.reason}
+    assert site.hub.clients == {}
+
+
+async def test_a_channel_id_that_is_too_long_is_closed_4003(site: Site) -> None:
+    code, reason = await goodbye(await site.dial(f"?channel_id={'x' * 1025}"))
+    assert (code, reason["reason"]) == (4003, "a channel id has at most 1,024 characters")
     assert site.hub.clients == {}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from walkwire import Node, Root, Walker, on_entry, root, socket
-from walkwire.errors import BadReference
+from walkwire.errors import BadReference, Limited
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.walk.notify import WalkOutbox
 from walkwire.walk.report import NotPrintable
@@ -40,6 +40,18 @@ async def test_each_kind_has_its_audience_and_a_target_listed_twice_is_one(world
         (("join", ("c", "room")), None),
         (("leave", ("c", "room")), None),
     ]
+
+
+async def test_a_channel_id_that_is_too_long_is_joined_by_nobody(world: Any) -> None:
+    class enter(Walker):
+        @on_entry
+        def run(self, here: Root) -> None:
+            socket.join("c", "x" * 1024)
+            with pytest.raises(Limited, match="at most 1,024 characters"):
+                socket.join("c", "x" * 1025)
+
+    await world.answer(enter)
+    assert len(world.told) == 1
 
 
 async def test_notify_self_over_rest_tells_nobody(world: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from walkwire.account.auth import without_scheme
 from walkwire.broker import Broker
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.errors import UnknownWalker
@@ -47,7 +48,7 @@ class House:
 
     async def authenticate(self, token: str | None) -> str:
         await asyncio.sleep(0)
-        return self.tokens.get(token or "", PUBLIC_ROOT)
+        return self.tokens.get(without_scheme(token or ""), PUBLIC_ROOT)
 
     async def open(self, token: str | None = None, channel_id: str | None = None) -> Loopback:
         socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id))

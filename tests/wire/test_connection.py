@@ -96,6 +96,18 @@ async def test_a_channel_that_was_not_chosen_is_random(house: House) -> None:
     assert all(house.hub.ids.server in name for name in names)
 
 
+async def test_a_channel_may_have_a_long_name_and_not_an_endless_one(house: House) -> None:
+    async with Loopback(house.door, None, "x" * 1024) as socket:
+        assert (await socket.receive())["data"]["channel_id"] == "x" * 1024
+    async with Loopback(house.door, "ann", "x" * 1025) as socket:
+        with pytest.raises(Closed) as closed:
+            await socket.receive()
+    assert closed.value.code == 4003
+    assert "at most 1,024 characters" in closed.value.reason
+    await settle()
+    assert (house.hub.clients, house.hub.work) == ({}, set())
+
+
 async def test_events_that_come_before_the_greeting_are_answered_after_it(house: House) -> None:
     async with Loopback(house.door, "ann") as socket:
         await socket.send({"type": "connection", "id": 1})

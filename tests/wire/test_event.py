@@ -150,6 +150,21 @@ def test_of_a_repeated_key_the_last_counts() -> None:
         ({"type": "channel", "channel_ids": [1] * 101, "data": {}}, "too_many_errors", ["event"]),
         ({"type": "client", "client_ids": [], "data": {}}, "too_short", ["event", "client", "client_ids"]),
         ({"type": "join", "channel_ids": []}, "too_short", ["event", "join", "channel_ids"]),
+        (
+            {"type": "join", "channel_ids": ["a", "b" * 1025]},
+            "string_too_long",
+            ["event", "join", "channel_ids", 1],
+        ),
+        (
+            {"type": "leave", "channel_ids": ["b" * 1025]},
+            "string_too_long",
+            ["event", "leave", "channel_ids", 0],
+        ),
+        (
+            {"type": "channel", "channel_ids": ["b" * 1025], "data": {}},
+            "string_too_long",
+            ["event", "channel", "channel_ids", 0],
+        ),
         ({"type": "leave"}, "missing", ["event", "leave", "channel_ids"]),
         ({"type": "change_user", "token": 5}, "string_type", ["event", "change_user", "token"]),
     ],
@@ -163,6 +178,7 @@ def test_a_wrong_shape_is_told_in_pydantics_words(event: Any, kind: str, loc: li
 
 def test_lists_hold_a_thousand() -> None:
     assert isinstance(read({"type": "client", "client_ids": ["a"] * 1000, "data": {}}), ClientEvent)
+    assert isinstance(read({"type": "join", "channel_ids": ["\N{GRINNING FACE}" * 1024]}), JoinEvent)
 
 
 @pytest.mark.parametrize(

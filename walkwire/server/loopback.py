@@ -28,17 +28,16 @@ class Closed(Exception):
 class Loopback:
     """A connected client: `async with Loopback(door, token=…) as socket: await socket.send({…}); await socket.receive()`.
 
-    The bytes are read as a client's library would read them. `is_stalled = True` makes it a client that does not read: what it is
-    sent counts as unsent.
+    The bytes are read as a client's library would read them.
     """
 
     def __init__(self, door: Door, token: str | None = None, channel_id: str | None = None) -> None:
-        self.is_stalled = False
         self.closed: Closed | None = None
         self._door = door
         self._token = token
         self._framing = Protocol(Side.CLIENT, state=OPEN, max_size=None)
         self._unsent: list[bytes] = []
+        self._is_stalled = False
         self._frames: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._is_heard = asyncio.Event()
@@ -53,6 +52,19 @@ class Loopback:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.leave()
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether this is a client that does not read: what it is sent counts as unsent, until it reads again."""
+        return self._is_stalled
+
+    @is_stalled.setter
+    def is_stalled(self, is_stalled: bool) -> None:
+        self._is_stalled = is_stalled
+        if not is_stalled and self._unsent:
+            unsent, self._unsent = self._unsent, []
+            self.write(b"".join(unsent))
+            self.connection.catch_up()
 
     async def send(self, event: Any) -> None:
         """Say something: a string or bytes as they are, anything else as JSON. Waits while the server does not listen."""
@@ -96,7 +108,7 @@ class Loopback:
     # Called by the wire
 
     def write(self, data: bytes) -> None:
-        if self.is_stalled:
+        if self._is_stalled:
             self._unsent.append(data)
             self.connection.lag()
             return

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
+from walkwire.errors import Limited
+from walkwire.ids import CHANNEL_LENGTH
 from walkwire.walk.context import Audience, Keep, current
 from walkwire.walk.report import encode
 from walkwire.walk.root import root_id_of
@@ -95,7 +97,9 @@ class Socket:
         self._put("clients", _texts(client_ids), data, now, keep)
 
     def join(self, client_id: str, channel_id: str) -> None:
-        """Put a connection into a channel, when the walk is committed."""
+        """Put a connection into a channel, when the walk is committed. Raises Limited for an id that is too long for one."""
+        if len(str(channel_id)) > CHANNEL_LENGTH:
+            raise Limited(f"A channel id has at most {CHANNEL_LENGTH:,} characters.")
         self._put("join", (client_id, channel_id), None, now=False)
 
     def leave(self, client_id: str, channel_id: str) -> None:

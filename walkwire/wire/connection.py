@@ -14,10 +14,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from walkwire.errors import Internal, Limited, PublicError, Refused
-from walkwire.ids import PUBLIC_ROOT, parse_root
+from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, parse_root
 from walkwire.wire import frame, policy
 from walkwire.wire.client import GONE, Client, Hold, Transport
-from walkwire.wire.close import Close
+from walkwire.wire.close import REFUSED, Close
 from walkwire.wire.door import Call, Door
 from walkwire.wire.event import (
     ChangeUserEvent,
@@ -38,6 +38,8 @@ from walkwire.wire.notification import Kind, Notification
 from walkwire.wire.policy import Policy
 
 Work = Coroutine[Any, Any, None]
+
+_TOO_LONG = REFUSED._replace(reason=f"a channel id has at most {CHANNEL_LENGTH:,} characters")
 
 _log = logging.getLogger(__name__)
 
@@ -74,8 +76,10 @@ class Connection:
 
     def open(self, token: str | None = None) -> None:
         """Greet, once it is known whose `token` it is (with or without `Bearer`; None: there is none)."""
-        bare = _bare(token)
-        work = self._greet_user(bare) if bare else self._greet(PUBLIC_ROOT)
+        if len(self.client.channel_id) > CHANNEL_LENGTH:
+            self.close(_TOO_LONG)
+            return
+        work = self._greet_user(token) if token else self._greet(PUBLIC_ROOT)
         if work is not None:
             self._begin(work)
 
@@ -225,8 +229,9 @@ class Connection:
         self._say(self._introduction(event.id))
 
     def _change_user(self, event: ChangeUserEvent) -> Work | None:
-        token = _bare(event.token)
-        return self._become_user(token, event.id) if token else self._become(PUBLIC_ROOT, event.id)
+        if not event.token:
+            return self._become(PUBLIC_ROOT, event.id)
+        return self._become_user(event.token, event.id)
 
     def _become(self, root_id: str, event_id: Id) -> Work | None:
         return self._introduce(self._hub.change(self.client, root_id), event_id)
@@ -363,9 +368,3 @@ _DEEDS: dict[type[Event], Callable[[Connection, Any], Work | None]] = {
     ChangeUserEvent: Connection._change_user,
     Unreadable: Connection._unreadable,
 }
-
-
-def _bare(token: str | None) -> str:
-    """A token without its scheme, "" where there is none. `Authorization` and `change_user` both come through here."""
-    scheme, _, rest = (token or "").strip().partition(" ")
-    return rest.strip() if scheme.lower() == "bearer" else (token or "").strip()

@@ -8,11 +8,15 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from walkwire.errors import BadEvent
+from walkwire.ids import CHANNEL_LENGTH
 from walkwire.wire import lenient, text
 from walkwire.wire.lenient import ID_LENGTH, TARGETS, Id
 
 _Id = int | Annotated[str, Meta(max_length=ID_LENGTH)] | None
 _Targets = Annotated[list[str], Meta(min_length=1, max_length=TARGETS)]
+_Channels = Annotated[
+    list[Annotated[str, Meta(max_length=CHANNEL_LENGTH)]], Meta(min_length=1, max_length=TARGETS)
+]
 
 
 class ConnectionEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="connection"):
@@ -43,7 +47,7 @@ class ChannelEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"
     """Sends `data`, an object, to all sockets in channels."""
 
     id: _Id = None
-    channel_ids: _Targets
+    channel_ids: _Channels
     data: Raw
 
 
@@ -59,14 +63,14 @@ class JoinEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", t
     """Enters channels."""
 
     id: _Id = None
-    channel_ids: _Targets
+    channel_ids: _Channels
 
 
 class LeaveEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="leave"):
     """Leaves channels."""
 
     id: _Id = None
-    channel_ids: _Targets
+    channel_ids: _Channels
 
 
 class ChangeUserEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="change_user"):

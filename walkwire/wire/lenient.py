@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationE
 from pydantic_core import PydanticCustomError
 
 from walkwire.errors import BadEvent
+from walkwire.ids import CHANNEL_LENGTH
 from walkwire.wire import text
 
 TARGETS = 1000
@@ -31,6 +32,9 @@ def _good_id(value: Any) -> Any:
 
 _GoodId = Annotated[Any, BeforeValidator(_good_id)]
 _Targets = Annotated[list[str], Field(min_length=1, max_length=TARGETS)]
+_Channels = Annotated[
+    list[Annotated[str, Field(max_length=CHANNEL_LENGTH)]], Field(min_length=1, max_length=TARGETS)
+]
 _AS_THEY_CAME = ("data", "context")
 
 
@@ -58,7 +62,7 @@ class _User(_Spoken):
 
 class _Channel(_Spoken):
     type: Literal["channel"]
-    channel_ids: _Targets
+    channel_ids: _Channels
     data: dict[str, Any]
 
 
@@ -70,12 +74,12 @@ class _Client(_Spoken):
 
 class _Join(_Spoken):
     type: Literal["join"]
-    channel_ids: _Targets
+    channel_ids: _Channels
 
 
 class _Leave(_Spoken):
     type: Literal["leave"]
-    channel_ids: _Targets
+    channel_ids: _Channels
 
 
 class _ChangeUser(_Spoken):
