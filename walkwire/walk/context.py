@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -32,7 +32,16 @@ class Graph(Protocol):
     def search_edges(self, search: Search) -> Sequence[Archetype]: ...
     def task(self, id: str) -> TaskRecord | None: ...
     def neighbourhood(
-        self, node: Archetype, direction: Direction, edges: Types, nodes: Types
+        self,
+        node: Archetype,
+        direction: Direction,
+        edges: Types,
+        nodes: Types,
+        limit: int | None = None,
+        passes: Callable[[Any, Any], bool] | None = None,
+    ) -> Sequence[tuple[Any, Archetype]]: ...
+    def between(
+        self, node: Archetype, direction: Direction, edges: Types, targets: Iterable[Archetype]
     ) -> Sequence[tuple[Any, Archetype]]: ...
     def edge(self, link: Any) -> Archetype: ...
     def ends(self, edge: Archetype) -> tuple[Archetype, Archetype]: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from walkwire.errors import NoAccess
@@ -30,13 +30,12 @@ from walkwire.walk.codec import Resolve, bare, codec_of
 from walkwire.walk.context import Types
 from walkwire.walk.edge import Edge, GenericEdge
 from walkwire.walk.kept import kept_as
+from walkwire.walk.neighbours import Link, Neighbours, Passes
 from walkwire.walk.node import Node
-from walkwire.walk.registry import Registry, kinds_of
+from walkwire.walk.registry import Registry
 from walkwire.walk.rights import Rights
 from walkwire.walk.root import Root
 from walkwire.walk.working import WorkingSet, remember
-
-Link = Edge | EdgeRecord
 
 
 class WalkGraph:
@@ -48,10 +47,10 @@ class WalkGraph:
         self.caller = caller
         self.reads = Reads()
         self.statements = 0
-        self._found: dict[Selection, list[tuple[EdgeRecord, Node]]] = {}
         self._listed: set[str] = set()
         self._set = WorkingSet(caller)
         self._rights = Rights(caller, root=self.root, load_root=self._load_root, ends=self.ends)
+        self._neighbours = Neighbours(self._set, self._rights, self._load_links, self._load_owners)
         self._resolve = Resolve(self._by_reference, lambda name: registry.find("obj", name))
 
     # What nodes, walkers and verbs ask
@@ -100,21 +99,25 @@ class WalkGraph:
         return self._view.load_task(id)
 
     def neighbourhood(
-        self, node: Archetype, direction: Direction, edges: Types, nodes: Types
+        self,
+        node: Archetype,
+        direction: Direction,
+        edges: Types,
+        nodes: Types,
+        limit: int | None = None,
+        passes: Passes | None = None,
     ) -> list[tuple[Link, Node]]:
-        """A node's links with the nodes at their far ends, in the order in which they were made; those that may not be read
-        are left out. A link is handed to `edge` or `cut`."""
-        near = self.own(node)
-        if near.__jac__.id not in self._listed:
-            self.enter(near)
-        is_new = self._set.is_new(near.__jac__.id)
-        stored = [] if is_new else self._stored_links(near, direction, edges, nodes)
-        links: list[tuple[Link, Node]] = [
-            (link, far) for link, far in stored if link.id not in self._set.cut and not far.__jac__.is_deleted
-        ]
-        links.extend(self._new_links(near, direction, edges, nodes))
-        self._load_owners(far for _, far in links)
-        return [(link, far) for link, far in links if self._rights.may_read(far)]
+        """A node's links with the nodes at their far ends, in the order in which they were made, or the first `limit` of them
+        (the last, where it is negative); those that may not be read or do not pass are left out. A link is handed to `edge` or
+        `cut`."""
+        return self._neighbours.around(self._looked_from(node), direction, edges, nodes, limit, passes)
+
+    def between(
+        self, node: Archetype, direction: Direction, edges: Types, targets: Iterable[Archetype]
+    ) -> list[tuple[Link, Node]]:
+        """As `neighbourhood`, but the links with these nodes only, at the price of those."""
+        far = (self.own(target).__jac__.id for target in targets)
+        return self._neighbours.between(self._looked_from(node), direction, edges, far)
 
     def edge(self, link: Link) -> Edge:
         """The edge of a link."""
@@ -239,7 +242,7 @@ class WalkGraph:
     def committed(self, changes: Changes) -> None:
         """Take a commit of `changes` as the new state. What is touched through the graph from now on is read again."""
         self._set.settle(changes)
-        self._found.clear()
+        self._neighbours.forget()
         self.reads = Reads()
         self.statements = 0
 
@@ -274,29 +277,17 @@ class WalkGraph:
         edge = self._set.edges.get(id)
         return None if edge is None or edge.__jac__.is_deleted else edge
 
-    def _stored_links(
-        self, node: Node, direction: Direction, edges: Types, nodes: Types
-    ) -> list[tuple[EdgeRecord, Node]]:
-        selection = Selection(node.__jac__.id, direction, _kinds(edges, Edge), _kinds(nodes, Node))
-        if selection not in self._found:
-            self.statements += 1
-            pairs, mark = self._view.load_neighbourhood(selection)
-            self.reads.neighbourhoods[selection] = mark
-            self._found[selection] = [(edge, self._take(far)) for edge, far in pairs]
-        return self._found[selection]
+    def _looked_from(self, node: Archetype) -> Node:
+        near: Node = self.own(node)
+        if near.__jac__.id not in self._listed:
+            self.enter(near)
+        return near
 
-    def _new_links(
-        self, node: Node, direction: Direction, edges: Types, nodes: Types
-    ) -> Iterator[tuple[Edge, Node]]:
-        near = node.__jac__.id
-        for edge in self._set.new_edges.get(near, ()):
-            anchor = edge.__jac__
-            leaves, enters = anchor.source == near, anchor.target == near
-            if not (leaves and direction != "into") and not (enters and direction != "out"):
-                continue
-            far = self._set.nodes[anchor.target if leaves else anchor.source]
-            if (edges is None or isinstance(edge, edges)) and (nodes is None or isinstance(far, nodes)):
-                yield edge, far
+    def _load_links(self, selection: Selection) -> list[tuple[EdgeRecord, Node]]:
+        self.statements += 1
+        pairs, mark = self._view.load_neighbourhood(selection)
+        self.reads.neighbourhoods[selection] = mark
+        return [(edge, self._take(far)) for edge, far in pairs]
 
     def _take(self, record: NodeRecord) -> Any:
         """The node of a record: the one that is here already, or a new one."""
@@ -385,9 +376,3 @@ class WalkGraph:
             self.statements += 1
             for record in self._view.load_nodes(missing):
                 self._take(record)
-
-
-def _kinds(types: Types, top: type) -> frozenset[str] | None:
-    if types is None or top in types:
-        return None
-    return frozenset().union(*(kinds_of(cls) for cls in types))

@@ -30,28 +30,48 @@ class Node(Archetype):
             current().graph.may_write(self)
         object.__setattr__(self, name, value)
 
-    def out(self, node: Any = None, edge: Any = None, **fields: Any) -> list[Any]:
+    def out(
+        self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
+    ) -> list[Any]:
         """The nodes that this one's edges lead to, in the order in which these were made.
 
-        `node` and `edge` are a class, a union or a tuple of classes; `fields` are values that the nodes must have.
+        `node` and `edge` are a class, a union or a tuple of classes; `fields` are values that the nodes must have. `limit` gives
+        the first so many, or, where it is negative, the last, at the price of these, however many there are.
         """
-        return self._neighbours("out", node, edge, fields)
+        return self._neighbours("out", node, edge, limit, fields)
 
-    def into(self, node: Any = None, edge: Any = None, **fields: Any) -> list[Any]:
+    def into(
+        self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
+    ) -> list[Any]:
         """The nodes whose edges lead to this one; otherwise as `out`."""
-        return self._neighbours("into", node, edge, fields)
+        return self._neighbours("into", node, edge, limit, fields)
 
-    def both(self, node: Any = None, edge: Any = None, **fields: Any) -> list[Any]:
+    def both(
+        self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
+    ) -> list[Any]:
         """The nodes joined with this one, whichever way; otherwise as `out`. A node joined twice comes twice."""
-        return self._neighbours("both", node, edge, fields)
+        return self._neighbours("both", node, edge, limit, fields)
 
     def edges(
-        self, edge: Any = None, node: Any = None, direction: Direction = "out", **fields: Any
+        self,
+        edge: Any = None,
+        node: Any = None,
+        direction: Direction = "out",
+        *,
+        limit: int | None = None,
+        **fields: Any,
     ) -> list[Any]:
-        """This node's edges, in the order in which they were made; `fields` are values that the edges must have."""
+        """This node's edges, in the order in which they were made; `fields` are values that the edges must have, `limit` as in
+        `out`."""
         graph = current().graph
-        links = graph.neighbourhood(self, direction, as_types(edge), as_types(node))
-        return [found for link, _ in links if has_fields(found := graph.edge(link), fields)]
+
+        def passes(link: Any, _: Any) -> bool:
+            return has_fields(graph.edge(link), fields)
+
+        links = graph.neighbourhood(
+            self, direction, as_types(edge), as_types(node), limit, passes if fields else None
+        )
+        return [graph.edge(link) for link, _ in links]
 
     def connect(self, node: AnyNode, edge: Edge | type[Edge] | None = None) -> AnyNode:
         """Put an edge from this node to `node`, and give `node` back. Raises NoAccess without the right on both ends."""
@@ -61,16 +81,21 @@ class Node(Archetype):
     def disconnect(self, node: Node, edge: Any = None) -> bool:
         """Remove the edges from this node to `node`, of the class `edge` if given; True if there were any."""
         graph = current().graph
-        target = graph.own(node)
-        links = graph.neighbourhood(self, "out", as_types(edge), (type(target),))
-        found = [link for link, far in links if far is target]
-        for link in found:
+        found = graph.between(self, "out", as_types(edge), (node,))
+        for link, _ in found:
             graph.cut(self, link)
         return bool(found)
 
-    def _neighbours(self, direction: Direction, node: Any, edge: Any, fields: dict[str, Any]) -> list[Any]:
-        links = current().graph.neighbourhood(self, direction, as_types(edge), as_types(node))
-        return [far for _, far in links if has_fields(far, fields)]
+    def _neighbours(
+        self, direction: Direction, node: Any, edge: Any, limit: int | None, fields: dict[str, Any]
+    ) -> list[Any]:
+        def passes(_: Any, far: Any) -> bool:
+            return has_fields(far, fields)
+
+        links = current().graph.neighbourhood(
+            self, direction, as_types(edge), as_types(node), limit, passes if fields else None
+        )
+        return [far for _, far in links]
 
 
 def as_types(types: Any) -> Types:

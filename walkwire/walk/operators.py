@@ -31,6 +31,7 @@ from walkwire.walk.edge import GenericEdge as GenericEdge
 from walkwire.walk.handle import meant
 from walkwire.walk.hops import Test, listed
 from walkwire.walk.hops import hop as hop
+from walkwire.walk.hops import hop_to_end as hop_to_end
 from walkwire.walk.node import Node as Node
 from walkwire.walk.node import as_types
 from walkwire.walk.obj import Obj as Obj
@@ -100,11 +101,11 @@ def disconnect(
 ) -> bool:
     """`left del --> right`: cuts the edges between them; True if there were any."""
     graph = current().graph
-    targets = {id(graph.own(far)) for far in listed(right)}
+    targets = listed(right)
     cut = False
     for near in listed(left):
-        for link, far in graph.neighbourhood(near, direction, as_types(edge), None):
-            if id(far) in targets and (edge_if is None or edge_if(graph.edge(link))):
+        for link, _ in graph.between(near, direction, as_types(edge), targets):
+            if edge_if is None or edge_if(graph.edge(link)):
                 graph.cut(graph.own(near), link)
                 cut = True
     return cut

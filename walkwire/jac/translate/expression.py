@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from walkwire.jac.translate.graph import indexed
 from walkwire.jac.translate.names import METHODS, WANTED
 from walkwire.jac.translate.scope import Scope, at, call, express, expression, name, operate
 from walkwire.jac.tree import Part, Token, Tree, name_of
@@ -92,9 +93,8 @@ def _subscript(scope: Scope, tree: Tree) -> ast.expr:
     index = items[0]
     if len(items) > 1 or tree.has("COMMA"):
         index = at(ast.Tuple(items, ast.Load()), tree)
-    return _guarded(
-        scope, tree, express(scope, tree.parts[0]), lambda value: ast.Subscript(value, index, ast.Load())
-    )
+    value = indexed(scope, tree.parts[0], index)
+    return _guarded(scope, tree, value, lambda value: ast.Subscript(value, index, ast.Load()))
 
 
 @expression("slice")

@@ -153,15 +153,70 @@ def _conditions(
 @expression("filtered")
 def _filtered(scope: Scope, tree: Tree) -> ast.expr:
     """`cars(?km>5)`: a list of those that pass."""
-    given, test = tree.parts[0], tree.parts[-1]
+    return _those_of(scope, tree, express(scope, tree.parts[0]))
+
+
+def _those_of(scope: Scope, tree: Tree, given: ast.expr) -> ast.expr:
+    test = tree.parts[-1]
     assert isinstance(test, Tree)
     one = scope.unit.fresh()
     first = None
     if test.kind == "type_filter":
         first = call(name("isinstance", test), [name(one, test), express(scope, test.parts[0])], test)
     condition = _conditions(scope, test.find_all("comparisons"), one, test, first)
-    loop = ast.comprehension(at(ast.Name(one, ast.Store()), tree), express(scope, given), [condition], 0)
+    loop = ast.comprehension(at(ast.Name(one, ast.Store()), tree), given, [condition], 0)
     return at(ast.ListComp(name(one, tree), [loop]), tree)
+
+
+def indexed(scope: Scope, part: Part, index: ast.expr) -> ast.expr:
+    """What stands before an index. Of an edge reference, also of one filtered by a class, no more is looked at than the index
+    reaches, where that is plain and no test of the program's own decides what is there."""
+    limit = _reach(index)
+    filtered = part if isinstance(part, Tree) and part.kind == "filtered" else None
+    reference = filtered.parts[0] if filtered else part
+    if not limit or not isinstance(reference, Tree) or reference.kind != "edge_reference":
+        return express(scope, part)
+    hop = express(scope, reference)
+    assert isinstance(hop, ast.Call)
+    words = {keyword.arg for keyword in hop.keywords}
+    kind = None if filtered is None else _class_of(filtered)
+    is_by_class = words <= {"edge"} and kind is not None and not _asks_for_edges(reference)
+    if (filtered is None and words <= {"edge", "node"}) or is_by_class:
+        hop.func = operator(scope, "hop_to_end", reference)
+        hop.args.insert(0, at(ast.Constant(limit), reference))
+        if kind is not None:
+            hop.keywords.append(at(ast.keyword("of", express(scope, kind)), reference))
+        return hop
+    return hop if filtered is None else _those_of(scope, filtered, hop)
+
+
+def _class_of(filtered: Tree) -> Part | None:
+    """The class in `` (`?Stop) ``; None where more is asked."""
+    test = filtered.parts[-1]
+    is_plain = isinstance(test, Tree) and test.kind == "type_filter" and not test.find_all("comparisons")
+    return test.parts[0] if is_plain and isinstance(test, Tree) else None
+
+
+def _reach(index: ast.expr) -> int | None:
+    """How many from the front an index can reach, or, negative, from the end; None where it may be all."""
+    if not isinstance(index, ast.Slice):
+        place = _number(index)
+        return None if place is None else place + 1 if place >= 0 else place
+    lower, upper = _number(index.lower), _number(index.upper)
+    is_known = (lower is None) == (index.lower is None) and (upper is None) == (index.upper is None)
+    if not is_known or index.step is not None:
+        return None
+    if upper is not None and upper > 0 and (lower or 0) >= 0:
+        return upper
+    return lower if lower is not None and lower < 0 and (upper is None or upper < 0) else None
+
+
+def _number(value: ast.expr | None) -> int | None:
+    """A number that is written as such."""
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        number = _number(value.operand)
+        return None if number is None else -number
+    return value.value if isinstance(value, ast.Constant) and type(value.value) is int else None
 
 
 @expression("assigned")
