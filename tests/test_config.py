@@ -109,6 +109,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "ping_seconds": 1.5,
         "pong_seconds": 2.5,
         "threads": 2,
+        "walk_seconds": 3.5,
         "walk_queue": 5,
         "stop_seconds": 1,
         "show_endpoint_returns": True,

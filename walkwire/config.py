@@ -77,6 +77,7 @@ class Config(BaseModel):
     pong_seconds: float = Field(20, gt=0)
     threads: int = Field(16, ge=1, le=1000)
     walk_queue: int = Field(4096, ge=0)
+    walk_seconds: float = Field(0, ge=0)
     stop_seconds: float = Field(10, ge=0)
     show_endpoint_returns: bool = False
     drain_seconds: float = Field(0, ge=0)

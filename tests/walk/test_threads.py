@@ -73,6 +73,21 @@ async def test_the_programs_loop_and_the_workers_hand_the_context_over() -> None
     threads.stop()
 
 
+async def test_who_gave_up_waiting_is_not_answered_and_the_worker_goes_on() -> None:
+    loop, gate = asyncio.get_running_loop(), threading.Event()
+    threads = Threads(Mailbox(loop), 1, 10)
+    faults: list[object] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    waiting = asyncio.ensure_future(threads.from_a_loop(gate.wait, 20))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    gate.set()
+    assert await threads.from_a_loop(int, "7") == 7
+    assert waiting.cancelled()
+    assert faults == []
+    threads.stop()
+
+
 async def test_waiting_for_the_programs_loop_on_itself_says_what_to_write() -> None:
     programs = ProgramLoop()
 

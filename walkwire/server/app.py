@@ -106,6 +106,7 @@ async def open_app(
             registry,
             threads=config.threads,
             queue=config.walk_queue,
+            seconds=config.walk_seconds,
             with_returns=config.show_endpoint_returns,
             is_response=is_response,
             accounts=store,

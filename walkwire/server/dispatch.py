@@ -130,6 +130,7 @@ class Dispatch:
             status=specs.status_code or 200,
             is_later=getattr(walker, "__jac_async__", False),
             kinds=kinds,
+            seconds=specs.seconds,
         )
         return await self._runtime.run(order)
 

@@ -87,6 +87,7 @@ class Walk:
         "client_id",
         "commit",
         "custom",
+        "go_on",
         "graph",
         "outbox",
         "reports",
@@ -107,6 +108,11 @@ class Walk:
         self.returns: list[Any] = []
         self.custom: Any = None
         self.after: list[Callable[[], object]] = []
+        self.go_on: Callable[[], None] = _nothing  # asked at each place; raises where the walk is to end
+
+
+def _nothing() -> None:
+    pass
 
 
 _current: ContextVar[Walk] = ContextVar("walk")

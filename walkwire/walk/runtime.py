@@ -17,6 +17,7 @@ from walkwire.ids import parse_reference
 from walkwire.store import Changes, CommitInDoubt, GraphStore, Held, Lost, TaskEnd, UserStore, View
 from walkwire.walk import report
 from walkwire.walk.ability import has_async
+from walkwire.walk.allowance import Allowance
 from walkwire.walk.context import Walk, enter_walk, leave_walk
 from walkwire.walk.crowd import Seats
 from walkwire.walk.edge import Edge
@@ -44,6 +45,7 @@ class Order:
     `id` is the walker's then (None: a new one). `is_forgotten`: the walker of a task goes with the end of its walk.
     `kinds` are the classes of places at which it may begin, `root` among them; None: all.
     `task` names the walker that was ordered so and the server that lets it walk now; `values` are not asked for then.
+    `seconds` is how long the caller waits (None: the runtime's; 0: as long as it takes); for a task nobody does.
     """
 
     walker: type[Walker]
@@ -59,6 +61,7 @@ class Order:
     is_forgotten: bool = False
     kinds: frozenset[str] | None = None
     task: tuple[str, str] | None = None
+    seconds: float | None = None
 
 
 class Answer(NamedTuple):
@@ -95,6 +98,7 @@ class Runtime:
         *,
         threads: int = 16,
         queue: int = 4096,
+        seconds: float = 0,
         with_returns: bool = False,
         is_response: Callable[[Any], bool] = lambda value: False,
         accounts: UserStore | None = None,
@@ -107,6 +111,7 @@ class Runtime:
         self.accounts = accounts
         self._loop = asyncio.get_running_loop()
         self._bound = threads + queue
+        self._seconds = seconds
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -117,13 +122,21 @@ class Runtime:
         self._programs = ProgramLoop()
 
     async def run(self, order: Order) -> Answer:
-        """Walk until it is committed. Raises what the walk raised; Conflict, Busy, NoAccess, BadReference."""
+        """Walk until it is committed. Raises what the walk raised; Conflict, Busy, NoAccess, BadReference, TimedOut."""
+        seconds = self._seconds if order.seconds is None else order.seconds
+        if not seconds or order.task is not None:
+            return await self._count(order, None)
+        allowance = Allowance()
+        walk = asyncio.ensure_future(self._count(order, allowance))
+        return await allowance.wait_for(walk, seconds, may_cancel=has_async(order.walker))
+
+    async def _count(self, order: Order, allowance: Allowance | None) -> Answer:
         if self._under_way >= self._bound:
             raise Busy
         self._under_way += 1
         self._idle.clear()
         try:
-            return await self._run(order)
+            return await self._run(order, allowance)
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -142,7 +155,7 @@ class Runtime:
         finally:
             self._programs.stop()
 
-    async def _run(self, order: Order) -> Answer:
+    async def _run(self, order: Order, allowance: Allowance | None) -> Answer:
         outbox = WalkOutbox(order.tell)
         deadline = self._loop.time() + PATIENCE_SECONDS
         claim = Claim(self._locks)
@@ -151,7 +164,8 @@ class Runtime:
             for _ in range(RUNS):
                 try:
                     async with self._seats.seat() if in_snapshot else nullcontext():
-                        return await self._once(order, outbox, claim, in_snapshot, deadline)
+                        run = _Run(self, order, outbox, claim, in_snapshot, allowance)
+                        return await self._once(order, run, claim, deadline)
                 except _Unfit as unfit:
                     if unfit.has_committed or not order.may_rerun:
                         break
@@ -161,10 +175,7 @@ class Runtime:
             claim.release()
         raise Conflict
 
-    async def _once(
-        self, order: Order, outbox: WalkOutbox, claim: Claim, in_snapshot: bool, deadline: float
-    ) -> Answer:
-        run = _Run(self, order, outbox, claim, in_snapshot)
+    async def _once(self, order: Order, run: _Run, claim: Claim, deadline: float) -> Answer:
         outcome: Answer | _Blocked
         if has_async(order.walker) and not order.is_later:
             outcome = await self._programs.run(run.on_programs_loop())
@@ -190,13 +201,20 @@ class _Run:
     """One run of one order: the bridge of its walk, and its line. All but its making happens away from the sockets' loop."""
 
     def __init__(
-        self, runtime: Runtime, order: Order, outbox: WalkOutbox, claim: Claim, in_snapshot: bool
+        self,
+        runtime: Runtime,
+        order: Order,
+        outbox: WalkOutbox,
+        claim: Claim,
+        in_snapshot: bool,
+        allowance: Allowance | None,
     ) -> None:
         self._runtime = runtime
         self._order = order
         self._outbox = outbox
         self._claim = claim
         self._in_snapshot = in_snapshot
+        self._allowance = allowance
 
     def in_this_thread(self) -> Answer | _Blocked:
         """The whole run."""
@@ -257,6 +275,7 @@ class _Run:
             line=self,
             client_id=order.client_id,
             on_tasks=lambda: runtime.mailbox.post(runtime.on_tasks),
+            allowance=self._allowance,
         )
         unit.walk.status = order.status
         stack.callback(leave_walk, enter_walk(unit.walk))

@@ -7,6 +7,7 @@ specs of its own, as with any class attribute.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Specs:
     webhook: Webhook | None = None
     schedule: Timetable | None = None
     rerun: bool = True
+    seconds: float | None = None
     response_model: Any = None
     status_code: int | None = None
     response_class: Any = None
@@ -192,6 +194,12 @@ def _bool(value: Any) -> bool:
     raise ValueError("is True or False")
 
 
+def _seconds(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    raise ValueError("is a number of seconds")
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -237,6 +245,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "webhook": _webhook,
     "schedule": timetable,
     "rerun": _bool,
+    "seconds": _optional(_seconds),
     "response_model": lambda value: value,
     "status_code": _optional(_status),
     "response_class": lambda value: value,

@@ -112,9 +112,13 @@ class Threads:
             try:
                 result = context.run(function, *arguments)
             except BaseException as error:
-                loop.call_soon_threadsafe(future.set_exception, carried(error))
+                tell(future.set_exception, carried(error))
             else:
-                loop.call_soon_threadsafe(future.set_result, result)
+                tell(future.set_result, result)
+
+        def tell(end: Callable[[Any], None], value: Any) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to hear
+                loop.call_soon_threadsafe(lambda: None if future.done() else end(value))
 
         self._jobs.put(job)
         return await future

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from walkwire.errors import Conflict
 from walkwire.store import Changes, CommitInDoubt, Crowd, GraphStore, Held, Lost, UserStore, View, lock_keys
+from walkwire.walk.allowance import Allowance
 from walkwire.walk.context import Audience, Bridge, Walk, enter_walk, leave_walk
 from walkwire.walk.graph import WalkGraph
 from walkwire.walk.locks import HOLD_SECONDS, PATIENCE_SECONDS
@@ -47,14 +48,19 @@ class Unit:
         line: Line,
         client_id: str | None = None,
         on_tasks: Callable[[], None] = lambda: None,
+        allowance: Allowance | None = None,
     ) -> None:
         self._store = store
+        self._commit = store.commit if allowance is None else allowance.guard(store.commit)
         self._is_one_moment = view is not store
         self._outbox = outbox
         self._line = line
         self._on_tasks = on_tasks
         self.graph = WalkGraph(view, registry, root_id)
         self.walk = Walk(self.graph, outbox, bridge, self.commit, client_id)
+        if allowance is not None:
+            allowance.check()
+            self.walk.go_on = allowance.check
         self.has_committed = False
         outbox.begin()
 
@@ -86,7 +92,7 @@ class Unit:
     def write(self, changes: Changes) -> None:
         """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held."""
         if changes:
-            self._store.commit(self.graph.reads, changes, self._outbox.release, self._line.mine())
+            self._commit(self.graph.reads, changes, self._outbox.release, self._line.mine())
             self._is_one_moment = False
             self.graph.read_from(self._store)  # what was written is not in a snapshot from before
         else:

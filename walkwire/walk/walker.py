@@ -187,13 +187,15 @@ def _course(walker: Walker, starts: Iterable[Any]) -> Iterator[tuple[Step, Any]]
     kind, trail = type(walker), walker.__jac__
     trail.queue.clear()
     trail.queue.extend(starts)
-    graph = current().graph
+    walk = current()
+    graph = walk.graph
     place = trail.queue[0]
     frame = frame_of(kind)
     for step in frame.entries:
         yield step, place
     while trail.queue:
         place = trail.queue.popleft()
+        walk.go_on()
         if place.__jac__.is_deleted:
             continue
         graph.enter(place)
