@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.server import texts
 from tests.server.echo import LIMIT, serving
+from tests.server.texts import COSMOS, SMILE
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 KEY = b"\x37\xfa\x21\x3d"
-SMILE = "Hello-µ@ßöäüàá-UTF-8!!".encode()
-COSMOS = "κόσμε".encode()
 NO_CODE = 1005
 
 
@@ -182,32 +182,21 @@ FRAGMENTS = [  # 5
         + frame(CONT, b"4"),
         ((PONG, b"a"), (PONG, b"b"), (TEXT, b"1234")),
     ),
-    Case("5 empty ones", frame(TEXT, fin=False) + frame(CONT, fin=False) + frame(CONT), ((TEXT, b""),)),
+    Case(
+        "5.16 a middle of nothing, then good ones",
+        frame(CONT, b"x", fin=False) + frame(TEXT, b"y", fin=False) + frame(CONT, b"z"),
+        ends=1002,
+    ),
+    Case(
+        "6.1.3 a full one between empty ones",
+        frame(TEXT, fin=False) + frame(CONT, b"ab", fin=False) + frame(CONT),
+        ((TEXT, b"ab"),),
+    ),
+    Case("6.1.2 empty ones", frame(TEXT, fin=False) + frame(CONT, fin=False) + frame(CONT), ((TEXT, b""),)),
 ]
 
-GOOD_TEXT = [  # 6
-    b"",
-    SMILE,
-    COSMOS,
-    *(
-        bytes.fromhex(text)
-        for text in ("00", "c280", "e0a080", "f0908080", "7f", "dfbf", "efbfbf", "f48fbfbf")
-    ),
-    *(bytes.fromhex(text) for text in ("ed9fbf", "ee8080", "efbfbd", "efbfbe", "f09fbfbe", "f48fbfbe")),
-]
-BAD_TEXT = [
-    COSMOS + bytes.fromhex("eda080") + b"edited",
-    COSMOS + bytes.fromhex("f4908080") + b"edited",
-    *(
-        bytes.fromhex(text)
-        for text in ("80", "bf", "80bf80", "c0", "e0", "f0", "f8", "fc", "fe", "ff", "feff")
-    ),
-    *(bytes.fromhex(text) for text in ("c0af", "e080af", "f08080af", "c1bf", "e09fbf", "f08fbfbf")),
-    *(bytes.fromhex(text) for text in ("f8888080", "fc8480808080", "eda080", "edbfbf", "eda080edb080")),
-    *(bytes.fromhex(text) for text in ("ce", "cebae1bd", "dfff", "efbf", "f48fbf", "f7bfbfbf")),
-]
-UTF8 = [
-    *(Case(f"6 {text.hex()}", frame(TEXT, text), ((TEXT, text),)) for text in GOOD_TEXT),
+UTF8 = [  # 6
+    *(Case(name, frame(TEXT, text), ((TEXT, text),)) for name, text in texts.good().items()),
     *(
         Case(
             f"6.2 {text.hex()}, byte by byte",
@@ -218,7 +207,7 @@ UTF8 = [
         )
         for text in (SMILE, COSMOS)
     ),
-    *(Case(f"6.3 {text.hex()}", frame(TEXT, text), ends=1007) for text in BAD_TEXT),
+    *(Case(name, frame(TEXT, text), ends=1007) for name, text in texts.bad().items()),
     Case("6.4 a bad beginning ends it at once", frame(TEXT, b"\xce\xba\xff", fin=False), ends=1007),
     Case(
         "6.4 a bad middle too",
@@ -236,6 +225,12 @@ GOODBYE = [  # 7
     Case("7.1.2 twice", closing() + closing(), ends=1000),
     Case("7.1.3 and a ping behind", closing() + frame(PING), ends=1000),
     Case("7.1.4 and a message behind", closing() + frame(TEXT, b"x"), ends=1000),
+    Case(
+        "7.1.6 behind a large message",
+        frame(TEXT, b"*" * 2**18) + closing() + frame(PING),
+        ((TEXT, b"*" * 2**18),),
+        1000,
+    ),
     Case("7.1.5 between fragments", frame(TEXT, b"a", fin=False) + closing() + frame(CONT, b"b"), ends=1000),
     Case("7.3.1 without a code", closing(None), ends=NO_CODE),
     Case("7.3.2 of one byte", frame(CLOSE, b"a"), ends=1002),
@@ -286,23 +281,41 @@ async def test_the_same_in_pieces(peer: Peer, case: Case, piece: int) -> None:
         assert await peer.goodbye() == case.ends
 
 
-@pytest.mark.parametrize("size", [2**18, 2**20, 2**22])
+@pytest.mark.parametrize("size", [2**16, 2**20, 2**24])
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-async def test_9_large_messages_whole_and_in_fragments(peer: Peer, opcode: int, size: int) -> None:
-    data = b"BAsd7&jh23"[: 2**4] * (size // 10)
-    part = 2**14
-    pieces = [data[place : place + part] for place in range(0, len(data), part)]
+async def test_9_a_large_message(peer: Peer, opcode: int, size: int) -> None:
+    data = b"BAsd7&jh" * (size // 8)
     await asyncio.gather(peer.say(frame(opcode, data)), peer.hears([(opcode, data)]))
+    await peer.part()
+
+
+@pytest.mark.parametrize("part", [2**8, 2**14, 2**19])
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+async def test_9_a_large_message_in_fragments(peer: Peer, opcode: int, part: int) -> None:
+    data = b"BAsd7&jh" * 2**17
+    pieces = [data[place : place + part] for place in range(0, len(data), part)]
     fragments = [frame(CONT, each, fin=False) for each in pieces[1:-1]]
     whole = b"".join([frame(opcode, pieces[0], fin=False), *fragments, frame(CONT, pieces[-1])])
-    await asyncio.gather(peer.say(whole, 10_007), peer.hears([(opcode, data)]))
+    await asyncio.gather(peer.say(whole), peer.hears([(opcode, data)]))
+    await peer.part()
+
+
+@pytest.mark.parametrize("piece", [64, 512, 10_007])
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+async def test_9_a_large_message_in_pieces(peer: Peer, opcode: int, piece: int) -> None:
+    data = b"BAsd7&jh" * 2**14
+    await asyncio.gather(peer.say(frame(opcode, data), piece), peer.hears([(opcode, data)]))
     await peer.part()
 
 
 @pytest.mark.parametrize("size", [0, 16, 256, 4096])
-async def test_9_many_messages_at_once(peer: Peer, size: int) -> None:
-    data = b"\xfe" * size
-    await asyncio.gather(peer.say(frame(BINARY, data) * 1000), peer.hears([(BINARY, data)] * 1000))
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+async def test_9_many_messages(peer: Peer, opcode: int, size: int) -> None:
+    data = b"*" * size
+    for _ in range(100):
+        await peer.say(frame(opcode, data))
+        await peer.hears([(opcode, data)])
+    await asyncio.gather(peer.say(frame(opcode, data) * 1000), peer.hears([(opcode, data)] * 1000))
     await peer.part()
 
 
