@@ -179,6 +179,13 @@ def check(connection: Connection[Any], reads: Reads) -> None:
     answers.judge()
 
 
+def judge(connection: Connection[Any], reads: Reads) -> None:
+    """Raise Lost unless all of `reads` is so at the moment of the transaction that is open."""
+    with connection.pipeline():
+        answers = _Answers(connection, reads)
+    answers.judge()
+
+
 def _old_ends(changes: Changes) -> set[str]:
     ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
     return ends.difference(node.id for node in changes.new_nodes)

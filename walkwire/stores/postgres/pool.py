@@ -36,6 +36,7 @@ _AWAY = "The database does not answer. Please try again!"
 _NO_ROOM = "53200"  # for so many locks: it is the statement that asks for too much
 _RETRY_SECONDS = 0.1
 _STATEMENTS = 3  # a statement may take this many times as long as one may wait for a lock
+_RESTS = 5  # a moment's connection is given back after this part of that time
 _GRACE_SECONDS = 1  # until the answer that it took too long has to be here
 
 # By these an end that went away without a word is found out.
@@ -75,7 +76,7 @@ class Pool:
         self._away_since: float | None = None
         self._was_there = False
         self._hangs = False
-        self._watch = Watch(seconds * _STATEMENTS + _GRACE_SECONDS, self._suspect)
+        self.watch = Watch(seconds * _STATEMENTS + _GRACE_SECONDS, seconds / _RESTS, self._suspect)
         usual = {name: value for name, value in _CONNECTION.items() if name not in url.query}
         self.engine = create_engine(
             url.set(drivername="postgresql+psycopg").update_query_dict(usual),
@@ -99,11 +100,11 @@ class Pool:
         with told():
             pooled = self.engine.raw_connection()
             connection = cast(Raw, pooled.driver_connection)
-            self._watch.begin(connection)
+            self.watch.begin(connection)
             try:
                 yield connection
             finally:
-                self._watch.end(connection)
+                self.watch.end(connection)
                 if connection.pgconn.transaction_status != TransactionStatus.IDLE:
                     pooled.invalidate()
                 pooled.close()
@@ -113,11 +114,11 @@ class Pool:
         """A connection of SQLAlchemy's, on which each statement is a transaction of its own."""
         with told(), self.engine.connect() as connection:
             driver = driver_of(connection)
-            self._watch.begin(driver)
+            self.watch.begin(driver)
             try:
                 yield connection
             finally:
-                self._watch.end(driver)
+                self.watch.end(driver)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -150,13 +151,9 @@ class Pool:
             with self.raw() as connection:
                 return work(connection)
 
-    def watch(self) -> None:
-        """Let nobody wait for ever from now on."""
-        self._watch.start()
-
     def close(self) -> None:
         """Close all connections."""
-        self._watch.stop()
+        self.watch.stop()
         self.engine.dispose()
 
     def _connect(self, dialect: Any, record: Any, arguments: Any, options: Any) -> Raw:

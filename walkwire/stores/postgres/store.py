@@ -77,7 +77,7 @@ class PostgresStore(Registers):
                 ((room,),) = connection.execute(_ROOM).fetchall()
                 self._bound = room // _SHARE
             self._renew(str(url.database))
-            self._pool.watch()
+            self._pool.watch.start()
         except BaseException:
             self._pool.close()
             raise
@@ -105,8 +105,9 @@ class PostgresStore(Registers):
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
-        with self._pool.moment() as connection:
-            yield view.Moment(connection)
+        moment = view.Moment(self._pool)
+        with self._pool.watch.over(moment):
+            yield moment
 
     def check(self, reads: Reads) -> None:
         self._pool.read(lambda connection: check(connection, reads))

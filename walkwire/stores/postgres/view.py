@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from contextlib import ExitStack
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from walkwire.store import EdgeRecord, Lost, Neighbourhood, NodeRecord, Search, Selection, TaskRecord
-from walkwire.stores.postgres.pool import Away, Raw, driver_of, told
+from walkwire.store import EdgeRecord, Lost, Neighbourhood, NodeRecord, Reads, Search, Selection, TaskRecord
+from walkwire.stores.postgres.commit import judge
+from walkwire.stores.postgres.pool import Away, Pool, Raw, driver_of, told
 from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, neighbourhood_of
 from walkwire.stores.selections import EDGE, parameters
 from walkwire.stores.sql import SqlView
@@ -37,37 +41,92 @@ def load_neighbourhood(connection: Raw, selection: Selection) -> Neighbourhood:
 
 
 class Moment:
-    """A view of one moment, on a connection in a transaction for it. A walk whose connection breaks has to run again."""
+    """A view of one moment, on a connection in a transaction for it. A walk whose connection breaks has to run again.
 
-    def __init__(self, connection: Connection) -> None:
-        self._driver = driver_of(connection)
-        self._view = SqlView(connection)
+    A walk may wait for something else between two reads. Then the connection is given back (`rest`), and the next read is of a
+    later moment, if at that one all is still as it was read before. Else the walk has to run again.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._reads = Reads()
+        self._lock = threading.Lock()
+        self._taken = ExitStack()
+        self._connection: Connection | None = None
+        self._used = 0.0
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
-        return _asked(load_nodes, self._driver, ids)
+        found = self._ask(lambda connection: load_nodes(driver_of(connection), ids))
+        self._reads.nodes.update(dict.fromkeys(ids, 0))
+        return self._noted(found)
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
-        return _asked(load_edges, self._driver, ids)
+        found = self._ask(lambda connection: load_edges(driver_of(connection), ids))
+        self._reads.edges.update(dict.fromkeys(ids, 0))
+        self._reads.edges.update((edge.id, edge.version) for edge in found)
+        return found
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
-        return _asked(load_neighbourhood, self._driver, selection)
+        found = self._ask(lambda connection: load_neighbourhood(driver_of(connection), selection))
+        self._reads.neighbourhoods[selection] = found.mark
+        self._reads.edges.update((edge.id, edge.version) for edge, _ in found.pairs)
+        self._noted([far for _, far in found.pairs])
+        return found
 
     def roots(self) -> list[NodeRecord]:
-        return _asked(self._view.roots)
+        return self._noted(self._ask(lambda connection: SqlView(connection).roots()))
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
-        return _asked(self._view.search_nodes, search)
+        return self._noted(self._ask(lambda connection: SqlView(connection).search_nodes(search)))
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
-        return _asked(self._view.search_edges, search)
+        found = self._ask(lambda connection: SqlView(connection).search_edges(search))
+        self._reads.edges.update((edge.id, edge.version) for edge in found)
+        return found
 
     def load_task(self, id: str) -> TaskRecord | None:
-        return _asked(self._view.load_task, id)
+        return self._ask(lambda connection: SqlView(connection).load_task(id))
 
+    def rest(self, seconds: float) -> None:
+        """Give the connection back, if nothing was read for so long and nothing is being read."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._connection is not None and time.monotonic() - self._used > seconds:
+                    self._give_back()
+            finally:
+                self._lock.release()
 
-def _asked(question: Callable[..., Result], *arguments: Any) -> Result:
-    try:
-        with told():
-            return question(*arguments)
-    except Away:
-        raise Lost from None
+    def end(self) -> None:
+        """No more is read."""
+        with self._lock:
+            self._give_back()
+
+    def _ask(self, question: Callable[[Connection], Result]) -> Result:
+        with self._lock:
+            connection = self._connection or self._take()
+            self._pool.watch.begin(driver_of(connection))
+            try:
+                with told():
+                    return question(connection)
+            except Away:
+                raise Lost from None
+            finally:
+                self._used = time.monotonic()
+
+    def _take(self) -> Connection:
+        with ExitStack() as stack:
+            connection = stack.enter_context(self._pool.moment())
+            if self._used:
+                with told():
+                    judge(driver_of(connection), self._reads)
+            self._taken = stack.pop_all()
+            self._connection = connection
+            return connection
+
+    def _give_back(self) -> None:
+        self._connection = None
+        self._taken.close()
+
+    def _noted(self, found: list[NodeRecord]) -> list[NodeRecord]:
+        self._reads.nodes.update((node.id, node.version) for node in found)
+        return found

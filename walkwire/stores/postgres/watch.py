@@ -1,4 +1,5 @@
-"""Watch: a thread that breaks connections on which an answer is overdue, so that nobody waits for ever for a database that hangs.
+"""Watch: a thread that breaks connections on which an answer is overdue, so that nobody waits for ever for a database that hangs,
+and has those given back which a walk holds while it waits for something else.
 
 PostgreSQL ends by itself what takes too long (`statement_timeout`); who has heard nothing by then will not hear anything. While
 the system at the other end still acknowledges what is sent, neither TCP nor the driver would find that out.
@@ -10,23 +11,33 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-_LOOK_SECONDS = 0.5
+
+class Resting(Protocol):
+    """What has a connection for longer than one question, and does not need it all the time."""
+
+    def rest(self, seconds: float) -> None:
+        """Give it back, if it was not needed for so long."""
+
+    def end(self) -> None:
+        """Give it back."""
 
 
 class Watch:
     """Over the connections that are in use. `on_hang` is called, in the thread, after one was broken."""
 
-    def __init__(self, seconds: float, on_hang: Callable[[], None]) -> None:
-        self._seconds = seconds
+    def __init__(self, overdue: float, idle: float, on_hang: Callable[[], None]) -> None:
+        self._overdue = overdue
+        self._idle = idle
         self._on_hang = on_hang
         self._since: dict[psycopg.Connection[Any], float] = {}
+        self._resting: dict[int, Resting] = {}
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -45,9 +56,21 @@ class Watch:
         """It is not in use any more."""
         self._since.pop(connection, None)
 
+    @contextmanager
+    def over(self, resting: Resting) -> Iterator[None]:
+        """Let it rest when it may, and end with the block."""
+        self._resting[id(resting)] = resting
+        try:
+            yield
+        finally:
+            del self._resting[id(resting)]
+            resting.end()
+
     def _run(self) -> None:
-        while not self._stopped.wait(_LOOK_SECONDS):
-            late = time.monotonic() - self._seconds
+        while not self._stopped.wait(self._idle / 2):
+            for resting in list(self._resting.values()):
+                resting.rest(self._idle)
+            late = time.monotonic() - self._overdue
             for connection in [one for one, since in list(self._since.items()) if since < late]:
                 if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
                     _break(connection)
