@@ -12,7 +12,7 @@ from bench.table import number
 
 PANEL, GAP, MARGIN, TOP = 470, 30, 24, 92
 BAR, STEP, HEAD = 15, 23, 30  # of bars: height, distance, room for the title
-LABELS, VALUES = 172, 62  # room beside the bars
+LETTER, VALUES = 7.0, 62  # width of a letter before a bar, room behind it
 CURVES = 230  # height of a panel of curves
 LEFT, RIGHT, INSET, LEGEND, FOOT = 44, 8, 30, 20, 34  # room around curves
 
@@ -63,22 +63,24 @@ def _panels(scenario: Scenario, results: Results) -> Iterator[tuple[int, str]]:
 
 def _bars(title: str, keys: Mapping[str, Key], results: Results) -> Iterator[str]:
     yield _text(0, 14, title, size=14, weight=600)
+    left = 12 + LETTER * max(map(len, keys), default=0)
+    longest = PANEL - left - VALUES
     finite = [most for key in keys.values() if math.isfinite(most := results.range(key)[1])]
-    room = (PANEL - LABELS - VALUES) / max(finite, default=1.0)
+    scale = longest / max(finite, default=1.0)
     for place, (name, key) in enumerate(keys.items()):
         y = HEAD + place * STEP
-        value = results.median(key) or 0.0
+        value, (low, high) = results.median(key) or 0.0, results.range(key)
         is_ours = name.startswith("walkwire") or len(keys) == 2
-        length = PANEL - LABELS - VALUES if math.isinf(value) else value * room
-        colour = OURS if is_ours else THEIRS
-        yield _text(LABELS - 8, y + 12, name, anchor="end", weight=600 if is_ours else 400)
-        yield f'<rect x="{LABELS}" y="{y}" width="{max(length, 1):.1f}" height="{BAR}" rx="2" fill="{colour}"/>'
-        end = length
+        length = value * scale if math.isfinite(value) else longest
+        end = high * scale if math.isfinite(high) else longest
+        yield _text(left - 8, y + 12, name, anchor="end", weight=600 if is_ours else 400)
+        yield (
+            f'<rect x="{left:.1f}" y="{y}" width="{max(length, 1):.1f}" height="{BAR}" rx="2" '
+            f'fill="{OURS if is_ours else THEIRS}"/>'
+        )
         if math.isfinite(value):
-            low, high = results.range(key)
-            end = max(length, high * room if math.isfinite(high) else 0)
-            yield _line(LABELS + low * room, y + BAR / 2, LABELS + end, y + BAR / 2, INK)
-        yield _text(LABELS + end + 6, y + 12, number(value), fill=INK)
+            yield _line(left + low * scale, y + BAR / 2, left + end, y + BAR / 2, INK)
+        yield _text(left + max(length, end) + 6, y + 12, number(value))
 
 
 def _curves(scenario: str, picture: Curves, subjects: Sequence[str], results: Results) -> Iterator[str]:
@@ -142,7 +144,7 @@ def _text(
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" '
-        f'fill="{fill}">{escape(text)}</text>'
+        f'fill="{fill}">{escape(text.replace("`", ""))}</text>'
     )
 
 

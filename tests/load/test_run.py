@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 
@@ -69,8 +69,12 @@ async def test_a_server_that_goes_is_noticed() -> None:
     assert "4200" in result.errors[0]
 
 
+def data_of(event: bytes) -> bytes:
+    return event[event.index(b'"data":') + 7 : -1]
+
+
 @asynccontextmanager
-async def careless(copies: int) -> AsyncIterator[int]:
+async def careless(copies: int, answers: Callable[[bytes], bytes] = data_of) -> AsyncIterator[int]:
     """A server that gives what it hears back to who said it, `copies` times, and to nobody else."""
 
     handled: set[asyncio.Task[None]] = set()
@@ -92,8 +96,7 @@ async def careless(copies: int) -> AsyncIterator[int]:
             mask = await reader.readexactly(4)
             masked = await reader.readexactly(int.from_bytes(said[2:], "big"))
             event = bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked))
-            data = event[event.index(b'"data":') + 7 : -1]
-            writer.write(Frame(Opcode.TEXT, data).serialize(mask=False) * copies)
+            writer.write(Frame(Opcode.TEXT, answers(event)).serialize(mask=False) * copies)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
@@ -114,6 +117,28 @@ async def test_what_half_of_the_hearers_did_not_get_is_lost() -> None:
 async def test_what_comes_twice_is_told() -> None:
     result = await load_on(2)
     assert (result.delivered, result.duplicated) == (80, 80)
+
+
+async def test_another_server_is_spoken_to_in_its_own_way() -> None:
+    def answers(event: bytes) -> bytes:
+        if event.startswith(b"hello, load-"):
+            return b"welcome" + b" " * 200
+        assert event.startswith(b"tell load-")
+        return b"told: " + event[event.index(b"{") :]
+
+    async with careless(1, answers) as port:
+        address = Address(
+            "127.0.0.1",
+            port,
+            "/?in={channel}",
+            says=["hello, {channel}" + " " * 200],
+            greeted=2,
+            before="tell {channel} ",
+            after="",
+            heard="told: ",
+        )
+        result = await Run(address, replace(PLAN, connections=5)).run()
+    assert (result.delivered, result.lost, result.is_complete) == (80, 0, True)
 
 
 async def test_a_server_that_is_not_there_is_one_sentence() -> None:
