@@ -125,6 +125,17 @@ async def test_tokens_end_soon_with_a_new_password_elsewhere(
     assert await auth.identify(token) is None
 
 
+async def test_a_token_made_elsewhere_after_a_new_password_is_good_at_once(
+    auth: Auth, tokens: Tokens, token: str, users: Counted
+) -> None:
+    assert await auth.identify(token) is not None
+    users.change_password(USER.id, "hash", "new hash")
+    user = users.user_by_email(USER.email)
+    assert user is not None
+    assert await auth.identify(tokens.make(user)[0]) is not None
+    assert await auth.identify(token) is None
+
+
 async def test_a_busy_user_costs_the_store_one_question_in_a_while(
     auth: Auth, token: str, users: Counted, clock: Clock
 ) -> None:

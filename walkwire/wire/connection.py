@@ -291,8 +291,9 @@ class Connection:
             self._fail(event, error)
         else:
             self._acknowledge(event)
-        self._owed -= 1
-        self._leave_if_free()
+        finally:
+            self._owed -= 1
+            self._leave_if_free()
 
     async def _acknowledge_after(self, waiting: Future[None], event: Spoken) -> None:
         await waiting
