@@ -137,7 +137,7 @@ async def test_another_server_is_spoken_to_in_its_own_way() -> None:
             after="",
             heard="told: ",
         )
-        result = await Run(address, replace(PLAN, connections=5)).run()
+        result = await Run(address, replace(PLAN, connections=5, size=200)).run()
     assert (result.delivered, result.lost, result.is_complete) == (80, 0, True)
 
 
