@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterable
+from collections import deque
+from collections.abc import Collection, Hashable, Iterable
+from itertools import repeat
+from operator import call
 
 from walkwire.wire.client import GONE, Client, Hold
 from walkwire.wire.close import Close
@@ -154,16 +157,14 @@ class Turn:
 
     def _write_run(self, members: set[Client], frames: list[bytes]) -> None:
         pieces = _join(frames)
-        clients = list(members)
-        if len(pieces) == 1:
-            data = pieces[0]
-            for client in clients[:STRETCH]:
-                write = client.write  # taken first: as a method call CPython 3.11 searches the type, too
-                write(data)
-        else:
-            for client in clients[:STRETCH]:
-                _write(client, pieces)
-        self._queue(clients[STRETCH:], pieces)
+        clients: Collection[Client] = members
+        if len(members) > STRETCH:
+            every = list(members)
+            clients = every[:STRETCH]
+            self._queue(every[STRETCH:], pieces)
+        for piece in pieces:
+            # From C to C: in a loop of Python's, a walk that computes would be let in between two recipients.
+            deque(map(call, [client.write for client in clients], repeat(piece)), maxlen=0)
 
     def _send(self, client: Client) -> None:
         if client.frames is not None:
