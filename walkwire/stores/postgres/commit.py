@@ -40,6 +40,7 @@ class Commit:
         self._bound = bound
         self._cut: list[Cut] = []
         self.number: str | None = None
+        self.broken: float | None = None  # when its connection broke for the first time
         self._era: str | None = None
 
     def begin(self, connection: Raw) -> None:

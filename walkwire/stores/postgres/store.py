@@ -117,10 +117,9 @@ class PostgresStore(Registers):
     ) -> None:
         with self._turns.of(_written(changes)):
             commit = Commit(reads, changes, mine, self._bound)
-            until = time.monotonic() + self._seconds
             try:
                 for left in reversed(range(_ATTEMPTS)):
-                    if self._is_made(commit, until if left else 0):
+                    if self._is_made(commit, left):
                         break
                 else:
                     raise _all_of(reads, changes)
@@ -131,17 +130,18 @@ class PostgresStore(Registers):
     def close(self) -> None:
         self._pool.close()
 
-    def _is_made(self, commit: Commit, until: float) -> bool:
-        """Try to commit; False where it is to be tried again. A database that is away is not tried again after `until`."""
+    def _is_made(self, commit: Commit, left: int) -> bool:
+        """Try to commit; False where it is to be tried again. Raises Away where none is `left`, or the database was away long."""
         commit.number = None
         try:
             with self._pool.raw() as connection:
                 commit.begin(connection)
                 return commit.end(connection)
         except Away:
+            commit.broken = commit.broken or time.monotonic()
             if commit.number is not None and self._was_made(commit):
                 return True
-            if time.monotonic() > until:
+            if not left or time.monotonic() > commit.broken + self._seconds:
                 raise
         except psycopg.errors.OutOfMemory:  # there is no room for so many locks
             commit.take_all_locks()
