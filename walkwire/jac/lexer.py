@@ -132,6 +132,10 @@ class Lexer:
         self.previous = token
         return token
 
+    def left_of(self, token: Token) -> str:
+        """The text in front of the token, which is the last that was read, in its line."""
+        return self.source[self._line_start : self._at - len(token.text)]
+
     def _next(self, parser: Parser | None) -> Token:
         if self._fields and not self._fields[-1].inside:
             return self._fstring_text(self._fields[-1])
@@ -237,6 +241,8 @@ class Lexer:
         return self._token(self._signs[text], text)
 
     def _colon(self, text: str, parser: Parser | None) -> Token:
+        if self.source.startswith("::py::", self._at):
+            self._fail("::py::", "this block of Python is not closed by another `::py::`")
         field = self._fields[-1] if self._fields else None
         if field and self._depth == field.depth and self._begins_format():
             field.inside = False

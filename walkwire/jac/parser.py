@@ -158,6 +158,22 @@ class _Reading:
                 return before if isinstance(before, Token) else None
         return None
 
+    def begun(self, kind: str, around: int = 0) -> bool:
+        """Has something begun with a token of this kind, and not ended, behind the bracket around this place (with `around`,
+        behind one that is so many further out)?"""
+        for value in reversed(self._values):
+            if isinstance(value, Token) and value.kind == kind:
+                return True
+            if isinstance(value, Token) and value.kind in _OPENING:
+                around -= 1
+            if around < 0:
+                break
+        return False
+
+    def left_of(self, token: Token) -> str:
+        """The text in front of the token in its line, where it is the last that was read."""
+        return self._lexer.left_of(token)
+
     def _note(self, token: Token, message: str, behind: bool = False) -> None:
         """Keeps a problem; of several on one line only the first, since it mostly causes the others."""
         line, column = (token.end_line, token.end_column) if behind else (token.line, token.column)
@@ -169,6 +185,7 @@ class _Reading:
         if len(self._problems) >= MOST_PROBLEMS:
             return False
         restart = None
+        given_up: list[str] = []
         while restart is None:
             row = self.row()
             restart = next((name for name in _RESTARTS if name in row), None)
@@ -176,9 +193,13 @@ class _Reading:
                 if len(self._states) == 1:
                     return False
                 self._states.pop()
-                for stack in (self._values, self._firsts, self._lasts):
-                    stack.pop()
-        rest = self._skip(token)
+                self._firsts.pop()
+                self._lasts.pop()
+                value = self._values.pop()
+                given_up += [value.kind] if isinstance(value, Token) else []
+        # What stands in these braces are no statements: they are given up as a whole.
+        is_whole = not _WHOLE.isdisjoint(given_up)
+        rest = self._skip(token, given_up.count("LBRACE") if is_whole else 0)
         if rest is None or rest.kind == "$END":
             return False
         self._pending = rest if rest.kind == "RBRACE" else None
@@ -188,9 +209,9 @@ class _Reading:
         self._lasts.append(rest)
         return True
 
-    def _skip(self, token: Token | None) -> Token | None:
-        """Reads on to the end of a statement: its `;`, the `}` of its block, or the `}` that is not its own."""
-        depth = 0
+    def _skip(self, token: Token | None, depth: int) -> Token | None:
+        """Reads on to the end of a statement: its `;`, the `}` of its block, or the `}` that is not its own. `depth` of its
+        braces are open."""
         while True:
             if token is None:
                 try:
@@ -215,6 +236,7 @@ class _Reading:
             token = None
 
 
+_WHOLE = frozenset(("ENUM", "MATCH", "SWITCH"))
 _OPENING = frozenset(("LBRACE", "LPAR", "LSQB"))
 _CLOSING = frozenset(("RPAR", "RSQB"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from walkwire.jac.slips import NO_MODEL
 from walkwire.jac.translate.bodies import Given
 from walkwire.jac.translate.names import METHODS
 from walkwire.jac.translate.scope import (
@@ -18,8 +19,6 @@ from walkwire.jac.translate.scope import (
     statement,
 )
 from walkwire.jac.tree import Part, Token, Tree, name_of
-
-_NO_MODEL = "a body filled by a language model (`by`) is outside of what walkwire runs"
 
 
 @statement("function")
@@ -69,11 +68,11 @@ def _named(tree: Tree, method: bool) -> str:
 def _body(scope: Scope, tree: Tree, given: Given | None) -> list[ast.stmt]:
     model = tree.find("by_model")
     if model:
-        scope.unit.wrong(model, _NO_MODEL)
+        scope.unit.wrong(model, NO_MODEL)
     block = tree.find("block")
     if given is not None and not tree.has("ABS"):
         if elsewhere := given.tree.find("by_model"):
-            scope.unit.wrong(elsewhere, _NO_MODEL)
+            scope.unit.wrong(elsewhere, NO_MODEL)
         block = given.tree.find("block")
     if block is None:
         return [at(ast.Pass(), tree)]
@@ -175,6 +174,8 @@ def arguments(
             made.vararg = _STAR_ONLY
         else:
             assert isinstance(part, Tree)
+            if first and (token := part.token("NAME")) and token.text == first[0].arg:
+                scope.unit.wrong(part, "`self` is there without being named: leave it out")
             _add(scope, made, part, declared[place] if place < len(declared) else None, typed)
     if made.vararg is _STAR_ONLY:
         made.vararg = None
