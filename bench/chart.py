@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from xml.sax.saxutils import escape
 
 from bench.results import Key, Results
@@ -39,7 +39,7 @@ def draw(scenarios: Sequence[Scenario], results: Results, facts: Mapping[str, st
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         _text(MARGIN, 32, "walkwire, measured", size=18, weight=600),
         _text(MARGIN, 52, f"{facts['date']}, commit {facts['commit']}, {facts['processor']}", fill=FAINT),
-        _text(MARGIN, 69, f"{facts['run']}. {told}", fill=FAINT),
+        _text(MARGIN, 69, f"{facts['run']}; others {facts['others on the machine']}. {told}", fill=FAINT),
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
 
@@ -56,12 +56,18 @@ def _panels(scenario: Scenario, results: Results) -> Iterator[tuple[int, str]]:
         if isinstance(picture, Bars):
             keys = {name: Key(scenario.name, name, picture.figure) for name in subjects}
             shown = {name: key for name, key in keys.items() if results.median(key) is not None}
-            yield HEAD + STEP * len(shown), "".join(_bars(picture.title, shown, results))
+            yield HEAD + STEP * len(shown), "".join(_bars(picture.title, shown, results, _ours(scenario)))
         else:
             yield CURVES, "".join(_curves(scenario.name, picture, subjects, results))
 
 
-def _bars(title: str, keys: Mapping[str, Key], results: Results) -> Iterator[str]:
+def _ours(scenario: Scenario) -> set[str]:
+    """The subjects that are walkwire: all, where there is nobody else."""
+    names = {one.name for one in scenario.subjects}
+    return {name for name in names if name.startswith("walkwire")} or names
+
+
+def _bars(title: str, keys: Mapping[str, Key], results: Results, ours: Set[str]) -> Iterator[str]:
     yield _text(0, 14, title, size=14, weight=600)
     left = 12 + LETTER * max(map(len, keys), default=0)
     longest = PANEL - left - VALUES
@@ -70,7 +76,7 @@ def _bars(title: str, keys: Mapping[str, Key], results: Results) -> Iterator[str
     for place, (name, key) in enumerate(keys.items()):
         y = HEAD + place * STEP
         value, (low, high) = results.median(key) or 0.0, results.range(key)
-        is_ours = name.startswith("walkwire") or len(keys) == 2
+        is_ours = name in ours
         length = value * scale if math.isfinite(value) else longest
         end = high * scale if math.isfinite(high) else longest
         yield _text(left - 8, y + 12, name, anchor="end", weight=600 if is_ours else 400)

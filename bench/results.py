@@ -68,6 +68,13 @@ class Results:
         middle = self.median(key)
         return (high - low) / middle if middle else 0.0
 
+    def busy(self) -> tuple[float, float]:
+        """The part of the machine that others took: the median of all measurements, and the most."""
+        values = [
+            value for subjects in self.others.values() for found in subjects.values() for value in found
+        ]
+        return (statistics.median(values), max(values)) if values else (0.0, 0.0)
+
     def as_json(self) -> dict[str, Any]:
         """All of it."""
         return {

@@ -12,7 +12,13 @@ from bench.results import Results
 from bench.stage import Bars
 from bench.table import markdown
 
-FACTS = {"date": "today", "commit": "abc", "processor": "a & b", "run": "3 rounds"}
+FACTS = {
+    "date": "today",
+    "commit": "abc",
+    "processor": "a & b",
+    "run": "3 rounds",
+    "others on the machine": "slept",
+}
 
 
 def made_up() -> Results:
