@@ -140,11 +140,11 @@ class Server:
         answer = (await self.post("/user/login", account)).json()
         return Person(account["email"], answer["token"], f"n::{answer['user']['root_id']}")
 
-    async def person(self, name: str) -> Person:
+    async def person(self, who: str, /, **fields: Any) -> Person:
         """Somebody whom this server has seen, or will: a password is slow to hash, and most tests need no stranger."""
-        if name not in self._people:
-            self._people[name] = await self.user(f"{name}@example.com")
-        return self._people[name]
+        if who not in self._people:
+            self._people[who] = await self.user(f"{who}@example.com", **fields)
+        return self._people[who]
 
     def connect(self, token: str | None = None, channel_id: str | None = None) -> Socket:
         """A WebSocket: `async with server.connect() as socket:`."""
