@@ -15,7 +15,7 @@ from walkwire.brokers.suite import Server, topic
 from walkwire.errors import Limited, Unreached
 
 NOTICED = 5.0  # seconds: the promise of `Broker.away`
-BACK = 3.0  # seconds: the longest pause between two attempts, and a connection
+BACK = 3.0  # seconds: the longest pause between two attempts, a connection, a slow machine
 
 
 @pytest.fixture(params=KINDS)
@@ -72,6 +72,49 @@ async def test_death_is_noticed_at_once_and_on_its_return_every_topic_is_heard_a
     ann.broker.publish(late, b"2")
     assert await bob.hears(2) == [(lobby, b"1"), (late, b"2")]
     assert bob.broker.counts.returns == 1
+
+
+async def test_what_is_published_on_its_return_waits_for_servers_that_come_back_later(
+    running: Service, connect: Callable[..., object]
+) -> None:
+    async with Wire(running) as wire:
+        ann, bob = await connect(running.url), await connect(wire.url)
+        lobby = topic()
+        await bob.subscribe(lobby)
+        running.kill()
+        await becomes(lambda: bob.broker.away and "refused" in (ann.broker.away or ""), 1)
+        wire.part()
+        running.start()
+        await becomes(lambda: ann.broker.away is None, BACK)
+        ann.broker.publish(lobby, b"1")
+        taken = ann.broker.taken()
+        assert taken is not None
+        assert bob.broker.away, "the test comes in time"
+        wire.heal()
+        assert await bob.hears(1) == [(lobby, b"1")]
+        await asyncio.wait_for(taken, 5)
+        assert ann.broker.taken() is None
+
+
+async def test_what_waits_is_sent_before_a_server_stops_and_lost_when_the_broker_goes_again(
+    running: Service, connect: Callable[..., object]
+) -> None:
+    ann, bob, eve = await connect(running.url), await connect(running.url), await connect(running.url)
+    lobby = topic()
+    await bob.subscribe(lobby)
+    running.kill()
+    await becomes(lambda: all("refused" in (one.broker.away or "") for one in (ann, bob, eve)), 1)
+    running.start()
+    await becomes(lambda: all(one.broker.away is None for one in (ann, bob, eve)), BACK)
+    ann.broker.publish(lobby, b"1")
+    eve.broker.publish(lobby, b"2")
+    await ann.broker.stop()
+    assert await bob.hears(1) == [(lobby, b"1")]
+    taken = eve.broker.taken()
+    running.kill()
+    with pytest.raises(Unreached):
+        await asyncio.wait_for(taken, 5)
+    assert eve.broker.counts.lost == 1
 
 
 async def test_a_frozen_broker_is_noticed_in_time_and_who_waits_for_it_is_told(

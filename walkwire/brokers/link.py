@@ -3,6 +3,8 @@ over the other side, comes back, and asks for all topics again. How bytes look i
 
 After each write a fence is sent, a question that the other side answers when it has handled what came before. So one answer
 confirms any number of asks, and no answer for a while means that nobody is there, whatever the sockets say.
+
+When the other side is back, others may not have found it yet. So what is published then waits until they must have.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import logging
 import os
 import random
 import socket
-from asyncio import Future, Task
+from asyncio import Future, Task, TimerHandle
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -24,8 +26,10 @@ from walkwire.errors import Limited, Unreached
 TICK = 1.0  # seconds between two looks at whether answers come
 PATIENCE = 3  # ticks until a fence must be answered: with the tick before it, the end is noticed within 4 s
 OPENING_SECONDS = 3.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two attempts to connect
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0  # seconds between two attempts to connect
+HOLD_SECONDS = 2.0  # after a return: another's longest pause, and to connect, and to subscribe 100,000 topics
 ASKS_AT_ONCE, BYTES_AT_ONCE = 2000, 1024 * 1024  # of one write
+SILENT = "it does not answer"
 BOUND = 64 * 1024 * 1024  # bytes published and not confirmed; beyond: Unreached
 
 _log = logging.getLogger(__name__)
@@ -104,6 +108,10 @@ class Link:
         self._asked = self._confirmed = self._last_subscription = self._last_message = self._restored = 0
         self._settling: deque[tuple[int, Future[None]]] = deque()
         self._taking: deque[tuple[int, Future[None]]] = deque()
+        self._was_gone = False  # for all, not only for us
+        self._hold: TimerHandle | None = None
+        self._held: list[Ask] = []
+        self._held_taking: list[Future[None]] = []
 
     @property
     def away(self) -> str | None:
@@ -120,6 +128,7 @@ class Link:
         task, self._task = self._task, None
         if task is None:
             return
+        self._let_go()
         with suppress(Exception):
             async with asyncio.timeout(TICK):
                 while self._line is not None and self._confirmed < self._asked:
@@ -158,10 +167,16 @@ class Link:
             raise Limited(f"This is too large for other servers: {self._line.limit} bytes at most.")
         self.counts.published += 1
         self._size += len(message)
+        if self._hold is not None:
+            self._held.append((topic, message))
+            return
         self._ask([(topic, message)])
         self._last_message = self._asked
 
     def taken(self) -> Future[None] | None:
+        if self._held:
+            self._held_taking.append(asyncio.get_running_loop().create_future())
+            return self._held_taking[-1]
         return None if self._last_message <= self._confirmed else self._take_after(self._last_message)
 
     def _take_after(self, number: int) -> Future[None]:
@@ -200,7 +215,7 @@ class Link:
                 _resolve(first)
                 await self._converse(line)
             except TimeoutError:
-                self._lose("it does not answer")
+                self._lose(SILENT)
             except (LineError, OSError) as error:
                 self._lose(reason(error))
             except Exception as error:
@@ -216,12 +231,26 @@ class Link:
     def _greet(self, line: Line) -> None:
         """Ask for all topics before anything else."""
         self._line = line
+        if self._was_gone:
+            self._was_gone = False
+            self._hold = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._let_go)
         self._ask([(topic, True) for topic in self.topics])
         self._restored = self._last_subscription = self._asked
         if self.topics:
             self._why = "the topics are being subscribed again"
         else:
             self._welcome()
+
+    def _let_go(self) -> None:
+        """Send what was held for those who come back later than we did."""
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        if self._held:
+            self._ask(self._held)
+            self._last_message = self._asked
+            self._taking.extend((self._asked, future) for future in self._held_taking)
+            self._held, self._held_taking = [], []
 
     def _welcome(self) -> None:
         self._why = None
@@ -297,18 +326,21 @@ class Link:
             silent = silent + 1 if self._sent and passed == self._passed else 0
             passed = self._passed
             if silent >= PATIENCE:
-                raise LineError("it does not answer")
+                raise LineError(SILENT)
             if not self._sent:
                 self._wants_sign = True
                 self._news.set()
 
     def _lose(self, why: str) -> None:
         """The line is gone, and with it whatever was on its way."""
+        if self._line is None or why == SILENT:
+            self._was_gone = True
         if self._line is not None or self._attempts == 1:
             _log.error("%s at %s cannot be reached: %s", self._name, self._place, why)
         self._forget(why)
 
     def _forget(self, why: str) -> None:
+        self._let_go()
         self._line, self._why = None, why
         lost = sum(sent.messages for sent in self._sent) + sum(
             not isinstance(ask[1], bool) for ask in self._asks

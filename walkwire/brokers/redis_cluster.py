@@ -106,12 +106,12 @@ class RedisCluster:
         return None if node is None else self._links.get(node)
 
     async def _follow(self) -> None:
-        ticks = 0
+        ticks = returns = 0
         while True:
             await asyncio.sleep(TICK)
             ticks += 1
-            if self.away is not None or ticks * TICK >= REFRESH_SECONDS:
-                ticks = 0
+            if self.away is not None or self.counts.returns != returns or ticks * TICK >= REFRESH_SECONDS:
+                ticks, returns = 0, self.counts.returns
                 try:
                     await self._refresh()
                 except Exception:
