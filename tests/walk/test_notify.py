@@ -9,6 +9,7 @@ import pytest
 from walkwire import Node, Root, Walker, on_entry, root, socket
 from walkwire.errors import BadReference, Limited
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.walk.context import Audience
 from walkwire.walk.notify import WalkOutbox
 from walkwire.walk.report import NotPrintable
 
@@ -124,3 +125,20 @@ async def test_what_becomes_of_it_for_a_slow_listener_travels_with_it(world: Any
     await world.answer(quotes)
 
     assert [audience.keep for audience, _ in world.told] == ["latest", "drop_oldest", None]
+
+
+@pytest.mark.parametrize("may_rerun", [False, True])
+async def test_a_walk_that_is_not_run_again_may_tell_for_ever_and_nothing_of_it_is_kept(
+    may_rerun: bool,
+) -> None:
+    sent: list[bytes] = []
+    outbox = WalkOutbox(lambda audience, data: sent.append(data), may_rerun)
+    outbox.begin()
+    outbox.put(Audience("channels", ("x",)), b"0", False, lambda: False)
+    outbox.begin()  # another run: of it, "0" has been told
+    outbox.put(Audience("channels", ("x",)), b"0", False, lambda: False)
+    outbox.end_reruns()
+    for number in range(1, 100):
+        outbox.put(Audience("channels", ("x",)), b"%d" % number, False, lambda: False)
+    assert sent == ([] if may_rerun else [b"0"]) + [b"%d" % number for number in range(100)]
+    assert not outbox._sent

@@ -23,11 +23,12 @@ class WalkOutbox:
 
     While the walk has uncommitted writes they wait, in their order, for the commit; with nothing uncommitted they go at
     once. What went at once in an earlier run is not sent again by a later one: the nth with the same audience and bytes is
-    taken for the nth.
+    taken for the nth. What was sent is remembered for that only as long as `may_rerun`: a walk may go on telling for ever.
     """
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, may_rerun: bool = True) -> None:
         self._tell = tell
+        self._may_rerun = may_rerun
         self._held: list[tuple[Audience, bytes]] = []
         self._sent: Counter[tuple[Audience, bytes]] = Counter()
         self._again: Counter[tuple[Audience, bytes]] = Counter()
@@ -36,6 +37,11 @@ class WalkOutbox:
         """A run begins: nothing is held, and what earlier runs sent will be passed over."""
         self._held.clear()
         self._again = Counter(self._sent)
+
+    def end_reruns(self) -> None:
+        """This run is the last."""
+        self._may_rerun = False
+        self._sent.clear()
 
     def put(self, audience: Audience, data: bytes, now: bool, is_dirty: Callable[[], bool]) -> None:
         """Send, or hold until `release`. `is_dirty` is asked only where the answer matters."""
@@ -55,7 +61,8 @@ class WalkOutbox:
         if self._again[key]:
             self._again[key] -= 1
             return
-        self._sent[key] += 1
+        if self._may_rerun:
+            self._sent[key] += 1
         self._tell(audience, data)
 
 

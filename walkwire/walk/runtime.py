@@ -156,7 +156,7 @@ class Runtime:
             self._programs.stop()
 
     async def _run(self, order: Order, allowance: Allowance | None) -> Answer:
-        outbox = WalkOutbox(order.tell)
+        outbox = WalkOutbox(order.tell, order.may_rerun)
         deadline = self._loop.time() + PATIENCE_SECONDS
         claim = Claim(self._locks)
         in_snapshot = False

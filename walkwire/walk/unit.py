@@ -79,6 +79,7 @@ class Unit:
             self.has_committed = True
             raise
         self.has_committed = True
+        self._outbox.end_reruns()
 
     def locks(self, changes: Changes) -> frozenset[str]:
         """The locks that a commit of `changes` has to wait for."""
