@@ -15,6 +15,7 @@ from walkwire.jac.source import Source
 # Each file of a module counts its lines from a start of its own, so that a function from an annex can be told by its lines.
 STRIDE = 10_000_000
 _NAME = re.compile(r"_jac\w*")
+_ASKS_TYPE = re.compile(r"\btype\s*\(|\btype\s*[|<:]|[|:]>\s*type\b")
 
 
 class ProgramErrors(ProgramError):
@@ -83,7 +84,7 @@ def _translated(
     trees = [one.tree for one in parsed if one.tree is not None]
     era = era or era_of(files[0].text, trees[:1])
     taken = frozenset(name for file in files for name in _NAME.findall(file.text))
-    unit = Unit(era, taken, depth)
+    unit = Unit(era, taken, depth, any(_ASKS_TYPE.search(file.text) for file in files))
     try:
         roles = [file.role for file in files]
         module = translate(list(zip(trees, roles, strict=True)), unit)

@@ -5,6 +5,8 @@ In 0.7 these were Node, Edge, Walker and Obj.
 
 from __future__ import annotations
 
+from typing import Any
+
 from walkwire.walk.edge import Edge
 from walkwire.walk.node import Node
 from walkwire.walk.obj import Obj
@@ -25,3 +27,10 @@ class WalkerArchetype(Walker):
 
 class Archetype(Obj):
     """The base of an `obj`."""
+
+
+class JacList(list[Any]):
+    """What a list that is written out is in 0.7, seen by programs that ask for types alone."""
+
+
+JacList.__module__ = "jaclang"

@@ -23,6 +23,7 @@ from walkwire.walk.ability import on_exit as on_exit
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.bases import Archetype as ObjArchetype  # noqa: F401 - a base of translated classes
 from walkwire.walk.bases import EdgeArchetype as EdgeArchetype
+from walkwire.walk.bases import JacList as JacList
 from walkwire.walk.bases import NodeArchetype as NodeArchetype
 from walkwire.walk.bases import WalkerArchetype as WalkerArchetype
 from walkwire.walk.context import current

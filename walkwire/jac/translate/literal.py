@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 
-from walkwire.jac.translate.scope import Scope, at, express, expression, from_to
+from walkwire.jac.translate.scope import Scope, at, express, expression, from_to, operate
 from walkwire.jac.translate.target import target
 from walkwire.jac.tree import Part, Token, Tree
 
@@ -103,7 +103,12 @@ def _joined(first: ast.expr, second: ast.expr) -> ast.expr | None:
 
 @expression("list")
 def _list(scope: Scope, tree: Tree) -> ast.expr:
-    return at(ast.List([express(scope, part) for part in tree.parts], ast.Load()), tree)
+    return _own(scope, at(ast.List([express(scope, part) for part in tree.parts], ast.Load()), tree), tree)
+
+
+def _own(scope: Scope, value: ast.expr, tree: Tree) -> ast.expr:
+    """In a program that can tell, the list of Jac's own class."""
+    return operate(scope, "JacList", [value], tree) if scope.unit.has_lists else value
 
 
 @expression("set")
@@ -134,7 +139,7 @@ def _generator(scope: Scope, tree: Tree) -> ast.expr:
 
 @expression("list_comprehension")
 def _list_comprehension(scope: Scope, tree: Tree) -> ast.expr:
-    return at(ast.ListComp(express(scope, tree.parts[0]), _loops(scope, tree)), tree)
+    return _own(scope, at(ast.ListComp(express(scope, tree.parts[0]), _loops(scope, tree)), tree), tree)
 
 
 @expression("set_comprehension")

@@ -18,11 +18,15 @@ class Unit:
     """One file in translation: its era, the hygienic names in it, the names it asks of walkwire, what is wrong with it.
 
     `era` is (0, 7), (0, 8) or (0, 9). `depth` says in how many packages the module is: relative imports that lead out of
-    these are looked for in the folders above its file.
+    these are looked for in the folders above its file. `asks_types`: it has calls of `type`, and so sees in 0.7 that lists have
+    a class of their own.
     """
 
-    def __init__(self, era: tuple[int, int], taken: frozenset[str], depth: int) -> None:
+    def __init__(
+        self, era: tuple[int, int], taken: frozenset[str], depth: int, asks_types: bool = False
+    ) -> None:
         self.era = era
+        self.has_lists = asks_types and era == (0, 7)
         self.depth = depth
         self.problems: list[Problem] = []
         self.given: dict[int, Given] = {}

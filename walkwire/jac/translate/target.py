@@ -28,18 +28,26 @@ def removed(scope: Scope, part: Part) -> list[ast.expr]:
 
 
 def _stored(scope: Scope, value: ast.expr, part: Part, context: ast.expr_context) -> ast.expr:
+    if isinstance(part, Tree) and scope.unit.has_lists:
+        value = _plain(value)
     if isinstance(value, ast.Name | ast.Attribute | ast.Subscript):
         value.ctx = context
     elif isinstance(value, ast.Tuple | ast.List):
         value.ctx = context
-        for item in value.elts:
-            _stored(scope, item, part, context)
+        value.elts = [_stored(scope, item, part, context) for item in value.elts]
     elif isinstance(value, ast.Starred):
         value.ctx = context
         _stored(scope, value.value, part, context)
     else:
         verb = "deleted" if isinstance(context, ast.Del) else "assigned to"
         scope.unit.wrong(part, f"{_what(part)} cannot be {verb}")
+    return value
+
+
+def _plain(value: ast.expr) -> ast.expr:
+    """What is written as a list: `[a, b] = c;` makes none."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "JacList":
+        return value.args[0]
     return value
 
 
