@@ -66,6 +66,25 @@ async def test_one_that_dies_is_replaced_and_the_others_serve_on(server: Server)
     assert "was ended by SIGKILL and is replaced" in server.log.read_text()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_they_stop_in_peace_while_one_is_still_starting(number: signal.Signals, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        f"import time\nfrom pathlib import Path\nwhile Path({str(gate)!r}).exists():\n    time.sleep(0.01)\n"
+    )
+    with new_database() as database, service("redis", tmp_path) as broker:
+        settings = {"broker": broker.url, "workers": "2", "token_secret": "s" * 32}
+        with Server(slow, tmp_path, database=database, **settings) as server:
+            gate.touch()
+            before = workers_of(server)
+            os.kill(before[0], signal.SIGKILL)
+            await until(lambda: len(workers_of(server)) == 2 and before[0] not in workers_of(server))
+            server.signal(number)
+            assert await asyncio.to_thread(server.wait) == 0, server.log.read_text()
+            assert "A fault" not in server.log.read_text()
+
+
 async def test_they_stop_with_a_goodbye_and_none_is_left(server: Server) -> None:
     sockets = [await server.connect().__aenter__() for _ in range(12)]
     ears = [Ear(socket) for socket in sockets]

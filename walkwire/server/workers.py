@@ -22,6 +22,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 CANNOT_START = 2  # exit code, as of the command line
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+_ENDS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}  # what the parent tells
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +106,8 @@ class Workers:
 
     def _see_end(self, worker: _Worker, code: int) -> None:
         if self._is_stopping:
-            self._code = self._code or (1 if code else 0)
+            is_clean = code == 0 or -code in _ENDS  # one that was still starting had no more to end
+            self._code = self._code or (0 if is_clean else 1)
             return
         if code == CANNOT_START and worker.starts == 1:
             self._stop(signal.SIGTERM)
@@ -139,6 +141,7 @@ class Workers:
     def _serve(self, worker: _Worker, lifeline: tuple[int, int], gate: tuple[int, int] | None) -> int:
         """In the child."""
         os.setpgid(0, 0)  # Ctrl-C is for the parent, which passes it on
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server hears it
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(lifeline[1])
         for listeners in self._listeners:
