@@ -98,7 +98,7 @@ class Pool:
     def raw(self) -> Iterator[Raw]:
         """A connection of the driver's, on which each statement is a transaction of its own unless it begins one."""
         with told():
-            pooled = self.engine.raw_connection()
+            pooled = _taken(self.engine.raw_connection)
             connection = cast(Raw, pooled.driver_connection)
             self.watch.begin(connection)
             try:
@@ -112,7 +112,7 @@ class Pool:
     @contextmanager
     def plain(self) -> Iterator[Connection]:
         """A connection of SQLAlchemy's, on which each statement is a transaction of its own."""
-        with told(), self.engine.connect() as connection:
+        with told(), _taken(self.engine.connect) as connection:
             driver = driver_of(connection)
             self.watch.begin(driver)
             try:
@@ -212,6 +212,13 @@ class Pool:
         given = [word for setting in settings.items() for word in setting]
         (row,) = connection.execute(f"SELECT {_ERA}, {words}", given, prepare=False).fetchall()
         connection.era = row[0]
+
+
+def _taken(take: Callable[[], Result]) -> Result:
+    try:
+        return take()
+    except sql_errors.InvalidRequestError:  # the one made in place of a dead one was dead at once
+        raise Away from None
 
 
 def driver_of(connection: Connection) -> Raw:
