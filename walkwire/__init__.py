@@ -10,6 +10,7 @@ from walkwire.walk.notify import socket as WEBSOCKET_MANAGER  # noqa: N812 - the
 from walkwire.walk.notify import socket as socket
 from walkwire.walk.root import Root as Root
 from walkwire.walk.specs import specs as specs
+from walkwire.walk.user import BaseUser as BaseUser
 from walkwire.walk.verbs import after_commit as after_commit
 from walkwire.walk.verbs import commit as commit
 from walkwire.walk.verbs import delete as delete
@@ -23,6 +24,7 @@ from walkwire.walk.walker import Walker as Walker
 
 __all__ = [
     "WEBSOCKET_MANAGER",
+    "BaseUser",
     "Edge",
     "Node",
     "PublicError",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.jac_cloud.conftest import PROGRAMS
+from tests.jac_cloud.conftest import PROGRAMS, on_socket
 from walkwire.testing import Client, Served, serve
 
 
@@ -57,6 +57,35 @@ async def test_what_cannot_be_asked_of_users_is_said_where_it_is_asked(
     ada = await app.user(ship="Argo")
     assert (await ada.post("ask_wrongly", how=how)).status == 500
     assert sentence in caplog.text
+
+
+async def test_a_lost_password_is_replaced_by_a_code_that_the_program_sends(app: Served) -> None:
+    ada, public = await app.user("ada@example.com", ship="Argo"), app.public()
+    answers = [
+        await public.request("POST", "/user/forgot_password", json={"email": email})
+        for email in ("ADA@example.com", "nobody@example.com", "ada@example.com")
+    ]
+    assert {(one.status, one.body["message"]) for one in answers} == {(200, "Reset password email sent!")}
+    while not (sent := (await public.post("codes")).reports[0]):
+        pass
+    ((email, code),) = sent
+    assert email == "ada@example.com"
+
+    order = {"code": code, "password": "a new one"}
+    reset = await public.request("POST", "/user/reset_password", json=order)
+    assert (reset.status, reset.body) == (200, {"message": "Password reset successfully!"})
+    assert (await ada.post("weigh_all")).status == 401
+    account = {"email": email, "password": "a new one"}
+    assert (await public.request("POST", "/user/login", json=account)).status == 200
+    again = await public.request("POST", "/user/reset_password", json=order)
+    assert (again.status, again.body) == (403, {"message": "Failed to reset password!"})
+    assert (await public.request("POST", "/user/forgot_password", json={"email": "ada"})).status == 422
+
+
+async def test_the_status_code_of_the_specs_is_the_answer_s(app: Served) -> None:
+    reply = await app.public().post("codes")
+    assert (reply.status, reply.body) == (203, {"status": 203, "reports": [[]]})
+    assert await on_socket(app.public(), "codes") == reply.body
 
 
 async def test_an_async_walker_that_a_walk_spawns_walks_at_once(app: Served) -> None:

@@ -104,3 +104,8 @@ async def test_a_password_is_not_quoted_in_an_error(serve: Serve) -> None:
         answer = await client.post("/user/register", json=body)
         assert answer.status_code == 422
         assert "hush" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["forgot_password", "reset_password"])
+async def test_without_a_way_to_send_codes_none_are_offered(path: str, serve: Serve) -> None:
+    assert (await serve().post(f"/user/{path}", json={})).status_code == 404

@@ -88,8 +88,9 @@ class Auth:
     async def _is_current(self, claims: Claims) -> bool:
         while True:
             word = self._words.get(claims.user_id)
+            # A token with a higher count was made after the store was asked: we signed it.
             if word is not None and self._clock() - word[1] < STALENESS and not 0 <= word[0] < claims.tokens:
-                return word[0] == claims.tokens  # else the token was made after the store was asked: we signed it
+                return word[0] == claims.tokens
             endings = self._endings
             count = await self._ask(claims.user_id)
             if endings == self._endings:  # else the answer may be of before

@@ -58,6 +58,19 @@ class PasswordChange(BaseModel):
     new_password: Password
 
 
+class ResetOrder(BaseModel):
+    """Who has lost the password."""
+
+    email: Email
+
+
+class Reset(BaseModel):
+    """The code that was sent, and the password from now on."""
+
+    code: Annotated[str, Field(min_length=1)]
+    password: Password
+
+
 class Session(NamedTuple):
     """A user who logged in: the token to show from now on, and the Unix second at which it ends."""
 
@@ -96,13 +109,21 @@ class Users:
         user = await self._ask(self._store.user_by_id, user_id)
         if user is None or not await self._passwords.is_right(old, user.password):
             return False
-        hashed = await self._passwords.hash(new)
-        # A caller that hangs up here must not leave the tokens believed that the store has ended.
-        return await asyncio.shield(self._replace(user, hashed))
+        return await self._renew(user, new)
+
+    async def reset(self, user_id: str, tokens: int, password: str) -> bool:
+        """Replace the password and end all tokens of a user of whom so many have ended, no more and no less. Raises Busy."""
+        user = await self._ask(self._store.user_by_id, user_id)
+        return user is not None and user.tokens == tokens and await self._renew(user, password)
 
     def close(self) -> None:
         """Wait for the store's last answers and let the threads go."""
         self._pool.shutdown(cancel_futures=True)
+
+    async def _renew(self, user: UserRecord, password: str) -> bool:
+        hashed = await self._passwords.hash(password)
+        # A caller that hangs up here must not leave the tokens believed that the store has ended.
+        return await asyncio.shield(self._replace(user, hashed))
 
     async def _replace(self, user: UserRecord, hashed: str) -> bool:
         is_changed = await self._ask(self._store.change_password, user.id, user.password, hashed)

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp
 
 from walkwire.account.auth import Auth
+from walkwire.account.reset import Resets
 from walkwire.account.service import Services
 from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
@@ -23,7 +24,7 @@ from walkwire.server.health import Health, serve_health
 from walkwire.server.metrics import serve_metrics
 from walkwire.server.notify import serve_notify
 from walkwire.server.rest import Walk, Walkers
-from walkwire.server.signin import serve_accounts
+from walkwire.server.signin import serve_accounts, serve_resets
 from walkwire.server.util import serve_utilities
 from walkwire.server.webhook import serve_webhooks
 from walkwire.walk.specs import specs_of
@@ -41,6 +42,7 @@ def make_api(
     hub: Hub,
     health: Health,
     webhooks: Webhooks | None = None,
+    resets: Resets | None = None,
     profile: type[BaseModel] | None = None,
     title: str = "walkwire",
     page: Path | None = None,
@@ -59,6 +61,8 @@ def make_api(
     if page is not None:
         _serve_page(api, page)
     serve_accounts(api, users, auth, profile)
+    if resets is not None:
+        serve_resets(api, resets)
     serve_notify(api, services, hub)
     if webhooks is not None and any(specs_of(walker).webhook is not None for walker in walkers.values()):
         serve_webhooks(api, webhooks, auth)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
+from walkwire.account.reset import Resets
 from walkwire.account.secret import signing_secret
 from walkwire.account.service import Services
 from walkwire.account.token import Tokens
@@ -121,6 +122,10 @@ async def open_app(
         stack.callback(passwords.close)
         users = Users(store, passwords, tokens, auth)
         stack.callback(users.close)
+        resets = None
+        if (send := getattr(registry.user, "send_reset_code", None)) is not None:
+            resets = Resets(store, users, secret, send)
+            stack.callback(resets.close)
         webhooks = Webhooks(store, secret)
         stack.callback(webhooks.close)
         hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
@@ -144,6 +149,7 @@ async def open_app(
             users=users,
             auth=auth,
             webhooks=webhooks,
+            resets=resets,
             profile=model_of(registry.user) if registry.user is not None else None,
             services=services,
             hub=hub,

@@ -1,4 +1,4 @@
-"""Signin: the accounts over REST: register, login, change the password."""
+"""Signin: the accounts over REST: register, login, change the password, or have a lost one replaced."""
 
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 
@@ -10,7 +10,8 @@ from fastapi import FastAPI, HTTPException, Response, Security
 from pydantic import BaseModel, ConfigDict, create_model
 
 from walkwire.account.auth import Auth, Caller
-from walkwire.account.user import Login, PasswordChange, Registration, Session, Users
+from walkwire.account.reset import Resets
+from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetOrder, Session, Users
 from walkwire.server.bearer import Bearer
 from walkwire.server.rest import Detail
 from walkwire.server.route import Route
@@ -91,6 +92,26 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
             Message,
             {401: {"model": Detail}, 403: {"model": Message | Detail}},
         ),
+    ]
+
+
+def serve_resets(api: FastAPI, resets: Resets) -> None:
+    """Add the routes under /user by which a lost password is replaced."""
+
+    async def forgot_password(order: ResetOrder) -> Response:
+        """Have a code sent to the address of an account. The answer is the same where there is none."""
+        resets.ask(order.email)
+        return _json(200, {"message": "Reset password email sent!"})
+
+    async def reset_password(reset: Reset) -> Response:
+        """Replace the password, with a code that was sent. All tokens of the user end."""
+        if not await resets.replace(reset.code, reset.password):
+            return _json(403, {"message": "Failed to reset password!"})
+        return _json(200, {"message": "Password reset successfully!"})
+
+    api.router.routes += [
+        _route("forgot_password", forgot_password, 200, Message, {}),
+        _route("reset_password", reset_password, 200, Message, {403: {"model": Message}}),
     ]
 
 

@@ -1,0 +1,124 @@
+"""Reset: a new password for who has lost theirs. A code goes to the account's address, by a function that the program has for it.
+
+A code is signed, and kept nowhere. It is good for an hour, and for the password that it replaces only: any new one makes it void.
+Whether an address has an account is not to be learnt here: the answer does not wait for the look-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import jwt
+
+from walkwire.account.token import LONGEST
+from walkwire.account.user import Users
+from walkwire.errors import Busy
+from walkwire.store import UserRecord, UserStore
+
+LIFETIME = 60 * 60  # seconds
+PAUSE = 60  # seconds between two codes to one address
+WAITING = 512  # addresses to which a code is still to be sent
+REMEMBERED = 10_000  # addresses that had one
+
+_ALGORITHM = "HS256"
+
+_log = logging.getLogger(__name__)
+
+Send = Callable[[str, str], object]
+
+
+class Resets:
+    """Sends codes, `send(code, email)` in a thread of its own, and takes them. `clock` gives Unix seconds."""
+
+    def __init__(
+        self,
+        store: UserStore,
+        users: Users,
+        secret: bytes,
+        send: Send,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._users = users
+        self._codes = Codes(secret, clock)
+        self._send = send
+        self._clock = clock
+        self._sent: OrderedDict[str, float] = OrderedDict()
+        self._waiting = 0
+        self._pool = ThreadPoolExecutor(1, "codes")
+
+    def ask(self, email: str) -> None:
+        """Send a code to this address, if it is a user's who had none in the last minute. Raises Busy."""
+        if self._clock() - self._sent.get(email, 0) < PAUSE:
+            return
+        if self._waiting >= WAITING:
+            raise Busy
+        self._sent[email] = self._clock()
+        self._sent.move_to_end(email)
+        if len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+        self._waiting += 1
+        sending = asyncio.get_running_loop().run_in_executor(self._pool, self._send_to, email)
+        sending.add_done_callback(self._done)
+
+    async def replace(self, code: str, password: str) -> bool:
+        """Take this password for the user of the code, and end all their tokens; False for a code that is bad or over.
+
+        Raises Busy.
+        """
+        claims = self._codes.read(code)
+        return claims is not None and await self._users.reset(claims.user_id, claims.tokens, password)
+
+    def close(self) -> None:
+        """Wait for what is being sent and let the thread go."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _send_to(self, email: str) -> None:
+        try:
+            user = self._store.user_by_email(email)
+            if user is not None and user.is_activated:
+                self._send(self._codes.make(user), user.email)
+        except Exception:
+            _log.exception("A code for a new password could not be sent")
+
+    def _done(self, sending: asyncio.Future[None]) -> None:
+        self._waiting -= 1
+
+
+class Claims(NamedTuple):
+    """What a code says: whose it is, and the user's count of ended tokens when it was made."""
+
+    user_id: str
+    tokens: int
+
+
+class Codes:
+    """Makes and reads codes, with a key that follows from the signing secret: a code is no token, nor a token a code."""
+
+    def __init__(self, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+        self._key = hmac.digest(secret, b"a code for a new password", hashlib.sha256)
+        self._clock = clock
+
+    def make(self, user: UserRecord) -> str:
+        """A code of this user."""
+        claims = {"sub": user.id, "tokens": user.tokens, "exp": int(self._clock()) + LIFETIME}
+        return jwt.encode(claims, self._key, _ALGORITHM)
+
+    def read(self, code: str) -> Claims | None:
+        """The claims of a code that is ours and not over. Whether it was used since, only the store knows."""
+        if len(code) > LONGEST:
+            return None
+        try:
+            options: jwt.types.Options = {"require": ["sub", "exp"], "verify_exp": False}
+            found = jwt.decode(code, self._key, [_ALGORITHM], options=options)
+            return Claims(found["sub"], found["tokens"]) if found["exp"] > self._clock() else None
+        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
+            return None
