@@ -120,10 +120,22 @@ async def test_a_key_lives_longer_when_who_made_it_says_so(ada: Client, app: Ser
 
 @pytest.mark.parametrize(
     "order",
-    [{}, {"name": ""}, {"name": "a", "expiration": None}, {"name": "a", "expiration": {"interval": "eons"}}],
+    [
+        {},
+        {"name": ""},
+        {"name": "a\0"},
+        {"name": "a", "expiration": None},
+        {"name": "a", "expiration": {"interval": "eons"}},
+    ],
 )
 async def test_a_key_that_is_ordered_wrongly_is_not_made(order: dict[str, Any], ada: Client) -> None:
     assert (await ada.request("POST", "/webhook/generate-key", json=order)).status == 422
+
+
+async def test_ids_that_no_database_would_take_are_refused(ada: Client) -> None:
+    longer = {"count": 1, "interval": "days"}
+    assert (await ada.request("PATCH", "/webhook/extend/%00", json=longer)).status == 422
+    assert (await ada.request("DELETE", "/webhook/delete", json={"ids": ["a\0"]})).status == 422
 
 
 async def test_webhooks_are_described_with_where_their_key_goes(ada: Client) -> None:

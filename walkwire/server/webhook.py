@@ -20,6 +20,9 @@ from walkwire.walk.specs import Webhook
 
 TAGS = ["Webhook APIs"]
 
+# What no database keeps in a text is not in one: PostgreSQL refuses U+0000.
+_Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
 
@@ -38,7 +41,7 @@ class Expiration(BaseModel):
 class KeyOrder(BaseModel):
     """What a key is for: walkers by name, and the classes of nodes at which it may enter (`root` too); empty means all."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[_Text, Field(min_length=1, max_length=200)]
     walkers: list[str] = Field(default_factory=list)
     nodes: list[str] = Field(default_factory=list)
     expiration: Expiration = Field(default_factory=Expiration)
@@ -47,7 +50,7 @@ class KeyOrder(BaseModel):
 class KeyIds(BaseModel):
     """Keys by their ids."""
 
-    ids: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    ids: Annotated[list[_Text], Field(min_length=1, max_length=1000)]
 
 
 class KeyBearer(SecurityBase):
@@ -103,7 +106,7 @@ def serve_webhooks(api: FastAPI, keys: Webhooks, auth: Auth) -> None:
             raise HTTPException(409, "Already Exists!") from None
         return _json(201, {"id": key.id, "name": key.name, "key": keys.text_of(key)})
 
-    async def extend(id: str, expiration: Expiration, caller: User) -> Response:
+    async def extend(id: _Text, expiration: Expiration, caller: User) -> Response:
         """Let one of your keys live longer."""
         if not await keys.extend(caller.root_id, id, expiration.seconds):
             raise HTTPException(404)
