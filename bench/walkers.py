@@ -75,6 +75,15 @@ class read(Walker):
 
 
 @for_all
+class ends(Walker):
+    """Reads the first and the last ten items of a shelf, of however many."""
+
+    @on_entry
+    def enter(self, here: Shelf) -> None:
+        self.report([item.text for limit in (10, -10) for item in here.out(Item, limit=limit)])
+
+
+@for_all
 class change(Walker):
     """Changes one field of a shelf."""
 

@@ -48,10 +48,10 @@ class Window:
         }
 
     def _now(self) -> tuple[float, float, float, float]:
-        return time.perf_counter(), cpu_seconds(self._pid), time.process_time(), _machine_seconds()
+        return time.perf_counter(), cpu_seconds(self._pid), time.process_time(), machine_seconds()
 
 
-def _machine_seconds() -> float:
+def machine_seconds() -> float:
     """CPU time that the whole machine has spent on anything but idling."""
     line = Path("/proc/stat").read_text().partition("\n")[0]
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, line.split()[1:9])
