@@ -7,10 +7,12 @@ survives the death of the process, not the loss of power; a URL with `?synchrono
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import SQLITE_BUSY, OperationalError
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -40,6 +42,7 @@ from walkwire.stores.writer import Writer
 Result = TypeVar("Result")
 
 _BUSY_MILLISECONDS = 5000  # how long to wait for another process that writes to the same file
+_AGAIN_SECONDS = 0.005
 _SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
 
 
@@ -202,7 +205,21 @@ def _engine(path: str, synchronous: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+        _keep_a_log(connection)
+        for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _keep_a_log(connection: Any) -> None:
+    """Write ahead. While another makes the same file SQLite says that it is locked, and does not wait as it does elsewhere."""
+    until = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except OperationalError as error:
+            if error.sqlite_errorcode != SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
