@@ -28,6 +28,7 @@ from walkwire.errors import StartError
 from walkwire.server.app import App, Loaded, load_program, open_app
 from walkwire.server.gateway import gateway
 from walkwire.server.listen import BACKLOG, listen, listen_each
+from walkwire.server.slice import ask_for_short_slices
 from walkwire.server.stream import Stream
 from walkwire.server.workers import CANNOT_START, Post, Workers
 from walkwire.walk.registry import Registry
@@ -37,7 +38,7 @@ from walkwire.wire.close import Close
 BATCHES = 10  # of a drain, at least
 GOODBYE_SECONDS = 5.0  # for a peer to take what was written to it, and to close
 SWITCH_SECONDS = (
-    0.0005  # a walk that computes gives the interpreter back so often: broadcasts beside it stay quick
+    0.0002  # a walk that computes gives the interpreter back so often: broadcasts beside it stay quick
 )
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ def serve(
     `announce` is called with the port and the program's classes when all is ready.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    ask_for_short_slices()
     if config.workers > 1:
         _check_workers(config)
         each = listen_each(config.host, config.port, config.workers)
