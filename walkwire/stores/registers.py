@@ -1,4 +1,7 @@
-"""Registers: users, services, webhook keys and tasks, as every SQL engine keeps them. An engine says how it reads and writes."""
+"""Registers: users, services, webhook keys and tasks, as every SQL engine keeps them, and what it seldom asks of the graph.
+
+An engine says how it reads and writes.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,23 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from walkwire.store import ServiceRecord, TaskEnd, TaskRecord, UserRecord, WebhookKey
+from walkwire.store import (
+    EdgeRecord,
+    NodeRecord,
+    Search,
+    ServiceRecord,
+    TaskEnd,
+    TaskRecord,
+    UserRecord,
+    WebhookKey,
+)
 from walkwire.stores import services, sql, tasks, webhooks
 
 Result = TypeVar("Result")
 
 
 class Registers(ABC):
-    """The parts of a store that are no graph. See `walkwire.store` for what they promise."""
+    """The parts of a store that are no graph, and rare reads of the graph. See `walkwire.store` for what they promise."""
 
     @abstractmethod
     def _read(self, work: Callable[[Connection], Result]) -> Result:
@@ -24,6 +36,18 @@ class Registers(ABC):
     @abstractmethod
     def _write(self, work: Callable[[Connection], Result]) -> Result:
         """Do it in a transaction, and commit unless it raises."""
+
+    def roots(self) -> list[NodeRecord]:
+        return self._read(lambda connection: sql.SqlView(connection).roots())
+
+    def search_nodes(self, search: Search) -> list[NodeRecord]:
+        return self._read(lambda connection: sql.SqlView(connection).search_nodes(search))
+
+    def search_edges(self, search: Search) -> list[EdgeRecord]:
+        return self._read(lambda connection: sql.SqlView(connection).search_edges(search))
+
+    def load_task(self, id: str) -> TaskRecord | None:
+        return self._read(lambda connection: sql.SqlView(connection).load_task(id))
 
     def add_user(self, user: UserRecord) -> None:
         self._write(lambda connection: sql.add_user(connection, user))

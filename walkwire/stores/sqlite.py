@@ -27,10 +27,8 @@ from walkwire.store import (
     Neighbourhood,
     NodeRecord,
     Reads,
-    Search,
     Selection,
     Store,
-    TaskRecord,
     View,
 )
 from walkwire.stores import revision
@@ -95,18 +93,6 @@ class SqliteStore(Registers):
             return self._ask(SqliteView.load_neighbourhood, selection)
         with self.snapshot() as view:
             return view.load_neighbourhood(selection)
-
-    def roots(self) -> list[NodeRecord]:
-        return self._ask(SqliteView.roots)
-
-    def search_nodes(self, search: Search) -> list[NodeRecord]:
-        return self._ask(SqliteView.search_nodes, search)
-
-    def search_edges(self, search: Search) -> list[EdgeRecord]:
-        return self._ask(SqliteView.search_edges, search)
-
-    def load_task(self, id: str) -> TaskRecord | None:
-        return self._ask(SqliteView.load_task, id)
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:

@@ -21,13 +21,11 @@ from walkwire.store import (
     Neighbourhood,
     NodeRecord,
     Reads,
-    Search,
     Selection,
     Store,
-    TaskRecord,
     View,
 )
-from walkwire.stores import revision, sql
+from walkwire.stores import revision
 from walkwire.stores.postgres import view
 from walkwire.stores.postgres.commit import Commit, check
 from walkwire.stores.postgres.crowd import PostgresCrowd
@@ -90,18 +88,6 @@ class PostgresStore(Registers):
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
         return self._pool.read(lambda connection: view.load_neighbourhood(connection, selection))
-
-    def roots(self) -> list[NodeRecord]:
-        return self._read(lambda connection: sql.SqlView(connection).roots())
-
-    def search_nodes(self, search: Search) -> list[NodeRecord]:
-        return self._read(lambda connection: sql.SqlView(connection).search_nodes(search))
-
-    def search_edges(self, search: Search) -> list[EdgeRecord]:
-        return self._read(lambda connection: sql.SqlView(connection).search_edges(search))
-
-    def load_task(self, id: str) -> TaskRecord | None:
-        return self._read(lambda connection: sql.SqlView(connection).load_task(id))
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
