@@ -139,6 +139,10 @@ async def until(is_so: Callable[[], bool]) -> None:
 async def ordinary(scope: Any, receive: Any, send: Any) -> None:
     """The HTTP side: a page, and a WebSocket of its own on other paths."""
     if scope["type"] == "http":
+        while (said := await receive()).get("more_body"):
+            pass
+        if said["type"] == "http.disconnect":
+            return
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
         await send({"type": "http.response.body", "body": b"page"})
         return
@@ -373,6 +377,26 @@ async def test_a_head_that_does_not_come_is_not_waited_for(
     assert (b"408" in heard) == bool(said)
     await client.send('{"type":"connection"}')
     assert (await hear(client))["type"] == "connection"
+
+
+async def test_a_body_that_does_not_go_on_ends_the_connection_and_one_that_goes_on_slowly_does_not(
+    start: Callable[..., Awaitable[Site]],
+) -> None:
+    site = await start(head_seconds=0.5)
+    request = b"POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n"
+    stalled, slow = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(2)]
+    for _, writer in (stalled, slow):
+        site.stack.callback(writer.close)
+        writer.write(request)
+    other = await site.open()  # an upgrade is no request that waits for its body
+    async with asyncio.timeout(10):
+        for _ in range(12):
+            slow[1].write(b"x")
+            await asyncio.sleep(0.1)
+        assert (await slow[0].readuntil(b"page")).startswith(b"HTTP/1.1 200")
+        await stalled[0].read()
+    await other.send('{"type":"connection"}')
+    assert (await hear(other))["type"] == "connection"
 
 
 # Bad input: the table of the protocol. The connection is usable after each.

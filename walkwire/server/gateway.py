@@ -33,7 +33,7 @@ _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 def gateway(door: Door, head_seconds: float = SECONDS) -> Any:
     """What to give to uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`. Any `ws` but "none" will do.
 
-    The head of a request has `head_seconds` to arrive, and twice that at most.
+    The head of a request has `head_seconds` to arrive, and each piece of its body; twice that at most.
     """
     heads = Heads(head_seconds)
     return partial(_Threshold, door, heads, type("Gateway", (_Gateway,), {"_door": door, "_heads": heads}))
@@ -92,6 +92,7 @@ class _Gateway(HttpToolsProtocol):
     _heads: Heads
     _data = b""
     _is_in_head = True
+    _is_in_body = False
     _heard = 0  # bytes of a head that is not all here
 
     def data_received(self, data: bytes) -> None:
@@ -103,19 +104,30 @@ class _Gateway(HttpToolsProtocol):
             is_of_this_head = headers is None or self.headers is headers
             self._heard = self._heard + len(data) if is_of_this_head else 0
             self._wait_for_head()
+        elif self._is_in_body and not self.transport.is_closing():
+            self._heads.forget(self)  # each piece of a body has the time anew
+            self._heads.wait_for(self)
 
     def on_message_begin(self) -> None:
         self._is_in_head = True
         super().on_message_begin()
 
+    def on_message_complete(self) -> None:
+        self._is_in_body = False
+        super().on_message_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_in_head = False
+        self._is_in_head = self._is_in_body = False
         super().connection_lost(exc)
 
     def give_up(self) -> None:
-        """The head did not come in time."""
+        """The head, or more of the body, did not come in time."""
         if self._is_in_head:
             self._refuse("408 Request Timeout")
+        elif self._is_in_body and self.flow.read_paused:  # it is we who do not read
+            self._heads.wait_for(self)
+        elif self._is_in_body:
+            self.transport.close()
 
     def _wait_for_head(self) -> None:
         if self.transport.is_closing():
@@ -132,11 +144,12 @@ class _Gateway(HttpToolsProtocol):
         self.transport.close()
 
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
+        self._is_in_head, self._is_in_body = False, True
         self.app = _upgrade_required if self._is_for_us() else self.config.loaded_app
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
+        self._is_in_body = False
         if not self._is_for_us():
             super().handle_websocket_upgrade()
             return

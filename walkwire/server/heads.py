@@ -1,4 +1,4 @@
-"""Heads: connections whose request's head is not all here. A head has an end: in bytes, and in time."""
+"""Heads: connections whose request is not all here. A head has an end: in bytes, and in time; of a body something has to come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Unheard(Protocol):
     """A connection that is waited for."""
 
     def give_up(self) -> None:
-        """The head did not come in time. Called of those too that are not waited for any more."""
+        """It did not come in time. Called of those too that are not waited for any more."""
 
 
 class Heads:
