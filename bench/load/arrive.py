@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 from bench.load import frame
+from bench.load.hearer import Hearer
 from bench.load.socket import abort, connect
 from bench.load.window import Window, memory
 from walkwire.load.address import Address
@@ -42,24 +42,18 @@ async def stay(
     return found | {"memory": (after - before) / sockets}
 
 
-class Idler(asyncio.Protocol):
-    """Says nothing but pongs."""
+class Idler(Hearer):
+    """Says nothing but that it is there."""
 
-    __slots__ = ("_ping", "_pong", "_reader", "_transport")
+    __slots__ = ("_ping", "_pong")
 
     def __init__(self, address: Address) -> None:
-        self._reader = frame.Reader()
+        super().__init__()
         ping, pong = address.pings
         self._ping = bytes([0x81, len(ping)]) + ping.encode()
         self._pong = frame.text(pong)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
     def data_received(self, data: bytes) -> None:
-        self._reader.take(data)
+        self.read(data)
         if data == self._ping:
             self._transport.write(self._pong)
-        if self._reader.answers:
-            self._transport.write(self._reader.answers)
-            self._reader.answers = b""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import cast
 
 from bench.load import frame
+from bench.load.hearer import Hearer
 from bench.load.socket import abort, connect
 from bench.load.window import Window
 from walkwire.load.address import Address
@@ -48,24 +48,24 @@ class Tally:
             raise RuntimeError(f"The answer was {self.wrong!r}, not one with {self.expected!r}")
 
 
-class Asker(asyncio.Protocol):
+class Asker(Hearer):
     """One socket's share."""
 
-    __slots__ = ("_frames", "_next", "_reader", "_tally", "_transport")
+    __slots__ = ("_frames", "_next", "_tally")
 
     def __init__(self, tally: Tally, frames: Sequence[bytes]) -> None:
+        super().__init__()
         self._tally = tally
         self._frames = frames
-        self._reader = frame.Reader()
         self._next = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
         self._transport.write(b"".join(self._frames))
 
     def data_received(self, data: bytes) -> None:
         reader, tally = self._reader, self._tally
-        count = 1 if len(data) == reader.size and reader.is_between else reader.take(data)
+        count = 1 if len(data) == reader.size and reader.is_between else self.read(data)
         if tally.expected not in data and count:
             tally.wrong = tally.wrong or data
         tally.count += count

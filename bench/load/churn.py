@@ -7,9 +7,9 @@ import json
 import time
 from collections.abc import Sequence
 from itertools import cycle, islice
-from typing import cast
 
 from bench.load import frame
+from bench.load.hearer import Hearer
 from bench.load.socket import abort, connect
 from bench.load.window import Window
 from walkwire.load.address import Address
@@ -77,21 +77,15 @@ class Tally:
         self.count = 0
 
 
-class Mover(asyncio.Protocol):
+class Mover(Hearer):
     """Counts the answers; does not care what else it hears."""
 
-    __slots__ = ("_reader", "_tally", "_transport")
+    __slots__ = ("_tally",)
 
     def __init__(self, tally: Tally) -> None:
+        super().__init__()
         self._tally = tally
-        self._reader = frame.Reader()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._tally.count += data.count(b'{"type":"reply","id":1,"ok":true')
-        self._reader.take(data)
-        if self._reader.answers:
-            self._transport.write(self._reader.answers)
-            self._reader.answers = b""
+        self.read(data)

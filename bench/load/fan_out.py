@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from bench.load import frame
+from bench.load.hearer import Hearer
 from bench.load.socket import CHANNEL, abort, connect
 from bench.load.window import Window
 from walkwire.load.address import Address
@@ -92,17 +92,14 @@ class Tally:
             speaker.write(burst)
 
 
-class Listener(asyncio.Protocol):
+class Listener(Hearer):
     """Counts. Messages of the usual size are counted by their length; whatever does not fit is read frame by frame."""
 
-    __slots__ = ("_reader", "_tally", "_transport")
+    __slots__ = ("_tally",)
 
     def __init__(self, tally: Tally) -> None:
+        super().__init__()
         self._tally = tally
-        self._reader = frame.Reader()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         tally = self._tally
@@ -110,15 +107,7 @@ class Listener(asyncio.Protocol):
         if size and not len(data) % size and self._reader.is_between:
             tally.count += len(data) // size
         else:
-            tally.count += self._read(data)
+            tally.count += self.read(data)
+            tally.size = self._reader.size
         if tally.count >= tally.target:
             tally.next()
-
-    def _read(self, data: bytes) -> int:
-        reader = self._reader
-        count = reader.take(data)
-        self._tally.size = reader.size
-        if reader.answers:
-            self._transport.write(reader.answers)
-            reader.answers = b""
-        return count

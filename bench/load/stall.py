@@ -40,24 +40,26 @@ async def stall(
     for transport in still:
         transport.write(frame.text(json.dumps({"type": "join", "channel_ids": [run.channel(0)]})))
     await asyncio.sleep(0.3)
-    watch = asyncio.ensure_future(_Watch(pid).look())
-    unsent = await _cram(run, address, still, bound // 4) if still else []
+    watch = _Watch(pid, run)
+    looking = asyncio.ensure_future(watch.look())
+    if still:
+        unsent = await _cram(run, address, still, bound // 4)
+        watch.left = [(bound - waiting) / (size + HEAD) for waiting in unsent]
     window = Window(pid)
     result = await run.send()
     found = window.close(result.delivered)
-    watch.cancel()
-    seen = await watch
+    looking.cancel()
     run.leave()
     abort(still)
-    passed = sorted(run.start + (bound - waiting) / (size + HEAD) / rate for waiting in unsent)
+    lates = (gone - then for gone, then in zip(watch.gone, watch.passed, strict=False))
     return found | {
         "p50": result.p50 / 1000,
         "p99": result.p99 / 1000,
         "worst": result.max / 1000,
         "lost": result.lost / result.due,
-        "gone": len(seen.gone),
-        "late": max((gone - then for gone, then in zip(seen.gone, passed, strict=False)), default=0.0),
-        "grown": seen.most - seen.first,
+        "gone": len(watch.gone),
+        "late": max(lates, default=0.0),
+        "grown": watch.most - watch.first,
     }
 
 
@@ -90,23 +92,29 @@ def _taken_by_kernel() -> Mapping[int, int]:
 
 
 class _Watch:
-    """A server from outside. `gone`: when connections ended; `first` and `most`: resident bytes."""
+    """A server from outside. `gone`: when connections ended; `first` and `most`: resident bytes.
 
-    def __init__(self, pid: int) -> None:
+    `left`: for each that stalls, how many messages more until the bound is passed; `passed`: when it was, earliest first.
+    """
+
+    def __init__(self, pid: int, run: Run) -> None:
         self.gone: list[float] = []
+        self.left: list[float] = []
+        self.passed: list[float] = []
+        self._run = run
         self._folder = Path(f"/proc/{pid}")
         self._files = self._count()
         self.first = self.most = self._resident()
 
-    async def look(self) -> _Watch:
+    async def look(self) -> None:
         """Until cancelled."""
-        try:
-            while True:
-                await asyncio.sleep(LOOK)
-                self.gone += [time.perf_counter()] * (self._files - len(self.gone) - self._count())
-                self.most = max(self.most, self._resident())
-        except asyncio.CancelledError:
-            return self
+        while True:
+            now = time.perf_counter()
+            past = sum(left < self._run.sent for left in self.left)
+            self.passed += [now] * (past - len(self.passed))
+            self.gone += [now] * (self._files - len(self.gone) - self._count())
+            self.most = max(self.most, self._resident())
+            await asyncio.sleep(LOOK)
 
     def _count(self) -> int:
         return len(os.listdir(self._folder / "fd"))  # noqa: PTH208  # no need of a path for each

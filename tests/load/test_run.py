@@ -146,6 +146,25 @@ async def test_a_server_that_is_not_there_is_one_sentence() -> None:
         await run_at(1).run()
 
 
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        (Frame(Opcode.CLOSE, b"\x0f\xa3not you").serialize(mask=False), "closed a connection: not you"),
+        (b"", "closed a connection before it said anything"),
+    ],
+)
+async def test_a_server_that_lets_nobody_in_is_one_sentence(first: bytes, told: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            key = re.findall(rb"Sec-WebSocket-Key: (\S+)", await reader.readuntil(b"\r\n\r\n"))[0]
+            accept = accept_key(key.decode())
+            writer.write(f"HTTP/1.1 101 x\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode() + first)
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        with pytest.raises(StartError, match=told):
+            await run_at(server.sockets[0].getsockname()[1]).run()
+
+
 async def test_a_server_that_speaks_http_only_is_one_sentence() -> None:
     async with serving_hub(Hub(open_broker())) as port:
         with pytest.raises(StartError, match=r"opened no WebSocket: HTTP/1\.1 \d"):
