@@ -289,5 +289,5 @@ def _fail(error: StartError) -> NoReturn:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for library in ("uvicorn", "websockets"):
+    for library in ("alembic", "uvicorn", "websockets"):
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -111,5 +111,5 @@ def _migrate(connection: Connection, name: str, found: str) -> None:
         with _alone:
             command.upgrade(migrations(connection), "head")
     except Exception as error:
-        told = getattr(error, "orig", None) or error
-        raise StartError(f"Cannot migrate {way}: {str(told).strip()}. Nothing was changed") from error
+        told = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise StartError(f"Cannot migrate {way}: {told}. Nothing was changed") from error
