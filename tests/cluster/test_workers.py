@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -20,11 +22,19 @@ WORKERS = 3
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """With the settings that a test gives as its parameter."""
     with new_database() as database, service("redis", tmp_path) as broker:
         settings = {"broker": broker.url, "workers": str(WORKERS), "token_secret": "s" * 32}
+        settings |= getattr(request, "param", {})
         with Server(PROGRAM, tmp_path, database=database, **settings) as started:
             yield started
+
+
+def assert_gone(processes: list[int]) -> None:
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
 
 
 def workers_of(server: Server) -> list[int]:
@@ -63,7 +73,25 @@ async def test_one_that_dies_is_replaced_and_the_others_serve_on(server: Server)
     for ear, socket in zip(ears, sockets, strict=True):
         await ear.stop()
         await socket.__aexit__(None, None, None)
-    assert "was ended by SIGKILL and is replaced" in server.log.read_text()
+    log = server.log.read_text()
+    (number,) = re.findall(r"Worker (\d) \(process \d+\) was ended by SIGKILL and is replaced", log)
+    ready = rf"worker {number} WARNING walkwire\.server\.process: Worker {number} is ready"
+    await until(lambda: re.search(ready, server.log.read_text()) is not None)
+
+
+async def test_who_waits_for_a_worker_that_dies_is_served_by_its_successor(server: Server) -> None:
+    stopped = workers_of(server)[0]
+    os.kill(stopped, signal.SIGSTOP)
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=PATIENCE))
+            for _ in range(24)
+        ]
+        asking = [asyncio.create_task(client.get("/healthz/ready")) for client in clients]
+        _, waiting = await asyncio.wait(asking, timeout=1)
+        assert waiting
+        os.kill(stopped, signal.SIGKILL)
+        assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -85,15 +113,34 @@ async def test_they_stop_in_peace_while_one_is_still_starting(number: signal.Sig
             assert "A fault" not in server.log.read_text()
 
 
-async def test_they_stop_with_a_goodbye_and_none_is_left(server: Server) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 4200), (signal.SIGINT, 1001)])
+async def test_they_stop_with_a_goodbye_and_none_is_left(
+    number: signal.Signals, code: int, server: Server
+) -> None:
     sockets = [await server.connect().__aenter__() for _ in range(12)]
     ears = [Ear(socket) for socket in sockets]
     processes = workers_of(server)
-    await asyncio.to_thread(server.stop)
-    await until(lambda: all(ear.code == 4200 for ear in ears))
-    for process in processes:
-        with pytest.raises(ProcessLookupError):
-            os.kill(process, 0)
+    server.signal(number)
+    assert await asyncio.to_thread(server.wait) == 0
+    await until(lambda: all(ear.code == code for ear in ears))
+    assert_gone(processes)
+
+
+@pytest.mark.parametrize("server", [{"drain_seconds": "60"}], indirect=True)
+async def test_a_drain_is_that_of_all_of_them_and_a_second_signal_ends_it(server: Server) -> None:
+    sockets = [await server.connect().__aenter__() for _ in range(12)]
+    ears = [Ear(socket) for socket in sockets]
+    processes = workers_of(server)
+    server.signal(signal.SIGTERM)
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+        for _ in range(12):
+            while (await http.get("/healthz/ready", headers={"Connection": "close"})).status_code == 200:
+                pass
+    assert workers_of(server) == processes
+    server.signal(signal.SIGTERM)
+    assert await asyncio.to_thread(server.wait) == 0, "long before the drain would have ended"
+    await until(lambda: all(ear.code is not None for ear in ears))
+    assert_gone(processes)
 
 
 async def test_workers_end_with_a_parent_that_was_killed(server: Server) -> None:

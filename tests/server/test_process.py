@@ -268,6 +268,20 @@ def test_a_drain_says_so_first_and_sends_the_sockets_elsewhere_little_by_little(
         assert server.wait() == 0
 
 
+def test_a_second_signal_ends_a_drain(program: Path, tmp_path: Path) -> None:
+    with (
+        Server(program, tmp_path, "--drain-seconds", "60") as server,
+        httpx.Client(base_url=server.url) as http,
+        connect(server.socket_url) as client,
+    ):
+        server.signal(signal.SIGTERM)
+        while http.get("/healthz/ready").status_code == 200:
+            pass
+        server.signal(signal.SIGTERM)
+        assert _code_of_close(client) == 4200
+        assert server.wait() == 0, "long before the drain would have ended"
+
+
 def _end_of(client: ClientConnection) -> tuple[float, int | None]:
     code = _code_of_close(client)
     return time.monotonic(), code
