@@ -171,6 +171,14 @@ class Context:
         return self._walk.reports
 
     @property
+    def root_state(self) -> Any:
+        """The anchor of the root that walks."""
+        return self._walk.graph.root().__jac__
+
+    # Its name in 0.7.
+    root = root_state
+
+    @property
     def custom(self) -> Any:
         """What the whole body is replaced by; None: nothing."""
         return self._walk.custom
