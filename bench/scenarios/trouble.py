@@ -31,6 +31,7 @@ def stalled() -> Scenario:
         f"{RATE:.0f} messages a second to {READERS} that read, with {STALLED} more that do not: milliseconds",
         tuple(of(peer) for peer in SOCKET_PEERS),
         f"All are sent {FILLING // 2} MB first. Lost: not there a second after the last was said. ∞: nobody was told any more.",
+        rounds=2,
         pictures=(
             Bars("p99, some do not", f"p99 of {RATE:.0f} messages a second, {STALLED} % do not read: ms"),
         ),
