@@ -134,7 +134,6 @@ def test_a_slip_in_a_statement_is_named_with_what_to_write(statement: str, colum
             1,
             "`self` is there without being named: leave it out (in a `class` it needs a type, `self: A`)",
         ),
-        ("obj A { def f(self: A) { } }", 1, "`self` is there without being named: leave it out"),
         (
             "print(5);",
             1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import enum
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -103,3 +103,15 @@ def test_a_walker_with_a_file_is_known_by_it() -> None:
     assert not holds_files(plain, File)
     assert not holds_files(order, File)
     assert holds_files(upload, File) or "File" not in str(model_of(upload))
+
+
+def test_what_is_the_class_s_own_is_one_for_all_instances_and_no_field() -> None:
+    class Counted(Obj):
+        seen: ClassVar[list[int]] = []
+        mine: list[int] = []
+
+    first, second = Counted(), Counted()
+    first.seen.append(1)
+    first.mine.append(2)
+    assert (second.seen, second.mine) == ([1], [])
+    assert repr(first).endswith("Counted(mine=[2])")

@@ -45,7 +45,9 @@ def reference_of(archetype: Archetype) -> str:
 
 def _give_each_instance_its_own(cls: type) -> None:
     """A default that can change (`tags: list = []`) is copied for each instance, as it is in Jac."""
-    for name in vars(cls).get("__annotations__", {}):
+    for name, annotation in vars(cls).get("__annotations__", {}).items():
+        if "ClassVar" in str(annotation):
+            continue  # it is the class's own
         default = vars(cls).get(name)
         if isinstance(default, _MUTABLE) or (
             dataclasses.is_dataclass(default) and not isinstance(default, type) and default.__hash__ is None

@@ -95,10 +95,19 @@ def enumeration(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
 
 
 def _enum_part(scope: Scope, part: Part) -> list[ast.stmt]:
-    if isinstance(part, Token):
+    named = _without_value(part)
+    if named is not None:
         value = at(ast.Call(operator(scope, "auto", part), [], []), part)
-        return [at(ast.Assign([at(ast.Name(name_of(part), ast.Store()), part)], value), part)]
+        return [at(ast.Assign([at(ast.Name(name_of(named), ast.Store()), part)], value), part)]
+    assert isinstance(part, Tree)
     return STATEMENTS[part.kind](scope, part)
+
+
+def _without_value(part: Part) -> Token | None:
+    """The name of a member that goes on from the one before: `G`, or `G: "what it means"`."""
+    named = part.parts[0] if isinstance(part, Tree) and part.kind == "annotated" else part
+    is_bare = part is named or (isinstance(part, Tree) and part.parts[-1].kind == "type_tag")
+    return named if isinstance(named, Token) and is_bare else None
 
 
 @statement("has")

@@ -131,7 +131,7 @@ def _parameters(scope: Scope, tree: Tree, given: Given | None, method: bool) -> 
         elsewhere = _listed(given.tree)
         if elsewhere and (len(elsewhere) == len(declared) or not declared):
             parts = elsewhere
-    implicit = method and _takes_self(scope, tree, given) and not _is_static(tree)
+    implicit = method and _takes_self(scope, tree, given) and not _is_static(tree) and not _names_self(parts)
     first = [at(ast.arg("self"), tree)] if implicit else []
     return arguments(scope, parts, first, declared if parts is not declared else [])
 
@@ -144,6 +144,12 @@ def _takes_self(scope: Scope, tree: Tree, given: Given | None) -> bool:
         source is not None and source.find("signature") for source in (tree, given.tree if given else None)
     )
     return not says and scope.family == "class" and scope.unit.era != (0, 7)
+
+
+def _names_self(parts: list[Part]) -> bool:
+    """Is `self` written out, where it would be there without?"""
+    token = parts[0].token("NAME") if parts and isinstance(parts[0], Tree) else None
+    return token is not None and token.text == "self"
 
 
 def _is_static(tree: Tree) -> bool:
@@ -174,8 +180,6 @@ def arguments(
             made.vararg = _STAR_ONLY
         else:
             assert isinstance(part, Tree)
-            if first and (token := part.token("NAME")) and token.text == first[0].arg:
-                scope.unit.wrong(part, "`self` is there without being named: leave it out")
             _add(scope, made, part, declared[place] if place < len(declared) else None, typed)
     if made.vararg is _STAR_ONLY:
         made.vararg = None
