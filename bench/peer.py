@@ -22,7 +22,7 @@ class Peer:
     """A server. `needs` are modules of Python, or `npm:NAME`, without which it is left out.
 
     `ways` is how it is spoken to (`walkwire.load.address`), where that is not as walkwire is; `echo` is answered with something
-    that holds `echoed`.
+    that holds `echoed`; `pings` as for `bench.load.arrive`.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Peer:
     echo: str = words.ECHO
     echoed: str = "exxx"
     needs: Sequence[str] = ()
+    pings: Sequence[str] = ("", "")
 
     def address(self, port: int) -> dict[str, Any]:
         """How the load client gets in."""
@@ -104,8 +105,8 @@ SOCKETIO = Peer(
         "before": '42["b",',
         "after": "]",
         "heard": '42["b",',
-        "pings": ("2", "3"),
     },
+    pings=("2", "3"),
     echo='42["e","' + "x" * (words.SIZE - 10) + '"]',
     echoed='"e","xxx',
     needs=("socketio",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from bench.load import frame
 from bench.load.hearer import Hearer
@@ -15,22 +16,30 @@ SETTLING = 1.0  # seconds until what a server keeps for a moment only is gone
 
 async def arrive(pid: int, address: Address, sockets: int, warm_up: int = 200) -> dict[str, float]:
     """`count` sockets connect, each with its first message, and stay until all have."""
-    early = await connect(address, warm_up, lambda _: Idler(address))
+    early = await connect(address, warm_up, lambda _: Idler())
     window = Window(pid)
-    transports = await connect(address, sockets, lambda _: Idler(address))
+    transports = await connect(address, sockets, lambda _: Idler())
     found = window.close(len(transports))
     abort(early + transports)
     return found
 
 
 async def stay(
-    pid: int, address: Address, sockets: int, seconds: float, warm_up: int = 300
+    pid: int,
+    address: Address,
+    sockets: int,
+    seconds: float,
+    pings: Sequence[str] = ("", ""),
+    warm_up: int = 300,
 ) -> dict[str, float]:
-    """`memory`: bytes that each of `sockets` further sockets adds to the server; `cpu`: what they all cost it in `seconds`."""
-    early = await connect(address, warm_up, lambda _: Idler(address))
+    """`memory`: bytes that each of `sockets` further sockets adds to the server; `cpu`: what they all cost it in `seconds`.
+
+    `pings`: a message by which the server asks whether one is there, and the answer; "" where it sends pings of RFC 6455.
+    """
+    early = await connect(address, warm_up, lambda _: Idler(pings))
     await asyncio.sleep(SETTLING)
     before = memory(pid)
-    transports = await connect(address, sockets, lambda _: Idler(address))
+    transports = await connect(address, sockets, lambda _: Idler(pings))
     await asyncio.sleep(SETTLING)
     after = memory(pid)
     window = Window(pid)
@@ -47,9 +56,9 @@ class Idler(Hearer):
 
     __slots__ = ("_ping", "_pong")
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, pings: Sequence[str] = ("", "")) -> None:
         super().__init__()
-        ping, pong = address.pings
+        ping, pong = pings
         self._ping = bytes([0x81, len(ping)]) + ping.encode()
         self._pong = frame.text(pong)
 

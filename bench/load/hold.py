@@ -32,8 +32,8 @@ async def hold(
     Of the longest wait for an answer during each broadcast, the medians: `held`, in CPU seconds of the server, and `waited`, by
     the clock.
     """
-    transports = await connect(address, sockets, lambda _: Idler(address))
-    others = await connect(address, 1, lambda _: Idler(address), ["probe"])
+    transports = await connect(address, sockets, lambda _: Idler())
+    others = await connect(address, 1, lambda _: Idler(), ["probe"])
     speaker, asker = _own(transports[0]), _own(others[0])
     asked, expected = (frame.text(question), answer.encode()) if question else (PING, PONG)
     window = Window(pid)

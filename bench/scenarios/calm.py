@@ -57,7 +57,12 @@ def _idle(stage: Stage, peer: Peer) -> Figures:
     seconds = IDLE_SECONDS if stage.seconds > 0.5 else stage.seconds * 4
     with stage.serve(peer) as server:
         found = stage.load(
-            "stay", server, address=peer.address(server.port), sockets=SOCKETS, seconds=seconds
+            "stay",
+            server,
+            address=peer.address(server.port),
+            sockets=SOCKETS,
+            seconds=seconds,
+            pings=peer.pings,
         )
     return {
         "KiB": found["memory"] / 1024,

@@ -17,8 +17,7 @@ class Address:
     """A WebSocket's. `{channel}` in `path`, `before` and `says` stands for the id of a channel.
 
     After the handshake each of `says` is said; one is in when the server has said `greeted` messages. Who writes `before`, some
-    data and `after` has the server tell all in the channel, and they hear `heard` and the data. `pings` is a message by which
-    the server asks whether one is there, and the answer; "" where it sends pings of RFC 6455.
+    data and `after` has the server tell all in the channel, and they hear `heard` and the data.
     """
 
     host: str
@@ -31,7 +30,6 @@ class Address:
     before: str = '{"type":"channel","channel_ids":["{channel}"],"data":'
     after: str = "}"
     heard: str = ""
-    pings: Sequence[str] = ("", "")
 
     @classmethod
     def at(cls, url: str, token: str | None = None) -> Address:
