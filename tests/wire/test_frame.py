@@ -79,6 +79,14 @@ def test_details_are_told_as_they_are_for_walkers_too() -> None:
     )
 
 
+def test_much_that_was_sent_is_not_quoted_back() -> None:
+    for size, is_quoted in ((60_000, True), (70_000, False)):
+        sent = {"type": "shout", "x": "x" * size}
+        details = [{"type": "union_tag_invalid", "loc": ["event"], "msg": "Unknown", "input": sent}]
+        (told,) = json.loads(frame.error(BadEvent("event: Unknown", details)))["error"]
+        assert told == details[0] | {"input": sent if is_quoted else None}
+
+
 def test_details_that_hold_what_is_not_json_are_told_all_the_same() -> None:
     details = [
         {"type": "value_error", "loc": ["n"], "msg": "no", "input": 1, "ctx": {"error": ValueError("no")}}

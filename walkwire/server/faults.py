@@ -15,9 +15,9 @@ from pydantic_core import PydanticSerializationError, to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from walkwire.errors import BadEvent, Internal, PublicError
+from walkwire.wire.frame import LONGEST_ECHO
 
 RETRY_SECONDS = {429: 1, 503: 1}
-LONGEST_ECHO = 64 * 1024  # bytes of a 422 that still quote what was sent
 
 _SECRET_WORDS = ("password", "token", "secret")
 _ANSWERED = "walkwire.answered"

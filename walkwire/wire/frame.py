@@ -16,6 +16,7 @@ from walkwire.wire.lenient import Id
 
 LIMIT = 16 * 1024 * 1024  # bytes in a frame of the server
 BODY_LIMIT = LIMIT - 1024  # of a walker's answer, which may have to travel inside a reply
+LONGEST_ECHO = 64 * 1024  # bytes of errors that still quote what was sent
 SMALL = 4096  # bytes in a payload; the heads of small frames are kept, one a size
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
@@ -109,6 +110,10 @@ def _plain(words: str) -> str:
 def _details(error: BadEvent) -> Raw | str:
     details: Any = error.details
     try:
-        return Raw(to_json(details, inf_nan_mode="null", serialize_unknown=True))
+        told = to_json(details, inf_nan_mode="null", serialize_unknown=True)
+        if len(told) > LONGEST_ECHO:
+            without = [{**detail, "input": None} for detail in details]
+            told = to_json(without, inf_nan_mode="null", serialize_unknown=True)
+        return Raw(told)
     except (PydanticSerializationError, ValueError):
         return _plain(error.message)
