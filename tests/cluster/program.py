@@ -69,3 +69,25 @@ class written(Open, Walker):
     @on_entry
     def read(self, here: Root) -> None:
         self.report(sorted(note.number for note in here.out(Note)))
+
+
+class Counter(Node):
+    count: int = 0
+
+
+class make_counter(Open, Walker):
+    @on_entry
+    def make(self, here: Root) -> None:
+        self.report(here.connect(Counter()))
+
+
+class count_aloud(Open, Walker):
+    """Counts on and tells the channel: of many at a time, all but one have to run again."""
+
+    channel_id: str
+
+    @on_entry
+    def add(self, here: Counter) -> None:
+        here.count += 1
+        socket.notify_channels([self.channel_id], {"count": here.count})
+        self.report(here.count)

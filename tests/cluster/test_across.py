@@ -166,6 +166,31 @@ async def test_nothing_is_told_before_the_commit_and_what_failed_is_never_told(t
         assert json.dumps(heard).count("number") == 20
 
 
+async def test_what_a_walk_told_that_had_to_run_again_is_told_once(three: Cluster) -> None:
+    here, there, third = three.servers
+    counter = (await here.walk("make_counter"))[0]["id"]
+    async with there.connect(None, "counts") as two, third.connect(None, "counts") as eve:
+        reports = await asyncio.gather(
+            *(
+                three.servers[number % 3].walk("count_aloud", None, counter, channel_id="counts")
+                for number in range(30)
+            )
+        )
+        assert sorted(report[0] for report in reports) == list(range(1, 31))
+        for heard in await settle(two, eve):
+            assert sorted(frame["count"] for frame in heard) == list(range(1, 31))
+
+
+async def test_one_address_is_one_user_however_many_servers_are_asked_at_once(three: Cluster) -> None:
+    bodies = [{"email": email, "password": PASSWORD} for email in ("eve@example.com", "EVE@example.com") * 3]
+    answers = await asyncio.gather(
+        *(three.servers[number % 3].post("/user/register", body) for number, body in enumerate(bodies))
+    )
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 5
+    logins = [await server.post("/user/login", bodies[0]) for server in three.servers]
+    assert len({login.json()["user"]["root_id"] for login in logins}) == 1
+
+
 async def test_the_log_has_no_fault(three: Cluster) -> None:
     server: Server = three.servers[0]
     assert "Traceback" not in server.log.read_text()

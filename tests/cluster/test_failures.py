@@ -7,11 +7,13 @@ the figures.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.brokers.service import KINDS, Kind
@@ -77,6 +79,16 @@ async def traffic(servers: list[Server], channel_id: str = "lobby") -> AsyncIter
         await made.voice.stop()
         for ear in ears:
             await ear.stop()
+
+
+async def write_until_it_ends(server: Server, first: int, kept: set[int]) -> None:
+    """Writes number after number over one connection; `kept` are those that were acknowledged."""
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        with suppress(httpx.TransportError):
+            for number in itertools.count(first):
+                body = {"channel_id": "kept", "number": number}
+                if (await http.post("/walker/write", json=body)).status_code == 200:
+                    kept.add(number)
 
 
 async def both_ready(made: Cluster, is_ready: bool, seconds: float) -> float:
@@ -165,12 +177,23 @@ async def test_a_server_that_cannot_reach_the_broker_serves_its_own_and_says_so(
 async def test_a_server_that_is_killed(kind: Kind, tmp_path: Path) -> None:
     async with cluster(kind, tmp_path, 3) as made, traffic(made.servers[:2]) as flow:
         third = made.servers[2]
-        async with third.connect(None, "lobby") as socket:
-            ear = Ear(socket)
-            await until(lambda: bool(ear.heard))
+        kept: set[int] = set()
+        async with third.connect(None, "lobby") as socket, made.servers[1].connect(None, "kept") as other:
+            ear, there = Ear(socket), Ear(other)
+            writers = [asyncio.create_task(write_until_it_ends(third, first, kept)) for first in (0, 10_000)]
+            await until(lambda: bool(ear.heard) and len(kept) > 20)
             third.kill()
             gone = await until(lambda: ear.code is not None)
+            await asyncio.gather(*writers)
+            assert kept <= set((await made.servers[0].walk("written"))[0]), "what was acknowledged is there"
+            await flow.flows()
+            untold = kept - set(there.heard)
+            print(
+                f"\n{kind}: of {len(kept)} writes acknowledged by the killed server {len(untold)} were not told elsewhere"
+            )
+            assert len(untold) <= 2, "those that were on their way"
             await ear.stop()
+            await there.stop()
         again = await made.start()
         async with again.connect(None, "lobby") as socket:
             ear = Ear(socket)
