@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -16,6 +17,7 @@ _PACKAGES = (
     *("walkwire", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "websockets", "msgspec"),
     *("pydantic", "sqlalchemy", "socketify", "picows", "python-socketio"),
 )
+_WS = ROOT / "bench" / "node_modules" / "ws" / "package.json"
 
 
 def describe() -> dict[str, str]:
@@ -45,6 +47,8 @@ def _versions() -> Iterator[str]:
     node = _said("node", "--version")
     if node:
         yield f"node {node}"
+    if _WS.exists():
+        yield f"npm ws {json.loads(_WS.read_text())['version']}"
 
 
 def _processor() -> str:
