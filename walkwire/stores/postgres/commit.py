@@ -39,6 +39,7 @@ class Commit:
         self._mine = mine
         self._bound = bound
         self._cut: list[Cut] = []
+        self.size = size_of(reads, changes)
         self.number: str | None = None
         self.broken: float | None = None  # when its connection broke for the first time
         self._era: str | None = None
@@ -185,6 +186,15 @@ def judge(connection: Connection[Any], reads: Reads) -> None:
     with connection.pipeline():
         answers = _Answers(connection, reads)
     answers.judge()
+
+
+def size_of(reads: Reads, changes: Changes | None = None) -> int:
+    """How many records and neighbourhoods it is about."""
+    size = len(reads.nodes) + len(reads.edges) + len(reads.neighbourhoods)
+    if changes is not None:
+        size += len(changes.new_nodes) + len(changes.changed_nodes) + len(changes.deleted_nodes)
+        size += len(changes.new_edges) + len(changes.changed_edges) + len(changes.deleted_edges)
+    return size
 
 
 def _old_ends(changes: Changes) -> set[str]:

@@ -95,12 +95,13 @@ class Pool:
         event.listen(self.engine, "checkout", self._pass_over_the_dead)
 
     @contextmanager
-    def raw(self) -> Iterator[Raw]:
-        """A connection of the driver's, on which each statement is a transaction of its own unless it begins one."""
+    def raw(self, records: int = 0) -> Iterator[Raw]:
+        """A connection of the driver's, on which each statement is a transaction of its own unless it begins one. Many statements
+        in one go may take the longer the more `records` they are about."""
         with told():
             pooled = _taken(self.engine.raw_connection)
             connection = cast(Raw, pooled.driver_connection)
-            self.watch.begin(connection)
+            self.watch.begin(connection, records)
             try:
                 yield connection
             finally:
@@ -142,13 +143,13 @@ class Pool:
                 if driver.pgconn.transaction_status != TransactionStatus.IDLE:
                     connection.invalidate()
 
-    def read(self, work: Callable[[Raw], Result]) -> Result:
+    def read(self, work: Callable[[Raw], Result], records: int = 0) -> Result:
         """Do what only reads; where its connection turns out to be dead, on another."""
         try:
-            with self.raw() as connection:
+            with self.raw(records) as connection:
                 return work(connection)
         except Away:
-            with self.raw() as connection:
+            with self.raw(records) as connection:
                 return work(connection)
 
     def close(self) -> None:

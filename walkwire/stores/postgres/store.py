@@ -27,7 +27,7 @@ from walkwire.store import (
 )
 from walkwire.stores import revision
 from walkwire.stores.postgres import view
-from walkwire.stores.postgres.commit import Commit, check
+from walkwire.stores.postgres.commit import Commit, check, size_of
 from walkwire.stores.postgres.crowd import PostgresCrowd
 from walkwire.stores.postgres.locks import GATE, SCHEMA
 from walkwire.stores.postgres.pool import Away, Overtaken, Pool
@@ -96,7 +96,7 @@ class PostgresStore(Registers):
             yield moment
 
     def check(self, reads: Reads) -> None:
-        self._pool.read(lambda connection: check(connection, reads))
+        self._pool.read(lambda connection: check(connection, reads), size_of(reads))
 
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
@@ -120,7 +120,7 @@ class PostgresStore(Registers):
         """Try to commit; False where it is to be tried again. Raises Away where none is `left`, or the database was away long."""
         commit.number = None
         try:
-            with self._pool.raw() as connection:
+            with self._pool.raw(commit.size) as connection:
                 commit.begin(connection)
                 return commit.end(connection)
         except Away:

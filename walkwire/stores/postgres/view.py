@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from walkwire.store import EdgeRecord, Lost, Neighbourhood, NodeRecord, Reads, Search, Selection, TaskRecord
-from walkwire.stores.postgres.commit import judge
+from walkwire.stores.postgres.commit import judge, size_of
 from walkwire.stores.postgres.pool import Away, Pool, Raw, driver_of, told
 from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, neighbourhood_of
 from walkwire.stores.selections import EDGE, parameters
@@ -117,6 +117,7 @@ class Moment:
         with ExitStack() as stack:
             connection = stack.enter_context(self._pool.moment())
             if self._used:
+                self._pool.watch.begin(driver_of(connection), size_of(self._reads))
                 with told():
                     judge(driver_of(connection), self._reads)
             self._taken = stack.pop_all()

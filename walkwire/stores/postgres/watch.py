@@ -18,6 +18,10 @@ from typing import Any, Protocol
 import psycopg
 from psycopg.pq import TransactionStatus
 
+_MANY = (
+    10_000  # records, whose commit is several long statements: for each so many it is waited as long again
+)
+
 
 class Resting(Protocol):
     """What has a connection for longer than one question, and does not need it all the time."""
@@ -36,7 +40,7 @@ class Watch:
         self._overdue = overdue
         self._idle = idle
         self._on_hang = on_hang
-        self._since: dict[psycopg.Connection[Any], float] = {}
+        self._until: dict[psycopg.Connection[Any], float] = {}
         self._resting: dict[int, Resting] = {}
         self._stopped = threading.Event()
 
@@ -48,13 +52,13 @@ class Watch:
         """Let the thread end."""
         self._stopped.set()
 
-    def begin(self, connection: psycopg.Connection[Any]) -> None:
-        """It is in use, and something is asked about now."""
-        self._since[connection] = time.monotonic()
+    def begin(self, connection: psycopg.Connection[Any], records: int = 0) -> None:
+        """It is in use, and something is asked about now, which is about so many records."""
+        self._until[connection] = time.monotonic() + self._overdue * (1 + records / _MANY)
 
     def end(self, connection: psycopg.Connection[Any]) -> None:
         """It is not in use any more."""
-        self._since.pop(connection, None)
+        self._until.pop(connection, None)
 
     @contextmanager
     def over(self, resting: Resting) -> Iterator[None]:
@@ -70,8 +74,8 @@ class Watch:
         while not self._stopped.wait(self._idle / 2):
             for resting in list(self._resting.values()):
                 resting.rest(self._idle)
-            late = time.monotonic() - self._overdue
-            for connection in [one for one, since in list(self._since.items()) if since < late]:
+            now = time.monotonic()
+            for connection in [one for one, until in list(self._until.items()) if until < now]:
                 if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
                     _break(connection)
                     self._on_hang()
