@@ -1,4 +1,4 @@
-"""Budget: what walkwire promises about its cost, as ratios of figures of one run (`docs/house.md`, "Budgets")."""
+"""Budget: what walkwire promises about its cost, as ratios of figures of one run."""
 
 from __future__ import annotations
 
