@@ -82,6 +82,22 @@ async def test_a_lost_password_is_replaced_by_a_code_that_the_program_sends(app:
     assert (await public.request("POST", "/user/forgot_password", json={"email": "ada"})).status == 422
 
 
+async def test_a_program_s_http_exception_is_told_over_rest_and_the_socket(app: Served) -> None:
+    ada = await app.user(ship="Argo")
+    reply = await ada.post("find_ship")
+    assert (reply.status, reply.body) == (404, {"detail": "No such ship"})
+    assert await on_socket(ada, "find_ship") == {"type": "walker", "error": "No such ship"}
+    why = {"ship": "Argo"}
+    assert (await ada.post("find_ship", detail=why)).body == {"detail": why}
+    assert await on_socket(ada, "find_ship", detail=why) == {"type": "walker", "error": '{"ship":"Argo"}'}
+    assert (await ada.post("weigh_all")).reports == []  # and nothing was done
+
+    id = (await ada.post("find_ship_later")).body["walker_id"]
+    while (error := (await ada.post("end_of", id=id)).reports[0]) is None:
+        pass
+    assert error == ["No such ship"]
+
+
 async def test_the_status_code_of_the_specs_is_the_answer_s(app: Served) -> None:
     reply = await app.public().post("codes")
     assert (reply.status, reply.body) == (203, {"status": 203, "reports": [[]]})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from walkwire.errors import BadEvent, PublicError, Refused, Unauthenticated, UnknownWalker
@@ -65,7 +67,8 @@ class Dispatch:
         if walker in self._with_files:
             raise Refused(f"Walker {call.walker} takes a file, which only REST can bring!")
         values = _Context(model_of(walker), call.context)
-        answer = await self._run(walker, values, call.root_id, node=call.node, client_id=call.client.id)
+        with _told_without_http():
+            answer = await self._run(walker, values, call.root_id, node=call.node, client_id=call.client.id)
         return _body_for_a_socket(answer)
 
     async def walk(
@@ -106,7 +109,8 @@ class Dispatch:
             task=(task.id, server),
             is_forgotten=is_forgotten,
         )
-        await self._runtime.run(order)
+        with _told_without_http():
+            await self._runtime.run(order)
 
     async def _run(
         self,
@@ -199,6 +203,16 @@ class _Given:
         if isinstance(value, list):
             return [self._fresh(one) for one in value]
         return copy.deepcopy(value)
+
+
+@contextmanager
+def _told_without_http() -> Iterator[None]:
+    """A program that raises HTTPException, which FastAPI answers over REST, has a sentence for its client elsewhere too."""
+    try:
+        yield
+    except HTTPException as error:
+        sentence = error.detail if isinstance(error.detail, str) else encode(error.detail).decode()
+        raise PublicError("refused", sentence, status=error.status_code) from None
 
 
 def _body_for_a_socket(answer: Answer) -> bytes:
