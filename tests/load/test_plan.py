@@ -1,34 +1,22 @@
-"""What is asked for, and where."""
+"""How much is asked for."""
 
 from __future__ import annotations
 
 import pytest
 
 from walkwire.errors import StartError
-from walkwire.load.address import Address
 from walkwire.load.plan import Plan
 
 
 @pytest.mark.parametrize(
-    ("url", "address"),
-    [
-        ("127.0.0.1:8000", Address("127.0.0.1", 8000, "/websocket?channel_id={channel}", False)),
-        ("http://localhost", Address("localhost", 80, "/websocket?channel_id={channel}", False)),
-        ("wss://a.example/live", Address("a.example", 443, "/live?channel_id={channel}", True)),
-        ("ws://[::1]:9", Address("::1", 9, "/websocket?channel_id={channel}", False)),
-    ],
+    ("connections", "channels", "rate", "seconds"), [(1, 2, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0)]
 )
-def test_a_server_may_be_named_in_several_ways(url: str, address: Address) -> None:
-    assert Address.at(url) == address
-
-
-@pytest.mark.parametrize("url", ["ftp://x", "ws://", "ws://x:99999", ""])
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_what_makes_no_sense_is_refused(connections: int, channels: int, rate: float, seconds: float) -> None:
     with pytest.raises(StartError):
-        Address.at(url)
+        Plan(connections, channels, rate, seconds)
 
 
-@pytest.mark.parametrize(("connections", "channels", "rate"), [(1, 2, 1), (1, 0, 1), (1, 1, 0)])
-def test_what_makes_no_sense_is_refused(connections: int, channels: int, rate: float) -> None:
-    with pytest.raises(StartError):
-        Plan(connections, channels, rate, 1)
+def test_connections_are_in_the_channels_in_turn() -> None:
+    plan = Plan(connections=7, channels=3, rate=10, seconds=0.5)
+    assert plan.messages == 5
+    assert [plan.members(channel) for channel in range(3)] == [3, 2, 2]
