@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from walkwire.store import UserRecord, UserStore
 from walkwire.walk.context import current
-from walkwire.walk.fields import model_of, values_of
 from walkwire.walk.registry import enrol
 
 NO_PASSWORD = b"\x01"
@@ -112,6 +111,8 @@ class BaseUser:
     @classmethod
     def _own(cls, state: Mapping[str, Any]) -> dict[str, Any]:
         """The program's fields as they were registered; as JSON has them where the class has changed since."""
+        from walkwire.walk.fields import model_of, values_of  # `import walkwire` is lighter without
+
         if not dataclasses.is_dataclass(cls):
             return dict(state)
         try:
