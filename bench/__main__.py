@@ -35,7 +35,7 @@ def main() -> None:
     results = _measure(wanted, rounds, seconds)
     middle, most = results.busy()
     facts |= {
-        "others on the machine": f"took {middle:.0%} of it (median), {most:.0%} at most",
+        "others": f"took {middle:.0%} of the machine (median), {most:.0%} at most",
         "run": f"{rounds} rounds of {seconds:g} s each, {time.perf_counter() - began:.0f} s in all",
         "load average": f"{load_before:.2f} before, {machine.load_average():.2f} after",
     }

@@ -39,7 +39,7 @@ def draw(scenarios: Sequence[Scenario], results: Results, facts: Mapping[str, st
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         _text(MARGIN, 32, "walkwire, measured", size=18, weight=600),
         _text(MARGIN, 52, f"{facts['date']}, commit {facts['commit']}, {facts['processor']}", fill=FAINT),
-        _text(MARGIN, 69, f"{facts['run']}; others {facts['others on the machine']}. {told}", fill=FAINT),
+        _text(MARGIN, 69, f"{facts['run']}; others {facts['others']}. {told}", fill=FAINT),
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
 

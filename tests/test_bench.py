@@ -17,7 +17,7 @@ FACTS = {
     "commit": "abc",
     "processor": "a & b",
     "run": "3 rounds",
-    "others on the machine": "slept",
+    "others": "slept",
 }
 
 
