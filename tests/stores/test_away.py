@@ -179,7 +179,11 @@ def test_a_node_that_gets_an_edge_at_each_attempt_to_delete_it_is_lost_and_stays
 
 
 def test_whoever_asks_a_database_that_hangs_is_told_so_in_the_end(server: PostgresServer) -> None:
-    with closing(open_store(f"{server.url}?connect_timeout=2", connections=4, seconds=0.3)) as store:
+    with (
+        closing(open_store(f"{server.url}?connect_timeout=2", connections=4, seconds=0.8)) as store,
+        store.snapshot() as view,
+    ):
+        assert view.load_nodes([PUBLIC_ROOT])  # it holds a connection, and is about to give it back
         thing = node()
         write(store, thing)
         with ThreadPoolExecutor() as threads, server.frozen():
@@ -187,6 +191,7 @@ def test_whoever_asks_a_database_that_hangs_is_told_so_in_the_end(server: Postgr
             asking += [threads.submit(write, store, node()) for _ in range(3)]
             assert {type(asked.exception(20)) for asked in asking} == {Busy, Away}
         assert store.load_nodes([thing.id]) == [thing]
+        assert view.load_nodes([PUBLIC_ROOT])
         write(store, changed=thing)
 
 

@@ -87,14 +87,13 @@ class Moment:
     def load_task(self, id: str) -> TaskRecord | None:
         return self._ask(lambda connection: SqlView(connection).load_task(id))
 
+    def is_idle(self, seconds: float) -> bool:
+        return self._connection is not None and time.monotonic() - self._used > seconds
+
     def rest(self, seconds: float) -> None:
-        """Give the connection back, if nothing was read for so long and nothing is being read."""
-        if self._lock.acquire(blocking=False):
-            try:
-                if self._connection is not None and time.monotonic() - self._used > seconds:
-                    self._give_back()
-            finally:
-                self._lock.release()
+        with self._lock:
+            if self.is_idle(seconds):
+                self._give_back()
 
     def end(self) -> None:
         """No more is read."""

@@ -18,16 +18,17 @@ from typing import Any, Protocol
 import psycopg
 from psycopg.pq import TransactionStatus
 
-_MANY = (
-    10_000  # records, whose commit is several long statements: for each so many it is waited as long again
-)
+_MANY = 10_000  # records: for each so many, all of them in a few statements, it is waited as long again
 
 
 class Resting(Protocol):
     """What has a connection for longer than one question, and does not need it all the time."""
 
+    def is_idle(self, seconds: float) -> bool:
+        """Whether it has one, and did not need it for so long."""
+
     def rest(self, seconds: float) -> None:
-        """Give it back, if it was not needed for so long."""
+        """Give it back, if that is so."""
 
     def end(self) -> None:
         """Give it back."""
@@ -73,7 +74,10 @@ class Watch:
     def _run(self) -> None:
         while not self._stopped.wait(self._idle / 2):
             for resting in list(self._resting.values()):
-                resting.rest(self._idle)
+                if resting.is_idle(
+                    self._idle
+                ):  # in a thread: the database is told, and it may hang just then
+                    threading.Thread(target=resting.rest, args=(self._idle,), daemon=True).start()
             now = time.monotonic()
             for connection in [one for one, until in list(self._until.items()) if until < now]:
                 if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
