@@ -28,10 +28,10 @@ from bench.peer import walker_event
 from bench.process import ROOT, python, run
 from bench.table import number
 from tests.brokers.service import KINDS, Kind, service
+from tests.cluster.broker_figures import publish
 from tests.cluster.cluster import PROGRAM, cluster, new_database
 from tests.cluster.page import Page, Row, busy_now, described
 from tests.serving import Server
-from walkwire.brokers import open_broker
 from walkwire.load.address import Address
 from walkwire.store import Changes, EdgeRecord, NodeRecord, Reads
 from walkwire.stores import open_store
@@ -233,46 +233,6 @@ def _spread(what: str, times: list[float], expected: int) -> Row:
         "p99, ms": f"{at(times, 0.99):.2f}",
         "heard": f"{len(times):,} of {expected:,}",
     }
-
-
-# Publishing
-
-
-def publish(page: Page) -> None:
-    """Messages that one process brings to a broker, all confirmed."""
-    rows: list[Row] = []
-    for kind in KINDS:
-        with tempfile.TemporaryDirectory() as folder, service(kind, Path(folder)) as broker:
-            rates = [asyncio.run(_published(broker.url, page)) for _ in range(1 if page.is_quick else 5)]
-        rows.append(
-            {
-                "broker": kind,
-                "messages a second": number(statistics.median(rates)),
-                "lowest": number(min(rates)),
-            }
-        )
-        page.judge(
-            f"{kind}: messages published by one process", statistics.median(rates), 50_000, "/s", False
-        )
-    page.table("Publishing, pipelined", rows, "200 bytes each, to a topic that nobody subscribes.")
-
-
-async def _published(url: str, page: Page) -> float:
-    count, message = (50_000 if page.is_quick else 400_000), b"m" * 200
-    broker = open_broker(url)
-    await broker.start(lambda topic, message: None)
-    start = time.perf_counter()
-    for sent in range(count):
-        broker.publish("figures", message)
-        if sent % 100 == 99:
-            await asyncio.sleep(0)
-        if sent % 20_000 == 19_999 and (taken := broker.taken()) is not None:
-            await taken
-    if (taken := broker.taken()) is not None:
-        await taken
-    rate = count / (time.perf_counter() - start)
-    await broker.stop()
-    return rate
 
 
 # What all of them need
