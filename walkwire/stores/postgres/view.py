@@ -91,9 +91,12 @@ class Moment:
         return self._connection is not None and time.monotonic() - self._used > seconds
 
     def rest(self, seconds: float) -> None:
-        with self._lock:
-            if self.is_idle(seconds):
-                self._give_back()
+        if self._lock.acquire(blocking=False):  # else it reads, or rests already
+            try:
+                if self.is_idle(seconds):
+                    self._give_back()
+            finally:
+                self._lock.release()
 
     def end(self) -> None:
         """No more is read."""

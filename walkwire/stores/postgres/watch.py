@@ -7,6 +7,7 @@ the system at the other end still acknowledges what is sent, neither TCP nor the
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -19,6 +20,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 _MANY = 10_000  # records: for each so many, all of them in a few statements, it is waited as long again
+
+_log = logging.getLogger("walkwire.stores")
 
 
 class Resting(Protocol):
@@ -73,16 +76,21 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._idle / 2):
-            for resting in list(self._resting.values()):
-                if resting.is_idle(
-                    self._idle
-                ):  # in a thread: the database is told, and it may hang just then
-                    threading.Thread(target=resting.rest, args=(self._idle,), daemon=True).start()
-            now = time.monotonic()
-            for connection in [one for one, until in list(self._until.items()) if until < now]:
-                if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                    _break(connection)
-                    self._on_hang()
+            try:
+                self._look()
+            except Exception:
+                _log.exception("A look at the connections failed; there will be others")
+
+    def _look(self) -> None:
+        for resting in list(self._resting.values()):
+            if resting.is_idle(self._idle):
+                # In a thread of its own: the database is told, and may hang just then.
+                threading.Thread(target=resting.rest, args=(self._idle,), daemon=True).start()
+        now = time.monotonic()
+        for connection in [one for one, until in list(self._until.items()) if until < now]:
+            if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                _break(connection)
+                self._on_hang()
 
 
 def _break(connection: psycopg.Connection[Any]) -> None:
@@ -90,7 +98,6 @@ def _break(connection: psycopg.Connection[Any]) -> None:
     with suppress(psycopg.Error, OSError):
         number = connection.pgconn.socket
         with socket.socket(fileno=os.dup(number)) as end:
-            if (
-                connection.pgconn.socket == number
-            ):  # else it is closed, and its number may be another's by now
+            # Else it was closed in the meantime, and its number may be another's by now.
+            if connection.pgconn.socket == number:
                 end.shutdown(socket.SHUT_RDWR)
