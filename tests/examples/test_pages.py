@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.conftest import RunNode
+from tests.journeys.conftest import RunNode, absent
 from tests.serving import EXAMPLES, Server, run
 
 # What the commands show in the end, and what the JavaScript prints at last.
@@ -21,6 +22,8 @@ PAGES = {
 
 @pytest.mark.parametrize("name", PAGES)
 def test_what_the_page_says_happens(name: str, run_node: RunNode, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        absent("curl")
     shown, printed = PAGES[name]
     with Server(EXAMPLES / name, tmp_path) as server:
         commands = _fence(name, "sh").replace("localhost:8000", f"127.0.0.1:{server.port}")

@@ -198,7 +198,6 @@ async def test_tasks_and_their_deadlines_outlive_a_restart(tmp_path: Path) -> No
         ada, bob = await server.user(), await server.user()
         house = await project(server, ada, bob)
         await task(server, ada, house, "roof", due=soon)
-        server.kill()
     with Server(PROGRAM, tmp_path) as server:
         assert await waves(server, bob, house) == [["roof"]]
         async with server.connect(ada.token) as adas, asyncio.timeout(PATIENCE):
