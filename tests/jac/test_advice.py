@@ -80,7 +80,6 @@ def entry(statement: str) -> str:
         ("5 = x;", 5, "5 cannot be assigned to"),
         ("f() = x;", 5, "what a call gives cannot be assigned to"),
         ("root = x;", 5, "`root` is a word of Jac: as a name of your own it is `<>root`"),
-        ("has x: int;", 5, "`has` stands in the body of an obj, node, edge, walker or class"),
         ("return 5;", 5, "'return' outside function"),
         ("break;", 5, "'break' outside loop"),
         ("revisit;", 5, "`revisit` never had a meaning in Jac: write `visit here;`"),

@@ -23,7 +23,7 @@ class Archetype:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        _give_each_instance_its_own(cls)
+        give_each_instance_its_own(cls)
         dataclasses.dataclass(eq=False)(cls)
         enrol(cls)
 
@@ -43,7 +43,7 @@ def reference_of(archetype: Archetype) -> str:
     return f"{archetype.__letter__}:{anchor.kind}:{anchor.id}"
 
 
-def _give_each_instance_its_own(cls: type) -> None:
+def give_each_instance_its_own(cls: type) -> None:
     """A default that can change (`tags: list = []`) is copied for each instance, as it is in Jac."""
     for name, annotation in vars(cls).get("__annotations__", {}).items():
         if "ClassVar" in str(annotation):

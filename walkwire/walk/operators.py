@@ -26,6 +26,8 @@ from walkwire.walk.bases import EdgeArchetype as EdgeArchetype
 from walkwire.walk.bases import JacList as JacList
 from walkwire.walk.bases import NodeArchetype as NodeArchetype
 from walkwire.walk.bases import WalkerArchetype as WalkerArchetype
+from walkwire.walk.bases import behind_bases as behind_bases
+from walkwire.walk.bases import behind_bases_07 as behind_bases_07
 from walkwire.walk.context import current
 from walkwire.walk.edge import Edge as Edge
 from walkwire.walk.edge import GenericEdge as GenericEdge

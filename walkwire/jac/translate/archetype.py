@@ -68,8 +68,12 @@ def _written_bases(scope: Scope, tree: Tree) -> list[ast.expr]:
 def _bases(scope: Scope, tree: Tree, kind: Part, given: object) -> list[ast.expr]:
     bases = _written_bases(scope, tree)
     if kind.kind != "CLASS":
-        named = _BASES[kind.kind]
-        bases.append(operator(scope, named if scope.unit.era == (0, 7) else f"{named}Archetype", kind))
+        is_old = scope.unit.era == (0, 7)
+        if kind.kind == "OBJ" and bases:
+            named = "behind_bases_07" if is_old else "behind_bases"
+        else:
+            named = _BASES[kind.kind] if is_old else f"{_BASES[kind.kind]}Archetype"
+        bases.append(operator(scope, named, kind))
     return bases
 
 
@@ -113,10 +117,22 @@ def _without_value(part: Part) -> Token | None:
 @statement("has")
 def _has(scope: Scope, tree: Tree) -> list[ast.stmt]:
     if not scope.members:
-        scope.unit.wrong(tree, "`has` stands in the body of an obj, node, edge, walker or class")
-        return []
+        return [_local(scope, part) for part in tree.find_all("has_field")]
     static = tree.has("STATIC")
     return [field for part in tree.find_all("has_field") for field in _field(scope, part, static)]
+
+
+def _local(scope: Scope, tree: Tree) -> ast.stmt:
+    """In a function it is a variable with a type."""
+    token, annotation = tree.token("NAME"), tree.find("type_tag")
+    assert token is not None
+    assert annotation is not None
+    last = tree.parts[-1]
+    if last.kind == "postponed":
+        scope.unit.wrong(tree, "`by postinit` stands in the body of an obj, node, edge, walker or class")
+    value = None if last is annotation or last.kind == "postponed" else express(scope, last)
+    stored = at(ast.Name(name_of(token), ast.Store()), token)
+    return at(ast.AnnAssign(stored, express(scope, annotation.parts[0]), value, 1), tree)
 
 
 def _field(scope: Scope, tree: Tree, static: bool) -> list[ast.stmt]:
