@@ -139,6 +139,8 @@ async def until(is_so: Callable[[], bool]) -> None:
 async def ordinary(scope: Any, receive: Any, send: Any) -> None:
     """The HTTP side: a page, and a WebSocket of its own on other paths."""
     if scope["type"] == "http":
+        if scope["path"] == "/slow":
+            await asyncio.sleep(0.6)
         while (said := await receive()).get("more_body"):
             pass
         if said["type"] == "http.disconnect":
@@ -329,11 +331,24 @@ async def test_a_head_may_come_in_pieces_and_with_frames_behind_it(site: Site) -
     writer.close()
 
 
-@pytest.mark.parametrize("part", [b"a", b"a: b\r\n"], ids=["one header", "many"])
-async def test_a_head_without_end_is_refused(part: bytes, site: Site) -> None:
+CHUNKED = b"POST /page HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "part"),
+    [
+        (b"GET /page HTTP/1.1\r\nHost: x\r\nX: ", b"a"),
+        (b"GET /page HTTP/1.1\r\nHost: x\r\n", b"a: b\r\n"),
+        (CHUNKED + b"0\r\n", b"a: b\r\n"),
+        (CHUNKED + b"2;x=", b"a"),
+    ],
+    ids=["one header", "many", "trailers", "an extension"],
+)
+async def test_a_head_without_end_is_refused(begin: bytes, part: bytes, site: Site) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     site.stack.callback(writer.close)
-    writer.write(b"GET /page HTTP/1.1\r\nHost: x\r\n" + (b"X: " if part == b"a" else b""))
+    writer.write(begin)
+    await asyncio.sleep(0.01)
     writer.write(part * (60_000 // len(part)))
     await asyncio.sleep(0.01)  # so that nothing is unread when it closes
     writer.write(part * (6_000 // len(part)))
@@ -397,6 +412,19 @@ async def test_a_body_that_does_not_go_on_ends_the_connection_and_one_that_goes_
         await stalled[0].read()
     await other.send('{"type":"connection"}')
     assert (await hear(other))["type"] == "connection"
+
+
+async def test_half_a_head_does_not_break_the_answer_before_it(
+    start: Callable[..., Awaitable[Site]],
+) -> None:
+    site = await start(head_seconds=0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    site.stack.callback(writer.close)
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /pa")
+    async with asyncio.timeout(10):
+        heard = await reader.read()
+    assert heard.startswith(b"HTTP/1.1 200 ")
+    assert heard.index(b"page") < heard.index(b"HTTP/1.1 408 ")
 
 
 # Bad input: the table of the protocol. The connection is usable after each.

@@ -93,24 +93,26 @@ class _Gateway(HttpToolsProtocol):
     _data = b""
     _is_in_head = True
     _is_in_body = False
-    _heard = 0  # bytes of a head that is not all here
+    _has_body = False  # in what was heard last
+    _heard = 0  # bytes of a head that is not all here; in a body, of what is none: extensions, trailers
 
     def data_received(self, data: bytes) -> None:
-        self._data = data
+        self._data, self._has_body = data, False
         headers = self.headers  # another list for each request
         super().data_received(data)
         self._data = b""
-        if self._is_in_head:
-            is_of_this_head = headers is None or self.headers is headers
-            self._heard = self._heard + len(data) if is_of_this_head else 0
-            self._wait_for_head()
-        elif self._is_in_body and not self.transport.is_closing():
-            self._heads.forget(self)  # each piece of a body has the time anew
-            self._heads.wait_for(self)
+        if self._is_in_head or self._is_in_body:
+            is_more_of_it = (headers is None or self.headers is headers) and not self._has_body
+            self._heard = self._heard + len(data) if is_more_of_it else 0
+            self._wait_for_more()
 
     def on_message_begin(self) -> None:
         self._is_in_head = True
         super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        self._has_body = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._is_in_body = False
@@ -122,29 +124,40 @@ class _Gateway(HttpToolsProtocol):
 
     def give_up(self) -> None:
         """The head, or more of the body, did not come in time."""
-        if self._is_in_head:
-            self._refuse("408 Request Timeout")
-        elif self._is_in_body and self.flow.read_paused:  # it is we who do not read
+        if not (self._is_in_head or self._is_in_body):
+            return
+        if self._is_answering or self.flow.read_paused:  # it is we who keep it waiting
             self._heads.wait_for(self)
-        elif self._is_in_body:
-            self.transport.close()
+        else:
+            self._refuse("408 Request Timeout")
 
-    def _wait_for_head(self) -> None:
+    @property
+    def _is_answering(self) -> bool:
+        """Is an answer under way, to this request or to the one before?"""
+        cycle = self.cycle
+        return (
+            cycle is not None and not cycle.response_complete and (self._is_in_head or cycle.response_started)
+        )
+
+    def _wait_for_more(self) -> None:
         if self.transport.is_closing():
             return
         if self._heard > LIMIT:
             self._refuse("431 Request Header Fields Too Large")
-        else:
-            self._heads.wait_for(self)
+            return
+        if self._is_in_body:
+            self._heads.forget(self)  # each piece has the time anew
+        self._heads.wait_for(self)
 
     def _refuse(self, status: str) -> None:
-        self._is_in_head = False
-        head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-        self.transport.write(head.encode())
+        if not self._is_answering:
+            head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            self.transport.write(head.encode())
+        self._is_in_head = self._is_in_body = False
         self.transport.close()
 
     def on_headers_complete(self) -> None:
-        self._is_in_head, self._is_in_body = False, True
+        self._is_in_head, self._is_in_body, self._heard = False, True, 0
         self.app = _upgrade_required if self._is_for_us() else self.config.loaded_app
         super().on_headers_complete()
 
