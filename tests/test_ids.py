@@ -19,6 +19,12 @@ def test_object_ids_are_24_lower_case_hex_digits_and_differ() -> None:
     assert all(re.fullmatch("[0-9a-f]{24}", id) for id in made)
 
 
+def test_object_ids_sort_in_the_order_in_which_they_were_made() -> None:
+    made = [new_id() for _ in range(1000)]
+
+    assert sorted(made) == made
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

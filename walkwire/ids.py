@@ -17,8 +17,6 @@ CHANNEL_LENGTH = 1024  # characters of a channel's id
 
 _REFERENCE = re.compile(r"(?:([newo]):([^:]*):)?([0-9a-fA-F]{24})\Z")
 
-_seconds, _prefix = 0, ""
-
 # Object ids are names, not secrets: who may touch what is asked elsewhere. So they come from a generator seeded once, and not
 # from the system's, each call of which lets another thread run first.
 _random = random.Random(os.urandom(32))
@@ -38,12 +36,12 @@ class Reference(NamedTuple):
 
 
 def new_id() -> str:
-    """A new object id: 24 lower-case hex digits, the first 8 the Unix time in seconds, so that indexes grow at one end."""
-    global _seconds, _prefix
-    now = int(time.time())
-    if now != _seconds:
-        _seconds, _prefix = now, f"{now:08x}"
-    return f"{_prefix}{_random.getrandbits(64):016x}"
+    """A new object id: 24 lower-case hex digits, the first 8 the Unix time in seconds, 6 the part of a second, the others random.
+
+    So those made one after another sort in their order, as Mongo's did, and indexes grow at one end.
+    """
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    return f"{seconds:08x}{(rest << 24) // 1_000_000_000:06x}{_random.getrandbits(40):010x}"
 
 
 def parse_reference(text: object) -> Reference:

@@ -42,6 +42,13 @@ async def test_a_node_is_found_by_its_owner_as_programs_ask_mongo_for_it(app: Se
     assert (await ada.post("cargo_of", root_id=ada.root_id)).reports[0][4:] == [True, True, True]
 
 
+async def test_what_is_found_comes_in_the_order_in_which_it_was_made(app: Served) -> None:
+    ada = await app.user(ship="Argo")
+    for what in "zyxabc":
+        await cargo(ada, what)
+    assert (await ada.post("all_cargo")).reports == [list("zyxabc")]
+
+
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
