@@ -14,7 +14,7 @@ from walkwire.load.address import Address
 from walkwire.load.plan import Plan
 from walkwire.load.run import Run
 
-FILLING_SECONDS = 8.0  # what a server may take to get the first megabytes to those who read
+FILLING_SECONDS = 10.0  # what a server may take to get the first megabytes to those who read
 
 
 async def pace(
@@ -58,17 +58,17 @@ async def pace(
 
 
 async def _fill(run: Run, address: Address, filling: Sequence[int]) -> bool:
-    """Tells whether all who read have heard it."""
-    before = [peer.messages for peer in run.peers]
-    for size in filling:
+    """Say so much, each message when all who read have heard the last: they are never far behind. Tells whether they did."""
+    heard = [peer.messages for peer in run.peers]
+    end = time.perf_counter() + FILLING_SECONDS
+    for number, size in enumerate(filling, 1):
         event = address.tell(run.channel(0), f'{{"text":"{"x" * size}"}}')
         run.peers[0].write(frame.text(event.decode()))
-    end = time.perf_counter() + FILLING_SECONDS
-    while time.perf_counter() < end:
-        if all(peer.messages >= count + len(filling) for peer, count in zip(run.peers, before, strict=True)):
-            return True
-        await asyncio.sleep(0.02)
-    return False
+        while any(peer.messages < before + number for peer, before in zip(run.peers, heard, strict=True)):
+            if time.perf_counter() > end:
+                return False
+            await asyncio.sleep(0.005)
+    return True
 
 
 class Stalled(asyncio.Protocol):

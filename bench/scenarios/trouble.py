@@ -11,7 +11,7 @@ READERS = 95
 STALLED = 5
 RATE = 500.0  # messages a second
 FILLING = 12  # messages of half a megabyte
-STALL_SECONDS = 3.0  # in which the stalled ones pass the bound, and are gone
+STALL_SECONDS = 5.0  # in which the stalled ones pass the bound, and are gone
 STALL_SIZE = 1000  # bytes of a message: so a bound of a megabyte is passed within two seconds
 BOUND = 1024 * 1024  # walkwire's QUEUE_BOUND
 
