@@ -9,6 +9,8 @@ import contextvars
 import dataclasses
 import sys
 import threading
+from abc import ABCMeta as ABCMeta
+from abc import abstractmethod as abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum as Enum

@@ -49,12 +49,22 @@ def archetype(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
         stored = at(ast.Name("__jac_async__", ast.Store()), tree)
         statements.append(at(ast.Assign([stored], at(ast.Constant(True), tree)), tree))
     statements += state(inner, parts)
-    return _class(
+    made = _class(
         scope, tree, statements or [at(ast.Pass(), tree)], _bases(scope, tree, kind.parts[0], given)
+    )
+    if scope.unit.era == (0, 7) and family != "class" and any(_is_abstract(part) for part in parts):
+        # Later eras keep an instance from being made only where the program itself says ABC.
+        made.keywords.append(at(ast.keyword("metaclass", operator(scope, "ABCMeta", tree)), tree))
+    return made
+
+
+def _is_abstract(part: Part) -> bool:
+    return isinstance(part, Tree) and (
+        part.has("ABS") or any(_is_abstract(one) for one in part.find_all("function"))
     )
 
 
-def _class(scope: Scope, tree: Tree, statements: list[ast.stmt], bases: list[ast.expr]) -> ast.stmt:
+def _class(scope: Scope, tree: Tree, statements: list[ast.stmt], bases: list[ast.expr]) -> ast.ClassDef:
     token = tree.token("NAME")
     assert token is not None
     return at(ast.ClassDef(name_of(token), bases, [], statements, decorators(scope, tree)), tree)

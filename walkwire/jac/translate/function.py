@@ -83,6 +83,8 @@ def _decorators(scope: Scope, tree: Tree, method: bool) -> list[ast.expr]:
     made = decorators(scope, tree)
     if method and tree.has("STATIC"):
         made.insert(0, name("staticmethod", tree))
+    if method and tree.has("ABS"):
+        made.append(operator(scope, "abstractmethod", tree))
     event = tree.find("event")
     if event:
         word = "on_entry" if event.has("ENTRY") else "on_exit"
