@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +51,8 @@ def is_newest(connection: Connection, name: str) -> bool:
     """Whether there is nothing to do in the database `name`. Raises StartError where it is newer than this walkwire."""
     found = _found(connection)
     if found is not None and found > NEWEST:
+        from importlib.metadata import version
+
         raise StartError(
             f"The database {name} was migrated to schema {found} by a newer walkwire; this one, {version('walkwire')}, "
             f"knows schemas up to {NEWEST}: upgrade it, or restore a backup from before"
