@@ -10,6 +10,7 @@ import pytest
 
 import walkwire.jac  # noqa: F401 - makes .jac files importable
 from walkwire.walk import machine
+from walkwire.walk.jac_names import Jac
 
 TEXT = "node Spot { has n: int = 1; }\nedge Path { }\nwalker goes { }\n"
 
@@ -66,3 +67,10 @@ def test_a_walker_is_read_anew_from_its_file(module: Path) -> None:
     assert machine.spawn_walker("goes", module_name="asked").changed == 5
     with pytest.raises(ValueError, match="No module absent was loaded"):
         machine.update_walker("absent", None)
+
+
+def test_in_0_7_a_module_has_the_names_of_the_bases_too() -> None:
+    machine_07 = Jac.get()
+    assert machine_07.list_walkers("asked") == ["Walker", "goes"]
+    assert machine_07.list_nodes("asked") == ["Node", "Root", "Spot"]
+    assert machine_07.list_edges("asked") == ["Edge", "Path"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from walkwire.ids import SYSTEM_ROOT
@@ -148,8 +149,16 @@ class Jac:
 
     @classmethod
     def get(cls, *_: Any, **__: Any) -> type[Jac]:
-        """The machine itself: 0.7 asks for it before it asks it something."""
-        return cls
+        """The machine, for which 0.7 asks before it asks it something."""
+        return _Machine07
+
+
+class _Machine07(Jac):
+    """In 0.7 each module of a program has the names of the bases, too."""
+
+    list_walkers = staticmethod(partial(machine.list_walkers, bases=("Walker",)))
+    list_nodes = staticmethod(partial(machine.list_nodes, bases=("Node", "Root")))
+    list_edges = staticmethod(partial(machine.list_edges, bases=("Edge",)))
 
 
 _ = Jac

@@ -26,19 +26,19 @@ def list_modules() -> list[str]:
     return [name for name, module in sorted(loaded, key=lambda one: _place_of(one[1]))]
 
 
-def list_walkers(module_name: str) -> list[str]:
+def list_walkers(module_name: str, bases: tuple[str, ...] = ()) -> list[str]:
     """The names of the walkers in a module."""
-    return _names(module_name, Walker)
+    return _names(module_name, Walker, bases)
 
 
-def list_nodes(module_name: str) -> list[str]:
+def list_nodes(module_name: str, bases: tuple[str, ...] = ()) -> list[str]:
     """The names of the node classes in a module."""
-    return _names(module_name, Node)
+    return _names(module_name, Node, bases)
 
 
-def list_edges(module_name: str) -> list[str]:
+def list_edges(module_name: str, bases: tuple[str, ...] = ()) -> list[str]:
     """The names of the edge classes in a module."""
-    return _names(module_name, Edge)
+    return _names(module_name, Edge, bases)
 
 
 def get_archetype(module_name: str, archetype_name: str) -> Any:
@@ -97,18 +97,21 @@ def _made(module_name: str, name: str, attributes: dict[str, Any] | None) -> Any
     return found(**(attributes or {}))
 
 
-def _names(module_name: str, family: type) -> list[str]:
+def _names(module_name: str, family: type, bases: tuple[str, ...]) -> list[str]:
     module = sys.modules.get(module_name)
-    return (
-        sorted(
-            name
-            for name, value in vars(module).items()
-            if isinstance(value, type)
-            and issubclass(value, family)
-            and not value.__module__.startswith("walkwire.")
-        )
-        if module
-        else []
+    if module is None:
+        return []
+    return sorted(
+        [
+            *bases,
+            *(
+                name
+                for name, value in vars(module).items()
+                if isinstance(value, type)
+                and issubclass(value, family)
+                and not value.__module__.startswith("walkwire.")
+            ),
+        ]
     )
 
 
