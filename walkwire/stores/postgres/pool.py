@@ -48,8 +48,15 @@ _CONNECTION = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-# Every statement has an index, whatever the tables hold when it is planned; a plan is made once.
-_PLANNER = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan", "jit": "off"}
+# Every statement has an index, whatever the tables hold when it is planned; a plan is made once. What is joined is looked up by
+# its id: a plan for a node with very many edges would read all nodes instead.
+_PLANNER = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
 
 # Its statistics begin anew with a crash, and with nothing else that a server does by itself.
 _ERA = "pg_stat_get_bgwriter_stat_reset_time()::text"

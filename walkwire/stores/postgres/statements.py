@@ -94,10 +94,15 @@ def neighbourhood_of(selection: Selection) -> Statement:
 
 
 def found(shape: Shape) -> Any:
-    """`seq`, edge and `far` of what is selected, as a part of a statement."""
-    return selected(
-        shape, lambda side: _ends(side, shape) if shape.is_end_of_many else from_side(side, shape, among)
-    )
+    """`seq`, edge and `far` of what is selected, as a part of a statement.
+
+    It is found by itself. Where some nodes have very many edges, a plan for any node is one for many edges, and would go through
+    all that there are, in the order of `seq`.
+    """
+    if shape.is_end_of_many:
+        return selected(shape, lambda side: _ends(side, shape))
+    edges_found = selected(shape, lambda side: from_side(side, shape, among))
+    return select(*edges_found.c).cte("found").prefix_with("MATERIALIZED")
 
 
 def _ends(side: Side, shape: Shape) -> Select[Any]:
