@@ -23,12 +23,12 @@ from sqlalchemy import (
     select,
 )
 
-if TYPE_CHECKING:
-    from alembic.config import Config
-
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.stores.schema import metadata, nodes
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 NEWEST = "0001"
 TABLE = "walkwire_version"
