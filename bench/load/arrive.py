@@ -59,10 +59,10 @@ class Idler(Hearer):
     def __init__(self, pings: Sequence[str] = ("", "")) -> None:
         super().__init__()
         ping, pong = pings
-        self._ping = bytes([0x81, len(ping)]) + ping.encode()
+        self._ping = bytes([0x81, len(ping)]) + ping.encode() if ping else b""
         self._pong = frame.text(pong)
 
     def data_received(self, data: bytes) -> None:
         self.read(data)
-        if data == self._ping:
+        if self._ping and data.endswith(self._ping):
             self._transport.write(self._pong)
