@@ -40,7 +40,7 @@ def test_blocks_are_reported_as_pytest_does(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "collected 2 items" in done.stdout
     assert "main.jac .F" in done.stdout
-    assert 'main.jac", line 10' in done.stdout
+    assert 'main.jac", line 10, in this_one_fails' in done.stdout
     assert "walkwire/" not in done.stdout, "only the program's own frames"
     assert "FAILED main.jac::this_one_fails - AssertionError" in done.stdout
     assert "1 failed, 1 passed in" in done.stdout

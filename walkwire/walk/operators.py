@@ -244,6 +244,7 @@ def test(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """`test name { }`: kept in the module's `__jac_tests__`, in their order."""
 
     def keep(function: Callable[[], None]) -> Callable[[], None]:
+        function.__code__ = function.__code__.replace(co_name=name, co_qualname=name)  # as tracebacks call it
         function.__globals__.setdefault("__jac_tests__", []).append((name, function))
         return function
 
