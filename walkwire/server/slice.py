@@ -1,9 +1,9 @@
 """Slice: short turns on a core for the threads of a server, where Linux can be asked for them (6.12 and later).
 
 Whoever holds the interpreter may be let run on for a whole slice of the kernel's, 1.4 to 4 ms, before the thread that wants it is
-let onto the same core, even to ask for it. With slices of 0.1 ms, on one core, a broadcast beside two walks that compute is 5 to 7 ms
-late at p99, not 10 or more; it costs walks that commit in many threads at once about a tenth. It takes no privilege, and gives no
-larger share.
+let onto the same core, even to ask for it. With slices of 0.1 ms, on one core, a broadcast beside two walks that compute is 5 to
+7 ms late at p99, not 10 or more; it costs walks that commit in many threads at once about a tenth. It takes no privilege, and
+gives no larger share.
 """
 
 from __future__ import annotations
