@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from dataclasses import field
 from typing import Any
 
 import pytest
 from fastapi import UploadFile
+from pydantic import BaseModel
 
 from tests.server.conftest import Asked, Serve
 from walkwire.walk.specs import specs
@@ -270,3 +273,26 @@ def _schema(api: Any, schema: Any) -> Any:
     if "$ref" in schema:
         return api["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return schema
+
+
+async def test_openapi_is_made_once_and_off_the_loop(serve: Serve) -> None:
+    threads: list[threading.Thread] = []
+
+    class Told(BaseModel):
+        @classmethod
+        def __get_pydantic_json_schema__(cls, *_: Any) -> dict[str, Any]:
+            threads.append(threading.current_thread())
+            return {"type": "string"}
+
+    @specs(response_model=Told)
+    class watched(Walker):
+        pass
+
+    client = serve(watched)
+    both = await asyncio.gather(client.get("/openapi.json"), client.get("/openapi.yaml"))
+    assert both[0].json() == both[1].json()
+    made = len(threads)
+    await client.get("/openapi.json")
+    assert len(threads) == made > 0
+    assert threading.current_thread() not in threads
+    assert len(set(threads)) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
 from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
 from walkwire.config import Config
 from walkwire.server.cors import Cors
+from walkwire.server.describe import serve_description
 from walkwire.server.faults import Guard, tell_faults
 from walkwire.server.health import Health, serve_health
 from walkwire.server.metrics import serve_metrics
@@ -67,22 +67,15 @@ def make_api(
     if webhooks is not None and any(specs_of(walker).webhook is not None for walker in walkers.values()):
         serve_webhooks(api, webhooks, auth)
     serve_utilities(api, walk, auth)
-    _serve_yaml(api)
+    description = serve_description(api)
     # The walkers come last: one whose path is as open as "/{x}" takes nothing that has a place of its own.
-    exposed = Walkers(api, walk, auth, webhooks, with_returns=config.show_endpoint_returns)
+    exposed = Walkers(
+        api, walk, auth, webhooks, with_returns=config.show_endpoint_returns, on_change=description.forget
+    )
     for name, walker in walkers.items():
         exposed.add(name, walker)
     hand_over(exposed)
     return Cors(Guard(api), config)
-
-
-def _serve_yaml(api: FastAPI) -> None:
-    """The description once more, for clients of Jac Cloud. JSON is YAML (YAML 1.2, §1.3)."""
-
-    async def show(request: Request) -> Response:
-        return Response(msgspec.json.encode(api.openapi()), media_type="application/yaml")
-
-    api.add_route("/openapi.yaml", show, include_in_schema=False)
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:

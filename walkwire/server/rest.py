@@ -106,7 +106,10 @@ class Place(NamedTuple):
 
 
 class Walkers:
-    """The walkers of a program over REST. Those that are made while it is served are added like the others."""
+    """The walkers of a program over REST. Those that are made while it is served are added like the others.
+
+    `on_change` is called whenever there are other routes than before.
+    """
 
     def __init__(
         self,
@@ -116,8 +119,10 @@ class Walkers:
         webhooks: Webhooks | None = None,
         *,
         with_returns: bool = False,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
+        self._on_change = on_change
         self._walk = walk
         self._bearer = Bearer(auth)
         self._webhooks = webhooks
@@ -144,7 +149,7 @@ class Walkers:
         at = routes.index(self._lanes[PREFIX])
         routes[at:at] = fixed
         routes += [route for route in made if route not in fixed]
-        self._api.openapi_schema = None  # it is made when it is asked for
+        self._on_change()
 
 
 def places_of(name: str, specs: Specs) -> list[Place]:
