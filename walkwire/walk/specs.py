@@ -1,18 +1,22 @@
 """Specs: how a walker is exposed. Read from a class `__specs__` inside the walker, or given by the decorator `specs`.
 
-What a key may hold is checked here, once, when the program is loaded. A derived walker has its base's specs unless it has
+What a key may hold is checked here, when the program is loaded. A derived walker has its base's specs unless it has
 specs of its own, as with any class attribute.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Literal, TypeVar, overload
+from weakref import WeakSet
 
 from walkwire.errors import StartError
 from walkwire.walk.timetable import Timetable, timetable
@@ -28,6 +32,8 @@ _PATH_FIELD = re.compile(r"\{([^{}]*)\}")
 
 W = TypeVar("W", bound=type)
 
+_log = logging.getLogger("walkwire.program")
+_warned: WeakSet[type] = WeakSet()  # what is read anew by each part of a server is told of once
 
 KeyPlace = Literal["header", "query", "path", "body"]
 
@@ -91,10 +97,11 @@ def specs_of(walker: type) -> Specs:
         raise StartError(f"Walker {walker.__name__}: {_NAME} is a class, not {given!r}")
     keys = {} if given is None else _keys_of(given)
     unknown = keys.keys() - _READERS.keys()
+    if unknown and not _is_jac(given):
+        raise _unknown(walker, unknown)
     if unknown:
-        known = ", ".join(_READERS)
-        raise _wrong(walker, min(unknown), f"is not a key of specs. There are: {known}")
-    read = {key: _read(walker, key, value) for key, value in keys.items()}
+        _warn(walker, given, unknown)
+    read = {key: _read(walker, key, value) for key, value in keys.items() if key not in unknown}
     return Specs(**read)
 
 
@@ -106,6 +113,8 @@ def specs(walker: W | None = None, /, **keys: Any) -> W | Callable[[W], W]:
     """Give a walker its specs: `@specs(methods=["get", "websocket"], auth=False)`. A wrong key is a StartError, at once."""
 
     def give(target: W) -> W:
+        if unknown := keys.keys() - _READERS.keys():
+            raise _unknown(target, unknown)
         setattr(target, _NAME, type(_NAME, (), {"__module__": target.__module__, **keys}))
         specs_of(target)
         return target
@@ -124,6 +133,38 @@ def _keys_of(given: type) -> dict[str, Any]:
             if field.default_factory is not dataclasses.MISSING:
                 found[field.name] = field.default_factory()
     return {key: value for key, value in found.items() if not key.startswith("_") and not _is_method(value)}
+
+
+def _is_jac(given: Any) -> bool:
+    """Whether a class `__specs__` is written in Jac: Jac Cloud passed over keys that it did not know, and programs have such."""
+    return _file_of(given).endswith(".jac")
+
+
+def _file_of(cls: type) -> str:
+    return getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+
+
+def _warn(walker: type, given: Any, unknown: Iterable[str]) -> None:
+    if given in _warned:
+        return
+    _warned.add(given)
+    from difflib import get_close_matches  # few programs need it
+
+    file = Path(_file_of(walker)).name
+    for key in sorted(unknown):
+        close = get_close_matches(key, _READERS, 1, 0.5)
+        advice = f" Is {close[0]!r} meant?" if close else ""
+        _log.warning(
+            "%s: Walker %s, specs: %r is not a key of specs, and is passed over.%s",
+            file,
+            walker.__name__,
+            key,
+            advice,
+        )
+
+
+def _unknown(walker: type, unknown: Iterable[str]) -> StartError:
+    return _wrong(walker, min(unknown), f"is not a key of specs. There are: {', '.join(_READERS)}")
 
 
 def _is_method(value: object) -> bool:
