@@ -60,6 +60,21 @@ async def test_beyond_its_bound_the_pool_takes_no_more_and_then_does_again() -> 
     threads.stop()
 
 
+async def test_jobs_that_wait_for_each_other_are_all_woken_however_few_are_awake_at_first() -> None:
+    threads, together = Threads(Mailbox(asyncio.get_running_loop()), 16, 16), threading.Barrier(16)
+    for _ in range(3):
+        await asyncio.gather(*(threads.submit(together.wait, 30) for _ in range(16)))
+    threads.stop()
+
+
+async def test_what_a_program_asks_of_a_pool_that_stops_is_done() -> None:
+    threads, gate = Threads(Mailbox(asyncio.get_running_loop()), 1, 10), threading.Event()
+    futures = [threads.submit(gate.wait, 30) for _ in range(5)]
+    threads.stop()
+    gate.set()
+    assert await asyncio.gather(*futures) == [True] * 5
+
+
 async def test_the_programs_loop_and_the_workers_hand_the_context_over() -> None:
     threads, programs = Threads(Mailbox(asyncio.get_running_loop()), 1, 1), ProgramLoop()
     variable.set("mine")
