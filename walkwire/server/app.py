@@ -73,7 +73,7 @@ def load_program(config: Config, load: Callable[[], Registry]) -> Loaded:
     """
     store = open_store(config.database, connections=config.database_pool, seconds=config.database_timeout)
     try:
-        with unit_of_work(store, Registry(), PUBLIC_ROOT):
+        with unit_of_work(store, Registry(), PUBLIC_ROOT, is_loading=True):
             registry = load()
     except (PublicError, RecordError) as error:
         store.close()

@@ -145,7 +145,8 @@ def assign(targets: Any, **values: Any) -> Any:
 def spawn(left: Any, right: Any) -> Any:
     """`root spawn w()`, or `w() spawn root`: the walker after its walk, or, on an event loop, something to await for it.
 
-    An `async walker` is something to await in a program that is run, but walks at once in a served one, as in Jac Cloud.
+    An `async walker` is something to await in a program that is run, but walks at once in a served one, as in Jac Cloud,
+    and while that one is loaded.
     """
     walker, place = (left, right) if isinstance(left, Walker) else (right, left)
     if not isinstance(walker, Walker):
@@ -153,7 +154,9 @@ def spawn(left: Any, right: Any) -> Any:
     may_be_awaited = getattr(walker, "__jac_async__", False) or has_async(type(walker))
     if may_be_awaited and is_on_a_loop():
         return walker.aspawn(place)
-    if getattr(walker, "__jac_async__", False) and isinstance(current().bridge, Alone):
+    bridge = current().bridge
+    is_run = isinstance(bridge, Alone) and not bridge.is_loading
+    if getattr(walker, "__jac_async__", False) and is_run:
         return walker.aspawn(place)
     return walker.spawn(place)
 

@@ -127,9 +127,12 @@ class Unit:
 
 
 class Alone:
-    """The bridge of a unit that no server runs: a program while it is loaded, `walkwire run`."""
+    """The bridge of a unit that no server runs: a program while it is loaded, `walkwire run`. `is_loading`: to be served."""
 
     accounts: UserStore | None = None
+
+    def __init__(self, is_loading: bool = False) -> None:
+        self.is_loading = is_loading
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(coroutine)
@@ -173,13 +176,17 @@ def unit_of_work(
     registry: Registry,
     root_id: str,
     tell: Callable[[Audience, bytes], None] = lambda audience, data: None,
+    *,
+    is_loading: bool = False,
 ) -> Iterator[Walk]:
-    """A walk in progress for the time of the `with` block, committed at its end unless the block raises.
+    """A walk in progress for the time of the `with` block, committed at its end unless the block raises. `is_loading`: the
+    block is the module code of a program that is to be served.
 
     Raises Conflict where others changed what the block read: a block cannot be run again.
     """
     line = _Alone(store.crowd)
-    unit = Unit(store, store, registry, root_id, outbox=WalkOutbox(tell), bridge=Alone(), line=line)
+    bridge = Alone(is_loading)
+    unit = Unit(store, store, registry, root_id, outbox=WalkOutbox(tell), bridge=bridge, line=line)
     token = enter_walk(unit.walk)
     try:
         yield unit.walk
