@@ -177,6 +177,24 @@ async def test_a_large_audience_is_served_in_stretches_and_order_is_kept() -> No
     assert {b"".join(peer.writes) for peer in peers} == {framed(b"1", b"2")}
 
 
+async def test_an_answer_is_not_kept_behind_a_large_audience_but_behind_what_its_client_is_to_hear_first() -> (
+    None
+):
+    turn = Turn(1000)
+    peers, clients = crowd(5 * STRETCH)
+    turn.spread(set(clients), b"news")
+    await next_turn()
+    late, other = next(i for i, peer in enumerate(peers) if not peer.writes), Peer()
+    turn.put(clients[late], b"answer")
+    turn.put(client(other), b"hello")
+    await asyncio.sleep(0)
+    assert peers[late].writes == [framed(b"news", b"answer")]
+    assert other.writes == [framed(b"hello")]
+    for _ in range(5):
+        await next_turn()
+    assert all(len(peer.writes) == 1 for peer in peers)
+
+
 async def test_what_is_held_comes_after_the_first_frame() -> None:
     turn = Turn(1000)
     peer = Peer()

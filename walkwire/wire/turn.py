@@ -37,7 +37,8 @@ class Turn:
         self.cut_off = 0  # clients, so far
         self.lags = Lags(bound, self._cut_off)
         self._runs: list[tuple[set[Client], list[bytes]]] = []
-        self._waiting: list[Client] = []
+        self._waiting: list[Client] = []  # of an audience
+        self._spoken_to: list[Client] = []  # by themselves: they are not kept behind a large audience
         self._size = 0
         self._is_due = False
 
@@ -48,9 +49,10 @@ class Turn:
             self.settle()
         if client.frames is None:
             client.frames = [frame]
-            self._waiting.append(client)
         else:
             client.frames.append(frame)
+        if not self._spoken_to or self._spoken_to[-1] is not client:
+            self._spoken_to.append(client)
         self._grow(len(frame))
 
     def spread(
@@ -82,10 +84,12 @@ class Turn:
         """Write, at most to `STRETCH` clients; the rest in the next turn."""
         self._is_due = False
         self._size = 0
-        if len(self._runs) == 1 and not self._waiting:
+        if len(self._runs) == 1 and not self._waiting and not self._spoken_to:
             self._write_run(*self._runs.pop())
         else:
             self.settle()
+            self._waiting[:0] = self._spoken_to
+            self._spoken_to.clear()
             batch, self._waiting = self._waiting[:STRETCH], self._waiting[STRETCH:]
             for client in batch:
                 self._send(client)
