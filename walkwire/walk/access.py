@@ -61,6 +61,17 @@ def granted(grants: Grants | None, root_id: str | None, level: Level | None) -> 
     return {_EVERYBODY: int(everybody), _ROOTS: roots}
 
 
+def grants_of(everybody: Level, roots: dict[str, Level]) -> Grants:
+    """Grants that are just these: the other way round from `levels`."""
+    return {_EVERYBODY: int(everybody), _ROOTS: {id: int(level) for id, level in roots.items()}}
+
+
+def levels(grants: Grants | None) -> tuple[Level, dict[str, Level]]:
+    """What grants give: to everybody, and to single roots by id."""
+    roots = (grants or {}).get(_ROOTS, {})
+    return _to_everybody(grants), {id: Level(level) for id, level in roots.items()}
+
+
 def encode_grants(grants: Grants | None) -> str | None:
     """Grants as the store keeps them."""
     return None if grants is None else json.dumps(grants, separators=(",", ":"), sort_keys=True)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from walkwire.ids import new_id
 from walkwire.walk.context import current
+from walkwire.walk.permission import Permission
 
 
 class Anchor:
@@ -86,6 +87,28 @@ class Anchor:
         if node is None:
             return []
         return [graph.edge(link).__jac__ for link, _ in graph.neighbourhood(node, "both", None, None)]
+
+    @property
+    def access(self) -> Permission:
+        """What was granted on a node."""
+        return Permission(self)
+
+    @access.setter
+    def access(self, access: Any) -> None:
+        Permission(self).replace(access)
+
+    @property
+    def persistent(self) -> bool:
+        """Whether it is stored, or would be by a commit now."""
+        if self.version or self.is_deleted:
+            return not self.is_deleted
+        return self.graph is not None and bool(self.graph.is_kept(self))
+
+    @persistent.setter
+    def persistent(self, _: Any) -> None:
+        raise AttributeError(
+            "A node is kept by save(x), or by an edge to what is kept; destroy(x) removes it"
+        )
 
     def apply(self, _: object = None) -> None:
         """Jac Cloud's word for writing at once: commits all that the walk has changed so far."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, Protocol
 
+from walkwire.ids import SYSTEM_ROOT
 from walkwire.store import Direction, Search, TaskRecord, UserStore
 from walkwire.walk.archetype import Archetype
 
@@ -54,6 +55,8 @@ class Graph(Protocol):
     def enter(self, archetype: Archetype) -> None: ...
     def level(self, archetype: Archetype) -> int: ...
     def grant(self, node: Archetype, root_id: str | None, level: int | None) -> None: ...
+    def grants(self, node: Archetype) -> Any: ...
+    def is_kept(self, anchor: Any) -> bool: ...
     def may_write(self, archetype: Archetype) -> None: ...
     def is_dirty(self) -> bool: ...
 
@@ -87,6 +90,7 @@ class Walk:
         "client_id",
         "commit",
         "custom",
+        "entry",
         "go_on",
         "graph",
         "outbox",
@@ -107,6 +111,7 @@ class Walk:
         self.reports: list[Any] = []
         self.returns: list[Any] = []
         self.custom: Any = None
+        self.entry: Any = None  # where it began; None: at the root
         self.after: list[Callable[[], object]] = []
         self.go_on: Callable[[], None] = _nothing  # asked at each place; raises where the walk is to end
 
@@ -143,6 +148,16 @@ class Memory:
         self.__mem__: dict[Any, Any] = {}
         self.__gc__: set[Any] = set()
 
+    def find(self, anchors: Any, filter: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        """The anchors of what handles or ids name, those that are there, may be read, and pass `filter`."""
+        several = isinstance(anchors, Iterable) and not isinstance(anchors, str)
+        found = map(self.find_by_id, anchors if several else [anchors])
+        return (anchor for anchor in found if anchor is not None and (filter is None or filter(anchor)))
+
+    def find_one(self, anchors: Any, filter: Callable[[Any], Any] | None = None) -> Any:
+        """The first of them, or None."""
+        return next(self.find(anchors, filter), None)
+
     def find_by_id(self, anchor: Any) -> Any:
         """The anchor of what a handle or an id names, or None."""
         found = current().graph.find(getattr(anchor, "id", anchor))
@@ -177,6 +192,23 @@ class Context:
 
     # Its name in 0.7.
     root = root_state
+
+    @property
+    def entry_node(self) -> Any:
+        """The anchor of the node where the walk began."""
+        entry = self._walk.entry
+        return self.root_state if entry is None else entry.__jac__
+
+    @property
+    def system_root(self) -> Any:
+        """The anchor of the system's own root. What may be done there is asked when it is done."""
+        return self._walk.graph.root(SYSTEM_ROOT).__jac__
+
+    def __getattr__(self, name: str) -> Any:
+        advice = ""
+        if name in ("connection", "request"):
+            advice = ": what a request brings is in the walker's fields (`path` and `as_query` of the specs, the body)"
+        raise AttributeError(f"walkwire has no counterpart for {name!r} of get_context(){advice}", name=name)
 
     @property
     def custom(self) -> Any:

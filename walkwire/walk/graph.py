@@ -20,11 +20,13 @@ from walkwire.store import (
     View,
 )
 from walkwire.walk.access import (
+    Grants,
     Level,
     decode_grants,
     granted,
     level_without_grants,
 )
+from walkwire.walk.anchor import Anchor
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.codec import Resolve, bare, codec_of
 from walkwire.walk.context import Types
@@ -215,6 +217,18 @@ class WalkGraph:
             self._load_root(own)
         anchor.owner = anchor.owner or self.caller
         anchor.grants = granted(anchor.grants, root_id, None if level is None else Level.of(level))
+
+    def grants(self, node: Archetype) -> Grants | None:
+        """What was granted on a node."""
+        own = self.own(node)
+        if isinstance(own, Root):
+            self._load_root(own)
+        granted_on: Grants | None = own.__jac__.grants
+        return granted_on
+
+    def is_kept(self, anchor: Anchor) -> bool:
+        """Whether a commit now would store what is new."""
+        return self._set.is_kept(anchor)
 
     def may_write(self, archetype: Archetype) -> None:
         """Raise NoAccess unless the fields of this node or edge may be changed."""

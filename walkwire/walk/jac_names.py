@@ -8,7 +8,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from walkwire.ids import SYSTEM_ROOT
+from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.walk import machine
 from walkwire.walk.ability import on_entry as on_entry
 from walkwire.walk.ability import on_exit as on_exit
@@ -41,6 +41,11 @@ from walkwire.walk.task import create_task as create_task
 from walkwire.walk.user import NO_PASSWORD as NO_PASSWORD
 from walkwire.walk.user import BaseUser as BaseUser
 from walkwire.walk.user import SendGridEmailer as SendGridEmailer
+from walkwire.walk.utilities import FastAPI as FastAPI
+from walkwire.walk.utilities import random_string as random_string
+from walkwire.walk.utilities import utc_datetime as utc_datetime
+from walkwire.walk.utilities import utc_datetime_iso as utc_datetime_iso
+from walkwire.walk.utilities import utc_timestamp as utc_timestamp
 from walkwire.walk.verbs import allow_root as allow_root
 from walkwire.walk.verbs import commit as commit
 from walkwire.walk.verbs import disallow_root as disallow_root
@@ -68,6 +73,7 @@ ConnectPerm = AccessLevelEnum.CONNECT
 WritePerm = AccessLevelEnum.WRITE
 
 AccessLevel = Level
+SUPER_ROOT_ID, PUBLIC_ROOT_ID = SYSTEM_ROOT, PUBLIC_ROOT
 logger = logging.getLogger("walkwire.program")
 grant = perm_grant
 revoke = perm_revoke
@@ -108,7 +114,15 @@ def _allows(level: Level) -> Callable[[Any], bool]:
     return is_allowed
 
 
-class Jac:
+class _Advising(type):
+    """Says what to write for a function of Jac's machine that is none here."""
+
+    def __getattr__(cls, name: str) -> Any:
+        advice = {"get_edges": ": use [edge x-->], or x.edges() in Python"}.get(name, "")
+        raise AttributeError(f"walkwire has no counterpart for Jac.{name}{advice}", name=name)
+
+
+class Jac(metaclass=_Advising):
     """Jac's machine by its names: `Jac.get_context().status = 404`, `Jac.save(x)`, `JacMachine.get().list_modules()`."""
 
     root = get_root = staticmethod(root)

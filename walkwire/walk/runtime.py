@@ -303,7 +303,7 @@ class _Run:
             walker = order.walker(**nodes_found(order.walker, order.values(), find))
             if order.id is not None:
                 walker.__jac__.id = order.id
-        unit.walk.returns = walker.__jac__.returns
+        unit.walk.returns, unit.walk.entry = walker.__jac__.returns, start
         return walker, start
 
     def _conclude(self, unit: Unit, walker: Walker) -> Answer | _Blocked:

@@ -8,6 +8,7 @@ from typing import Any
 
 from walkwire.store import Changes, EdgeRecord, NodeRecord, TaskRecord
 from walkwire.walk.access import encode_grants
+from walkwire.walk.anchor import Anchor
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.codec import codec_of
 from walkwire.walk.edge import Edge
@@ -62,6 +63,13 @@ class WorkingSet:
         anchor.is_deleted = True
         if anchor.version:
             self.deleted.add(anchor.id)
+
+    def is_kept(self, anchor: Anchor) -> bool:
+        """Whether a commit would store what is new. A root always is stored."""
+        nodes = self._to_store()
+        if anchor.letter == "e":
+            return any(edge.__jac__ is anchor for edge in self._edges_between(nodes))
+        return anchor.id in nodes or (anchor.letter == "n" and not anchor.kind)
 
     def is_dirty(self) -> bool:
         """Whether a commit would write something now."""

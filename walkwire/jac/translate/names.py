@@ -19,6 +19,7 @@ _AS_THEY_ARE = """
     create_task BaseUser NO_PASSWORD SendGridEmailer JaseciContext
     BaseAnchor NodeAnchor EdgeAnchor WalkerAnchor ObjectAnchor
     NoPerm ReadPerm ConnectPerm WritePerm AccessLevelEnum printgraph dotgen
+    utc_datetime utc_datetime_iso utc_timestamp random_string SUPER_ROOT_ID PUBLIC_ROOT_ID FastAPI
 """
 IMPORTABLE = {
     "WEBSOCKET_MANAGER": "socket",
@@ -55,5 +56,10 @@ INSTEAD = {
     "JacMachineState": "there is no machine to set up: a program is run by `walkwire run`, or served by `walkwire serve`",
     "ExecutionContext": "use get_context()",
     "JacCloudJID": "use jid(x) and jobj(id)",
+    "Emailer": "mail is sent by the package of your mail provider",
+    "populate_yaml_specs": "/openapi.yaml is served",
+    "log_entry": "use logger",
+    "log_exit": "use logger",
+    "log_dumps": "use logger",
     "llm": "language models are called from Python packages of your choice",
 }
