@@ -195,6 +195,34 @@ async def test_an_answer_is_not_kept_behind_a_large_audience_but_behind_what_its
     assert all(len(peer.writes) == 1 for peer in peers)
 
 
+async def test_an_answer_behind_news_is_in_the_same_write_and_the_others_hear_the_news_alone() -> None:
+    turn = Turn(1000)
+    peers, clients = crowd(3)
+    stranger = Peer()
+    turn.spread(set(clients), b"news")
+    turn.put(clients[1], b"answer")
+    turn.put(client(stranger), b"hello")
+    turn.put(clients[1], b"more")
+    await next_turn()
+    assert [peer.writes for peer in peers] == [
+        [framed(b"news")],
+        [framed(b"news", b"answer", b"more")],
+        [framed(b"news")],
+    ]
+    assert stranger.writes == [framed(b"hello")]
+
+
+async def test_news_behind_an_answer_comes_behind_it() -> None:
+    turn = Turn(1000)
+    peers, clients = crowd(2)
+    room = set(clients)
+    turn.spread(room, b"1")
+    turn.put(clients[0], b"answer")
+    turn.spread(room, b"2")
+    await next_turn()
+    assert [peer.writes for peer in peers] == [[framed(b"1", b"answer", b"2")], [framed(b"1", b"2")]]
+
+
 async def test_what_is_held_comes_after_the_first_frame() -> None:
     turn = Turn(1000)
     peer = Peer()

@@ -37,6 +37,7 @@ class Turn:
         self.cut_off = 0  # clients, so far
         self.lags = Lags(bound, self._cut_off)
         self._runs: list[tuple[set[Client], list[bytes]]] = []
+        self._after: list[tuple[Client, bytes]] = []  # what is said to one client behind the runs
         self._waiting: list[Client] = []  # of an audience
         self._spoken_to: list[Client] = []  # by themselves: they are not kept behind a large audience
         self._size = 0
@@ -46,13 +47,9 @@ class Turn:
         """Say this to one client."""
         frame = text(payload)
         if self._runs:
-            self.settle()
-        if client.frames is None:
-            client.frames = [frame]
+            self._after.append((client, frame))
         else:
-            client.frames.append(frame)
-        if not self._spoken_to or self._spoken_to[-1] is not client:
-            self._spoken_to.append(client)
+            self._speak(client, frame)
         self._grow(len(frame))
 
     def spread(
@@ -63,6 +60,8 @@ class Turn:
         `keep` is what becomes of it where a member lags; the latest is that of the `audience`.
         """
         frame = text(payload)
+        if self._after:
+            self.settle()
         if keep != "close" and (late := self.lags.among(members)):
             self._tell_late(late, frame, keep, audience)
             members = members.difference(late)
@@ -79,21 +78,21 @@ class Turn:
         runs, self._runs = self._runs, []
         for members, frames in runs:
             self._queue(members, _join(frames))
+        self._settle_after()
 
     def flush(self) -> None:
-        """Write, at most to `STRETCH` clients; the rest in the next turn."""
+        """Write, at most to `STRETCH` clients and as many more that are spoken to; the rest in the next turn."""
         self._is_due = False
         self._size = 0
         if len(self._runs) == 1 and not self._waiting and not self._spoken_to:
             self._write_run(*self._runs.pop())
         else:
             self.settle()
-            self._waiting[:0] = self._spoken_to
-            self._spoken_to.clear()
             batch, self._waiting = self._waiting[:STRETCH], self._waiting[STRETCH:]
-            for client in batch:
-                self._send(client)
-        if self._waiting:
+            self._send_all(batch)
+        spoken_to, self._spoken_to = self._spoken_to[:STRETCH], self._spoken_to[STRETCH:]
+        self._send_all(spoken_to)
+        if self._waiting or self._spoken_to:
             self._schedule()
 
     def hold(self, client: Client) -> None:
@@ -161,6 +160,12 @@ class Turn:
 
     def _write_run(self, members: set[Client], frames: list[bytes]) -> None:
         pieces = _join(frames)
+        if self._after:
+            answered = members.intersection(client for client, _ in self._after)
+            members = members - answered
+            for client in answered:
+                client.frames = pieces.copy()  # what is said to it alone follows in the same write
+            self._settle_after()
         clients: Collection[Client] = members
         if len(members) > STRETCH:
             every = list(members)
@@ -169,6 +174,23 @@ class Turn:
         for piece in pieces:
             # From C to C: in a loop of Python's, a walk that computes would be let in between two recipients.
             deque(map(call, [client.write for client in clients], repeat(piece)), maxlen=0)
+
+    def _speak(self, client: Client, frame: bytes) -> None:
+        if client.frames is None:
+            client.frames = [frame]
+        else:
+            client.frames.append(frame)
+        if not self._spoken_to or self._spoken_to[-1] is not client:
+            self._spoken_to.append(client)
+
+    def _settle_after(self) -> None:
+        after, self._after = self._after, []
+        for client, frame in after:
+            self._speak(client, frame)
+
+    def _send_all(self, clients: Iterable[Client]) -> None:
+        for client in clients:
+            self._send(client)
 
     def _send(self, client: Client) -> None:
         if client.frames is not None:
