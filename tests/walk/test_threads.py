@@ -75,6 +75,20 @@ async def test_what_a_program_asks_of_a_pool_that_stops_is_done() -> None:
     assert await asyncio.gather(*futures) == [True] * 5
 
 
+async def test_workers_end_when_the_pool_stops_those_that_sleep_and_those_that_work() -> None:
+    before, gate = set(threading.enumerate()), threading.Event()
+    threads = Threads(Mailbox(asyncio.get_running_loop()), 8, 10)
+    workers = set(threading.enumerate()) - before
+    future = threads.submit(gate.wait, 30)
+    threads.stop()
+    gate.set()
+    assert await future
+    assert len(workers) == 8
+    for worker in workers:
+        await asyncio.to_thread(worker.join, 30)
+        assert not worker.is_alive()
+
+
 async def test_the_programs_loop_and_the_workers_hand_the_context_over() -> None:
     threads, programs = Threads(Mailbox(asyncio.get_running_loop()), 1, 1), ProgramLoop()
     variable.set("mine")

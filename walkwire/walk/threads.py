@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from operator import ne
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from walkwire.errors import Busy
@@ -81,26 +80,24 @@ class Threads:
 
     Few of its threads are awake where they only compute: they take turns at one interpreter, and the more of them want it, the
     more a turn costs (with 2 awake, walks that commit go a third faster than with 16). Where jobs wait and the processor does
-    not have its hands full, more are woken, up to all; and one more for each that is long at the same job.
+    not have its hands full, more are woken, up to all; and one more for each that is long at the same job. Who fell asleep last
+    is woken first, and nobody with it for nothing, as it is where all wait at one queue.
     """
 
     def __init__(self, mailbox: Mailbox, threads: int, queue: int) -> None:
         self._mailbox = mailbox
         self._bound = threads + queue
         self._under_way = 0
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # for those who sleep
-        self._waiting: deque[Job] = deque()  # for those who are awake
-        self._lock = threading.Lock()  # over the next three
+        self._waiting: deque[Job] = deque()
+        self._lock = threading.Lock()  # over what follows
+        self._workers = [_Worker() for _ in range(threads)]
+        self._asleep = self._workers.copy()
         self._awake = 0
         self._most = min(FEW, threads)  # may be awake
         self._pace: Pace | None = None  # when jobs began to wait, or waited still
-        self._done = [0] * threads  # jobs, by thread
-        self._threads = [
-            threading.Thread(target=self._work, args=[number], name=f"walk-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._is_stopping = False
+        for number, worker in enumerate(self._workers):
+            threading.Thread(target=self._work, args=[worker], name=f"walk-{number}", daemon=True).start()
 
     def submit(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
         """Run `function(*arguments)` in a worker. Raises Busy where the queue is full."""
@@ -144,43 +141,55 @@ class Threads:
     def stop(self) -> None:
         """Let the workers end after what is queued."""
         with self._lock:
-            self._most = len(self._threads)
+            self._is_stopping = True
+            self._most = len(self._workers)
             self._wake(len(self._waiting))
-        for _ in self._threads:
-            self._jobs.put(None)
+            while self._asleep:
+                self._asleep.pop().gate.release()
 
     def _put(self, job: Job) -> None:
         with self._lock:
-            if self._awake < self._most:
-                self._awake += 1
-                self._jobs.put(job)
-                return
             self._waiting.append(job)
+            if self._awake < self._most:
+                self._wake(1)
+                return
             if self._pace is not None:
                 return
-            self._pace = Pace(self._done)
+            self._pace = Pace(self._workers)
         self._mailbox.post(self._look_later)
 
-    def _work(self, number: int) -> None:
-        while (job := self._jobs.get()) is not None:
-            while job is not None:
-                job()
-                self._done[number] += 1
-                job = self._next()
+    def _wake(self, number: int) -> None:
+        for _ in range(min(number, len(self._asleep))):
+            worker = self._asleep.pop()
+            worker.job = self._waiting.popleft()
+            self._awake += 1
+            worker.gate.release()
 
-    def _next(self) -> Job | None:
+    def _work(self, worker: _Worker) -> None:
+        while worker.gate.acquire() and worker.job is not None:
+            while (job := worker.job) is not None:
+                job()
+                worker.done += 1
+                self._give_next(worker)
+
+    def _give_next(self, worker: _Worker) -> None:
         with self._lock:
             if self._waiting and self._awake <= self._most:
-                return self._waiting.popleft()
-            self._awake -= 1
-            return None
+                worker.job = self._waiting.popleft()
+            else:
+                worker.job = None
+                self._awake -= 1
+                if self._is_stopping:
+                    worker.gate.release()
+                else:
+                    self._asleep.append(worker)
 
     def _look_later(self) -> None:
         asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
         with self._lock:
-            before, self._pace = self._pace, Pace(self._done) if self._waiting else None
+            before, self._pace = self._pace, Pace(self._workers) if self._waiting else None
             if before is None or self._pace is None:
                 return
             moved = self._pace.moved_since(before)
@@ -188,14 +197,9 @@ class Threads:
                 self._most *= 2
             else:
                 self._most = max(self._most - 1, FEW + max(self._awake - moved, 0))
-            self._most = min(self._most, len(self._threads))
-            self._wake(min(max(self._most - self._awake, 0), len(self._waiting)))
+            self._most = min(self._most, len(self._workers))
+            self._wake(min(self._most - self._awake, len(self._waiting)))
         self._look_later()
-
-    def _wake(self, number: int) -> None:
-        for _ in range(number):
-            self._awake += 1
-            self._jobs.put(self._waiting.popleft())
 
     def _finish(self, future: asyncio.Future[Result], result: Result) -> None:
         self._under_way -= 1
@@ -208,11 +212,21 @@ class Threads:
             future.set_exception(error)
 
 
+class _Worker:
+    """A thread of the pool: its gate, the job that it was given, and how many it has done."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.job: Job | None = None
+        self.done = 0
+
+
 class Pace:
     """How far the threads of a pool were at one moment, and how much the process had computed."""
 
-    def __init__(self, done: list[int]) -> None:
-        self._done = tuple(done)
+    def __init__(self, workers: list[_Worker]) -> None:
+        self._done = tuple(worker.done for worker in workers)
         self._computed = time.process_time()
         self._at = time.monotonic()
 
