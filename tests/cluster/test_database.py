@@ -22,7 +22,7 @@ from tests.cluster.cluster import Cluster, Ear, Voice, until
 from tests.postgres import Line, PostgresServer, postgres_server
 from tests.serving import Server
 
-WRITERS = 4  # on each server
+WRITERS = 4  # on each server, where a test says nothing else
 CHANNEL = "writing"
 
 
@@ -69,10 +69,12 @@ class Load:
 class Scene:
     """Two servers on the database, under load."""
 
-    def __init__(self, made: Cluster, load: Load, ears: list[Ear], voice: Voice, beside: Ear) -> None:
+    def __init__(
+        self, made: Cluster, load: Load, ears: list[Ear], voice: Voice, beside: Ear, writers: int
+    ) -> None:
         self.made, self.load, self.ears, self.voice, self.beside = made, load, ears, voice, beside
         self._writing = [
-            asyncio.create_task(load.write(server)) for server in made.servers for _ in range(WRITERS)
+            asyncio.create_task(load.write(server)) for server in made.servers for _ in range(writers)
         ]
 
     async def check(self, what: str, may_doubt: bool = False, **times: float) -> None:
@@ -110,9 +112,9 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    database: PostgresServer, folder: Path, port: int | None = None, **settings: str
+    database: PostgresServer, folder: Path, port: int | None = None, writers: int = WRITERS, **settings: str
 ) -> AsyncIterator[Scene]:
-    """`port`: of a line to the database."""
+    """`port`: of a line to the database. `writers`: on each server."""
     async with AsyncExitStack() as stack:
         broker = stack.enter_context(service("redis", folder))
         url = database.url_at(port or database.port)
@@ -124,7 +126,7 @@ async def scene(
             ears.append(Ear(await stack.enter_async_context(server.connect(None, CHANNEL))))
         beside = Ear(await stack.enter_async_context(there.connect(None, "beside")))
         voice = Voice(await stack.enter_async_context(here.connect()), "beside")
-        scene = Scene(made, Load(next(_FIRST)), ears, voice, beside)
+        scene = Scene(made, Load(next(_FIRST)), ears, voice, beside, writers)
         try:
             await scene.load.more()
             yield scene
@@ -177,11 +179,12 @@ async def test_more_walks_than_connections_to_a_slow_database(
     database: PostgresServer, tmp_path: Path
 ) -> None:
     with Line(database.port) as line:
-        async with scene(database, tmp_path, line.port, database_pool="4", database_timeout="0.5") as now:
+        settings = {"database_pool": "4", "database_timeout": "0.5"}
+        async with scene(database, tmp_path, line.port, writers=8, **settings) as now:
             line.delay = 0.2
             await until(lambda: len(now.load.refused) > 5)
             line.delay = 0
-            await now.check("four connections for eight writers", back=await now.load.more())
+            await now.check("four connections for eight writers, on each server", back=await now.load.more())
             assert {message for _, message in now.load.refused.values()} == {
                 "The server is busy. Please try again!"
             }
