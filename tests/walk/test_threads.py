@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from contextvars import ContextVar
 
@@ -73,6 +74,18 @@ async def test_what_a_program_asks_of_a_pool_that_stops_is_done() -> None:
     threads.stop()
     gate.set()
     assert await asyncio.gather(*futures) == [True] * 5
+
+
+async def test_no_job_is_lost_where_workers_fall_asleep_and_are_woken_all_the_time() -> None:
+    threads, before = Threads(Mailbox(asyncio.get_running_loop()), 8, 1000), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        async with asyncio.timeout(60):
+            for size in [1, 2, 3, 5, 8, 13] * 500:
+                await asyncio.gather(*(threads.submit(int) for _ in range(size)))
+    finally:
+        sys.setswitchinterval(before)
+    threads.stop()
 
 
 async def test_workers_end_when_the_pool_stops_those_that_sleep_and_those_that_work() -> None:

@@ -166,23 +166,23 @@ class Threads:
             worker.gate.release()
 
     def _work(self, worker: _Worker) -> None:
-        while worker.gate.acquire() and worker.job is not None:
-            while (job := worker.job) is not None:
+        while worker.gate.acquire() and (job := worker.job) is not None:
+            while job is not None:
                 job()
                 worker.done += 1
-                self._give_next(worker)
+                job = self._next(worker)
 
-    def _give_next(self, worker: _Worker) -> None:
+    def _next(self, worker: _Worker) -> Job | None:
         with self._lock:
             if self._waiting and self._awake <= self._most:
-                worker.job = self._waiting.popleft()
+                return self._waiting.popleft()
+            worker.job = None  # from now on it is set by who wakes it, and read behind the gate only
+            self._awake -= 1
+            if self._is_stopping:
+                worker.gate.release()
             else:
-                worker.job = None
-                self._awake -= 1
-                if self._is_stopping:
-                    worker.gate.release()
-                else:
-                    self._asleep.append(worker)
+                self._asleep.append(worker)
+            return None
 
     def _look_later(self) -> None:
         asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
