@@ -6,6 +6,7 @@ SQLAlchemy's own way to execute takes several times as long as SQLite does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from sqlite3 import Connection, Cursor
 from typing import Any, cast
@@ -106,24 +107,24 @@ def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-_neighbourhoods: dict[Shape, Statement] = {}
-_sequences: dict[Shape, Statement] = {}
-
-
 def neighbourhood_of(selection: Selection) -> Statement:
     """`seq`, edge and far node, in the order of `seq`."""
-    shape = shape_of(selection)
-    if shape not in _neighbourhoods:
-        _neighbourhoods[shape] = Statement(neighbourhood(_found(shape)))
-    return _neighbourhoods[shape]
+    return _neighbourhood(shape_of(selection))
 
 
 def sequence_of(selection: Selection) -> Statement:
     """The `seq` of each edge, in their order."""
-    shape = shape_of(selection)
-    if shape not in _sequences:
-        _sequences[shape] = Statement(sequence(_found(shape)))
-    return _sequences[shape]
+    return _sequence(shape_of(selection))
+
+
+@cache
+def _neighbourhood(shape: Shape) -> Statement:
+    return Statement(neighbourhood(_found(shape)))
+
+
+@cache
+def _sequence(shape: Shape) -> Statement:
+    return Statement(sequence(_found(shape)))
 
 
 def _found(shape: Shape) -> Any:

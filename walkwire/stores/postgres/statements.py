@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, cast
 
 from psycopg import Connection, Cursor
@@ -82,15 +83,15 @@ EDGES_AT = Statement(
     )
 )
 
-_neighbourhoods: dict[Shape, Statement] = {}
-
 
 def neighbourhood_of(selection: Selection) -> Statement:
     """`seq`, edge and far node, in the order of `seq`."""
-    shape = shape_of(selection)
-    if shape not in _neighbourhoods:
-        _neighbourhoods[shape] = Statement(neighbourhood(found(shape)))
-    return _neighbourhoods[shape]
+    return _neighbourhood(shape_of(selection))
+
+
+@cache
+def _neighbourhood(shape: Shape) -> Statement:
+    return Statement(neighbourhood(found(shape)))
 
 
 def found(shape: Shape) -> Any:
