@@ -6,6 +6,7 @@ mark in the transaction, and gives a row that names it; what is written is writt
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -81,18 +82,18 @@ OTHER_EDGES_AT = Statement(
     )
 )
 
-_neighbourhoods: dict[Shape, Statement] = {}
-
 
 def changed_neighbourhood(selection: Selection) -> Statement:
     """A row where the numbers of a selection's edges are not those of the list `mark`."""
-    shape = shape_of(selection)
-    if shape not in _neighbourhoods:
-        edge = found(shape)
-        seqs = func.array_agg(aggregate_order_by(edge.c.seq, edge.c.seq))
-        now = select(func.coalesce(seqs, literal_column("'{}'::bigint[]")).label("seqs")).subquery()
-        _neighbourhoods[shape] = Statement(select(_MARK).where(now.c.seqs != list_of("mark", BigInteger)))
-    return _neighbourhoods[shape]
+    return _changed_neighbourhood(shape_of(selection))
+
+
+@cache
+def _changed_neighbourhood(shape: Shape) -> Statement:
+    edge = found(shape)
+    seqs = func.array_agg(aggregate_order_by(edge.c.seq, edge.c.seq))
+    now = select(func.coalesce(seqs, literal_column("'{}'::bigint[]")).label("seqs")).subquery()
+    return Statement(select(_MARK).where(now.c.seqs != list_of("mark", BigInteger)))
 
 
 # Writes
