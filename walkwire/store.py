@@ -73,6 +73,27 @@ class Search(NamedTuple):
     owners: frozenset[str] | None = None
 
 
+class UserRecord(NamedTuple):
+    """A user. `password` is a hash. `tokens` is counted up to end all tokens issued before. `state` is the program's own."""
+
+    id: str
+    email: str
+    password: str
+    root_id: str
+    tokens: int = 0
+    is_activated: bool = True
+    is_admin: bool = False
+    state: Mapping[str, Any] = {}
+
+
+UserKey = tuple[Literal["id", "email_key", "root_id"], str]  # how a user was looked up, and by which value
+
+
+def known_user(user: UserRecord | None) -> UserRecord | None:
+    """Return what a program may see of a user: the record without its password and token count."""
+    return None if user is None else user._replace(password="", tokens=0)
+
+
 TaskState = Literal["PENDING", "STARTED", "COMPLETED", "ERROR"]
 
 
@@ -109,11 +130,22 @@ class TaskEnd(NamedTuple):
 
 @dataclass(slots=True)
 class Reads:
-    """What a walk has looked at: the version of each record (0 = it was absent), the mark of each selection."""
+    """Everything that a walk has looked at, as it was. A commit checks that all of it still holds.
+
+    - `nodes`, `edges`: the version of each record, by id; 0 if it was absent.
+    - `neighbourhoods`: the mark of each selection.
+    - `node_searches`, `edge_searches`: the ids of the records that each search found.
+    - `tasks`: the state of each task, by id; None if there was no such task.
+    - `users`: the user that each look-up found, without password and token count (`known_user`); None if there was none.
+    """
 
     nodes: dict[str, int] = field(default_factory=dict)
     edges: dict[str, int] = field(default_factory=dict)
     neighbourhoods: dict[Selection, object] = field(default_factory=dict)
+    node_searches: dict[Search, frozenset[str]] = field(default_factory=dict)
+    edge_searches: dict[Search, frozenset[str]] = field(default_factory=dict)
+    tasks: dict[str, TaskState | None] = field(default_factory=dict)
+    users: dict[UserKey, UserRecord | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -144,13 +176,22 @@ class Changes:
 
 
 class Lost(WalkwireError):
-    """What a walk read is no longer so. Names what it lost: the ids of records, and of nodes whose neighbourhood changed."""
+    """What a walk read no longer holds.
 
-    def __init__(self, records: Iterable[str] = (), neighbourhoods: Iterable[str] = ()) -> None:
+    - `records`: ids of the records that changed, tasks and users included.
+    - `neighbourhoods`: ids of the nodes whose neighbourhood changed.
+    - `kinds`: kinds of the searches that would find other records now (`kinds_searched`).
+    """
+
+    def __init__(
+        self, records: Iterable[str] = (), neighbourhoods: Iterable[str] = (), kinds: Iterable[str] = ()
+    ) -> None:
         self.records = frozenset(records)
         self.neighbourhoods = frozenset(neighbourhoods)
+        self.kinds = frozenset(kinds)
         super().__init__(
-            f"lost {sorted(self.records)} and the neighbourhoods of {sorted(self.neighbourhoods)}"
+            f"lost {sorted(self.records)}, the neighbourhoods of {sorted(self.neighbourhoods)} "
+            f"and searches for {sorted(self.kinds)}"
         )
 
 
@@ -196,9 +237,36 @@ class View(Protocol):
         """The task of this walker. One that was begun by a server that is silent since is told as it was."""
 
 
-def lock_keys(records: Iterable[str], neighbourhoods: Iterable[str]) -> frozenset[str]:
-    """The names of the locks of some records, and of the neighbourhoods of some nodes, in which a crowd stands in line."""
-    return frozenset(chain((f"{id}r" for id in records), (f"{id}n" for id in neighbourhoods)))
+ANY_KIND = "*"
+
+
+def kinds_searched(node_searches: Iterable[Search], edge_searches: Iterable[Search]) -> set[str]:
+    """Return the kinds that searches are about: the kind of a node, `e:` and the kind of an edge, `*` or `e:*` for any kind."""
+    found: set[str] = set()
+    for prefix, searches in (("", node_searches), ("e:", edge_searches)):
+        for search in searches:
+            found.update(prefix + kind for kind in ({ANY_KIND} if search.kinds is None else search.kinds))
+    return found
+
+
+def kinds_written(nodes: Iterable[str], edges: Iterable[str]) -> set[str]:
+    """Return the kinds, as `kinds_searched` names them, whose searches change when records of these kinds come or go."""
+    found: set[str] = set()
+    for prefix, kinds in (("", nodes), ("e:", edges)):
+        if written := {prefix + kind for kind in kinds}:
+            found |= written | {prefix + ANY_KIND}
+    return found
+
+
+def lock_keys(
+    records: Iterable[str], neighbourhoods: Iterable[str], kinds: Iterable[str] = ()
+) -> frozenset[str]:
+    """Return the names of the locks of records, of nodes' neighbourhoods and of kinds, for which retried walks queue."""
+    return frozenset(
+        chain(
+            (f"{id}r" for id in records), (f"{id}n" for id in neighbourhoods), (f"{kind}k" for kind in kinds)
+        )
+    )
 
 
 class Crowd(Protocol):
@@ -242,19 +310,6 @@ class GraphStore(View, Protocol):
 
     def close(self) -> None:
         """Free all connections. Nothing is called afterwards."""
-
-
-class UserRecord(NamedTuple):
-    """A user. `password` is a hash. `tokens` is counted up to end all tokens issued before. `state` is the program's own."""
-
-    id: str
-    email: str
-    password: str
-    root_id: str
-    tokens: int = 0
-    is_activated: bool = True
-    is_admin: bool = False
-    state: Mapping[str, Any] = {}
 
 
 class UserExists(WalkwireError):
