@@ -1,0 +1,37 @@
+"""Real servers under harm keep what docs/units-of-work.md promises: some seconds for each stack, by fixed seeds.
+
+A long run, by hand: `python -m tests.cluster.history --operations 200000 --stack postgres+redis --faults all --seed 1`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.history.run import Options, report, run
+from tests.cluster.history.stack import Kind
+
+SECONDS = 8.0
+
+
+@pytest.mark.parametrize(
+    ("stack", "faults", "seed"),
+    [
+        ("sqlite", "stop,lock", 1),
+        ("sqlite", "kill", 2),
+        ("postgres+redis", "commits,late", 1),
+        ("postgres+redis", "crash,stop,broker-kill", 2),
+        ("postgres+redis", "cut,kill", 3),
+        ("postgres+nats", "commits,broker-freeze", 4),
+        ("postgres+nats", "restart,hold,freeze", 5),
+    ],
+)
+async def test_a_history_is_strictly_serialisable(
+    stack: Kind, faults: str, seed: int, tmp_path: Path
+) -> None:
+    history = await run(Options(stack, seed, seconds=SECONDS, faults=faults, pause=0.3, span=0.7), tmp_path)
+    found, text = report(history)
+    print(f"\n{stack}, seed {seed}\n{text}")
+    assert found.outcomes["ok"] > 20
+    assert not found.findings, text
