@@ -10,6 +10,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from tests.cluster.history.model import History
@@ -41,7 +42,7 @@ def main() -> int:
     else:
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            history = asyncio.run(run(Options(**given), Path(folder), say=print))
+            history = asyncio.run(run(Options(**given), Path(folder), partial(print, flush=True)))
         print(f"{given['stack']}, seed {given['seed']}: {time.monotonic() - start:.0f} s")
     if save is not None:
         history.save(save)

@@ -56,7 +56,7 @@ async def run(options: Options, folder: Path, say: Callable[[str], object] = lam
     return history
 
 
-def report(history: History, seconds: bool = True) -> tuple[Report, str]:
+def report(history: History) -> tuple[Report, str]:
     """The report of a history, with the faults in its text."""
     found = check(history)
     return found, f"{found}\n{_of_faults(history.faults)}"

@@ -113,9 +113,8 @@ class Sets:
                 if number in look.seen or (look.asked is not None and number not in look.asked):
                     continue
                 if self._is_gone(element, looking.invoked):
-                    if self._is_gone(
-                        element, looking.invoked - _LONGEST
-                    ):  # for looks that end later and began earlier
+                    # Looks that end later may have begun earlier, but not by more than this.
+                    if self._is_gone(element, looking.invoked - _LONGEST):
                         del active[number]
                     continue
                 yield from self._absent(name, key, place, number, element, graph, lost)

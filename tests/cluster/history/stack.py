@@ -62,7 +62,6 @@ class Place:
         self.name = name
         self.wire = wire
         self.server: Server | None = None
-        self.frozen = False
 
 
 class Stack:
@@ -87,21 +86,14 @@ class Stack:
             await asyncio.to_thread(server.kill)
 
     async def settle(self) -> None:
-        """Wait until every server is there and ready."""
-        for place in self.places:
-            if place.server is None or place.server.process.poll() is not None:
-                await self.start(place)
+        """Wait until every server is ready. None may have ended that nobody killed."""
         for place in self.places:
             end = time.monotonic() + 60
-            while place.server is None or await readiness(place.server) != 200:
+            assert place.server is not None
+            while await readiness(place.server) != 200:
+                assert place.server.process.poll() is None, f"{place.name} ended: {self._log()}"
                 assert time.monotonic() < end, f"{place.name} is not ready again"
                 await asyncio.sleep(0.1)
-
-    @property
-    def log(self) -> str:
-        """What all servers have logged."""
-        path = self.folder / "server.log"
-        return path.read_text() if path.exists() else ""
 
     def lock(self) -> Callable[[], None]:
         """Hold SQLite's write lock, as another process may, until what is given back is called."""
@@ -116,6 +108,9 @@ class Stack:
             connection.close()
 
         return release
+
+    def _log(self) -> str:
+        return (self.folder / "server.log").read_text()[-10_000:]
 
     def _start(self, place: Place) -> Server:
         settings = {"token_secret": "s" * 32}
