@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tests.cluster.history.finding import Finding, Seen
 from tests.cluster.history.model import Announced, Append, Heard, History, Listening, Read, Write
@@ -35,6 +37,9 @@ class Notifications:
         self._history = history
         self._seen = seen
         self.told = Told(heard=len(history.heard))
+        faults = sorted(history.faults, key=lambda fault: fault.start)
+        self._starts = [fault.start for fault in faults]
+        self._ends = list(accumulate((max(fault.end, fault.back or 0) for fault in faults), max))
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong; the figures are in `told`."""
@@ -119,10 +124,9 @@ class Notifications:
         return Finding("not-told", what, (announced.transaction,), at)
 
     def _is_disturbed(self, since: float, until: float) -> bool:
-        return any(
-            fault.start - _AROUND < until and since < max(fault.end, fault.back or 0) + _AROUND
-            for fault in self._history.faults
-        )
+        """Whether any fault is near. The ends are running maxima."""
+        near = bisect_left(self._starts, until + _AROUND)
+        return near > 0 and since < self._ends[near - 1] + _AROUND
 
     def _count_late(self) -> None:
         newest: dict[tuple[int, str], Heard] = {}

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import random
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -255,8 +256,8 @@ class _Run:
         history.unique = world.unique
         for fault in faults:
             start, end = fault.start - self._zero, fault.end - self._zero
-            back = next((moment for moment in self._recorder.successes if moment > end), None)
-            history.faults.append(replace(fault, start=start, end=end, back=back))
+            later = self._recorder.successes[bisect_right(self._recorder.successes, end) :][:1]
+            history.faults.append(replace(fault, start=start, end=end, back=later[0] if later else None))
 
 
 def _of_faults(faults: list[Fault]) -> str:

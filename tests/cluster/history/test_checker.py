@@ -13,6 +13,7 @@ from tests.cluster.history.model import (
     Add,
     Announced,
     Append,
+    Fault,
     Get,
     Heard,
     History,
@@ -299,3 +300,11 @@ def test_time_grows_with_the_number_of_transactions_and_not_faster() -> None:
 
     few = min(seconds(2_000) for _ in range(3))
     assert seconds(20_000) < 30 * few
+
+
+def test_another_server_may_miss_what_was_told_while_something_was_harmed() -> None:
+    made = told()
+    made.listening[0] = Listening(0, "news", "second", 0, 10)
+    assert made.names == {"not-told"}
+    made.faults.append(Fault("broker-kill", "", 5, 6, 6.5))
+    assert not made.names
