@@ -19,6 +19,7 @@ NAMES = {WW: "ww", WR: "wr", RW: "rw", RT: "rt"}
 
 _ALL = WW | WR | RW | RT
 _TRIES = 200  # first edges of each kind of cycle that are tried in one component
+_VISITS = 1_000_000  # nodes that are visited for it at most, or about so many
 _SHOWN = 3  # cycles of each kind that are told of one component
 
 # Name of the cycle, kind of one edge in it, kinds of all others. The first name that fits says what is wrong.
@@ -87,16 +88,20 @@ class Graph:
             self.add(node, barrier, RT)
 
     def cycles(self) -> Iterator[Cycle]:
-        """The worst cycles of each strongly connected component, named by the strongest property that they deny."""
-        for component in components(self.out):
-            yield from self._of_component(set(component))
+        """Yield the worst cycles of each strongly connected component, named by the strongest property that they deny.
 
-    def _of_component(self, inside: set[int]) -> Iterator[Cycle]:
-        found_plain = False
+        Cycles that need real time are looked for only in components that have none without it.
+        """
+        for component in components(self.out):
+            plain = list(components(self.out, set(component), _ALL & ~RT))
+            for inside in plain or [component]:
+                yield from self._of_component(set(inside), bool(plain))
+
+    def _of_component(self, inside: set[int], is_plain: bool) -> Iterator[Cycle]:
         edges = self._by_kind(inside)
         for name, first, rest in _KINDS:
-            if rest & RT and found_plain:
-                return  # time only makes worse what is wrong without it
+            if is_plain == bool(rest & RT):
+                continue
             found = sorted(
                 self._of_kind(name, first, rest, inside, edges), key=lambda cycle: len(cycle.nodes)
             )
@@ -104,7 +109,6 @@ class Graph:
             for cycle in found:
                 distinct.setdefault(frozenset(cycle.nodes), cycle)
             yield from list(distinct.values())[:_SHOWN]
-            found_plain = found_plain or bool(found)
 
     def _by_kind(self, inside: set[int]) -> dict[int, list[tuple[int, Edge]]]:
         edges: dict[int, list[tuple[int, Edge]]] = {kind: [] for kind in NAMES}
@@ -119,13 +123,13 @@ class Graph:
     ) -> Iterator[Cycle]:
         # Most components have no cycle without RW, and few edges are in one.
         around = [inside] if first == RW else map(set, components(self.out, inside, first | rest))
-        count = 0
+        tries, count = min(_TRIES, 5 + _VISITS // len(inside)), 0
         for part in around:
             for node, edge in edges[first]:
                 if node not in part or edge.to not in part:
                     continue
                 count += 1
-                if count > _TRIES:
+                if count > tries:
                     return
                 back = self._path(edge.to, node, rest, part)
                 if back is None:
