@@ -9,6 +9,7 @@ WalkwireError
 │   ├── Conflict                conflict         409
 │   ├── Busy                    busy             503
 │   │   └── Unreached           busy             503   (told on this server only)
+│   ├── CommitInDoubt           in_doubt         504   (nobody can tell whether it was done)
 │   ├── Refused                 refused          403
 │   ├── Limited                 limited          429
 │   ├── TimedOut                timeout          504
@@ -92,6 +93,18 @@ class Unreached(Busy):
 
     def __init__(self) -> None:
         super().__init__("Only those on this server were told: the others cannot be reached at the moment.")
+
+
+class CommitInDoubt(PublicError):
+    """The connection to the database broke in the midst of a commit, and the database cannot be asked whether it was made."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "in_doubt",
+            "The database went away before it said whether this was done: it was done, or nothing was. Please look before "
+            "you try again!",
+            504,
+        )
 
 
 class Refused(PublicError):

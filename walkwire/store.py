@@ -203,10 +203,6 @@ class Held(WalkwireError):
         super().__init__(f"others hold {sorted(self.keys)}")
 
 
-class CommitInDoubt(WalkwireError):
-    """The connection broke in the midst of a commit, and the database cannot be asked whether it was made."""
-
-
 class TaskTaken(WalkwireError):
     """The task is not this server's any more: it stayed silent for so long that it was taken for dead."""
 
@@ -223,9 +219,6 @@ class View(Protocol):
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
         """A node's edges and the nodes at their far ends, in the order in which the edges were made: that of their commits, but
         two that were under way at the same time may stand either way."""
-
-    def roots(self) -> list[NodeRecord]:
-        """Every root, the system's and the public one included."""
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
         """The nodes that fit, kept objects and walkers included. Without an id or an owner it costs a look at every record."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from tests.postgres import Line, PostgresServer, postgres_server
-from walkwire.errors import Busy, StartError
+from walkwire.errors import Busy, CommitInDoubt, StartError
 from walkwire.ids import PUBLIC_ROOT, new_id
-from walkwire.store import Changes, CommitInDoubt, EdgeRecord, Lost, NodeRecord, Reads, Store
+from walkwire.store import Changes, EdgeRecord, Lost, NodeRecord, Reads, Store, UserExists, UserRecord
 from walkwire.stores import open_store
 from walkwire.stores.postgres.pool import Away
 
@@ -38,8 +38,7 @@ def store(server: PostgresServer, line: Line) -> Iterator[Store]:
     opened.close()
 
 
-ONE = b":1}"  # of what is written goes with the words that end a commit
-COMMITTED = b"COMMIT\x00"  # and this is the answer
+ONE = b":1}"  # a part of what is written: it goes with the call that commits
 
 
 def node(n: int = 0) -> NodeRecord:
@@ -94,32 +93,87 @@ def test_a_read_whose_connection_breaks_is_asked_again(line: Line, store: Store)
 def test_a_commit_whose_connection_breaks_is_made_once(line: Line, store: Store, is_answer: bool) -> None:
     counter = node()
     write(store, counter)
-    broken = []
-
-    def cut_once(data: bytes, of_answer: bool) -> bytes:
-        if not broken and of_answer == is_answer and (COMMITTED if is_answer else ONE) in data:
-            broken.append(data)
-            line.cut()
-        return data
-
-    line.before = cut_once
+    broken = once(line, ONE, is_answer, line.cut)
     write(store, changed=counter._replace(data='{"n":1}'))
 
-    assert broken
+    assert broken.is_set()
     assert [(record.version, record.data) for record in store.load_nodes([counter.id])] == [(2, '{"n":1}')]
 
 
-@pytest.mark.parametrize("has_new", [True, False], ids=["with something new", "without"])
-def test_a_commit_that_a_crash_undid_is_not_taken_for_another_that_has_its_number_now(
-    server: PostgresServer, line: Line, store: Store, has_new: bool
+@pytest.mark.parametrize("is_answer", [False, True], ids=["before it arrives", "before it is answered"])
+def test_a_commit_that_lost_is_not_taken_for_made_when_its_connection_breaks(
+    line: Line, store: Store, is_answer: bool
 ) -> None:
-    """What PostgreSQL had not written down when it crashed it forgets, and counts on from there."""
-    counter, other, new = node(), node(), node()
+    counter = node()
+    write(store, counter)
+    write(store, changed=counter._replace(data='{"n":7}'))
+    broken = once(line, ONE, is_answer, line.cut)
+
+    told: list[str] = []
+    with pytest.raises(Lost) as lost:
+        store.commit(
+            Reads(nodes={counter.id: 1}),
+            Changes(changed_nodes=[counter._replace(data='{"n":1}')]),
+            lambda: told.append("committed"),
+        )
+
+    assert broken.is_set()
+    assert lost.value.records == {counter.id}
+    assert told == []
+    assert [(record.version, record.data) for record in store.load_nodes([counter.id])] == [(2, '{"n":7}')]
+
+
+@pytest.mark.parametrize("is_answer", [False, True], ids=["before it arrives", "before it is answered"])
+def test_a_user_whose_registration_breaks_off_is_registered_once(
+    line: Line, store: Store, is_answer: bool
+) -> None:
+    user = UserRecord(new_id(), f"{new_id()}@example.com", "hash:1}", new_id())
+    commit = b"COMMIT" if not is_answer else b"COMMIT\x00"
+    is_sent = threading.Event()
+
+    def cut_at_commit(data: bytes, of_answer: bool) -> bytes:
+        if not is_sent.is_set() and of_answer == is_answer and commit in data:
+            is_sent.set()
+            line.cut()
+        return data
+
+    line.before = cut_at_commit
+    store.add_user(user)
+
+    assert is_sent.is_set()
+    assert store.user_by_id(user.id) == user
+    with pytest.raises(UserExists):
+        store.add_user(user._replace(id=new_id(), root_id=new_id()))
+
+
+def test_a_password_that_was_changed_before_the_connection_broke_is_changed_once(
+    line: Line, store: Store
+) -> None:
+    user = UserRecord(new_id(), f"{new_id()}@example.com", "old", new_id())
+    store.add_user(user)
+    is_sent = threading.Event()
+
+    def cut_at_commit(data: bytes, is_answer: bool) -> bytes:
+        if not is_sent.is_set() and is_answer and b"COMMIT\x00" in data:
+            is_sent.set()
+            line.cut()
+        return data
+
+    line.before = cut_at_commit
+
+    assert store.change_password(user.id, "old", "new")
+    found = store.user_by_id(user.id)
+    assert found is not None
+    assert (found.password, found.tokens) == ("new", user.tokens + 1)
+
+
+def test_a_commit_that_a_crash_undid_is_made_again(server: PostgresServer, line: Line, store: Store) -> None:
+    """PostgreSQL forgets what it had not written down when it crashed; the marks of commits go with it."""
+    counter, other = node(), node()
     write(store, counter, other)
-    held = hold_once(line, ONE, is_answer=False)
+    held = once(line, ONE, False, line.hold)
     with ThreadPoolExecutor() as threads:
-        changed = counter._replace(data='{"n":1}')
-        committing = threads.submit(write, store, *([new] if has_new else []), changed=changed)
+        committing = threads.submit(write, store, changed=counter._replace(data='{"n":1}'))
         assert held.wait(5)
         server.stop("immediate")
         server.start()
@@ -127,13 +181,27 @@ def test_a_commit_that_a_crash_undid_is_not_taken_for_another_that_has_its_numbe
             for version in range(1, 8):
                 write(direct, changed=other._replace(version=version))
         line.free()
-        failure = committing.exception(10)
+        committing.result(10)
 
-    made = [record.version for record in store.load_nodes([counter.id])]
-    if has_new:
-        assert (failure, made) == (None, [2])
-    else:
-        assert (type(failure), made) == (CommitInDoubt, [1])
+    assert [record.version for record in store.load_nodes([counter.id])] == [2]
+
+
+def test_whoever_commits_is_told_that_the_outcome_is_unknown_when_the_database_stays_away(
+    server: PostgresServer, line: Line
+) -> None:
+    def go_away() -> None:
+        line.cut()
+        line.hold()
+
+    with closing(open_store(f"{server.url_at(line.port)}?connect_timeout=2", seconds=1)) as store:
+        counter = node()
+        write(store, counter)
+        once(line, ONE, True, go_away)
+        with pytest.raises(CommitInDoubt) as doubt:
+            write(store, changed=counter._replace(data='{"n":1}'))
+        assert doubt.value.code == "in_doubt"
+        line.free()
+        assert [record.version for record in store.load_nodes([counter.id])] == [2]
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
@@ -142,10 +210,9 @@ def test_a_commit_that_was_made_before_a_restart_is_known_to_be(
 ) -> None:
     counter, new = node(), node()
     write(store, counter)
-    held = hold_once(line, COMMITTED, is_answer=True)
+    held = once(line, ONE, True, line.hold)
     with ThreadPoolExecutor() as threads:
-        given = [new] if mode == "immediate" else []
-        committing = threads.submit(write, store, *given, changed=counter)
+        committing = threads.submit(write, store, new, changed=counter._replace(data='{"n":1}'))
         assert held.wait(5)
         server.stop(mode)
         server.start()
@@ -195,15 +262,19 @@ def test_whoever_asks_a_database_that_hangs_is_told_so_in_the_end(server: Postgr
         write(store, changed=thing)
 
 
-def hold_once(line: Line, word: bytes, is_answer: bool) -> threading.Event:
-    """Hold the line when this word is about to pass it; the event tells."""
-    held = threading.Event()
+def once(line: Line, word: bytes, is_answer: bool, act: Callable[[], None]) -> threading.Event:
+    """Do something to the line when this word is about to pass it, or, `is_answer`, the answer to it; the event tells."""
+    said, done = threading.Event(), threading.Event()
 
     def look(data: bytes, of_answer: bool) -> bytes:
-        if of_answer == is_answer and word in data and not held.is_set():
-            line.hold()
-            held.set()
+        if done.is_set():
+            return data
+        if not of_answer and word in data:
+            said.set()
+        if said.is_set() and of_answer == is_answer:
+            done.set()
+            act()
         return data
 
     line.before = look
-    return held
+    return done

@@ -51,7 +51,7 @@ def test_few_neighbours_are_read_by_themselves_beside_a_node_that_has_many(
                 connection.execute("ANALYZE")
                 node = few.new_nodes[0].id
                 selection = Selection(node, direction)
-                found = neighbourhood_of(selection).run(connection, **parameters(selection)).fetchall()
+                found = neighbourhood_of(selection).run(connection, **parameters(selection))
                 assert len(found) == FEW
                 ((name, count),) = connection.execute(
                     "SELECT name, cardinality(parameter_types) FROM pg_prepared_statements "

@@ -37,9 +37,6 @@ class Registers(ABC):
     def _write(self, work: Callable[[Connection], Result]) -> Result:
         """Do it in a transaction, and commit unless it raises."""
 
-    def roots(self) -> list[NodeRecord]:
-        return self._read(lambda connection: sql.SqlView(connection).roots())
-
     def search_nodes(self, search: Search) -> list[NodeRecord]:
         return self._read(lambda connection: sql.SqlView(connection).search_nodes(search))
 

@@ -30,7 +30,7 @@ from walkwire.stores.schema import metadata, nodes
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0001"
+NEWEST = "0002"
 TABLE = "walkwire_version"
 _FOLDER = Path(__file__).with_name("migrations")
 
@@ -94,6 +94,11 @@ def _found(connection: Connection) -> str | None:
 def _make(connection: Connection) -> None:
     """The tables, and the two roots that are nobody's."""
     metadata.create_all(connection, checkfirst=False)
+    if connection.dialect.name == "postgresql":
+        from walkwire.stores.postgres import functions
+
+        functions.sessions.create(connection)
+        functions.install(connection)
     _versions.create(connection)
     connection.execute(insert(_versions), {"version_num": NEWEST})
     roots = [

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+of_postgres = MetaData()  # what only a PostgreSQL database has (`stores/postgres/functions`)
 
 nodes = Table(
     "nodes",

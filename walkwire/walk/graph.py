@@ -70,7 +70,7 @@ class WalkGraph:
     def roots(self) -> list[Node]:
         """Everybody's root. One that may not be read can be looked out from nevertheless, to what its owner shares."""
         self.statements += 1
-        found = [self._take(record) for record in self._view.roots()]
+        found = [self._take(record) for record in self._view.search_nodes(Search(kinds=frozenset({""})))]
         self._listed.update(root.__jac__.id for root in found)
         return found
 

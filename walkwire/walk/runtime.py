@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from walkwire.errors import Busy, Conflict, NoAccess, RecordError, Refused
+from walkwire.errors import Busy, CommitInDoubt, Conflict, NoAccess, RecordError, Refused
 from walkwire.ids import parse_reference
-from walkwire.store import Changes, CommitInDoubt, GraphStore, Held, Lost, TaskEnd, UserStore, View
+from walkwire.store import Changes, GraphStore, Held, Lost, TaskEnd, UserStore, View
 from walkwire.walk import report
 from walkwire.walk.ability import has_async
 from walkwire.walk.allowance import Allowance

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from walkwire.errors import Conflict
-from walkwire.store import Changes, CommitInDoubt, Crowd, GraphStore, Held, Lost, UserStore, View, lock_keys
+from walkwire.errors import CommitInDoubt, Conflict
+from walkwire.store import Changes, Crowd, GraphStore, Held, Lost, UserStore, View, lock_keys
 from walkwire.walk.allowance import Allowance
 from walkwire.walk.context import Audience, Bridge, Walk, enter_walk, leave_walk
 from walkwire.walk.graph import WalkGraph

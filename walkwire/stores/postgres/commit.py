@@ -1,7 +1,9 @@
-"""Commit: one walk's reads and changes as one transaction, in two round trips.
+"""Commit: one walk's reads and changes as one transaction, in one statement.
 
-The first opens it, and asks for its number and for the ends of edges that are to go. The second takes all locks (`locks`), then
-checks what was read, then writes, and commits: the locks are held while PostgreSQL works, never while it waits for us.
+`walkwire_commit` (`functions`) takes all locks (`locks`), then checks what was read, then writes. The locks are held while
+PostgreSQL works, never while it waits for us. There are two exceptions: what a commit deletes is looked up before, without a
+lock, and checked again under the locks; searches, tasks and users
+that a walk looked at are looked up again by us, under the locks.
 
 Why this is serialisable: all that a commit has read is checked while it is locked, and stays locked until the commit is seen by
 others. So walks are in effect as if each had run alone, in the order in which their commits became visible; and what any one
@@ -12,21 +14,54 @@ conflicts by itself, but by pages of indexes as well as by rows, and so between 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from psycopg import Connection, Cursor, errors
+from psycopg import Rollback
+from sqlalchemy import Connection
 
-from walkwire.store import Changes, CommitInDoubt, Held, Lost, Reads, Selection, TaskTaken, lock_keys
-from walkwire.stores.postgres import checks
-from walkwire.stores.postgres.locks import CommitLocks, Cut, crowd_numbers
-from walkwire.stores.postgres.pool import Raw
-from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, EDGES_BY_ID, NODES_BY_ID, Statement
-from walkwire.stores.selections import parameters
+from walkwire.store import Changes, EdgeRecord, Held, Lost, NodeRecord, Reads, TaskTaken, lock_keys
+from walkwire.stores import lookups
+from walkwire.stores.postgres.functions import NUMBERS
+from walkwire.stores.postgres.locks import NOTHING, CommitLocks, Cut, Gone, crowd_numbers, written_kinds
+from walkwire.stores.postgres.outcome import Mark
+from walkwire.stores.postgres.pool import Raw, driver_of
+from walkwire.stores.postgres.prepared import (
+    Prepared,
+    Value,
+    literal,
+    long_numbers,
+    numbers,
+    texts,
+    truths,
+)
+from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, NODE_KINDS
+from walkwire.stores.selections import shape_of
 
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-_NUMBER = "SELECT pg_current_xact_id()::text"
-_OUTCOME = "SELECT pg_xact_status(%s::xid8)"
+
+def _call(function: str, arguments: int, as_text: Iterable[int] = ()) -> Prepared:
+    """A call whose arguments are arrays, but for some, by their places from 1."""
+    is_text = set(as_text)
+    given = ", ".join(f"${place}" for place in range(1, arguments + 1))
+    return Prepared(
+        f"SELECT {function}({given})", [place not in is_text for place in range(1, arguments + 1)]
+    )
+
+
+_COMMIT = _call("walkwire_commit", 41, as_text=(1, 2, 40, 41))
+_LOST = _call("walkwire_lost", 12)
+_LOCK = Prepared(
+    "SELECT count(CASE WHEN is_alone THEN pg_advisory_xact_lock(number) ELSE pg_advisory_xact_lock_shared(number) END) "
+    "FROM unnest($1::bigint[], $2::boolean[]) AS given(number, is_alone)",
+    [True, True],
+)
+_NO_TEXTS, _NO_NUMBERS = texts(()), numbers(())
+_NO_LONG_NUMBERS, _NO_TRUTHS = long_numbers(()), truths(())
+_NO_NODES, _NO_EDGES = [_NO_TEXTS] * 5, [_NO_TEXTS] * 7
+_NO_MARKS = [_NO_NUMBERS, _NO_TEXTS, _NO_TEXTS, _NO_TEXTS, _NO_TEXTS, _NO_NUMBERS, _NO_TEXTS]
+_UNCHANGED_NODES = [_NO_TEXTS, _NO_NUMBERS, _NO_TEXTS, _NO_TEXTS]
+_UNCHANGED_EDGES = [_NO_TEXTS, _NO_NUMBERS, _NO_TEXTS]
 
 
 class Commit:
@@ -38,154 +73,112 @@ class Commit:
         self._changes = changes
         self._mine = mine
         self._bound = bound
-        self._cut: list[Cut] = []
         self.size = size_of(reads, changes)
-        self.number: str | None = None
-        self.broken: float | None = None  # when its connection broke for the first time
-        self._era: str | None = None
 
-    def begin(self, connection: Raw) -> None:
-        """The first round trip. After it the transaction has a number, by which the database knows its outcome."""
-        self._era, changes = connection.era, self._changes
-        answers = []
-        with connection.pipeline():
-            connection.execute(_BEGIN)
-            number = connection.execute(_NUMBER)
-            if changes.deleted_edges:
-                answers.append(CUT_EDGES.run(connection, ids=changes.deleted_edges))
-            if changes.deleted_nodes:
-                answers.append(EDGES_AT.run(connection, ids=changes.deleted_nodes))
-        self._cut = [edge for answer in answers for edge in answer.fetchall()]
-        self.number = str(number.fetchall()[0][0])
+    def make(self, connection: Raw, mark: Mark) -> bool:
+        """Commit. Raises Held, Lost or TaskTaken; False if all is to be tried again: a node that is to go has got another edge
+        meanwhile, or the row of the connection is gone. Nothing is written then."""
+        gone = self._look_up(connection)
+        locks = CommitLocks(self._reads, self._changes, gone, self._bound)
+        return self._send(connection, mark, gone, locks)
 
-    def end(self, connection: Connection[Any]) -> bool:
-        """The second round trip. Raises Held, Lost or TaskTaken; False where a node that is to go has got another edge meanwhile,
-        and all is to be tried again. Nothing is written then."""
-        locks = CommitLocks(self._reads, self._changes, self._cut, self._bound)
-        crowd = self._crowd()
-        with connection.pipeline():
-            held = checks.HELD.run(connection, number=list(crowd)) if crowd else None
-            checks.LOCK.run(connection, number=locks.numbers, alone=locks.alone)
-            lost = _Answers(connection, self._expected(), self._changes)
-            others = None if locks.is_alone else self._look_for_others(connection)
-            taken = self._end_task(connection)
-            self._write(connection)
-            connection.execute("COMMIT")
-        if held is not None and (numbers := [row[0] for row in held.fetchall()]):
-            raise Held(crowd[number] for number in numbers)
-        lost.judge()
-        if taken is not None and taken.fetchall():
-            raise TaskTaken(self._changes.ended_task.id if self._changes.ended_task else "")
-        return others is None or not others.fetchall()
-
-    def was_made(self, connection: Raw) -> bool | None:
-        """Whether it was, asked after its own connection broke; None where the database is still at it. Raises CommitInDoubt."""
-        try:
-            ((outcome,),) = connection.execute(_OUTCOME, [self.number]).fetchall()
-        except errors.InvalidParameterValue:  # it crashed, and has not counted so far again
-            return False
-        if outcome == "in progress":
-            return None
-        if outcome != "committed" or connection.era == self._era:
-            return bool(outcome == "committed")
-        return self._is_there(connection)
-
-    def _is_there(self, connection: Raw) -> bool:
-        """Whether the new records are, whose ids nobody else gives: after a crash the number may be another transaction's."""
-        if nodes := self._changes.new_nodes:
-            return bool(NODES_BY_ID.run(connection, ids=[nodes[0].id]).fetchall())
-        if edges := self._changes.new_edges:
-            return bool(EDGES_BY_ID.run(connection, ids=[edges[0].id]).fetchall())
-        raise CommitInDoubt
+    def make_after_lookups(self, connection: Connection, mark: Mark) -> bool:
+        """As `make`, where searches, tasks or users were looked at: in a transaction, with the locks taken before."""
+        raw = driver_of(connection)
+        gone = self._look_up(raw)
+        locks = CommitLocks(self._reads, self._changes, gone, self._bound)
+        with raw.transaction() as transaction:
+            _LOCK.run(raw, [long_numbers(locks.numbers), truths(locks.alone)])
+            lookups.check(connection, self._reads)
+            is_made = self._send(raw, mark, gone, locks)
+            if not is_made:
+                raise Rollback(transaction)
+        return is_made
 
     def take_all_locks(self) -> None:
         """Take the one lock for all instead of many from now on."""
         self._bound = 0
 
-    def _crowd(self) -> dict[int, str]:
+    def _send(self, connection: Raw, mark: Mark, gone: Gone, locks: CommitLocks) -> bool:
+        crowd = self._crowd(gone)
+        answer = _COMMIT.value(connection, self._values(mark, gone, locks, list(crowd)))
+        if answer is None:
+            return True
+        told = json.loads(answer)
+        if "held" in told:
+            raise Held(crowd[number] for number in told["held"])
+        if "records" in told:
+            raise Lost(told["records"], told["neighbourhoods"])
+        if "task" in told and self._changes.ended_task is not None:
+            raise TaskTaken(self._changes.ended_task.id)
+        if "session" in told:
+            connection.session = None
+        return False
+
+    def _look_up(self, connection: Raw) -> Gone:
+        """What is to be deleted."""
+        changes = self._changes
+        if not changes.deleted_edges and not changes.deleted_nodes:
+            return NOTHING
+        cut, kinds = [], set()
+        if changes.deleted_edges:
+            cut += CUT_EDGES.run(connection, ids=changes.deleted_edges)
+        if changes.deleted_nodes:
+            cut += EDGES_AT.run(connection, ids=changes.deleted_nodes)
+            kinds = {row[0] for row in NODE_KINDS.run(connection, ids=changes.deleted_nodes)}
+        return Gone([Cut._make(row) for row in cut], kinds)
+
+    def _crowd(self, gone: Gone) -> dict[int, str]:
         """What walks that run again may hold of what this one writes."""
         changes = self._changes
         records = [*(node.id for node in changes.changed_nodes), *(edge.id for edge in changes.changed_edges)]
         new = {node.id for node in changes.new_nodes}
         ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
-        ends.update(end for _, *both in self._cut for end in both)
-        gone = changes.deleted_nodes
-        return crowd_numbers(lock_keys([*records, *gone], (ends - new).union(gone)).difference(self._mine))
+        ends.update(end for edge in gone.edges for end in (edge.source, edge.target))
+        deleted = changes.deleted_nodes
+        keys = lock_keys([*records, *deleted], (ends - new).union(deleted), written_kinds(changes, gone))
+        return crowd_numbers(keys.difference(self._mine))
 
-    def _expected(self) -> Reads:
-        """What has to be so: what was read, and what is to be changed as it was."""
-        nodes = {node.id: node.version for node in self._changes.changed_nodes} | self._reads.nodes
-        edges = {edge.id: edge.version for edge in self._changes.changed_edges} | self._reads.edges
-        return Reads(nodes, edges, self._reads.neighbourhoods)
-
-    def _look_for_others(self, connection: Connection[Any]) -> Cursor[Any] | None:
-        gone = self._changes.deleted_nodes
-        if not gone:
-            return None
-        return checks.OTHER_EDGES_AT.run(connection, ids=gone, known=[id for id, _, _ in self._cut])
-
-    def _end_task(self, connection: Connection[Any]) -> Cursor[Any] | None:
-        ended = self._changes.ended_task
-        if ended is None:
-            return None
-        told = {f"new_{name}": value for name, value in ended._asdict().items()}
-        return checks.ENDED_TASK.run(connection, id=ended.id, by=ended.server, **told)
-
-    def _write(self, connection: Connection[Any]) -> None:
-        changes = self._changes
-        if changes.deleted_edges:
-            checks.DELETED_EDGES.run(connection, ids=changes.deleted_edges)
-        for statement, records in (
-            (checks.NEW_NODES, changes.new_nodes),
-            (checks.WRITTEN_NODES, changes.changed_nodes),
-            (checks.WRITTEN_EDGES, changes.changed_edges),
-            (checks.NEW_EDGES, changes.new_edges),
-        ):
-            if records:
-                _run_for_all(statement, connection, records)
-        for task in changes.new_tasks:
-            checks.NEW_TASK.run(connection, **task._asdict())
-        if changes.deleted_nodes:
-            checks.DELETED_NODES.run(connection, ids=changes.deleted_nodes)
-
-
-class _Answers:
-    """The answers to the question whether all of some reads is still so."""
-
-    def __init__(self, connection: Connection[Any], reads: Reads, changes: Changes | None = None) -> None:
-        self._nodes = _of_versions(checks.CHANGED_NODES, connection, reads.nodes)
-        self._edges = _of_versions(checks.CHANGED_EDGES, connection, reads.edges)
-        self._absent = None
-        if changes is not None and (ends := _old_ends(changes) - reads.nodes.keys()):
-            self._absent = checks.ABSENT_NODES.run(connection, id=list(ends))
-        self._neighbourhoods = [
-            (selection, _of_mark(connection, selection, mark))
-            for selection, mark in reads.neighbourhoods.items()
+    def _values(self, mark: Mark, gone: Gone, locks: CommitLocks, crowd: Sequence[int]) -> list[Value]:
+        """The arguments of `walkwire_commit`, in its order."""
+        changes, reads = self._changes, self._reads
+        nodes = {node.id: node.version for node in changes.changed_nodes} | reads.nodes
+        edges = {edge.id: edge.version for edge in changes.changed_edges} | reads.edges
+        ends = _old_ends(changes) - reads.nodes.keys()
+        return [
+            mark.session.encode(),
+            str(mark.tag).encode(),
+            long_numbers(crowd) if crowd else _NO_LONG_NUMBERS,
+            long_numbers(locks.numbers),
+            truths(locks.alone),
+            *_expected(nodes, edges),
+            texts(ends) if ends else _NO_TEXTS,
+            *_marks(reads),
+            *_new_nodes(changes.new_nodes),
+            *_new_edges(changes.new_edges),
+            *_changed_nodes(changes.changed_nodes),
+            *_changed_edges(changes.changed_edges),
+            texts(changes.deleted_nodes),
+            texts(changes.deleted_edges),
+            texts(edge.id for edge in gone.edges),
+            _as_json([task._asdict() for task in changes.new_tasks]) if changes.new_tasks else None,
+            None if changes.ended_task is None else _as_json(changes.ended_task._asdict()),
         ]
 
-    def judge(self) -> None:
-        """Raise Lost for what is not."""
-        answers = (self._nodes, self._edges, self._absent)
-        records = {row[0] for answer in answers if answer is not None for row in answer.fetchall()}
-        neighbourhoods = {selection.node for selection, answer in self._neighbourhoods if answer.fetchall()}
-        if records or neighbourhoods:
-            raise Lost(records, neighbourhoods)
+
+def check(connection: Raw, reads: Reads) -> None:
+    """Raise Lost unless all records and neighbourhoods of `reads` are as they were, at one moment: that of the transaction that
+    is open, or of this statement."""
+    answer = _LOST.value(connection, [*_expected(reads.nodes, reads.edges), _NO_TEXTS, *_marks(reads)])
+    if answer is not None:
+        lost = json.loads(answer)
+        raise Lost(lost["records"], lost["neighbourhoods"])
 
 
-def check(connection: Connection[Any], reads: Reads) -> None:
-    """Raise Lost unless all of `reads` is so, at one moment. One round trip."""
-    with connection.pipeline():
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        answers = _Answers(connection, reads)
-        connection.execute("COMMIT")
-    answers.judge()
-
-
-def judge(connection: Connection[Any], reads: Reads) -> None:
-    """Raise Lost unless all of `reads` is so at the moment of the transaction that is open."""
-    with connection.pipeline():
-        answers = _Answers(connection, reads)
-    answers.judge()
+def check_all(connection: Connection, reads: Reads) -> None:
+    """As `check`, with searches, tasks and users. A transaction that reads at one moment has to be open."""
+    check(driver_of(connection), reads)
+    lookups.check(connection, reads)
 
 
 def size_of(reads: Reads, changes: Changes | None = None) -> int:
@@ -202,19 +195,63 @@ def _old_ends(changes: Changes) -> set[str]:
     return ends.difference(node.id for node in changes.new_nodes)
 
 
-def _of_versions(
-    statement: Statement, connection: Connection[Any], expected: dict[str, int]
-) -> Cursor[Any] | None:
-    if not expected:
-        return None
-    return statement.run(connection, id=list(expected), version=list(expected.values()))
+def _expected(nodes: dict[str, int], edges: dict[str, int]) -> list[bytes]:
+    return [
+        *((texts(nodes), numbers(nodes.values())) if nodes else (_NO_TEXTS, _NO_NUMBERS)),
+        *((texts(edges), numbers(edges.values())) if edges else (_NO_TEXTS, _NO_NUMBERS)),
+    ]
 
 
-def _of_mark(connection: Connection[Any], selection: Selection, mark: Any) -> Cursor[Any]:
-    statement = checks.changed_neighbourhood(selection)
-    return statement.run(connection, **parameters(selection), mark=list(mark))
+def _marks(reads: Reads) -> list[bytes]:
+    found = reads.neighbourhoods
+    if not found:
+        return _NO_MARKS
+    marks: Iterable[Any] = found.values()
+    return [
+        numbers(NUMBERS[shape_of(selection)] for selection in found),
+        texts(selection.node for selection in found),
+        texts(_optional(selection.edge_kinds) for selection in found),
+        texts(_optional(selection.node_kinds) for selection in found),
+        texts(_optional(selection.far) for selection in found),
+        numbers(abs(selection.limit or 0) for selection in found),
+        texts("{" + ",".join(map(str, mark)) + "}" for mark in marks),
+    ]
 
 
-def _run_for_all(statement: Statement, connection: Connection[Any], records: list[Any]) -> None:
-    columns = zip(records[0]._fields, map(list, zip(*records, strict=True)), strict=True)
-    statement.run(connection, **dict(columns))
+def _optional(values: Iterable[str] | None) -> str | None:
+    return None if values is None else literal(values)
+
+
+def _new_nodes(records: list[NodeRecord]) -> list[bytes]:
+    if not records:
+        return _NO_NODES
+    ids, kinds, owners, _, data, access = zip(*records, strict=True)
+    return [texts(ids), texts(kinds), texts(owners), texts(data), texts(access)]
+
+
+def _new_edges(records: list[EdgeRecord]) -> list[bytes]:
+    if not records:
+        return _NO_EDGES
+    ids, kinds, sources, source_kinds, targets, target_kinds, _, data = zip(*records, strict=True)
+    return [*map(texts, (ids, kinds, sources, source_kinds, targets, target_kinds, data))]
+
+
+def _changed_nodes(records: list[NodeRecord]) -> list[bytes]:
+    if not records:
+        return _UNCHANGED_NODES
+    ids, _, _, versions, data, access = zip(*records, strict=True)
+    return [texts(ids), numbers(versions), texts(data), texts(access)]
+
+
+def _changed_edges(records: list[EdgeRecord]) -> list[bytes]:
+    if not records:
+        return _UNCHANGED_EDGES
+    return [
+        texts(record.id for record in records),
+        numbers(record.version for record in records),
+        texts(record.data for record in records),
+    ]
+
+
+def _as_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()

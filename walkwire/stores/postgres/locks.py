@@ -5,6 +5,10 @@ number may have looked at it, but not both. PostgreSQL has no lock of this kind 
 puts or cuts shares all of them, who has looked takes any one of them alone. And there is one lock that all commits share, but
 those that would take too many others: they take it alone.
 
+A search by class has a lock for each class: a commit that makes or deletes records of the class shares it, a commit that searched
+for them takes it alone. What has no lock of its own takes the one lock of all commits alone: a record that was absent, a search
+for any class, a task, a user.
+
 All are advisory locks of the transaction. They are taken in one order, whoever takes them.
 """
 
@@ -13,11 +17,35 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import NamedTuple
 
-from walkwire.store import Changes, Reads
+from walkwire.store import ANY_KIND, Changes, Reads, kinds_searched, kinds_written
 
 PLACES = 8  # locks of a neighbourhood: so many commits that have looked at it may be made at once
-Cut = tuple[str, str, str]  # an edge that goes with the commit, and its ends
+
+
+class Cut(NamedTuple):
+    """An edge that goes with a commit: its id, its class, and the ids of its ends."""
+
+    id: str
+    kind: str
+    source: str
+    target: str
+
+
+class Gone(NamedTuple):
+    """What a commit deletes, as it was looked up: the edges, and the classes of the nodes."""
+
+    edges: list[Cut]
+    node_kinds: set[str]
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds (`store.kinds_written`) of all of it."""
+        return kinds_written(self.node_kinds, (edge.kind for edge in self.edges))
+
+
+NOTHING = Gone([], set())
 
 
 def number(name: str, of: bytes) -> int:
@@ -38,11 +66,18 @@ def crowd_numbers(keys: Iterable[str]) -> dict[int, str]:
 class CommitLocks:
     """The locks of one commit: numbers, and whether each is taken alone, in the order in which they are to be taken."""
 
-    def __init__(self, reads: Reads, changes: Changes, cut: Iterable[Cut], bound: int) -> None:
+    def __init__(self, reads: Reads, changes: Changes, gone: Gone, bound: int) -> None:
         self._held: dict[int, bool] = {}
+        searched = kinds_searched(reads.node_searches, reads.edge_searches)
         self._read(reads)
-        self._write(changes, cut)
-        self.is_alone = _is_absence_read(reads) or len(self._held) > bound
+        self._write(changes, gone)
+        for kind in written_kinds(changes, gone):
+            self._held[number(kind, b"kind")] = False
+        for kind in searched:
+            self._held[number(kind, b"kind")] = True
+        is_for_any = any(kind.endswith(ANY_KIND) for kind in searched)
+        is_unlocked = is_for_any or reads.tasks or reads.users or _is_absence_read(reads)
+        self.is_alone = bool(is_unlocked) or len(self._held) > bound
         if self.is_alone:
             self._held = {}
         self.numbers = [GATE, *sorted(self._held)]
@@ -56,22 +91,29 @@ class CommitLocks:
         for selection in reads.neighbourhoods:
             self._held[_neighbourhood(selection.node) + random.randrange(PLACES)] = True
 
-    def _write(self, changes: Changes, cut: Iterable[Cut]) -> None:
+    def _write(self, changes: Changes, gone: Gone) -> None:
         new = {node.id for node in changes.new_nodes}
         ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
         for node in changes.changed_nodes:
             self._held[_record(node.id)] = True
         for edge in changes.changed_edges:
             self._held[_record(edge.id)] = True
-        for id, source, target in cut:
-            self._held[_record(id)] = True
-            ends |= {source, target}
+        for cut in gone.edges:
+            self._held[_record(cut.id)] = True
+            ends |= {cut.source, cut.target}
         for id in ends - new:
             for place in range(PLACES):
                 self._held.setdefault(_neighbourhood(id) + place, False)
         for id in changes.deleted_nodes:
             self._held[_record(id)] = True
             self._held.update((_neighbourhood(id) + place, True) for place in range(PLACES))
+
+
+def written_kinds(changes: Changes, gone: Gone) -> set[str]:
+    """Return the kinds (`store.kinds_written`) of all that a commit makes or deletes."""
+    new_nodes = {node.kind for node in changes.new_nodes}
+    new_edges = {edge.kind for edge in changes.new_edges}
+    return kinds_written(new_nodes, new_edges) | gone.kinds
 
 
 def _record(id: str) -> int:

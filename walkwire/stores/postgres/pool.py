@@ -24,10 +24,16 @@ from walkwire.stores.postgres.watch import Watch
 
 
 class Raw(psycopg.Connection[Any]):
-    """A connection of the driver's. `era` is another one after a crash of the database, after which it gives numbers of
-    transactions again that were not written down."""
+    """A connection of the driver's.
 
-    era: str | None = None
+    - `prepared`: the names of the statements that are prepared on it (`prepared`).
+    - `session`: the id of its row in `walkwire_sessions`; None before its first commit.
+    - `tag`: how many commits were sent on it so far.
+    """
+
+    prepared: set[bytes]
+    session: str | None
+    tag: int
 
 
 Result = TypeVar("Result")
@@ -57,9 +63,6 @@ _PLANNER = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
-
-# Its statistics begin anew with a crash, and with nothing else that a server does by itself.
-_ERA = "pg_stat_get_bgwriter_stat_reset_time()::text"
 
 _log = logging.getLogger("walkwire.stores")
 
@@ -95,7 +98,7 @@ class Pool:
             pool_use_lifo=True,
             pool_reset_on_return=None,  # `raw` sees to it
             use_native_hstore=False,
-            connect_args={"prepare_threshold": 0},
+            connect_args={"prepare_threshold": None},  # its ROLLBACK would discard those of `prepared`, too
         )
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "connect", self._set_up)
@@ -207,6 +210,7 @@ class Pool:
             raise sql_errors.DisconnectionError from None
 
     def _set_up(self, connection: Raw, record: Any) -> None:
+        connection.prepared, connection.session, connection.tag = set(), None, 0
         connection.adapters.register_dumper(
             int, Int8BinaryDumper
         )  # one prepared statement for numbers of any size
@@ -218,8 +222,7 @@ class Pool:
         settings = _PLANNER | {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items()}
         words = ", ".join("set_config(%s, %s, false)" for _ in settings)
         given = [word for setting in settings.items() for word in setting]
-        (row,) = connection.execute(f"SELECT {_ERA}, {words}", given, prepare=False).fetchall()
-        connection.era = row[0]
+        connection.execute(f"SELECT {words}", given, prepare=False)
 
 
 def _taken(take: Callable[[], Result]) -> Result:

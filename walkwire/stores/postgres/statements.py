@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any, cast
 
-from psycopg import Connection, Cursor
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -13,8 +13,6 @@ from sqlalchemy import (
     String,
     any_,
     bindparam,
-    column,
-    func,
     literal_column,
     or_,
     select,
@@ -24,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from walkwire.store import Selection
+from walkwire.stores.postgres.pool import Raw
+from walkwire.stores.postgres.prepared import Prepared, Row, literal
 from walkwire.stores.schema import edges, nodes
 from walkwire.stores.selections import (
     EDGE,
@@ -38,23 +38,42 @@ from walkwire.stores.selections import (
     shape_of,
 )
 
-_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 _ONE: Any = literal_column("1")  # in plain sight of the planner
 _LEAST: Any = literal_column("0")
 _MOST: Any = literal_column("9223372036854775807")
 
 
 class Statement:
-    """A statement in the driver's words."""
+    """A statement that reads. Its parameters are given by name: texts, numbers and lists of texts."""
 
     def __init__(self, statement: Any) -> None:
-        compiled = statement.compile(dialect=_DIALECT)
-        self._text = str(compiled)
-        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        compiled = statement.compile(dialect=DIALECT)
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._names: list[str] = []
 
-    def run(self, connection: Connection[Any], **parameters: Any) -> Cursor[Any]:
-        """Send it. In a pipeline the answer comes later."""
-        return connection.execute(self._text, self._constants | parameters)
+        def placed(match: re.Match[str]) -> str:
+            name = match.group(1)
+            if name in constants:
+                return repr(constants[name])
+            if name not in self._names:
+                self._names.append(name)
+            return f"${self._names.index(name) + 1}"
+
+        text = re.sub(r"%\((\w+)\)s", placed, str(compiled)).replace("%%", "%")
+        self._prepared = Prepared(text, [False] * len(self._names))
+
+    def run(self, connection: Raw, **parameters: Any) -> list[Row]:
+        """Execute it and return all rows."""
+        values: list[bytes | None] = []
+        for name in self._names:
+            value = parameters[name]
+            values.append((value if isinstance(value, str) else _text_of(value)).encode())
+        return self._prepared.run(connection, values)
+
+
+def _text_of(value: Any) -> str:
+    return str(value) if isinstance(value, int) else literal(value)
 
 
 def list_of(name: str, type: Any) -> Any:
@@ -67,21 +86,12 @@ def among(column: Any, name: str) -> ColumnElement[bool]:
     return cast(ColumnElement[bool], column == any_(list_of(name, String)))
 
 
-def given(*columns: tuple[str, Any], place: str | None = None) -> Any:
-    """Lists of the same length, one a column, as a table; `place` is the column that counts its rows."""
-    table = func.unnest(*(list_of(name, type) for name, type in columns))
-    names = [column(name, type) for name, type in columns]
-    return table.table_valued(*names, with_ordinality=place).render_derived(name="given")
-
-
 NODES_BY_ID = Statement(select(*NODE).where(among(nodes.c.id, "ids")))
 EDGES_BY_ID = Statement(select(*EDGE).where(among(edges.c.id, "ids")))
-CUT_EDGES = Statement(select(edges.c.id, edges.c.source, edges.c.target).where(among(edges.c.id, "ids")))
-EDGES_AT = Statement(
-    select(edges.c.id, edges.c.source, edges.c.target).where(
-        or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))
-    )
-)
+NODE_KINDS = Statement(select(nodes.c.kind).where(among(nodes.c.id, "ids")).distinct())
+_CUT = select(edges.c.id, edges.c.kind, edges.c.source, edges.c.target)
+CUT_EDGES = Statement(_CUT.where(among(edges.c.id, "ids")))
+EDGES_AT = Statement(_CUT.where(or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))))
 
 
 def neighbourhood_of(selection: Selection) -> Statement:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import psycopg
 from sqlalchemy import URL, Connection, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from walkwire.errors import Busy, StartError
+from walkwire.errors import Busy, CommitInDoubt, StartError
 from walkwire.store import (
     Changes,
-    CommitInDoubt,
     Crowd,
     EdgeRecord,
     Lost,
@@ -25,12 +24,14 @@ from walkwire.store import (
     Store,
     View,
 )
-from walkwire.stores import revision
+from walkwire.stores import lookups, revision
 from walkwire.stores.postgres import view
-from walkwire.stores.postgres.commit import Commit, check, size_of
+from walkwire.stores.postgres.commit import Commit, check, check_all, size_of
 from walkwire.stores.postgres.crowd import PostgresCrowd
+from walkwire.stores.postgres.functions import CHANGED
 from walkwire.stores.postgres.locks import GATE, SCHEMA
-from walkwire.stores.postgres.pool import Away, Overtaken, Pool
+from walkwire.stores.postgres.outcome import Mark, forget
+from walkwire.stores.postgres.pool import Away, Overtaken, Pool, driver_of
 from walkwire.stores.registers import Registers
 from walkwire.stores.turns import Turns
 
@@ -38,7 +39,10 @@ Result = TypeVar("Result")
 
 _OLDEST = 14
 _ATTEMPTS = 5
-_LOOK_AGAIN_SECONDS = 0.05
+_UNDONE = (
+    "23503",
+    CHANGED,
+)  # a commit that met a node, or the version of a record, that its locks should have kept
 # All that may be locked in a database at once, over all connections (`max_locks_per_transaction`).
 _ROOM = "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int"
 # A migration may take its time; it does not wait longer than others for a lock, behind which they would wait.
@@ -75,6 +79,8 @@ class PostgresStore(Registers):
                 ((room,),) = connection.execute(_ROOM).fetchall()
                 self._bound = room // _SHARE
             self._renew(str(url.database))
+            with self._pool.raw() as connection:
+                forget(connection)
             self._pool.watch.start()
         except BaseException:
             self._pool.close()
@@ -96,55 +102,77 @@ class PostgresStore(Registers):
             yield moment
 
     def check(self, reads: Reads) -> None:
-        self._pool.read(lambda connection: check(connection, reads), size_of(reads))
+        if not lookups.is_any(reads):
+            return self._pool.read(lambda connection: check(connection, reads), size_of(reads))
+        try:
+            self._check_all(reads)
+        except Away:
+            self._check_all(reads)
 
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
     ) -> None:
+        commit = Commit(reads, changes, mine, self._bound)
+
+        def attempt(sent: _Sent[bool]) -> bool:
+            with self._pool.raw(commit.size) as connection:
+                sent.mark, sent.result = Mark(connection), True
+                return commit.make(connection, sent.mark)
+
+        def attempt_after_lookups(sent: _Sent[bool]) -> bool:
+            with self._pool.plain() as connection:
+                sent.mark, sent.result = Mark(driver_of(connection)), True
+                return commit.make_after_lookups(connection, sent.mark)
+
         with self._turns.of(_written(changes)):
-            commit = Commit(reads, changes, mine, self._bound)
             try:
-                for left in reversed(range(_ATTEMPTS)):
-                    if self._is_made(commit, left):
-                        break
+                for _ in range(_ATTEMPTS):
+                    try:
+                        if self._surely(attempt_after_lookups if lookups.is_any(reads) else attempt):
+                            break
+                    except psycopg.errors.OutOfMemory:  # there is no room for so many locks
+                        commit.take_all_locks()
                 else:
                     raise _all_of(reads, changes)
-            except (Overtaken, psycopg.errors.ForeignKeyViolation, psycopg.errors.DivisionByZero):
+            except Overtaken:
                 raise _all_of(reads, changes) from None
+            except psycopg.Error as error:
+                if error.diag.sqlstate in _UNDONE:
+                    raise _all_of(reads, changes) from None
+                raise
             then()
 
     def close(self) -> None:
         self._pool.close()
 
-    def _is_made(self, commit: Commit, left: int) -> bool:
-        """Try to commit; False where it is to be tried again. Raises Away where none is `left`, or the database was away long."""
-        commit.number = None
-        try:
-            with self._pool.raw(commit.size) as connection:
-                commit.begin(connection)
-                return commit.end(connection)
-        except Away:
-            commit.broken = commit.broken or time.monotonic()
-            if commit.number is not None and self._was_made(commit):
-                return True
-            if not left or time.monotonic() > commit.broken + self._seconds:
-                raise
-        except psycopg.errors.OutOfMemory:  # there is no room for so many locks
-            commit.take_all_locks()
-        return False
+    def _check_all(self, reads: Reads) -> None:
+        with self._pool.moment() as connection:
+            check_all(connection, reads)
 
-    def _was_made(self, commit: Commit) -> bool:
-        """The outcome of a commit whose connection broke. Raises CommitInDoubt."""
+    def _surely(self, attempt: Callable[[_Sent[Result]], Result]) -> Result:
+        """Have a transaction made and return its result. If its connection breaks, find out whether it was committed; if it was
+        not, try again. Raises Away, or CommitInDoubt if the database cannot be asked."""
+        broken = None
+        for left in reversed(range(_ATTEMPTS)):
+            sent: _Sent[Result] = _Sent()
+            try:
+                return attempt(sent)
+            except Away:
+                broken = broken or time.monotonic()
+                if sent.mark is not None and sent.result is not None and self._was_committed(sent.mark):
+                    return sent.result
+                if not left or time.monotonic() > broken + self._seconds:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _was_committed(self, mark: Mark) -> bool:
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             try:
                 with self._pool.raw() as connection:
-                    made = commit.was_made(connection)
+                    return mark.was_committed(connection)
             except Busy:
                 continue
-            if made is not None:
-                return made
-            time.sleep(_LOOK_AGAIN_SECONDS)
         raise CommitInDoubt
 
     def _read(self, work: Callable[[Connection], Result]) -> Result:
@@ -156,9 +184,18 @@ class PostgresStore(Registers):
                 return work(connection)
 
     def _write(self, work: Callable[[Connection], Result]) -> Result:
-        with self._pool.transaction() as connection:
-            connection.execute(select(func.pg_advisory_xact_lock_shared(GATE)))
-            return work(connection)
+        def attempt(sent: _Sent[tuple[Result]]) -> tuple[Result]:
+            with self._pool.plain() as connection:
+                raw = driver_of(connection)
+                mark = Mark(raw)
+                with raw.transaction():
+                    mark.write(raw)
+                    connection.execute(select(func.pg_advisory_xact_lock_shared(GATE)))
+                    result = (work(connection),)
+                    sent.mark, sent.result = mark, result
+            return result
+
+        return self._surely(attempt)[0]
 
     def _renew(self, name: str) -> None:
         with self._pool.plain() as connection:
@@ -175,6 +212,13 @@ class PostgresStore(Registers):
                 raise
             connection.execute(select(*(func.set_config(limit, "0", True) for limit in _UNLIMITED)))
             revision.renew(connection, name)
+
+
+class _Sent(Generic[Result]):
+    """A transaction that is on its way: its mark, and what it gives if it was committed; None before all of it was sent."""
+
+    mark: Mark | None = None
+    result: Result | None = None
 
 
 def _refuse_old(version: int) -> None:

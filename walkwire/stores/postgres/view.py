@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from walkwire.store import EdgeRecord, Lost, Neighbourhood, NodeRecord, Reads, Search, Selection, TaskRecord
-from walkwire.stores.postgres.commit import judge, size_of
+from walkwire.stores.postgres.commit import check_all, size_of
 from walkwire.stores.postgres.pool import Away, Pool, Raw, driver_of, told
 from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, neighbourhood_of
 from walkwire.stores.selections import EDGE, parameters
@@ -34,7 +34,7 @@ def load_edges(connection: Raw, ids: Sequence[str]) -> list[EdgeRecord]:
 
 def load_neighbourhood(connection: Raw, selection: Selection) -> Neighbourhood:
     """What is selected. Its mark is the numbers of the edges."""
-    rows = neighbourhood_of(selection).run(connection, **parameters(selection)).fetchall()
+    rows = neighbourhood_of(selection).run(connection, **parameters(selection))
     end = 1 + _EDGE_WIDTH
     pairs = [(EdgeRecord._make(row[1:end]), NodeRecord._make(row[end:])) for row in rows]
     return Neighbourhood(pairs, tuple(row[0] for row in rows))
@@ -73,19 +73,21 @@ class Moment:
         self._noted([far for _, far in found.pairs])
         return found
 
-    def roots(self) -> list[NodeRecord]:
-        return self._noted(self._ask(lambda connection: SqlView(connection).roots()))
-
     def search_nodes(self, search: Search) -> list[NodeRecord]:
-        return self._noted(self._ask(lambda connection: SqlView(connection).search_nodes(search)))
+        found = self._ask(lambda connection: SqlView(connection).search_nodes(search))
+        self._reads.node_searches[search] = frozenset(node.id for node in found)
+        return self._noted(found)
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
         found = self._ask(lambda connection: SqlView(connection).search_edges(search))
+        self._reads.edge_searches[search] = frozenset(edge.id for edge in found)
         self._reads.edges.update((edge.id, edge.version) for edge in found)
         return found
 
     def load_task(self, id: str) -> TaskRecord | None:
-        return self._ask(lambda connection: SqlView(connection).load_task(id))
+        task = self._ask(lambda connection: SqlView(connection).load_task(id))
+        self._reads.tasks[id] = None if task is None else task.state
+        return task
 
     def is_idle(self, seconds: float) -> bool:
         return self._connection is not None and time.monotonic() - self._used > seconds
@@ -121,7 +123,7 @@ class Moment:
             if self._used:
                 self._pool.watch.begin(driver_of(connection), size_of(self._reads))
                 with told():
-                    judge(driver_of(connection), self._reads)
+                    check_all(connection, self._reads)
             self._taken = stack.pop_all()
             self._connection = connection
             return connection

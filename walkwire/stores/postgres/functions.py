@@ -1,0 +1,262 @@
+"""Functions: what a commit does inside PostgreSQL, in one call. Installed by a migration; a change here needs another one.
+
+- `walkwire_mark` returns the mark of a selection: the numbers of its edges, in their order.
+- `walkwire_lost` returns, of what a walk read, all that no longer holds. It sees the database at one moment.
+- `walkwire_commit` takes the locks of a commit, checks what was read, and writes, or tells why it did not write.
+
+`walkwire_sessions` has a row for each connection that commits: `tag` names the last commit that was made on it. After a
+connection broke, the row tells whether its commit was made; setting `is_fenced` first keeps it from being made later on.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import product
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    String,
+    Table,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from walkwire.stores.postgres.pool import driver_of
+from walkwire.stores.postgres.statements import DIALECT, found
+from walkwire.stores.schema import of_postgres
+from walkwire.stores.selections import Shape
+
+sessions = Table(
+    "walkwire_sessions",
+    of_postgres,
+    Column("id", String(32), primary_key=True),
+    Column("tag", BigInteger, nullable=False),
+    Column("is_fenced", Boolean, nullable=False),
+    Column("made", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    postgresql_with={"fillfactor": 50},  # room for the next version of a row beside it
+)
+
+CHANGED = "WW001"  # the state of the error if a record was changed although it was locked
+
+# Every shape that a selection can have, by its number.
+_IS = (False, True)
+NUMBERS = {
+    Shape(*restricted): number
+    for number, restricted in enumerate(
+        product(("out", "into", "both"), _IS, _IS, _IS, ("all", "first", "last"))
+    )
+}
+
+
+def install(connection: Connection) -> None:
+    """Create all functions, in the transaction that is open, replacing those that are there."""
+    for statement in texts():
+        driver_of(connection).execute(statement.encode(), prepare=False)
+
+
+def texts() -> list[str]:
+    """Return the statements that create all functions."""
+    return [_mark(), _LOST, _COMMIT.replace("{CHANGED}", CHANGED)]
+
+
+def _mark() -> str:
+    branches = "\n".join(
+        f"  WHEN {number} THEN RETURN ({_numbers(shape)});" for shape, number in NUMBERS.items()
+    )
+    return _MARK % branches
+
+
+@cache
+def _numbers(shape: Shape) -> str:
+    edge = found(shape)
+    seqs = func.array_agg(aggregate_order_by(edge.c.seq, edge.c.seq))
+    compiled = select(func.coalesce(seqs, literal_column("'{}'::bigint[]"))).compile(dialect=DIALECT)
+    constants = {name: value for name, value in compiled.params.items() if value is not None}
+
+    def filled(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return repr(constants[name]) if name in constants else f"p_{name}"
+
+    return " ".join(re.sub(r"%\((\w+)\)s", filled, str(compiled)).replace("%%", "%").split())
+
+
+_MARK = """
+CREATE OR REPLACE FUNCTION walkwire_mark(
+  p_shape integer, p_node text, p_edge_kinds text[], p_node_kinds text[], p_far text[], p_limit integer
+) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $walkwire$
+#variable_conflict use_column
+BEGIN
+  CASE p_shape
+%s
+  END CASE;
+END
+$walkwire$
+"""
+
+_LOST = """
+CREATE OR REPLACE FUNCTION walkwire_lost(
+  p_nodes text[], p_node_versions integer[],
+  p_edges text[], p_edge_versions integer[],
+  p_ends text[],
+  p_shapes integer[], p_centres text[], p_edge_kinds text[], p_node_kinds text[], p_far text[], p_limits integer[],
+  p_marks text[]
+) RETURNS text LANGUAGE plpgsql STABLE AS $walkwire$
+DECLARE
+  records text[] := '{}';
+  neighbourhoods text[] := '{}';
+BEGIN
+  IF cardinality(p_nodes) > 0 THEN
+    records := ARRAY(
+      SELECT given.id FROM unnest(p_nodes, p_node_versions) AS given(id, version)
+      LEFT JOIN nodes ON nodes.id = given.id WHERE coalesce(nodes.version, 0) <> given.version
+    );
+  END IF;
+  IF cardinality(p_edges) > 0 THEN
+    records := records || ARRAY(
+      SELECT given.id FROM unnest(p_edges, p_edge_versions) AS given(id, version)
+      LEFT JOIN edges ON edges.id = given.id WHERE coalesce(edges.version, 0) <> given.version
+    );
+  END IF;
+  IF cardinality(p_ends) > 0 THEN
+    records := records || ARRAY(
+      SELECT given.id FROM unnest(p_ends) AS given(id)
+      WHERE NOT EXISTS (SELECT FROM nodes WHERE nodes.id = given.id)
+    );
+  END IF;
+  FOR i IN 1 .. cardinality(p_shapes) LOOP
+    IF p_marks[i]::bigint[] <> walkwire_mark(
+      p_shapes[i], p_centres[i], p_edge_kinds[i]::text[], p_node_kinds[i]::text[], p_far[i]::text[], p_limits[i]
+    ) THEN
+      neighbourhoods := neighbourhoods || p_centres[i];
+    END IF;
+  END LOOP;
+  IF cardinality(records) = 0 AND cardinality(neighbourhoods) = 0 THEN
+    RETURN NULL;
+  END IF;
+  RETURN json_build_object('records', to_json(records), 'neighbourhoods', to_json(neighbourhoods));
+END
+$walkwire$
+"""
+
+# The tag is written first, so that the row is locked from then on: whoever asks for the outcome waits for it. Each statement
+# sees what was committed before it began (READ COMMITTED), and so all that follows the locks sees what they protect.
+_COMMIT = """
+CREATE OR REPLACE FUNCTION walkwire_commit(
+  p_session text, p_tag bigint,
+  p_crowd bigint[], p_locks bigint[], p_alone boolean[],
+  p_nodes text[], p_node_versions integer[],
+  p_edges text[], p_edge_versions integer[],
+  p_ends text[],
+  p_shapes integer[], p_centres text[], p_edge_kinds text[], p_node_kinds text[], p_far text[], p_limits integer[],
+  p_marks text[],
+  p_new_nodes text[], p_new_node_kinds text[], p_new_node_owners text[], p_new_node_data text[],
+  p_new_node_access text[],
+  p_new_edges text[], p_new_edge_kinds text[], p_sources text[], p_source_kinds text[], p_targets text[],
+  p_target_kinds text[], p_new_edge_data text[],
+  p_changed_nodes text[], p_changed_node_versions integer[], p_changed_node_data text[],
+  p_changed_node_access text[],
+  p_changed_edges text[], p_changed_edge_versions integer[], p_changed_edge_data text[],
+  p_deleted_nodes text[], p_deleted_edges text[], p_known_edges text[],
+  p_new_tasks text, p_ended_task text
+) RETURNS text LANGUAGE plpgsql VOLATILE AS $walkwire$
+DECLARE
+  answer text;
+  done integer;
+  is_short boolean := false;
+BEGIN
+  UPDATE walkwire_sessions SET tag = p_tag WHERE id = p_session AND NOT is_fenced;
+  IF NOT FOUND THEN
+    RETURN '{"session":null}';
+  END IF;
+  IF cardinality(p_crowd) > 0 THEN
+    SELECT json_build_object('held', json_agg(number)) INTO answer FROM unnest(p_crowd) AS given(number)
+    WHERE NOT pg_try_advisory_xact_lock_shared(number) HAVING count(*) > 0;
+  END IF;
+  IF answer IS NULL THEN
+    PERFORM CASE WHEN is_alone THEN pg_advisory_xact_lock(number) ELSE pg_advisory_xact_lock_shared(number) END
+    FROM unnest(p_locks, p_alone) AS given(number, is_alone);
+    answer := walkwire_lost(
+      p_nodes, p_node_versions, p_edges, p_edge_versions, p_ends,
+      p_shapes, p_centres, p_edge_kinds, p_node_kinds, p_far, p_limits, p_marks
+    );
+  END IF;
+  IF answer IS NULL AND cardinality(p_deleted_nodes) > 0 AND EXISTS (
+    SELECT FROM edges WHERE source = ANY(p_deleted_nodes) AND id <> ALL(p_known_edges)
+    UNION ALL
+    SELECT FROM edges WHERE target = ANY(p_deleted_nodes) AND id <> ALL(p_known_edges)
+  ) THEN
+    answer := '{"edges":null}';
+  END IF;
+  IF answer IS NULL AND p_ended_task IS NOT NULL THEN
+    UPDATE tasks SET
+      state = ended.state, status = ended.status, reports = ended.reports, custom = ended.custom, error = ended.error
+    FROM json_to_record(p_ended_task::json)
+      AS ended(id text, server text, state text, status integer, reports text, custom text, error text)
+    WHERE tasks.id = ended.id AND tasks.server = ended.server AND tasks.state = 'STARTED';
+    IF NOT FOUND THEN
+      answer := '{"task":null}';
+    END IF;
+  END IF;
+  IF answer IS NOT NULL THEN
+    UPDATE walkwire_sessions SET tag = 0 WHERE id = p_session;
+    RETURN answer;
+  END IF;
+  IF cardinality(p_deleted_edges) > 0 THEN
+    DELETE FROM edges WHERE id = ANY(p_deleted_edges);
+  END IF;
+  IF cardinality(p_new_nodes) > 0 THEN
+    INSERT INTO nodes (id, kind, owner, version, data, access)
+    SELECT id, kind, owner, 1, data, access
+    FROM unnest(p_new_nodes, p_new_node_kinds, p_new_node_owners, p_new_node_data, p_new_node_access)
+      AS given(id, kind, owner, data, access);
+  END IF;
+  IF cardinality(p_changed_nodes) > 0 THEN
+    UPDATE nodes SET version = given.version + 1, data = given.data, access = given.access
+    FROM unnest(p_changed_nodes, p_changed_node_versions, p_changed_node_data, p_changed_node_access)
+      AS given(id, version, data, access)
+    WHERE nodes.id = given.id AND nodes.version = given.version;
+    GET DIAGNOSTICS done = ROW_COUNT;
+    is_short := is_short OR done <> cardinality(p_changed_nodes);
+  END IF;
+  IF cardinality(p_changed_edges) > 0 THEN
+    UPDATE edges SET version = given.version + 1, data = given.data
+    FROM unnest(p_changed_edges, p_changed_edge_versions, p_changed_edge_data) AS given(id, version, data)
+    WHERE edges.id = given.id AND edges.version = given.version;
+    GET DIAGNOSTICS done = ROW_COUNT;
+    is_short := is_short OR done <> cardinality(p_changed_edges);
+  END IF;
+  IF cardinality(p_new_edges) > 0 THEN
+    INSERT INTO edges (id, kind, source, source_kind, target, target_kind, version, data)
+    SELECT id, kind, source, source_kind, target, target_kind, 1, data
+    FROM unnest(
+      p_new_edges, p_new_edge_kinds, p_sources, p_source_kinds, p_targets, p_target_kinds, p_new_edge_data
+    ) WITH ORDINALITY AS given(id, kind, source, source_kind, target, target_kind, data, place)
+    ORDER BY place;
+  END IF;
+  IF p_new_tasks IS NOT NULL THEN
+    INSERT INTO tasks (
+      id, walker, root_id, node, state, asked, due, begun, status, reports, custom, error
+    )
+    SELECT id, walker, root_id, node, state, asked, due, begun, status, reports, custom, error
+    FROM json_to_recordset(p_new_tasks::json) AS given(
+      id text, walker text, root_id text, node text, state text, asked double precision, due double precision,
+      begun double precision, status integer, reports text, custom text, error text
+    );
+  END IF;
+  IF cardinality(p_deleted_nodes) > 0 THEN
+    DELETE FROM nodes WHERE id = ANY(p_deleted_nodes);
+  END IF;
+  IF is_short THEN
+    RAISE EXCEPTION 'walkwire: a record changed under its lock' USING ERRCODE = '{CHANGED}';
+  END IF;
+  RETURN NULL;
+END
+$walkwire$
+"""
