@@ -208,7 +208,14 @@ class TaskTaken(WalkwireError):
 
 
 class View(Protocol):
-    """A way to read the graph: the newest commits (the store itself) or one moment of it (`GraphStore.snapshot`)."""
+    """A way to read the graph: the newest commits (the store itself, `GraphStore.latest`) or one moment of it
+    (`GraphStore.snapshot`). What one call returns is of one moment.
+
+    `is_one_moment`: whether all that was read through this view is known to be of one moment.
+    """
+
+    @property
+    def is_one_moment(self) -> bool: ...
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """The nodes with these ids; absent ones are left out."""
@@ -282,6 +289,9 @@ class GraphStore(View, Protocol):
     @property
     def crowd(self) -> Crowd | None:
         """The locks between servers; None where one alone uses the database."""
+
+    def latest(self) -> View:
+        """Return a view of the newest commits, for one unit of work of one walk."""
 
     def snapshot(self) -> AbstractContextManager[View]:
         """A view in which all reads are of one moment."""

@@ -78,8 +78,8 @@ class Scene:
         ]
 
     async def check(self, what: str, may_doubt: bool = False, **times: float) -> None:
-        """Stop, and look at what there is. Those who were told `busy` may try again: it was not done. `may_doubt`: that a commit
-        was under way when the database fell silent for longer than is waited is an internal error, and it may have been done."""
+        """Stop, and look at what there is. Those who were told `busy` may try again: it was not done. `may_doubt`: a commit
+        that was under way when the database fell silent for longer than is waited is `in_doubt`, and may have been done."""
         load = self.load
         await self.end()
         written = await self.made.servers[0].walk("written")
@@ -93,7 +93,7 @@ class Scene:
         )
         assert len(mine) == len(set(mine)), "nothing was done twice"
         assert load.acknowledged <= set(mine), "nothing that was acknowledged is lost"
-        unsure = {number for number, (code, _) in load.refused.items() if code == "internal" and may_doubt}
+        unsure = {number for number, (code, _) in load.refused.items() if code == "in_doubt" and may_doubt}
         refused = load.refused.keys() - unsure
         assert {load.refused[number][0] for number in refused} <= {"busy"}, load.refused
         assert not refused & set(mine), "what was refused was not done"

@@ -162,6 +162,15 @@ class Pool:
             with self.raw(records) as connection:
                 return work(connection)
 
+    def see(self, work: Callable[[Connection], Result]) -> Result:
+        """As `read`, on a connection of SQLAlchemy's."""
+        try:
+            with self.plain() as connection:
+                return work(connection)
+        except Away:
+            with self.plain() as connection:
+                return work(connection)
+
     def close(self) -> None:
         """Close all connections."""
         self.watch.stop()

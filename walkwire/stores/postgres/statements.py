@@ -40,6 +40,8 @@ from walkwire.stores.selections import (
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 _ONE: Any = literal_column("1")  # in plain sight of the planner
+# The moment that a statement sees: two that tell the same have seen the same commits. Asked once, not for each row.
+_MOMENT: Any = select(literal_column("pg_current_snapshot()::text").label("moment")).scalar_subquery()
 _LEAST: Any = literal_column("0")
 _MOST: Any = literal_column("9223372036854775807")
 
@@ -86,8 +88,9 @@ def among(column: Any, name: str) -> ColumnElement[bool]:
     return cast(ColumnElement[bool], column == any_(list_of(name, String)))
 
 
-NODES_BY_ID = Statement(select(*NODE).where(among(nodes.c.id, "ids")))
-EDGES_BY_ID = Statement(select(*EDGE).where(among(edges.c.id, "ids")))
+# These, and neighbourhoods, have the moment in their last column.
+NODES_BY_ID = Statement(select(*NODE, _MOMENT).where(among(nodes.c.id, "ids")))
+EDGES_BY_ID = Statement(select(*EDGE, _MOMENT).where(among(edges.c.id, "ids")))
 NODE_KINDS = Statement(select(nodes.c.kind).where(among(nodes.c.id, "ids")).distinct())
 _CUT = select(edges.c.id, edges.c.kind, edges.c.source, edges.c.target)
 CUT_EDGES = Statement(_CUT.where(among(edges.c.id, "ids")))
@@ -101,7 +104,7 @@ def neighbourhood_of(selection: Selection) -> Statement:
 
 @cache
 def _neighbourhood(shape: Shape) -> Statement:
-    return Statement(neighbourhood(found(shape)))
+    return Statement(neighbourhood(found(shape)).add_columns(_MOMENT))
 
 
 def found(shape: Shape) -> Any:

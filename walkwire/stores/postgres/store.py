@@ -68,6 +68,9 @@ def open_postgres(url: str, connections: int, seconds: float) -> Store:
 class PostgresStore(Registers):
     """The store in one PostgreSQL database, for any number of threads, processes and machines."""
 
+    is_one_moment = False
+    is_shared = True
+
     def __init__(self, url: URL, connections: int, seconds: float) -> None:
         self._pool = Pool(url, connections, seconds)
         self._turns = Turns(seconds)
@@ -94,6 +97,9 @@ class PostgresStore(Registers):
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
         return self._pool.read(lambda connection: view.load_neighbourhood(connection, selection))
+
+    def latest(self) -> View:
+        return view.Latest(self._pool)
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
@@ -176,12 +182,7 @@ class PostgresStore(Registers):
         raise CommitInDoubt
 
     def _read(self, work: Callable[[Connection], Result]) -> Result:
-        try:
-            with self._pool.plain() as connection:
-                return work(connection)
-        except Away:
-            with self._pool.plain() as connection:
-                return work(connection)
+        return self._pool.see(work)
 
     def _write(self, work: Callable[[Connection], Result]) -> Result:
         def attempt(sent: _Sent[tuple[Result]]) -> tuple[Result]:

@@ -13,31 +13,84 @@ from sqlalchemy import Connection
 from walkwire.store import EdgeRecord, Lost, Neighbourhood, NodeRecord, Reads, Search, Selection, TaskRecord
 from walkwire.stores.postgres.commit import check_all, size_of
 from walkwire.stores.postgres.pool import Away, Pool, Raw, driver_of, told
+from walkwire.stores.postgres.prepared import Row
 from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, neighbourhood_of
 from walkwire.stores.selections import EDGE, parameters
 from walkwire.stores.sql import SqlView
 
 Result = TypeVar("Result")
 
-_EDGE_WIDTH = len(EDGE)
+_EDGE_END = 1 + len(EDGE)
 
 
 def load_nodes(connection: Raw, ids: Sequence[str]) -> list[NodeRecord]:
     """The nodes with these ids."""
-    return [NodeRecord._make(row) for row in NODES_BY_ID.run(connection, ids=list(ids))]
+    return _nodes(NODES_BY_ID.run(connection, ids=ids))
 
 
 def load_edges(connection: Raw, ids: Sequence[str]) -> list[EdgeRecord]:
     """The edges with these ids."""
-    return [EdgeRecord._make(row) for row in EDGES_BY_ID.run(connection, ids=list(ids))]
+    return _edges(EDGES_BY_ID.run(connection, ids=ids))
 
 
 def load_neighbourhood(connection: Raw, selection: Selection) -> Neighbourhood:
     """What is selected. Its mark is the numbers of the edges."""
-    rows = neighbourhood_of(selection).run(connection, **parameters(selection))
-    end = 1 + _EDGE_WIDTH
-    pairs = [(EdgeRecord._make(row[1:end]), NodeRecord._make(row[end:])) for row in rows]
-    return Neighbourhood(pairs, tuple(row[0] for row in rows))
+    return _neighbourhood(neighbourhood_of(selection).run(connection, **parameters(selection)))
+
+
+def _nodes(rows: list[Row]) -> list[NodeRecord]:
+    return [NodeRecord._make(row[:-1]) for row in rows]
+
+
+def _edges(rows: list[Row]) -> list[EdgeRecord]:
+    return [EdgeRecord._make(row[:-1]) for row in rows]
+
+
+def _neighbourhood(rows: list[Row]) -> Neighbourhood:
+    pairs = [(EdgeRecord._make(row[1:_EDGE_END]), NodeRecord._make(row[_EDGE_END:-1])) for row in rows]
+    return Neighbourhood(pairs, tuple([row[0] for row in rows]))
+
+
+class Latest:
+    """A view of the newest commits for one walk. Each statement tells which moment it saw, so that no check is needed where all
+    saw the same. A statement that found nothing tells nothing."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._moments: set[str | None] = set()
+
+    @property
+    def is_one_moment(self) -> bool:
+        return not self._moments or (len(self._moments) == 1 and None not in self._moments)
+
+    def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        return _nodes(self._noted(self._pool.read(lambda connection: NODES_BY_ID.run(connection, ids=ids))))
+
+    def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        return _edges(self._noted(self._pool.read(lambda connection: EDGES_BY_ID.run(connection, ids=ids))))
+
+    def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        statement, given = neighbourhood_of(selection), parameters(selection)
+        return _neighbourhood(
+            self._noted(self._pool.read(lambda connection: statement.run(connection, **given)))
+        )
+
+    def search_nodes(self, search: Search) -> list[NodeRecord]:
+        return self._seen(lambda view: view.search_nodes(search))
+
+    def search_edges(self, search: Search) -> list[EdgeRecord]:
+        return self._seen(lambda view: view.search_edges(search))
+
+    def load_task(self, id: str) -> TaskRecord | None:
+        return self._seen(lambda view: view.load_task(id))
+
+    def _noted(self, rows: list[Row]) -> list[Row]:
+        self._moments.add(rows[0][-1] if rows else None)
+        return rows
+
+    def _seen(self, work: Callable[[SqlView], Result]) -> Result:
+        self._moments.add(None)
+        return self._pool.see(lambda connection: work(SqlView(connection)))
 
 
 class Moment:
@@ -46,6 +99,8 @@ class Moment:
     A walk may wait for something else between two reads. Then the connection is given back (`rest`), and the next read is of a
     later moment, if at that one all is still as it was read before. Else the walk has to run again.
     """
+
+    is_one_moment = True
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
