@@ -34,18 +34,22 @@ def server(database: PostgresServer, line: Line, tmp_path: Path) -> Iterator[Ser
         yield server
 
 
-def cut_answer(line: Line, word: bytes) -> None:
-    """Break all connections instead of forwarding the next answer of the database that has this word."""
-    is_cut = False
+def cut_commit(line: Line, statement: bytes) -> list[bytes]:
+    """Break all connections instead of forwarding that a transaction was committed which has this statement in it. What was cut
+    is in the list."""
+    said: list[bytes] = []
+    cut: list[bytes] = []
 
     def look(data: bytes, is_answer: bool) -> bytes:
-        nonlocal is_cut
-        if not is_cut and is_answer and word in data:
-            is_cut = True
+        if not is_answer and statement in data:
+            said.append(data)
+        if said and not cut and is_answer and b"COMMIT\0" in data:
+            cut.append(data)
             line.cut()
         return data
 
     line.before = look
+    return cut
 
 
 async def test_a_contended_counter_behind_connections_that_break_at_random(
@@ -100,9 +104,10 @@ async def test_a_registration_that_was_done_is_told_so_although_its_answer_was_l
     server: Server, line: Line
 ) -> None:
     account = {"email": "ada@example.com", "password": PASSWORD}
-    cut_answer(line, b"COMMIT\0")
+    cut = cut_commit(line, b"INSERT INTO users")
 
     assert (await server.post("/user/register", account)).status_code == 201
+    assert cut
     assert (await server.post("/user/login", account)).status_code == 200
     assert (await server.post("/user/register", account)).status_code == 409
 
@@ -113,11 +118,12 @@ async def test_a_password_that_was_changed_is_told_so_and_ends_the_tokens_althou
     ada = await server.user()
     async with server.connect(ada.token) as socket:
         assert socket.root_id == ada.root_id
-        cut_answer(line, b"COMMIT\0")
+        cut = cut_commit(line, b"UPDATE users SET password")
         changed = await server.post(
             "/user/change_password", {"old_password": PASSWORD, "new_password": PASSWORD + "!"}, ada.token
         )
 
+        assert cut
         assert changed.status_code == 200
         assert (await socket.ask({"type": "connection", "id": 1}))["data"]["root_id"] != ada.root_id
     again = {"old_password": PASSWORD + "!", "new_password": PASSWORD}
