@@ -20,6 +20,7 @@ Kind = Literal["sqlite", "postgres+redis", "postgres+nats"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 PROGRAM = Path(__file__).with_name("program.py")
+_CALL = b"walkwire_commit\x00"  # the statement that commits a walk, and the column of its answer
 _COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"  # CommandComplete (PostgreSQL's protocol, 55.7)
 
 
@@ -45,10 +46,10 @@ class Wire(Line):
 
     def _maybe_break(self, data: bytes, is_answer: bool) -> bytes:
         chance = self.anywhere
-        if is_answer and _COMMITTED in data:
+        if is_answer and (_CALL in data or _COMMITTED in data):
             chance = max(chance, self.after_commit)
             time.sleep(self.late)
-        elif not is_answer and b"COMMIT" in data:
+        elif not is_answer and (_CALL in data or b"COMMIT" in data):
             chance = max(chance, self.before_commit)
         if chance and self._chance.random() < chance:
             raise ConnectionResetError

@@ -44,9 +44,8 @@ def _call(function: str, arguments: int, as_text: Iterable[int] = ()) -> Prepare
     """A call whose arguments are arrays, but for some, by their places from 1."""
     is_text = set(as_text)
     given = ", ".join(f"${place}" for place in range(1, arguments + 1))
-    return Prepared(
-        f"SELECT {function}({given})", [place not in is_text for place in range(1, arguments + 1)]
-    )
+    is_binary = [place not in is_text for place in range(1, arguments + 1)]
+    return Prepared(f"SELECT {function}({given})", is_binary, function)
 
 
 _COMMIT = _call("walkwire_commit", 41, as_text=(1, 2, 40, 41))

@@ -35,10 +35,15 @@ _names = count()
 
 
 class Prepared:
-    """One statement. `text` has its parameters as $1, $2, …; `is_binary` tells for each whether its value is a binary array."""
+    """One statement.
 
-    def __init__(self, text: str, is_binary: Sequence[bool]) -> None:
-        self._name = f"w{next(_names)}".encode()
+    - `text` has its parameters as $1, $2, …
+    - `is_binary` tells for each of them whether its value is a binary array.
+    - `name` is what the statement is called on a connection; None: a number.
+    """
+
+    def __init__(self, text: str, is_binary: Sequence[bool], name: str | None = None) -> None:
+        self._name = (name or f"walkwire_{next(_names)}").encode()
         self._text = text.encode()
         self._formats = [_BINARY if binary else _TEXT for binary in is_binary]
 
