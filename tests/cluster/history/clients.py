@@ -22,7 +22,10 @@ from tests.serving import Server, Socket
 PATIENCE = 25.0  # seconds for an answer, after which the outcome is not known
 _AGAIN = 0.05  # seconds before a server is tried again
 _PING = 0.5  # seconds between two questions of a listener
-_UNKNOWN = ("doubt", "not known", "unknown")  # in the sentence of an error that leaves the outcome open
+_UNKNOWN = (
+    "in_doubt",
+    "it was done, or nothing was",
+)  # in the code or sentence of an error that leaves the outcome open
 _CODES = {409: "conflict", 418: "aborted", 503: "busy", 504: "timeout"}
 
 
@@ -188,7 +191,7 @@ _PUBLIC = "n::000000000000000000000001"
 
 def _refused(code: str, message: str, server: str) -> Reply:
     is_open = code == "internal" or any(word in f"{code} {message}" for word in _UNKNOWN)
-    return Reply("info" if is_open and code != "unknown_walker" else "fail", code, None, server)
+    return Reply("info" if is_open else "fail", code, None, server)
 
 
 class Listener:
