@@ -212,7 +212,8 @@ class TaskTaken(WalkwireError):
 
 
 class View(Protocol):
-    """A way to read the graph: the newest commits (the store itself) or one moment of it (`GraphStore.snapshot`)."""
+    """A way to read: the newest commits (the store itself) or one moment (`GraphStore.snapshot`). What one call returns is of one
+    moment."""
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """The nodes with these ids; absent ones are left out."""
@@ -224,9 +225,6 @@ class View(Protocol):
         """A node's edges and the nodes at their far ends, in the order in which the edges were made: that of their commits, but
         two that were under way at the same time may stand either way."""
 
-    def roots(self) -> list[NodeRecord]:
-        """Every root, the system's and the public one included."""
-
     def search_nodes(self, search: Search) -> list[NodeRecord]:
         """The nodes that fit, kept objects and walkers included. Without an id or an owner it costs a look at every record."""
 
@@ -235,6 +233,9 @@ class View(Protocol):
 
     def load_task(self, id: str) -> TaskRecord | None:
         """The task of this walker. One that was begun by a server that is silent since is told as it was."""
+
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        """Return the user that this look-up finds, or None."""
 
 
 ANY_KIND = "*"
@@ -269,6 +270,11 @@ def lock_keys(
     )
 
 
+def are_of_kinds(keys: Iterable[str]) -> frozenset[str]:
+    """Return those of some locks' names (`lock_keys`) that are of kinds."""
+    return frozenset(key for key in keys if key[-1] == "k")
+
+
 class Crowd(Protocol):
     """Locks that the walks of all servers on one database see. Who comes first depends on them, and nothing else does.
 
@@ -285,6 +291,8 @@ class Crowd(Protocol):
 
 class GraphStore(View, Protocol):
     """Nodes and edges."""
+
+    is_shared: bool  # whether anybody else may write to the database
 
     @property
     def crowd(self) -> Crowd | None:

@@ -13,7 +13,7 @@ from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
 from walkwire.account.token import Tokens
 from walkwire.account.user import Login, PasswordChange, Registration, Users, normalised
-from walkwire.store import Store, UserExists
+from walkwire.store import Search, Store, UserExists
 
 EMAIL = "ada@example.com"
 
@@ -46,7 +46,9 @@ async def test_who_registers_can_log_in_and_is_known_by_the_token(users: Users, 
 
 async def test_every_user_has_a_root_of_their_own(users: Users, store: Store) -> None:
     first, second = await users.register(EMAIL, "secret"), await users.register("b@example.com", "secret")
-    assert {first.root_id, second.root_id} <= {root.id for root in store.roots()}
+    assert {first.root_id, second.root_id} <= {
+        root.id for root in store.search_nodes(Search(kinds=frozenset({""})))
+    }
     assert first.root_id != second.root_id
 
 

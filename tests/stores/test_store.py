@@ -19,6 +19,7 @@ from walkwire.store import (
     Lost,
     NodeRecord,
     Reads,
+    Search,
     Selection,
     Store,
     UserExists,
@@ -56,7 +57,10 @@ def write(store: Store, reads: Reads | None = None, **changes: list) -> None:  #
 
 
 def test_an_empty_database_has_the_two_roots_that_are_nobodys(store: Store) -> None:
-    assert [root.id for root in store.roots()] == [SYSTEM_ROOT, PUBLIC_ROOT]
+    assert [root.id for root in store.search_nodes(Search(kinds=frozenset({""})))] == [
+        SYSTEM_ROOT,
+        PUBLIC_ROOT,
+    ]
 
 
 def test_a_neighbourhood_comes_in_the_order_of_its_making_and_by_what_is_asked(store: Store) -> None:

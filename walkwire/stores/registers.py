@@ -18,6 +18,7 @@ from walkwire.store import (
     ServiceRecord,
     TaskEnd,
     TaskRecord,
+    UserKey,
     UserRecord,
     WebhookKey,
 )
@@ -29,6 +30,8 @@ Result = TypeVar("Result")
 class Registers(ABC):
     """The parts of a store that are no graph, and rare reads of the graph. See `walkwire.store` for what they promise."""
 
+    is_shared = True
+
     @abstractmethod
     def _read(self, work: Callable[[Connection], Result]) -> Result:
         """Do what only reads."""
@@ -36,9 +39,6 @@ class Registers(ABC):
     @abstractmethod
     def _write(self, work: Callable[[Connection], Result]) -> Result:
         """Do it in a transaction, and commit unless it raises."""
-
-    def roots(self) -> list[NodeRecord]:
-        return self._read(lambda connection: sql.SqlView(connection).roots())
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
         return self._read(lambda connection: sql.SqlView(connection).search_nodes(search))
@@ -48,6 +48,9 @@ class Registers(ABC):
 
     def load_task(self, id: str) -> TaskRecord | None:
         return self._read(lambda connection: sql.SqlView(connection).load_task(id))
+
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        return self._read(lambda connection: sql.SqlView(connection).load_user(key))
 
     def add_user(self, user: UserRecord) -> None:
         self._write(lambda connection: sql.add_user(connection, user))

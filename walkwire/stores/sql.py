@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from walkwire.store import (
@@ -16,6 +16,7 @@ from walkwire.store import (
     Search,
     TaskRecord,
     UserExists,
+    UserKey,
     UserRecord,
 )
 from walkwire.stores import tasks
@@ -27,7 +28,6 @@ from walkwire.stores.selections import (
 
 _CHUNK = 900  # ids in one statement: SQLite before 3.32 takes 999 parameters
 
-_ROOTS = select(*NODE).where(nodes.c.kind == "").order_by(nodes.c.id)
 _TOKENS = select(users.c.root_id, users.c.tokens).where(
     users.c.root_id.in_(bindparam("ids", expanding=True)), users.c.is_activated
 )
@@ -40,20 +40,20 @@ class SqlView:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def roots(self) -> list[NodeRecord]:
-        return [NodeRecord(*row) for row in self._connection.execute(_ROOTS)]
-
     def search_nodes(self, search: Search) -> list[NodeRecord]:
-        statement = _fitting(select(*NODE), search, nodes.c.id, nodes.c.kind)
-        return [NodeRecord(*row) for row in self._connection.execute(statement.order_by(nodes.c.id))]
+        statement = _nodes_found(search, *NODE).order_by(nodes.c.id)
+        return [NodeRecord(*row) for row in self._connection.execute(statement)]
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
-        leaving = select(*EDGE).join(nodes, nodes.c.id == edges.c.source)
-        statement = _fitting(leaving, search, edges.c.id, edges.c.kind)
-        return [EdgeRecord(*row) for row in self._connection.execute(statement.order_by(edges.c.seq))]
+        statement = _edges_found(search, *EDGE).order_by(edges.c.seq)
+        return [EdgeRecord(*row) for row in self._connection.execute(statement)]
 
     def load_task(self, id: str) -> TaskRecord | None:
         return tasks.load(self._connection, id)
+
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        column, value = key
+        return user_by(self._connection, **{column: value})
 
 
 def add_user(connection: Connection, user: UserRecord) -> None:
@@ -85,16 +85,42 @@ def change_password(connection: Connection, user_id: str, old: str, new: str) ->
     return connection.execute(statement).rowcount == 1
 
 
+def tokens_of(connection: Connection, root_ids: Sequence[str]) -> dict[str, int]:
+    """The counts of tokens of active users, by their roots."""
+    return {row[0]: row[1] for row in _rows_by_id(connection, _TOKENS, root_ids)}
+
+
+def node_ids(connection: Connection, search: Search) -> frozenset[str]:
+    """Return the ids of the nodes that a search finds."""
+    return frozenset(connection.execute(_nodes_found(search, nodes.c.id)).scalars())
+
+
+def edge_ids(connection: Connection, search: Search) -> frozenset[str]:
+    """Return the ids of the edges that a search finds."""
+    return frozenset(connection.execute(_edges_found(search, edges.c.id)).scalars())
+
+
+def _nodes_found(search: Search, *columns: Any) -> Select[Any]:
+    if search.kinds == frozenset({""}):  # roots, which have an index of their own
+        return _fitting(
+            select(*columns).where(nodes.c.kind == literal_column("''")),
+            search._replace(kinds=None),
+            nodes.c.id,
+            nodes.c.kind,
+        )
+    return _fitting(select(*columns), search, nodes.c.id, nodes.c.kind)
+
+
+def _edges_found(search: Search, *columns: Any) -> Select[Any]:
+    leaving = select(*columns).join(nodes, nodes.c.id == edges.c.source)
+    return _fitting(leaving, search, edges.c.id, edges.c.kind)
+
+
 def _fitting(statement: Select[Any], search: Search, id: Any, kind: Any) -> Select[Any]:
     for column, wanted in ((id, search.ids), (kind, search.kinds), (nodes.c.owner, search.owners)):
         if wanted is not None:
             statement = statement.where(column.in_(sorted(wanted)))
     return statement
-
-
-def tokens_of(connection: Connection, root_ids: Sequence[str]) -> dict[str, int]:
-    """The counts of tokens of active users, by their roots."""
-    return {row[0]: row[1] for row in _rows_by_id(connection, _TOKENS, root_ids)}
 
 
 def _rows_by_id(connection: Connection, statement: Select[Any], ids: Sequence[str]) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from walkwire.store import TaskEnd, TaskRecord, TaskTaken
+from walkwire.store import TaskEnd, TaskRecord, TaskState, TaskTaken
 from walkwire.stores.schema import nodes, tasks
 
 _TASK = tuple(tasks.c[name] for name in TaskRecord._fields)
@@ -18,6 +18,12 @@ def load(connection: Connection, id: str) -> TaskRecord | None:
     """The task of a walker."""
     row = connection.execute(select(*_TASK).where(tasks.c.id == id)).first()
     return TaskRecord(*row) if row else None
+
+
+def state_of(connection: Connection, id: str) -> TaskState | None:
+    """Return the state of a task; None if there is no such task."""
+    state: TaskState | None = connection.execute(select(tasks.c.state).where(tasks.c.id == id)).scalar()
+    return state
 
 
 def add(connection: Connection, records: list[TaskRecord]) -> None:

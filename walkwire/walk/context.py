@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, Protocol
 
 from walkwire.ids import SYSTEM_ROOT
-from walkwire.store import Direction, Search, TaskRecord, UserStore
+from walkwire.store import Direction, Search, TaskRecord, UserKey, UserRecord, UserStore
 from walkwire.walk.archetype import Archetype
 
 Types = tuple[type, ...] | None
@@ -32,6 +32,7 @@ class Graph(Protocol):
     def search_nodes(self, search: Search) -> Sequence[Archetype]: ...
     def search_edges(self, search: Search) -> Sequence[Archetype]: ...
     def task(self, id: str) -> TaskRecord | None: ...
+    def user(self, key: UserKey) -> UserRecord | None: ...
     def neighbourhood(
         self,
         node: Archetype,

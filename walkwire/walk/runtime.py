@@ -73,10 +73,11 @@ class Answer(NamedTuple):
 
 
 class _Blocked(NamedTuple):
-    """A run that is over, but whose commit has to wait for locks of others. `is_void`: it had read what they are about to change,
-    so that there is little hope for it."""
+    """A run that is over, but whose commit has to wait for locks of others: `hold` it is to have itself, of `kinds` it is enough
+    that others do not. `is_void`: it had read what they are about to change, so that there is little hope for it."""
 
-    keys: frozenset[str]
+    hold: frozenset[str]
+    kinds: frozenset[str]
     is_void: bool
     resume: Callable[[], Answer | _Blocked]
 
@@ -183,16 +184,18 @@ class Runtime:
             outcome = await self._threads.submit(run.in_this_thread)
         while isinstance(outcome, _Blocked):
             if outcome.is_void and order.may_rerun:
-                raise _Unfit(outcome.keys)
-            await self._widen(claim, outcome.keys, deadline)
+                raise _Unfit(outcome.hold)
+            await self._widen(claim, outcome.hold, deadline, outcome.kinds)
             outcome = await self._threads.submit(outcome.resume)
         return outcome
 
-    async def _widen(self, claim: Claim, keys: frozenset[str], deadline: float) -> None:
+    async def _widen(
+        self, claim: Claim, keys: frozenset[str], deadline: float, kinds: frozenset[str] = frozenset()
+    ) -> None:
         patience = max(0.1, deadline - self._loop.time())
         try:
             async with asyncio.timeout_at(deadline):
-                await claim.widen(keys, patience)
+                await claim.get_past(keys, kinds, patience)
         except TimeoutError:
             raise Conflict from None
 
@@ -250,8 +253,11 @@ class _Run:
     def is_free(self, keys: frozenset[str]) -> bool:
         return self._runtime._locks.is_free(keys, self._claim)
 
-    def stand(self, keys: frozenset[str]) -> None:
-        waiting = asyncio.run_coroutine_threadsafe(self._claim.widen(keys), self._runtime._loop)
+    def held(self, keys: frozenset[str]) -> frozenset[str]:
+        return self._runtime._locks.held(keys, self._claim)
+
+    def stand(self, hold: frozenset[str], kinds: frozenset[str]) -> None:
+        waiting = asyncio.run_coroutine_threadsafe(self._claim.get_past(hold, kinds), self._runtime._loop)
         try:
             waiting.result(PATIENCE_SECONDS)
         except TimeoutError:
@@ -313,14 +319,13 @@ class _Run:
         changes = unit.graph.changes()
         if self._order.task is not None:
             changes.ended_task = _ended(*self._order.task, unit.walk, answer)
-        keys = unit.locks(changes)
-        if not self.is_free(keys):
-            return self._blocked(keys, unit, changes, answer)
         return self._write(unit, changes, answer)
 
-    def _blocked(self, keys: frozenset[str], unit: Unit, changes: Changes, answer: Answer) -> _Blocked:
-        is_void = not unit.has_committed and not keys.isdisjoint(unit.locks_of_reads())
-        return _Blocked(keys, is_void, lambda: self._resume(unit, changes, answer))
+    def _blocked(
+        self, keys: frozenset[str], held: frozenset[str], unit: Unit, changes: Changes, answer: Answer
+    ) -> _Blocked:
+        is_void = not unit.has_committed and not held.isdisjoint(unit.locks_of_reads())
+        return _Blocked(*unit.parted(keys, held), is_void, lambda: self._resume(unit, changes, answer))
 
     def _resume(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
         token = enter_walk(unit.walk)
@@ -331,10 +336,13 @@ class _Run:
             leave_walk(token)
 
     def _write(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
+        keys = unit.locks(changes)
+        if not self.is_free(keys):
+            return self._blocked(keys, self.held(keys), unit, changes, answer)
         try:
             unit.write(changes)
         except Held as held:
-            return self._blocked(held.keys, unit, changes, answer)
+            return self._blocked(held.keys, held.keys, unit, changes, answer)
         return answer
 
     def _answer(self, walk: Walk) -> Answer:

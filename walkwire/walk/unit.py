@@ -9,7 +9,19 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from walkwire.errors import Conflict
-from walkwire.store import Changes, CommitInDoubt, Crowd, GraphStore, Held, Lost, UserStore, View, lock_keys
+from walkwire.store import (
+    Changes,
+    CommitInDoubt,
+    Crowd,
+    GraphStore,
+    Held,
+    Lost,
+    UserStore,
+    View,
+    are_of_kinds,
+    kinds_searched,
+    lock_keys,
+)
 from walkwire.walk.allowance import Allowance
 from walkwire.walk.context import Audience, Bridge, Walk, enter_walk, leave_walk
 from walkwire.walk.graph import WalkGraph
@@ -26,8 +38,12 @@ class Line(Protocol):
     def is_free(self, keys: frozenset[str]) -> bool:
         """Whether, as far as is known here, nobody else holds any of these."""
 
-    def stand(self, keys: frozenset[str]) -> None:
-        """Wait, where the walk stands, until it holds these. Raises Conflict where that takes too long."""
+    def held(self, keys: frozenset[str]) -> frozenset[str]:
+        """Those of these that, as far as is known here, somebody else holds."""
+
+    def stand(self, hold: frozenset[str], kinds: frozenset[str]) -> None:
+        """Wait, where the walk stands, until it holds `hold`, and nobody else one of `kinds`. Raises Conflict where it takes
+        too long."""
 
     def mine(self) -> Collection[str]:
         """What it holds now."""
@@ -69,7 +85,7 @@ class Unit:
         changes = self.graph.changes()
         try:
             if changes and not self._line.is_free(keys := self.locks(changes)):
-                self._line.stand(keys)
+                self._line.stand(*self.parted(keys, self._line.held(keys)))
             self.write_patiently(changes)
         except Lost:
             if self.has_committed:
@@ -88,7 +104,18 @@ class Unit:
     def locks_of_reads(self) -> frozenset[str]:
         """The locks of all that was read."""
         reads = self.graph.reads
-        return lock_keys([*reads.nodes, *reads.edges], (selection.node for selection in reads.neighbourhoods))
+        return lock_keys(
+            [*reads.nodes, *reads.edges],
+            (selection.node for selection in reads.neighbourhoods),
+            kinds_searched(reads.node_searches, reads.edge_searches),
+        )
+
+    def parted(self, keys: frozenset[str], held: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """Part the locks that a commit needs, of which others hold some: those to hold, and those of kinds, of which it is enough
+        that others do not hold them. Locks of kinds that the walk searched for are to be held."""
+        passed = are_of_kinds(held) - self.locks_of_reads()
+        hold = (keys - are_of_kinds(keys)) | (are_of_kinds(held) - passed)
+        return (hold if held > passed else frozenset()), passed
 
     def write(self, changes: Changes) -> None:
         """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held."""
@@ -110,7 +137,7 @@ class Unit:
             try:
                 return self.write(changes)
             except Held as held:
-                self._line.stand(held.keys)
+                self._line.stand(*self.parted(held.keys, held.keys))
 
     def check(self) -> None:
         """Raise Lost unless what was read so far was all so at one moment, as what one statement reads always is."""
@@ -152,9 +179,13 @@ class _Alone:
     def is_free(self, keys: frozenset[str]) -> bool:
         return True
 
-    def stand(self, keys: frozenset[str]) -> None:
+    def held(self, keys: frozenset[str]) -> frozenset[str]:
+        return frozenset()
+
+    def stand(self, hold: frozenset[str], kinds: frozenset[str]) -> None:
         assert self._crowd is not None  # who else would have told
         self.leave()
+        keys = hold | kinds
         try:
             self._release = self._crowd.take(self._keys | keys, PATIENCE_SECONDS, HOLD_SECONDS)
         except TimeoutError:

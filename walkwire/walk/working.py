@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from walkwire.store import Changes, EdgeRecord, NodeRecord, TaskRecord
+from walkwire.store import Changes, EdgeRecord, NodeRecord, TaskRecord, kinds_written
 from walkwire.walk.access import encode_grants
 from walkwire.walk.anchor import Anchor
 from walkwire.walk.archetype import Archetype
@@ -100,13 +100,21 @@ class WorkingSet:
                 changes.changed_nodes.append(_node_record(one))
         return changes
 
-    def touched(self, changes: Changes) -> tuple[set[str], set[str]]:
-        """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it."""
+    def touched(self, changes: Changes) -> tuple[set[str], set[str], set[str]]:
+        """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it; the kinds whose
+        records come or go."""
         records = {node.id for node in changes.changed_nodes} | {edge.id for edge in changes.changed_edges}
         records.update(changes.deleted_nodes)
         cut = (self.edges[id].__jac__ for id in changes.deleted_edges)
         ends = {end for edge in (*changes.new_edges, *cut) for end in (edge.source, edge.target)}
-        return records, ends.union(changes.deleted_nodes)
+        return records, ends.union(changes.deleted_nodes), self._kinds_touched(changes)
+
+    def _kinds_touched(self, changes: Changes) -> set[str]:
+        nodes = {node.kind for node in changes.new_nodes}
+        nodes.update(kept_kind(self.nodes[id]) for id in changes.deleted_nodes)
+        edges = {edge.kind for edge in changes.new_edges}
+        edges.update(self.edges[id].__jac__.kind for id in changes.deleted_edges)
+        return kinds_written(nodes, edges)
 
     def settle(self, changes: Changes) -> None:
         """Take what was committed as the stored state."""
