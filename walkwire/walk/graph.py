@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 from walkwire.errors import NoAccess
 from walkwire.store import (
     Changes,
     Direction,
     EdgeRecord,
+    Lost,
     Reads,
     Search,
     TaskRecord,
@@ -33,6 +34,7 @@ from walkwire.walk.reading import Reading
 from walkwire.walk.registry import Registry
 from walkwire.walk.rights import Rights
 from walkwire.walk.root import Root
+from walkwire.walk.stale import make_stale
 from walkwire.walk.working import WorkingSet
 
 _ROOTS = Search(kinds=frozenset({""}))
@@ -121,6 +123,7 @@ class WalkGraph:
         anchor = edge.__jac__
         if anchor.source is None:
             raise ValueError(f"{type(edge).__name__} joins nothing yet")
+        self._look_at(edge)
         source, target = self._reading.node(anchor.source), self._reading.node(anchor.target)
         if source is None or target is None:
             raise NoAccess(reference_of(edge))
@@ -178,6 +181,7 @@ class WalkGraph:
         """This walk's own copy of a node or an edge: the very object, unless it was kept from another walk."""
         anchor = archetype.__jac__
         if anchor.graph is self:
+            self._look_at(archetype)
             return archetype
         if anchor.version == 0 and not isinstance(archetype, Root):
             anchor.graph = self
@@ -197,7 +201,41 @@ class WalkGraph:
 
     def enter(self, archetype: Archetype) -> None:
         """Raise NoAccess where a node may not be read, or a root is none."""
+        self._look_at(archetype)
         self._rights.require(archetype, Level.READ)
+
+    def is_gone(self, archetype: Archetype) -> bool:
+        """Whether a place was deleted, by this walk or, since it has committed, by another."""
+        anchor = archetype.__jac__
+        if anchor.is_stale and anchor.graph is self:
+            self._load(archetype)
+        is_deleted: bool = anchor.is_deleted
+        return is_deleted
+
+    def renew(self, archetype: Archetype) -> None:
+        """Look up what the walk has had in hand since before its last commit.
+
+        Raises NoAccess where it is gone, or may not be read any more.
+        """
+        self._load(archetype)
+        anchor = archetype.__jac__
+        if not anchor.is_stale and not self._rights.may_read(archetype):
+            make_stale(archetype)
+        if anchor.is_stale:
+            raise NoAccess(reference_of(archetype))
+
+    def renew_all(self, values: Any) -> None:
+        """Look up all archetypes in lists and dictionaries that `renew` would look up one by one."""
+        stale = [one for one in _archetypes(values) if one.__jac__.is_stale and one.__jac__.graph is self]
+        nodes = [one for one in stale if not isinstance(one, Edge)]
+        if len(nodes) < 2:
+            return
+        self._reading.load(one.__jac__.id for one in nodes)
+        there = [one for one in nodes if not one.__jac__.is_stale]
+        self._load_owners(there)
+        for one in there:
+            if not self._rights.may_read(one):
+                make_stale(one)
 
     def level(self, archetype: Archetype) -> Level:
         """What may be done with a node, an object or an edge."""
@@ -227,6 +265,7 @@ class WalkGraph:
 
     def may_write(self, archetype: Archetype) -> None:
         """Raise NoAccess unless the fields of this node or edge may be changed."""
+        self._look_at(archetype)
         self._rights.require(archetype, Level.WRITE)
         archetype.__jac__.is_guarded = False
 
@@ -242,6 +281,15 @@ class WalkGraph:
         """How many looks that took, each of one moment."""
         return self._reading.statements
 
+    @property
+    def lost(self) -> Lost | None:
+        """Set once the walk has seen what did not fit together."""
+        return self._reading.lost
+
+    def lose(self, lost: Lost) -> NoReturn:
+        """Raise Lost, for good: whatever the program does about it, nothing that it saw counts."""
+        self._reading.lose(lost)
+
     def read_from(self, view: View) -> None:
         """Look at the graph through `view` from now on."""
         self._reading.view = view
@@ -252,7 +300,7 @@ class WalkGraph:
 
     def changes(self) -> Changes:
         """What the walk has changed so far. Raises NoAccess, or RecordError where a value cannot be stored."""
-        return self._set.changes(may_change=lambda one: self._rights.require(one, Level.WRITE))
+        return self._set.changes(self._may_change)
 
     def touched(self, changes: Changes) -> tuple[set[str], set[str], set[str]]:
         """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it; the kinds whose
@@ -260,10 +308,33 @@ class WalkGraph:
         return self._set.touched(changes)
 
     def committed(self, changes: Changes) -> None:
-        """Take a commit of `changes` as the new state. What is touched through the graph from now on is read again."""
+        """Take a commit of `changes` as the new state."""
         self._set.settle(changes)
         self._neighbours.forget()
         self._reading.begin()
+
+    def begin_unit(self) -> None:
+        """Begin another unit of work, after a commit: what is touched from now on is looked up anew."""
+        self._set.make_stale()
+
+    def _may_change(self, archetype: Archetype) -> None:
+        if archetype.__jac__.is_stale:  # changed inside a list, say
+            self._load(archetype)
+            if archetype.__jac__.is_deleted:
+                self._reading.lose(Lost([archetype.__jac__.id]))
+        self._rights.require(archetype, Level.WRITE)
+
+    def _look_at(self, archetype: Archetype) -> None:
+        if archetype.__jac__.is_stale and archetype.__jac__.graph is self:
+            self.renew(archetype)
+
+    def _load(self, archetype: Archetype) -> None:
+        id = archetype.__jac__.id
+        if isinstance(archetype, Edge):
+            self._reading.edge_by_id(id)
+            self._reading.load((archetype.__jac__.source, archetype.__jac__.target))
+        else:
+            self._reading.load([id])
 
     def _looked_from(self, node: Archetype) -> Node:
         near: Node = self.own(node)
@@ -271,7 +342,17 @@ class WalkGraph:
             self.enter(near)
         return near
 
-    def _load_owners(self, nodes: Iterable[Node]) -> None:
+    def _load_owners(self, nodes: Iterable[Archetype]) -> None:
         """Load the roots whose grants decide, all in one query."""
         owners = {node.__jac__.owner for node in nodes}
         self._reading.load_roots(id for id in owners if level_without_grants(self.caller, id) is None)
+
+
+def _archetypes(values: Any) -> Iterator[Archetype]:
+    if isinstance(values, Archetype):
+        yield values
+    elif isinstance(values, list | tuple | set | frozenset):
+        for value in values:
+            yield from _archetypes(value)
+    elif isinstance(values, Mapping):
+        yield from _archetypes(list(values.values()))

@@ -110,6 +110,8 @@ class Locks:
 
     def held(self, keys: Iterable[str], mine: Claim) -> frozenset[str]:
         """Return those of the locks that others than `mine` hold. Otherwise as `is_free`."""
+        if not self._holders:
+            return frozenset()
         return frozenset(key for key in keys if self._holders.get(key) not in (None, mine))
 
     async def take(self, key: str, claim: Claim) -> None:

@@ -5,8 +5,8 @@ Records become archetypes here, each of them once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
 
 from walkwire.errors import NoAccess
 from walkwire.ids import parse_reference
@@ -32,17 +32,19 @@ from walkwire.walk.kept import kept_as
 from walkwire.walk.node import Node
 from walkwire.walk.registry import Registry
 from walkwire.walk.root import Root
+from walkwire.walk.stale import restore
 from walkwire.walk.working import WorkingSet, remember
 
 
 class Reading:
     """The looks of one run of a walk, whose graph is `graph`. `view` is asked, `reads` is what was seen, `statements` counts the
-    looks: each is of one moment. What is found goes into the working set."""
+    looks: each is of one moment. What is found goes into the working set. `lost` is set when two looks do not fit together."""
 
     def __init__(self, view: View, registry: Registry, graph: Any, working_set: WorkingSet) -> None:
         self.view = view
         self.reads = Reads()
         self.statements = 0
+        self.lost: Lost | None = None
         self._registry = registry
         self._graph = graph
         self._set = working_set
@@ -53,9 +55,15 @@ class Reading:
         self.reads = Reads()
         self.statements = 0
 
+    def lose(self, lost: Lost) -> NoReturn:
+        """Raise Lost, for good: whatever the program does about it, nothing that it saw counts."""
+        self.lost = self.lost or lost
+        raise lost
+
     def load(self, ids: Iterable[str]) -> None:
         """Load nodes that are not here yet, in one query."""
-        missing = [id for id in ids if id not in self.reads.nodes and not self._set.is_new(id)]
+        wanted = dict.fromkeys(ids)
+        missing = [id for id in wanted if id not in self.reads.nodes and not self._set.is_new(id)]
         if not missing:
             return
         self.statements += 1
@@ -112,13 +120,15 @@ class Reading:
 
     def edge_by_id(self, id: str) -> Edge | None:
         """The edge with this id; None if it is absent."""
-        if id not in self._set.edges and id not in self.reads.edges:
+        edge = self._set.edges.get(id)
+        if id not in self.reads.edges and (edge is None or edge.__jac__.version):
             self.statements += 1
             records = self.view.load_edges([id])
-            self.reads.edges[id] = records[0].version if records else 0
             if records:
-                self.edge_of(records[0])
-        edge = self._set.edges.get(id)
+                edge = self.edge_of(records[0])
+            elif edge is not None:
+                edge.__jac__.is_deleted = True
+            self.reads.edges[id] = records[0].version if records else 0
         return None if edge is None or edge.__jac__.is_deleted else edge
 
     def links(self, selection: Selection) -> list[tuple[EdgeRecord, Node]]:
@@ -134,7 +144,7 @@ class Reading:
         records = self.view.search_nodes(search)
         ids = frozenset(record.id for record in records)
         if self.reads.node_searches.setdefault(search, ids) != ids:
-            raise Lost(kinds=kinds_searched([search], ()))
+            self.lose(Lost(kinds=kinds_searched([search], ())))
         return [self._take(record) for record in records]
 
     def search_edges(self, search: Search) -> list[Edge]:
@@ -143,7 +153,7 @@ class Reading:
         records = self.view.search_edges(search)
         ids = frozenset(record.id for record in records)
         if self.reads.edge_searches.setdefault(search, ids) != ids:
-            raise Lost(kinds=kinds_searched((), [search]))
+            self.lose(Lost(kinds=kinds_searched((), [search])))
         return [self.edge_of(record) for record in records]
 
     def task(self, id: str) -> TaskRecord | None:
@@ -152,7 +162,7 @@ class Reading:
         task = self.view.load_task(id)
         state = None if task is None else task.state
         if self.reads.tasks.setdefault(id, state) != state:
-            raise Lost([id])
+            self.lose(Lost([id]))
         return task
 
     def user(self, key: UserKey) -> UserRecord | None:
@@ -160,13 +170,17 @@ class Reading:
         self.statements += 1
         user = known_user(self.view.load_user(key))
         if self.reads.users.setdefault(key, user) != user:
-            raise Lost([key[1] if user is None else user.id])
+            self.lose(Lost([key[1] if user is None else user.id]))
         return user
 
     def edge_of(self, record: EdgeRecord) -> Edge:
         """The edge of a record: the one that is here already, or a new one."""
-        if record.id in self._set.edges:
-            return self._set.edges[record.id]
+        known = self._set.edges.get(record.id)
+        if known is not None:
+            if self._is_outdated(known, record, self.reads.edges):
+                self._fill_edge(known, record)
+            self.reads.edges.setdefault(record.id, record.version)
+            return known
         cls = (self._registry.find("edge", record.kind) if record.kind else None) or GenericEdge
         edge: Edge = bare(cls)
         anchor = edge.__jac__
@@ -186,12 +200,24 @@ class Reading:
         elif isinstance(node, Root):
             if not node.__jac__.version:
                 self._fill(node, record)
-        elif node.__jac__.version != record.version and not node.__jac__.is_deleted:
-            if record.id in self.reads.nodes or self._set.is_changed(node):
-                raise Lost([record.id])
+        elif self._is_outdated(node, record, self.reads.nodes):
             self._fill(node, record)
         self.reads.nodes.setdefault(record.id, record.version)
         return node
+
+    def _is_outdated(
+        self, archetype: Archetype, record: NodeRecord | EdgeRecord, seen: Mapping[str, int]
+    ) -> bool:
+        """Whether an archetype that is here already is to be filled anew. A stale one has its fields back afterwards."""
+        anchor = archetype.__jac__
+        is_other = anchor.version != record.version and not anchor.is_deleted
+        if is_other and (record.id in seen or self._set.is_changed(archetype)):
+            self.lose(Lost([record.id]))
+        if anchor.is_stale:
+            restore(archetype)
+            if isinstance(record, NodeRecord):
+                anchor.is_guarded = level_without_grants(self._graph.caller, record.owner) is None
+        return is_other
 
     def _made(self, record: NodeRecord) -> Any:
         if record.kind == "":

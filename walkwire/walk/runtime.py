@@ -33,6 +33,7 @@ from walkwire.walk.walker import Walker, awalk_through, walk_through
 
 RUNS = 10
 
+Keys = frozenset[str]
 Result = TypeVar("Result")
 
 
@@ -76,8 +77,8 @@ class _Blocked(NamedTuple):
     """A run that is over, but whose commit has to wait for locks of others: `hold` it is to have itself, of `kinds` it is enough
     that others do not. `is_void`: it had read what they are about to change, so that there is little hope for it."""
 
-    hold: frozenset[str]
-    kinds: frozenset[str]
+    hold: Keys
+    kinds: Keys
     is_void: bool
     resume: Callable[[], Answer | _Blocked]
 
@@ -85,7 +86,7 @@ class _Blocked(NamedTuple):
 class _Unfit(Exception):
     """A run whose reads do not hold any more. `was_reading`: it had nothing to write."""
 
-    def __init__(self, keys: frozenset[str], was_reading: bool = False, has_committed: bool = False) -> None:
+    def __init__(self, keys: Keys, was_reading: bool = False, has_committed: bool = False) -> None:
         self.keys, self.was_reading, self.has_committed = keys, was_reading, has_committed
 
 
@@ -189,9 +190,7 @@ class Runtime:
             outcome = await self._threads.submit(outcome.resume)
         return outcome
 
-    async def _widen(
-        self, claim: Claim, keys: frozenset[str], deadline: float, kinds: frozenset[str] = frozenset()
-    ) -> None:
+    async def _widen(self, claim: Claim, keys: Keys, deadline: float, kinds: Keys = frozenset()) -> None:
         patience = max(0.1, deadline - self._loop.time())
         try:
             async with asyncio.timeout_at(deadline):
@@ -250,13 +249,10 @@ class _Run:
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await self._runtime._threads.from_a_loop(function, *arguments)
 
-    def is_free(self, keys: frozenset[str]) -> bool:
-        return self._runtime._locks.is_free(keys, self._claim)
-
-    def held(self, keys: frozenset[str]) -> frozenset[str]:
+    def held(self, keys: Keys) -> Keys:
         return self._runtime._locks.held(keys, self._claim)
 
-    def stand(self, hold: frozenset[str], kinds: frozenset[str]) -> None:
+    def stand(self, hold: Keys, kinds: Keys) -> None:
         waiting = asyncio.run_coroutine_threadsafe(self._claim.get_past(hold, kinds), self._runtime._loop)
         try:
             waiting.result(PATIENCE_SECONDS)
@@ -313,6 +309,8 @@ class _Run:
         return walker, start
 
     def _conclude(self, unit: Unit, walker: Walker) -> Answer | _Blocked:
+        if unit.has_committed:
+            unit.graph.renew_all([unit.walk.custom, unit.walk.reports])
         answer = self._answer(unit.walk)
         if self._order.is_forgotten:
             unit.graph.delete(walker)
@@ -321,9 +319,7 @@ class _Run:
             changes.ended_task = _ended(*self._order.task, unit.walk, answer)
         return self._write(unit, changes, answer)
 
-    def _blocked(
-        self, keys: frozenset[str], held: frozenset[str], unit: Unit, changes: Changes, answer: Answer
-    ) -> _Blocked:
+    def _blocked(self, keys: Keys, held: Keys, unit: Unit, changes: Changes, answer: Answer) -> _Blocked:
         is_void = not unit.has_committed and not held.isdisjoint(unit.locks_of_reads())
         return _Blocked(*unit.parted(keys, held), is_void, lambda: self._resume(unit, changes, answer))
 
@@ -337,12 +333,12 @@ class _Run:
 
     def _write(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
         keys = unit.locks(changes)
-        if not self.is_free(keys):
-            return self._blocked(keys, self.held(keys), unit, changes, answer)
+        if held := self.held(keys):
+            return self._blocked(keys, held, unit, changes, answer)
         try:
             unit.write(changes)
-        except Held as held:
-            return self._blocked(held.keys, held.keys, unit, changes, answer)
+        except Held as told:
+            return self._blocked(told.keys, told.keys, unit, changes, answer)
         return answer
 
     def _answer(self, walk: Walk) -> Answer:

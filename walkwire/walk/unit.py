@@ -35,9 +35,6 @@ _log = logging.getLogger("walkwire.walk")
 class Line(Protocol):
     """Where a walk waits for what others have locked."""
 
-    def is_free(self, keys: frozenset[str]) -> bool:
-        """Whether, as far as is known here, nobody else holds any of these."""
-
     def held(self, keys: frozenset[str]) -> frozenset[str]:
         """Those of these that, as far as is known here, somebody else holds."""
 
@@ -69,11 +66,13 @@ class Unit:
         self._store = store
         self._commit = store.commit if allowance is None else allowance.guard(store.commit)
         self._is_one_moment = view is not store
+        self._checked = 1  # so many looks are known to be of one moment: one always is
         self._outbox = outbox
         self._line = line
         self._on_tasks = on_tasks
         self.graph = WalkGraph(view, registry, root_id)
         self.walk = Walk(self.graph, outbox, bridge, self.commit, client_id)
+        self.walk.check = self.check_in_walk
         if allowance is not None:
             allowance.check()
             self.walk.go_on = allowance.check
@@ -82,10 +81,10 @@ class Unit:
 
     def commit(self) -> None:
         """The program's own `commit()`, in the middle of its walk. Waits for locks where it stands."""
-        changes = self.graph.changes()
         try:
-            if changes and not self._line.is_free(keys := self.locks(changes)):
-                self._line.stand(*self.parted(keys, self._line.held(keys)))
+            changes = self.graph.changes()
+            if changes and (held := self._line.held(keys := self.locks(changes))):
+                self._line.stand(*self.parted(keys, held))
             self.write_patiently(changes)
         except Lost:
             if self.has_committed:
@@ -96,6 +95,17 @@ class Unit:
             raise
         self.has_committed = True
         self._outbox.end_reruns()
+        if self._store.is_shared:
+            self.graph.begin_unit()
+
+    def check_in_walk(self) -> None:
+        """As `check`, before a notification leaves at once. A walk that has committed cannot be run again: it gets a Conflict."""
+        try:
+            self.check()
+        except Lost:
+            if self.has_committed:
+                raise Conflict from None
+            raise
 
     def locks(self, changes: Changes) -> frozenset[str]:
         """The locks that a commit of `changes` has to wait for."""
@@ -120,7 +130,11 @@ class Unit:
     def write(self, changes: Changes) -> None:
         """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held."""
         if changes:
-            self._commit(self.graph.reads, changes, self._outbox.release, self._line.mine())
+            self._raise_if_void()
+            try:
+                self._commit(self.graph.reads, changes, self._outbox.release, self._line.mine())
+            except Lost as lost:
+                self.graph.lose(lost)
             self._is_one_moment = False
             self.graph.read_from(self._store)  # what was written is not in a snapshot from before
         else:
@@ -129,6 +143,7 @@ class Unit:
         if changes.new_tasks:
             self._on_tasks()
         self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
+        self._checked = 1
         self._after()
 
     def write_patiently(self, changes: Changes) -> None:
@@ -140,9 +155,24 @@ class Unit:
                 self._line.stand(*self.parted(held.keys, held.keys))
 
     def check(self) -> None:
-        """Raise Lost unless what was read so far was all so at one moment, as what one statement reads always is."""
-        if self.graph.statements > 1 and not self._is_one_moment:
+        """Raise Lost unless what was read so far was all so at one moment.
+
+        What one statement reads always is, and so is all that a snapshot gives. Nothing is asked again if nothing was read
+        since the last time. Once Lost was raised, it is raised for ever: the run is void, whatever the program does about it.
+        """
+        self._raise_if_void()
+        looks = self.graph.statements
+        if looks <= self._checked or self._is_one_moment:
+            return
+        try:
             self._store.check(self.graph.reads)
+        except Lost as lost:
+            self.graph.lose(lost)
+        self._checked = looks
+
+    def _raise_if_void(self) -> None:
+        if self.graph.lost is not None:
+            raise self.graph.lost
 
     def _after(self) -> None:
         functions, self.walk.after = self.walk.after, []
@@ -175,9 +205,6 @@ class _Alone:
         self._crowd = crowd
         self._keys: frozenset[str] = frozenset()
         self._release: Callable[[], None] = lambda: None
-
-    def is_free(self, keys: frozenset[str]) -> bool:
-        return True
 
     def held(self, keys: frozenset[str]) -> frozenset[str]:
         return frozenset()

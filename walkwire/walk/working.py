@@ -14,6 +14,7 @@ from walkwire.walk.codec import codec_of
 from walkwire.walk.edge import Edge
 from walkwire.walk.kept import kept_kind
 from walkwire.walk.root import Root
+from walkwire.walk.stale import is_touched, make_stale
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
 
@@ -138,6 +139,8 @@ class WorkingSet:
     def is_changed(self, archetype: Any) -> bool:
         """Whether the encoded fields differ from those loaded. Only what can change in place has to be encoded to know."""
         anchor = archetype.__jac__
+        if anchor.is_stale:
+            return is_touched(archetype)
         if anchor.grants is not None and encode_grants(anchor.grants) != anchor.stored_grants:
             return True
         now, then = vars(archetype), anchor.values
@@ -148,6 +151,15 @@ class WorkingSet:
         codec = codec_of(type(archetype))
         data = codec.encode(archetype)
         return data != anchor.stored and data != codec.rewritten(archetype)
+
+    def make_stale(self) -> None:
+        """Let all that is stored be looked up anew when it is touched. Roots have no fields: their grants are forgotten."""
+        for one in self._stored():
+            anchor = one.__jac__
+            if isinstance(one, Root):
+                anchor.version, anchor.grants, anchor.stored_grants = 0, None, None
+            elif not anchor.is_stale:
+                make_stale(one)
 
     def _stored(self) -> list[Any]:
         everything = (*self.nodes.values(), *self.edges.values())
