@@ -236,6 +236,9 @@ class View(Protocol):
     def load_task(self, id: str) -> TaskRecord | None:
         """The task of this walker. One that was begun by a server that is silent since is told as it was."""
 
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        """Return the user that this look-up finds, or None."""
+
 
 ANY_KIND = "*"
 
@@ -269,6 +272,11 @@ def lock_keys(
     )
 
 
+def are_of_kinds(keys: Iterable[str]) -> frozenset[str]:
+    """Return those of some locks' names (`lock_keys`) that are of kinds."""
+    return frozenset(key for key in keys if key[-1] == "k")
+
+
 class Crowd(Protocol):
     """Locks that the walks of all servers on one database see. Who comes first depends on them, and nothing else does.
 
@@ -285,6 +293,8 @@ class Crowd(Protocol):
 
 class GraphStore(View, Protocol):
     """Nodes and edges."""
+
+    is_shared: bool  # whether anybody else may write to the database
 
     @property
     def crowd(self) -> Crowd | None:

@@ -24,8 +24,8 @@ from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.store import Changes, NodeRecord, Reads, Selection
 from walkwire.stores import open_store, revision
-from walkwire.stores.postgres.locks import SCHEMA
 from walkwire.stores.postgres import functions  # noqa: F401 - it declares a table
+from walkwire.stores.postgres.locks import SCHEMA
 from walkwire.stores.schema import metadata, of_postgres
 
 PROGRAM = PROGRAMS / "ledger.py"

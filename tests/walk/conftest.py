@@ -22,7 +22,7 @@ class World:
         self.store = store
         registry = Registry()
         registry.add_all(vars(program).values())
-        self.runtime = Runtime(store, registry, threads=8)
+        self.runtime = Runtime(store, registry, threads=8, accounts=store)
         self.told: list[tuple[Audience, Any]] = []
 
     def user(self) -> str:

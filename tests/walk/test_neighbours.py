@@ -239,7 +239,7 @@ def test_many_edges_are_cut_at_once_and_by_what_is_known(store: Store) -> None:
         ids = [one.__jac__.id for one in places]
     with walk(store) as made:
         here = place(id)
-        made.graph.load(ids[:1050])  # type: ignore[attr-defined]
+        made.graph._reading.load(ids[:1050])  # type: ignore[attr-defined]
         asked = made.graph.statements  # type: ignore[attr-defined]
         assert jac.disconnect(here, [place(id) for id in ids[:1050]]) is True
         assert made.graph.statements - asked == 3  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from walkwire.store import (
     ServiceRecord,
     TaskEnd,
     TaskRecord,
+    UserKey,
     UserRecord,
     WebhookKey,
 )
@@ -28,6 +29,9 @@ Result = TypeVar("Result")
 
 class Registers(ABC):
     """The parts of a store that are no graph, and rare reads of the graph. See `walkwire.store` for what they promise."""
+
+    is_shared = True
+    is_one_moment = False
 
     @abstractmethod
     def _read(self, work: Callable[[Connection], Result]) -> Result:
@@ -45,6 +49,9 @@ class Registers(ABC):
 
     def load_task(self, id: str) -> TaskRecord | None:
         return self._read(lambda connection: sql.SqlView(connection).load_task(id))
+
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        return self._read(lambda connection: sql.SqlView(connection).load_user(key))
 
     def add_user(self, user: UserRecord) -> None:
         self._write(lambda connection: sql.add_user(connection, user))

@@ -22,6 +22,8 @@ from walkwire.store import (
     Search,
     Selection,
     TaskRecord,
+    UserKey,
+    UserRecord,
     View,
 )
 
@@ -31,6 +33,8 @@ _ROOTS = [NodeRecord(root, "", root, 1, "{}") for root in (SYSTEM_ROOT, PUBLIC_R
 class ScratchStore:
     """A graph store of one program's own. It keeps no users."""
 
+    is_shared = False
+    is_one_moment = True
     crowd: Crowd | None = None
 
     def __init__(self) -> None:
@@ -51,10 +55,6 @@ class ScratchStore:
             return file.load_neighbourhood(selection)
         return Neighbourhood([], None)
 
-    def roots(self) -> list[NodeRecord]:
-        """The root of the one who runs the program: there are no users, and so no system that tells them apart."""
-        return [root for root in _ROOTS if root.id == PUBLIC_ROOT]
-
     def search_nodes(self, search: Search) -> list[NodeRecord]:
         if (file := self._opened()) is not None:
             return file.search_nodes(search)
@@ -65,6 +65,12 @@ class ScratchStore:
 
     def load_task(self, id: str) -> TaskRecord | None:
         return None if (file := self._opened()) is None else file.load_task(id)
+
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        return None
+
+    def latest(self) -> View:
+        return self
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:

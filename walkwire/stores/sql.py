@@ -16,6 +16,7 @@ from walkwire.store import (
     Search,
     TaskRecord,
     UserExists,
+    UserKey,
     UserRecord,
 )
 from walkwire.stores import tasks
@@ -49,6 +50,10 @@ class SqlView:
 
     def load_task(self, id: str) -> TaskRecord | None:
         return tasks.load(self._connection, id)
+
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        column, value = key
+        return user_by(self._connection, **{column: value})
 
 
 def add_user(connection: Connection, user: UserRecord) -> None:

@@ -31,9 +31,10 @@ from walkwire.store import (
     Store,
     View,
 )
-from walkwire.stores import revision
+from walkwire.stores import lookups, revision
 from walkwire.stores.commit import check_reads, write_changes
 from walkwire.stores.registers import Registers
+from walkwire.stores.statements import AT_ONCE
 from walkwire.stores.view import SqliteView, driver_of
 from walkwire.stores.writer import Writer
 
@@ -82,17 +83,16 @@ class SqliteStore(Registers):
             raise
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
-        return self._ask(SqliteView.load_nodes, ids)
+        return self._ask(SqliteView.load_nodes, ids, several=len(ids) > AT_ONCE)
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
-        return self._ask(SqliteView.load_edges, ids)
+        return self._ask(SqliteView.load_edges, ids, several=len(ids) > AT_ONCE)
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
-        # Its ends are found in several steps, which have to see the same.
-        if selection.limit is None:
-            return self._ask(SqliteView.load_neighbourhood, selection)
-        with self.snapshot() as view:
-            return view.load_neighbourhood(selection)
+        return self._ask(SqliteView.load_neighbourhood, selection, several=selection.limit is not None)
+
+    def latest(self) -> View:
+        return self
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
@@ -102,12 +102,14 @@ class SqliteStore(Registers):
     def check(self, reads: Reads) -> None:
         with self._moment() as view:
             check_reads(view.driver, reads)
+            lookups.check(view.connection, reads)
 
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
     ) -> None:
         def work(connection: Connection) -> None:
             check_reads(driver_of(connection), reads)
+            lookups.check(connection, reads)
             write_changes(connection, changes)
 
         self._writer.write(work, then)
@@ -118,7 +120,11 @@ class SqliteStore(Registers):
             self._views.pop().close()
         self._engine.dispose()
 
-    def _ask(self, question: Callable[..., Result], *of: Any) -> Result:
+    def _ask(self, question: Callable[..., Result], *of: Any, several: bool = False) -> Result:
+        """`several`: it takes more than one statement, and these have to see the same."""
+        if several:
+            with self._moment() as view:
+                return question(view, *of)
         view = self._take()
         try:
             return question(view, *of)

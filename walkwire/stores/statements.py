@@ -27,7 +27,7 @@ from walkwire.stores.selections import (
     shape_of,
 )
 
-_CHUNK = 512  # ids in one statement: SQLite before 3.32 takes 999 parameters
+AT_ONCE = 512  # ids in one statement: SQLite before 3.32 takes 999 parameters
 
 _DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
 
@@ -80,7 +80,7 @@ class Statement:
 
 def _filled_up(values: Sequence[Any]) -> Sequence[Any]:
     size = len(values)
-    more = (1 << (size - 1).bit_length()) - size if 0 < size <= _CHUNK else 0
+    more = (1 << (size - 1).bit_length()) - size if 0 < size <= AT_ONCE else 0
     return [*values, *[values[-1]] * more] if more else values
 
 
@@ -103,7 +103,7 @@ def rows_by_id(connection: Connection, statement: Statement, ids: Iterable[str])
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
     """As many at a time as one statement takes."""
     rest = iter(ids)
-    while chunk := list(islice(rest, _CHUNK)):
+    while chunk := list(islice(rest, AT_ONCE)):
         yield chunk
 
 

@@ -18,7 +18,9 @@ _EDGE_END = 1 + len(EDGE)
 
 
 class SqliteView(SqlView):
-    """Those on the roads that matter are put to the driver itself."""
+    """Those on the roads that matter are put to the driver itself. It is used for one call, or in a transaction."""
+
+    is_one_moment = True
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)

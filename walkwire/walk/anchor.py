@@ -13,8 +13,9 @@ class Anchor:
     """Identity, owner and stored state. `version` 0 means not stored yet; `owner` "" not yet anybody's.
 
     `stored` is the record's data as text, `values` the fields as they were then, `extras` the stored fields that the class
-    no longer has. `grants` is {"all": level, "roots": {root id: level}}, replaced as a whole, never changed in place.
-    `source` and `target` are an edge's ends.
+    no longer has. `is_stale` means that the fields are to be looked up anew (`walk/stale`); `values` are what they were.
+    `grants` is {"all": level, "roots": {root id: level}}, replaced as a whole, never changed in place. `source` and `target`
+    are an edge's ends.
     """
 
     __slots__ = (
@@ -25,6 +26,7 @@ class Anchor:
         "is_deleted",
         "is_guarded",
         "is_saved",
+        "is_stale",
         "kind",
         "owner",
         "source",
@@ -54,6 +56,7 @@ class Anchor:
         self.is_saved = False
         self.is_deleted = False
         self.is_guarded = False
+        self.is_stale = False
         self.source: Any = None
         self.target: Any = None
 

@@ -10,7 +10,7 @@ import base64
 import dataclasses
 import json
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -64,9 +64,10 @@ class Codec:
         self._adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
         self._serializer = SchemaSerializer(self._adapter.core_schema, _WRITTEN)
 
-    def encode(self, archetype: Any) -> str:
-        """The fields as a JSON object. Raises RecordError, naming the field, where a value cannot be stored."""
-        values = vars(archetype)
+    def encode(self, archetype: Any, values: Mapping[str, Any] | None = None) -> str:
+        """The fields as a JSON object: `values`, or as they are. Raises RecordError, naming the field, where a value cannot be
+        stored."""
+        values = vars(archetype) if values is None else values
         extras = archetype.__jac__.extras
         if not values and not extras:
             return "{}"

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, Protocol
 
 from walkwire.ids import SYSTEM_ROOT
-from walkwire.store import Direction, Search, TaskRecord, UserStore
+from walkwire.store import Direction, Search, TaskRecord, UserKey, UserRecord, UserStore
 from walkwire.walk.archetype import Archetype
 
 Types = tuple[type, ...] | None
@@ -32,6 +32,7 @@ class Graph(Protocol):
     def search_nodes(self, search: Search) -> Sequence[Archetype]: ...
     def search_edges(self, search: Search) -> Sequence[Archetype]: ...
     def task(self, id: str) -> TaskRecord | None: ...
+    def user(self, key: UserKey) -> UserRecord | None: ...
     def neighbourhood(
         self,
         node: Archetype,
@@ -53,6 +54,8 @@ class Graph(Protocol):
     def order(self, walker: Archetype, node: str | None, asked: float | None, due: float) -> None: ...
     def own(self, archetype: Archetype) -> Archetype: ...
     def enter(self, archetype: Archetype) -> None: ...
+    def is_gone(self, archetype: Archetype) -> bool: ...
+    def renew(self, archetype: Archetype) -> None: ...
     def level(self, archetype: Archetype) -> int: ...
     def grant(self, node: Archetype, root_id: str | None, level: int | None) -> None: ...
     def grants(self, node: Archetype) -> Any: ...
@@ -78,7 +81,14 @@ class Bridge(Protocol):
 class Outbox(Protocol):
     """Where a walk's notifications wait or leave; `walk/notify` has it."""
 
-    def put(self, audience: Audience, data: bytes, now: bool, is_dirty: Callable[[], bool]) -> None: ...
+    def put(
+        self,
+        audience: Audience,
+        data: bytes,
+        now: bool,
+        is_dirty: Callable[[], bool],
+        check: Callable[[], None],
+    ) -> None: ...
 
 
 class Walk:
@@ -87,6 +97,7 @@ class Walk:
     __slots__ = (
         "after",
         "bridge",
+        "check",
         "client_id",
         "commit",
         "custom",
@@ -113,6 +124,7 @@ class Walk:
         self.custom: Any = None
         self.entry: Any = None  # where it began; None: at the root
         self.after: list[Callable[[], object]] = []
+        self.check: Callable[[], None] = _nothing  # raises unless all that was read so far is of one moment
         self.go_on: Callable[[], None] = _nothing  # asked at each place; raises where the walk is to end
 
 

@@ -26,6 +26,11 @@ class Edge(Archetype):
             current().graph.may_write(self)
         object.__setattr__(self, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        if self.__jac__.is_guarded:
+            current().graph.may_write(self)
+        object.__delattr__(self, name)
+
     @property
     def source(self) -> Any:
         """The node that the edge leaves."""

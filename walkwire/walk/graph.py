@@ -2,103 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 from walkwire.errors import NoAccess
-from walkwire.ids import parse_reference
 from walkwire.store import (
     Changes,
     Direction,
     EdgeRecord,
     Lost,
-    NodeRecord,
     Reads,
     Search,
-    Selection,
     TaskRecord,
+    UserKey,
+    UserRecord,
     View,
 )
 from walkwire.walk.access import (
     Grants,
     Level,
-    decode_grants,
     granted,
     level_without_grants,
 )
 from walkwire.walk.anchor import Anchor
 from walkwire.walk.archetype import Archetype, reference_of
-from walkwire.walk.codec import Resolve, bare, codec_of
 from walkwire.walk.context import Types
-from walkwire.walk.edge import Edge, GenericEdge
-from walkwire.walk.kept import kept_as
+from walkwire.walk.edge import Edge
 from walkwire.walk.neighbours import Link, Neighbours, Passes
 from walkwire.walk.node import Node
+from walkwire.walk.reading import Reading
 from walkwire.walk.registry import Registry
 from walkwire.walk.rights import Rights
 from walkwire.walk.root import Root
-from walkwire.walk.working import WorkingSet, remember
+from walkwire.walk.stale import make_stale
+from walkwire.walk.working import WorkingSet
+
+_ROOTS = Search(kinds=frozenset({""}))
 
 
 class WalkGraph:
     """The identity map, the reads and the changes of one run of a walk. `caller` is the root that walks."""
 
     def __init__(self, view: View, registry: Registry, caller: str) -> None:
-        self._view = view
-        self._registry = registry
         self.caller = caller
-        self.reads = Reads()
-        self.statements = 0
         self._listed: set[str] = set()
         self._set = WorkingSet(caller)
-        self._rights = Rights(caller, root=self.root, load_root=self._load_root, ends=self.ends)
-        self._neighbours = Neighbours(self._set, self._rights, self._load_links, self._load_owners)
-        self._resolve = Resolve(self._by_reference, lambda name: registry.find("obj", name))
+        self._reading = Reading(view, registry, self, self._set)
+        self._rights = Rights(caller, root=self.root, load_root=self._reading.load_root, ends=self.ends)
+        self._neighbours = Neighbours(self._set, self._rights, self._reading.links, self._load_owners)
 
     # What nodes, walkers and verbs ask
 
     def root(self, root_id: str | None = None) -> Node:
         """A root's handle, without a query."""
-        root_id = root_id or self.caller
-        node = self._set.nodes.get(root_id)
-        if node is None:
-            node = self._set.nodes[root_id] = Root()
-            anchor = node.__jac__
-            anchor.id, anchor.owner, anchor.graph = root_id, root_id, self
-        return node
+        return self._reading.root(root_id or self.caller)
 
     def roots(self) -> list[Node]:
         """Everybody's root. One that may not be read can be looked out from nevertheless, to what its owner shares."""
-        self.statements += 1
-        found = [self._take(record) for record in self._view.search_nodes(Search(kinds=frozenset({""})))]
+        found = self._reading.search_nodes(_ROOTS)
         self._listed.update(root.__jac__.id for root in found)
         return found
 
     def find(self, id: str) -> Archetype | None:
         """The archetype with this id, by id alone; None where it is absent or may not be read."""
-        found: Archetype | None = self._node(id)
+        found: Archetype | None = self._reading.node(id)
         if found is None:
-            found = self._edge_by_id(id)
+            found = self._reading.edge_by_id(id)
         return found if found is not None and self._rights.may_read(found) else None
 
     def search_nodes(self, search: Search) -> list[Any]:
-        """The stored nodes that fit and may be read, kept objects and walkers included."""
-        self.statements += 1
-        found = [self._take(record) for record in self._view.search_nodes(search)]
+        """The stored nodes that fit and may be read, kept objects and walkers included.
+
+        Those that the walk itself deleted are left out; new ones are not found before they are committed.
+        """
+        found = self._reading.search_nodes(search)
         self._load_owners(found)
         return [node for node in found if not node.__jac__.is_deleted and self._rights.may_read(node)]
 
     def search_edges(self, search: Search) -> list[Edge]:
-        """The stored edges that fit and may be read."""
-        self.statements += 1
-        found = [self._edge_of(record) for record in self._view.search_edges(search)]
-        self.load(end for edge in found for end in (edge.__jac__.source, edge.__jac__.target))
+        """The stored edges that fit and may be read; otherwise as `search_nodes`."""
+        found = self._reading.search_edges(search)
+        self._reading.load(end for edge in found for end in (edge.__jac__.source, edge.__jac__.target))
         return [edge for edge in found if not edge.__jac__.is_deleted and self._rights.may_read(edge)]
 
     def task(self, id: str) -> TaskRecord | None:
         """What became of a walker that walks by itself."""
-        self.statements += 1
-        return self._view.load_task(id)
+        return self._reading.task(id)
+
+    def user(self, key: UserKey) -> UserRecord | None:
+        """Return the user that this look-up finds, without password and token count; None if there is none."""
+        return self._reading.user(key)
 
     def neighbourhood(
         self,
@@ -123,14 +116,15 @@ class WalkGraph:
 
     def edge(self, link: Link) -> Edge:
         """The edge of a link."""
-        return link if isinstance(link, Edge) else self._edge_of(link)
+        return link if isinstance(link, Edge) else self._reading.edge_of(link)
 
     def ends(self, edge: Archetype) -> tuple[Node, Node]:
         """The nodes that an edge leaves and enters."""
         anchor = edge.__jac__
         if anchor.source is None:
             raise ValueError(f"{type(edge).__name__} joins nothing yet")
-        source, target = self._node(anchor.source), self._node(anchor.target)
+        self._look_at(edge)
+        source, target = self._reading.node(anchor.source), self._reading.node(anchor.target)
         if source is None or target is None:
             raise NoAccess(reference_of(edge))
         return source, target
@@ -153,7 +147,7 @@ class WalkGraph:
 
     def cut(self, node: Archetype, link: Link) -> None:
         """Remove a link found in the neighbourhood of `node`. Raises NoAccess without CONNECT on both ends."""
-        edge = self._edge_of(link) if isinstance(link, EdgeRecord) else link
+        edge = self._reading.edge_of(link) if isinstance(link, EdgeRecord) else link
         for end in self.ends(edge):
             self._rights.require(end, Level.CONNECT)
         self._set.remove_edge(edge)
@@ -187,6 +181,7 @@ class WalkGraph:
         """This walk's own copy of a node or an edge: the very object, unless it was kept from another walk."""
         anchor = archetype.__jac__
         if anchor.graph is self:
+            self._look_at(archetype)
             return archetype
         if anchor.version == 0 and not isinstance(archetype, Root):
             anchor.graph = self
@@ -195,14 +190,52 @@ class WalkGraph:
             return archetype
         if isinstance(archetype, Root):
             return self.root(anchor.id)
-        found = self._edge_by_id(anchor.id) if isinstance(archetype, Edge) else self._node(anchor.id)
+        found = (
+            self._reading.edge_by_id(anchor.id)
+            if isinstance(archetype, Edge)
+            else self._reading.node(anchor.id)
+        )
         if found is None:
             raise NoAccess(reference_of(archetype))
         return found
 
     def enter(self, archetype: Archetype) -> None:
         """Raise NoAccess where a node may not be read, or a root is none."""
+        self._look_at(archetype)
         self._rights.require(archetype, Level.READ)
+
+    def is_gone(self, archetype: Archetype) -> bool:
+        """Whether a place was deleted, by this walk or, since it has committed, by another."""
+        anchor = archetype.__jac__
+        if anchor.is_stale and anchor.graph is self:
+            self._load(archetype)
+        is_deleted: bool = anchor.is_deleted
+        return is_deleted
+
+    def renew(self, archetype: Archetype) -> None:
+        """Look up what the walk has had in hand since before its last commit.
+
+        Raises NoAccess where it is gone, or may not be read any more.
+        """
+        self._load(archetype)
+        anchor = archetype.__jac__
+        if not anchor.is_stale and not self._rights.may_read(archetype):
+            make_stale(archetype)
+        if anchor.is_stale:
+            raise NoAccess(reference_of(archetype))
+
+    def renew_all(self, values: Any) -> None:
+        """Look up all archetypes in lists and dictionaries that `renew` would look up one by one."""
+        stale = [one for one in _archetypes(values) if one.__jac__.is_stale and one.__jac__.graph is self]
+        nodes = [one for one in stale if not isinstance(one, Edge)]
+        if len(nodes) < 2:
+            return
+        self._reading.load(one.__jac__.id for one in nodes)
+        there = [one for one in nodes if not one.__jac__.is_stale]
+        self._load_owners(there)
+        for one in there:
+            if not self._rights.may_read(one):
+                make_stale(one)
 
     def level(self, archetype: Archetype) -> Level:
         """What may be done with a node, an object or an edge."""
@@ -214,7 +247,7 @@ class WalkGraph:
         self._rights.require(own, Level.WRITE)
         anchor = own.__jac__
         if isinstance(own, Root):
-            self._load_root(own)
+            self._reading.load_root(own)
         anchor.owner = anchor.owner or self.caller
         anchor.grants = granted(anchor.grants, root_id, None if level is None else Level.of(level))
 
@@ -222,7 +255,7 @@ class WalkGraph:
         """What was granted on a node."""
         own = self.own(node)
         if isinstance(own, Root):
-            self._load_root(own)
+            self._reading.load_root(own)
         granted_on: Grants | None = own.__jac__.grants
         return granted_on
 
@@ -232,14 +265,34 @@ class WalkGraph:
 
     def may_write(self, archetype: Archetype) -> None:
         """Raise NoAccess unless the fields of this node or edge may be changed."""
+        self._look_at(archetype)
         self._rights.require(archetype, Level.WRITE)
         archetype.__jac__.is_guarded = False
 
     # What the commit asks
 
+    @property
+    def reads(self) -> Reads:
+        """All that the walk has looked at."""
+        return self._reading.reads
+
+    @property
+    def statements(self) -> int:
+        """How many looks that took, each of one moment."""
+        return self._reading.statements
+
+    @property
+    def lost(self) -> Lost | None:
+        """Set once the walk has seen what did not fit together."""
+        return self._reading.lost
+
+    def lose(self, lost: Lost) -> NoReturn:
+        """Raise Lost, for good: whatever the program does about it, nothing that it saw counts."""
+        self._reading.lose(lost)
+
     def read_from(self, view: View) -> None:
         """Look at the graph through `view` from now on."""
-        self._view = view
+        self._reading.view = view
 
     def is_dirty(self) -> bool:
         """Whether a commit would write something now."""
@@ -247,49 +300,41 @@ class WalkGraph:
 
     def changes(self) -> Changes:
         """What the walk has changed so far. Raises NoAccess, or RecordError where a value cannot be stored."""
-        return self._set.changes(may_change=lambda one: self._rights.require(one, Level.WRITE))
+        return self._set.changes(self._may_change)
 
-    def touched(self, changes: Changes) -> tuple[set[str], set[str]]:
-        """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it."""
+    def touched(self, changes: Changes) -> tuple[set[str], set[str], set[str]]:
+        """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it; the kinds whose
+        records come or go."""
         return self._set.touched(changes)
 
     def committed(self, changes: Changes) -> None:
-        """Take a commit of `changes` as the new state. What is touched through the graph from now on is read again."""
+        """Take a commit of `changes` as the new state."""
         self._set.settle(changes)
         self._neighbours.forget()
-        self.reads = Reads()
-        self.statements = 0
+        self._reading.begin()
 
-    # Loading
+    def begin_unit(self) -> None:
+        """Begin another unit of work, after a commit: what is touched from now on is looked up anew."""
+        self._set.make_stale()
 
-    def load(self, ids: Iterable[str]) -> None:
-        """Load nodes that are not here yet, in one query."""
-        missing = [id for id in ids if id not in self.reads.nodes and not self._set.is_new(id)]
-        if not missing:
-            return
-        self.statements += 1
-        for record in self._view.load_nodes(missing):
-            self._take(record)
-        for id in missing:
-            if self.reads.nodes.setdefault(id, 0) == 0 and id in self._set.nodes:
-                self._set.nodes[id].__jac__.is_deleted = True
+    def _may_change(self, archetype: Archetype) -> None:
+        if archetype.__jac__.is_stale:  # changed inside a list, say
+            self._load(archetype)
+            if archetype.__jac__.is_deleted:
+                self._reading.lose(Lost([archetype.__jac__.id]))
+        self._rights.require(archetype, Level.WRITE)
 
-    def _node(self, id: str) -> Node | None:
-        node = self._set.nodes.get(id)
-        if not isinstance(node, Root):
-            self.load([id])
-            node = self._set.nodes.get(id)
-        return None if node is None or node.__jac__.is_deleted else node
+    def _look_at(self, archetype: Archetype) -> None:
+        if archetype.__jac__.is_stale and archetype.__jac__.graph is self:
+            self.renew(archetype)
 
-    def _edge_by_id(self, id: str) -> Edge | None:
-        if id not in self._set.edges and id not in self.reads.edges:
-            self.statements += 1
-            records = self._view.load_edges([id])
-            self.reads.edges[id] = records[0].version if records else 0
-            if records:
-                self._edge_of(records[0])
-        edge = self._set.edges.get(id)
-        return None if edge is None or edge.__jac__.is_deleted else edge
+    def _load(self, archetype: Archetype) -> None:
+        id = archetype.__jac__.id
+        if isinstance(archetype, Edge):
+            self._reading.edge_by_id(id)
+            self._reading.load((archetype.__jac__.source, archetype.__jac__.target))
+        else:
+            self._reading.load([id])
 
     def _looked_from(self, node: Archetype) -> Node:
         near: Node = self.own(node)
@@ -297,96 +342,17 @@ class WalkGraph:
             self.enter(near)
         return near
 
-    def _load_links(self, selection: Selection) -> list[tuple[EdgeRecord, Node]]:
-        self.statements += 1
-        pairs, mark = self._view.load_neighbourhood(selection)
-        self.reads.neighbourhoods[selection] = mark
-        return [(edge, self._take(far)) for edge, far in pairs]
-
-    def _take(self, record: NodeRecord) -> Any:
-        """The node of a record: the one that is here already, or a new one."""
-        node = self._set.nodes.get(record.id)
-        if node is None:
-            node = self._made(record)
-        elif isinstance(node, Root):
-            if not node.__jac__.version:
-                self._fill(node, record)
-        elif node.__jac__.version != record.version and not node.__jac__.is_deleted:
-            if record.id in self.reads.nodes or self._set.is_changed(node):
-                raise Lost([record.id])
-            self._fill(node, record)
-        self.reads.nodes.setdefault(record.id, record.version)
-        return node
-
-    def _made(self, record: NodeRecord) -> Any:
-        if record.kind == "":
-            root = self.root(record.id)
-            self._fill(root, record)
-            return root
-        family, base, kind = kept_as(record.kind)
-        node = bare(self._registry.find(family, kind) or base)
-        anchor = node.__jac__
-        anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, kind, self, record.owner
-        anchor.is_guarded = level_without_grants(self.caller, record.owner) is None
-        self._set.nodes[record.id] = node
-        self._fill(node, record)
-        return node
-
-    def _fill(self, node: Node, record: NodeRecord) -> None:
-        anchor = node.__jac__
-        anchor.version, anchor.stored_grants = record.version, record.access
-        anchor.grants = decode_grants(record.access)
-        codec_of(type(node)).decode(node, record.data, self._resolve)
-        remember(node, record.data)
-
-    def _load_root(self, root: Node) -> None:
-        """Make sure that a root's handle has its grants. Raises NoAccess where there is no such root."""
-        anchor = root.__jac__
-        if anchor.version or anchor.id in self.reads.nodes:
-            if not anchor.version:
-                raise NoAccess(reference_of(root))
-            self.reads.nodes.setdefault(anchor.id, anchor.version)
-            return
-        self.statements += 1
-        records = self._view.load_nodes([anchor.id])
-        self.reads.nodes[anchor.id] = records[0].version if records else 0
-        if not records or records[0].kind != "":
-            raise NoAccess(reference_of(root))
-        self._fill(root, records[0])
-
-    def _edge_of(self, record: EdgeRecord) -> Edge:
-        if record.id in self._set.edges:
-            return self._set.edges[record.id]
-        cls = self._edge_class(record.kind)
-        edge: Edge = bare(cls)
-        anchor = edge.__jac__
-        anchor.id, anchor.kind, anchor.graph = record.id, record.kind, self
-        anchor.version, anchor.source, anchor.target = record.version, record.source, record.target
-        anchor.is_guarded = True
-        codec_of(cls).decode(edge, record.data, self._resolve)
-        remember(edge, record.data)
-        self._set.edges[record.id] = edge
-        self.reads.edges.setdefault(record.id, record.version)
-        return edge
-
-    def _edge_class(self, kind: str) -> type[Edge]:
-        return (self._registry.find("edge", kind) if kind else None) or GenericEdge
-
-    def _by_reference(self, reference: str) -> Archetype | None:
-        kind, name, id = parse_reference(reference)
-        return self.root(id) if kind == "n" and not name else self.find(id)
-
-    def _load_owners(self, nodes: Iterable[Node]) -> None:
+    def _load_owners(self, nodes: Iterable[Archetype]) -> None:
         """Load the roots whose grants decide, all in one query."""
         owners = {node.__jac__.owner for node in nodes}
-        foreign = [id for id in owners if level_without_grants(self.caller, id) is None]
-        missing = [
-            id
-            for id in foreign
-            if id not in self.reads.nodes
-            and not (id in self._set.nodes and self._set.nodes[id].__jac__.version)
-        ]
-        if len(missing) > 1:
-            self.statements += 1
-            for record in self._view.load_nodes(missing):
-                self._take(record)
+        self._reading.load_roots(id for id in owners if level_without_grants(self.caller, id) is None)
+
+
+def _archetypes(values: Any) -> Iterator[Archetype]:
+    if isinstance(values, Archetype):
+        yield values
+    elif isinstance(values, list | tuple | set | frozenset):
+        for value in values:
+            yield from _archetypes(value)
+    elif isinstance(values, Mapping):
+        yield from _archetypes(list(values.values()))

@@ -14,7 +14,9 @@ from walkwire.store import Lost, lock_keys
 from walkwire.walk.crowd import Release, Seats
 
 HOLD_SECONDS = 2.0
+PASSES = 5  # so often a claim waits for kinds without holding them
 PATIENCE_SECONDS = 10.0
+_PAUSE_SECONDS = 0.01  # before a commit is tried again that met a kind's lock of another server; then twice as long each time
 _GRACE_SECONDS = (
     1.0  # until other servers need not believe a claim any more, should this one not say that it has ended
 )
@@ -22,7 +24,7 @@ _GRACE_SECONDS = (
 
 def keys_lost(lost: Lost) -> frozenset[str]:
     """The locks of what a walk lost."""
-    return lock_keys(lost.records, lost.neighbourhoods)
+    return lock_keys(lost.records, lost.neighbourhoods, lost.kinds)
 
 
 class Claim:
@@ -34,6 +36,7 @@ class Claim:
         self._held: list[str] = []
         self._release: Release | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._passes = 0
 
     @property
     def keys(self) -> frozenset[str]:
@@ -62,6 +65,25 @@ class Claim:
             raise
         self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.release)
 
+    async def get_past(
+        self, hold: frozenset[str], kinds: frozenset[str], patience: float = PATIENCE_SECONDS
+    ) -> None:
+        """As `widen` with `hold`, and wait until no other claim holds a lock of `kinds`, but do not hold these.
+
+        A walk that makes or deletes records of a kind only has to let those commit that searched for them. If it held the lock,
+        all walks that make such records would queue behind it. A claim that had to wait `PASSES` times holds the locks after all.
+        """
+        if kinds and self._passes >= PASSES:
+            hold |= kinds
+        elif kinds:
+            if self._locks.is_free(kinds, self):
+                await asyncio.sleep(_PAUSE_SECONDS * 2**self._passes)
+            self._passes += 1
+            for key in sorted(kinds - self.keys):
+                await self._locks.take(key, self)
+                self._locks.pass_on(key)
+        await self.widen(hold, patience)
+
     def release(self) -> None:
         """Let go of all. May be called more than once."""
         if self._timer is not None:
@@ -85,6 +107,12 @@ class Locks:
     def is_free(self, keys: Iterable[str], mine: Claim | None = None) -> bool:
         """Whether nobody but `mine` holds any of these. May be asked from any thread: an answer is a hint, not a promise."""
         return not self._holders or all(self._holders.get(key) in (None, mine) for key in keys)
+
+    def held(self, keys: Iterable[str], mine: Claim) -> frozenset[str]:
+        """Return those of the locks that others than `mine` hold. Otherwise as `is_free`."""
+        if not self._holders:
+            return frozenset()
+        return frozenset(key for key in keys if self._holders.get(key) not in (None, mine))
 
     async def take(self, key: str, claim: Claim) -> None:
         """Wait for a lock and give it to a claim."""

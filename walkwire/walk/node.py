@@ -30,6 +30,11 @@ class Node(Archetype):
             current().graph.may_write(self)
         object.__setattr__(self, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        if self.__jac__.is_guarded:
+            current().graph.may_write(self)
+        object.__delattr__(self, name)
+
     def out(
         self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
     ) -> list[Any]:

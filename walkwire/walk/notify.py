@@ -22,8 +22,9 @@ class WalkOutbox:
     """A walk's notifications, over all of its runs.
 
     While the walk has uncommitted writes they wait, in their order, for the commit; with nothing uncommitted they go at
-    once. What went at once in an earlier run is not sent again by a later one: the nth with the same audience and bytes is
-    taken for the nth. What was sent is remembered for that only as long as `may_rerun`: a walk may go on telling for ever.
+    once, if all that the walk has read so far is of one moment. What went at once in an earlier run is not sent again by a
+    later one: the nth with the same audience and bytes is taken for the nth. What was sent is remembered for that only as
+    long as `may_rerun`: a walk may go on telling for ever.
     """
 
     def __init__(self, tell: Tell, may_rerun: bool = True) -> None:
@@ -43,11 +44,21 @@ class WalkOutbox:
         self._may_rerun = False
         self._sent.clear()
 
-    def put(self, audience: Audience, data: bytes, now: bool, is_dirty: Callable[[], bool]) -> None:
-        """Send, or hold until `release`. `is_dirty` is asked only where the answer matters."""
-        if not now and (self._held or is_dirty()):
-            self._held.append((audience, data))
-            return
+    def put(
+        self,
+        audience: Audience,
+        data: bytes,
+        now: bool,
+        is_dirty: Callable[[], bool],
+        check: Callable[[], None],
+    ) -> None:
+        """Send, or hold until `release`. `is_dirty` is asked only where the answer matters. What is sent although it is not to be
+        sent `now` in any case is sent only if `check` does not raise."""
+        if not now:
+            if self._held or is_dirty():
+                self._held.append((audience, data))
+                return
+            check()
         self._send(audience, data)
 
     def release(self) -> None:
@@ -69,14 +80,22 @@ class WalkOutbox:
 class Socket:
     """What a walker tells users, channels and clients. `data` is any value that can be reported; it arrives as it is.
 
-    With `now=True` a notification does not wait for the commit. `keep` tells what becomes of it where a listener does not read as
-    fast as it is told: "close" keeps all, and closes the connection when too much waits; "drop_oldest" drops what waits longest;
-    "latest" keeps only the latest for the same audience. None: as is configured for the channel. All raise RuntimeError outside
-    of a walk.
+    A notification waits for the commit if the walk has uncommitted changes. Otherwise it leaves at once, if all that the walk
+    has read so far was so at one moment; if it was not, the walk is run again without having told. With `now=True` it does not
+    wait, and nothing is checked: it may tell what is never committed, and a state that never was.
+
+    `keep` tells what becomes of it where a listener does not read as fast as it is told: "close" keeps all, and closes the
+    connection when too much waits; "drop_oldest" drops what waits longest; "latest" keeps only the latest for the same
+    audience. None: as is configured for the channel.
+
+    All raise RuntimeError outside of a walk.
     """
 
     def notify_self(self, data: Any) -> None:
-        """Tell the connection whose event this walk answers, at once. Over REST there is none, and nothing happens."""
+        """Tell the connection whose event this walk answers, as with `now=True`: nothing that the walk has read is checked.
+
+        Over REST there is no such connection, and nothing happens.
+        """
         client_id = current().client_id
         if client_id is not None:
             self._put("clients", (client_id,), data, now=True)
@@ -120,7 +139,7 @@ class Socket:
         if keep is not None and keep not in get_args(Keep):
             raise ValueError(f"keep is one of {', '.join(get_args(Keep))}, not {keep!r}")
         if targets:
-            walk.outbox.put(Audience(kind, targets, keep), encode(data), now, walk.graph.is_dirty)
+            walk.outbox.put(Audience(kind, targets, keep), encode(data), now, walk.graph.is_dirty, walk.check)
 
 
 socket = Socket()

@@ -33,6 +33,7 @@ from walkwire.walk.walker import Walker, awalk_through, walk_through
 
 RUNS = 10
 
+Keys = frozenset[str]
 Result = TypeVar("Result")
 
 
@@ -73,10 +74,11 @@ class Answer(NamedTuple):
 
 
 class _Blocked(NamedTuple):
-    """A run that is over, but whose commit has to wait for locks of others. `is_void`: it had read what they are about to change,
-    so that there is little hope for it."""
+    """A run that is over, but whose commit has to wait for locks of others: `hold` it is to have itself, of `kinds` it is enough
+    that others do not. `is_void`: it had read what they are about to change, so that there is little hope for it."""
 
-    keys: frozenset[str]
+    hold: Keys
+    kinds: Keys
     is_void: bool
     resume: Callable[[], Answer | _Blocked]
 
@@ -84,7 +86,7 @@ class _Blocked(NamedTuple):
 class _Unfit(Exception):
     """A run whose reads do not hold any more. `was_reading`: it had nothing to write."""
 
-    def __init__(self, keys: frozenset[str], was_reading: bool = False, has_committed: bool = False) -> None:
+    def __init__(self, keys: Keys, was_reading: bool = False, has_committed: bool = False) -> None:
         self.keys, self.was_reading, self.has_committed = keys, was_reading, has_committed
 
 
@@ -183,16 +185,16 @@ class Runtime:
             outcome = await self._threads.submit(run.in_this_thread)
         while isinstance(outcome, _Blocked):
             if outcome.is_void and order.may_rerun:
-                raise _Unfit(outcome.keys)
-            await self._widen(claim, outcome.keys, deadline)
+                raise _Unfit(outcome.hold)
+            await self._widen(claim, outcome.hold, deadline, outcome.kinds)
             outcome = await self._threads.submit(outcome.resume)
         return outcome
 
-    async def _widen(self, claim: Claim, keys: frozenset[str], deadline: float) -> None:
+    async def _widen(self, claim: Claim, keys: Keys, deadline: float, kinds: Keys = frozenset()) -> None:
         patience = max(0.1, deadline - self._loop.time())
         try:
             async with asyncio.timeout_at(deadline):
-                await claim.widen(keys, patience)
+                await claim.get_past(keys, kinds, patience)
         except TimeoutError:
             raise Conflict from None
 
@@ -247,11 +249,11 @@ class _Run:
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await self._runtime._threads.from_a_loop(function, *arguments)
 
-    def is_free(self, keys: frozenset[str]) -> bool:
-        return self._runtime._locks.is_free(keys, self._claim)
+    def held(self, keys: Keys) -> Keys:
+        return self._runtime._locks.held(keys, self._claim)
 
-    def stand(self, keys: frozenset[str]) -> None:
-        waiting = asyncio.run_coroutine_threadsafe(self._claim.widen(keys), self._runtime._loop)
+    def stand(self, hold: Keys, kinds: Keys) -> None:
+        waiting = asyncio.run_coroutine_threadsafe(self._claim.get_past(hold, kinds), self._runtime._loop)
         try:
             waiting.result(PATIENCE_SECONDS)
         except TimeoutError:
@@ -264,7 +266,7 @@ class _Run:
     def _unit(self, stack: ExitStack) -> Unit:
         runtime, order = self._runtime, self._order
         store = runtime._store
-        view: View = stack.enter_context(store.snapshot()) if self._in_snapshot else store
+        view: View = stack.enter_context(store.snapshot()) if self._in_snapshot else store.latest()
         unit = Unit(
             store,
             view,
@@ -307,20 +309,19 @@ class _Run:
         return walker, start
 
     def _conclude(self, unit: Unit, walker: Walker) -> Answer | _Blocked:
+        if unit.has_committed:
+            unit.graph.renew_all([unit.walk.custom, unit.walk.reports])
         answer = self._answer(unit.walk)
         if self._order.is_forgotten:
             unit.graph.delete(walker)
         changes = unit.graph.changes()
         if self._order.task is not None:
             changes.ended_task = _ended(*self._order.task, unit.walk, answer)
-        keys = unit.locks(changes)
-        if not self.is_free(keys):
-            return self._blocked(keys, unit, changes, answer)
         return self._write(unit, changes, answer)
 
-    def _blocked(self, keys: frozenset[str], unit: Unit, changes: Changes, answer: Answer) -> _Blocked:
-        is_void = not unit.has_committed and not keys.isdisjoint(unit.locks_of_reads())
-        return _Blocked(keys, is_void, lambda: self._resume(unit, changes, answer))
+    def _blocked(self, keys: Keys, held: Keys, unit: Unit, changes: Changes, answer: Answer) -> _Blocked:
+        is_void = not unit.has_committed and not held.isdisjoint(unit.locks_of_reads())
+        return _Blocked(*unit.parted(keys, held), is_void, lambda: self._resume(unit, changes, answer))
 
     def _resume(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
         token = enter_walk(unit.walk)
@@ -331,10 +332,13 @@ class _Run:
             leave_walk(token)
 
     def _write(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
+        keys = unit.locks(changes)
+        if held := self.held(keys):
+            return self._blocked(keys, held, unit, changes, answer)
         try:
             unit.write(changes)
-        except Held as held:
-            return self._blocked(held.keys, unit, changes, answer)
+        except Held as told:
+            return self._blocked(told.keys, told.keys, unit, changes, answer)
         return answer
 
     def _answer(self, walk: Walk) -> Answer:

@@ -9,7 +9,18 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from walkwire.errors import CommitInDoubt, Conflict
-from walkwire.store import Changes, Crowd, GraphStore, Held, Lost, UserStore, View, lock_keys
+from walkwire.store import (
+    Changes,
+    Crowd,
+    GraphStore,
+    Held,
+    Lost,
+    UserStore,
+    View,
+    are_of_kinds,
+    kinds_searched,
+    lock_keys,
+)
 from walkwire.walk.allowance import Allowance
 from walkwire.walk.context import Audience, Bridge, Walk, enter_walk, leave_walk
 from walkwire.walk.graph import WalkGraph
@@ -23,11 +34,12 @@ _log = logging.getLogger("walkwire.walk")
 class Line(Protocol):
     """Where a walk waits for what others have locked."""
 
-    def is_free(self, keys: frozenset[str]) -> bool:
-        """Whether, as far as is known here, nobody else holds any of these."""
+    def held(self, keys: frozenset[str]) -> frozenset[str]:
+        """Those of these that, as far as is known here, somebody else holds."""
 
-    def stand(self, keys: frozenset[str]) -> None:
-        """Wait, where the walk stands, until it holds these. Raises Conflict where that takes too long."""
+    def stand(self, hold: frozenset[str], kinds: frozenset[str]) -> None:
+        """Wait, where the walk stands, until it holds `hold`, and nobody else one of `kinds`. Raises Conflict where it takes
+        too long."""
 
     def mine(self) -> Collection[str]:
         """What it holds now."""
@@ -52,12 +64,14 @@ class Unit:
     ) -> None:
         self._store = store
         self._commit = store.commit if allowance is None else allowance.guard(store.commit)
-        self._is_one_moment = view is not store
+        self._view = view
+        self._checked = 1  # so many looks are known to be of one moment: one always is
         self._outbox = outbox
         self._line = line
         self._on_tasks = on_tasks
         self.graph = WalkGraph(view, registry, root_id)
         self.walk = Walk(self.graph, outbox, bridge, self.commit, client_id)
+        self.walk.check = self.check_in_walk
         if allowance is not None:
             allowance.check()
             self.walk.go_on = allowance.check
@@ -66,10 +80,10 @@ class Unit:
 
     def commit(self) -> None:
         """The program's own `commit()`, in the middle of its walk. Waits for locks where it stands."""
-        changes = self.graph.changes()
         try:
-            if changes and not self._line.is_free(keys := self.locks(changes)):
-                self._line.stand(keys)
+            changes = self.graph.changes()
+            if changes and (held := self._line.held(keys := self.locks(changes))):
+                self._line.stand(*self.parted(keys, held))
             self.write_patiently(changes)
         except Lost:
             if self.has_committed:
@@ -80,6 +94,17 @@ class Unit:
             raise
         self.has_committed = True
         self._outbox.end_reruns()
+        if self._store.is_shared:
+            self.graph.begin_unit()
+
+    def check_in_walk(self) -> None:
+        """As `check`, before a notification leaves at once. A walk that has committed cannot be run again: it gets a Conflict."""
+        try:
+            self.check()
+        except Lost:
+            if self.has_committed:
+                raise Conflict from None
+            raise
 
     def locks(self, changes: Changes) -> frozenset[str]:
         """The locks that a commit of `changes` has to wait for."""
@@ -88,20 +113,36 @@ class Unit:
     def locks_of_reads(self) -> frozenset[str]:
         """The locks of all that was read."""
         reads = self.graph.reads
-        return lock_keys([*reads.nodes, *reads.edges], (selection.node for selection in reads.neighbourhoods))
+        return lock_keys(
+            [*reads.nodes, *reads.edges],
+            (selection.node for selection in reads.neighbourhoods),
+            kinds_searched(reads.node_searches, reads.edge_searches),
+        )
+
+    def parted(self, keys: frozenset[str], held: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """Part the locks that a commit needs, of which others hold some: those to hold, and those of kinds, of which it is enough
+        that others do not hold them. Locks of kinds that the walk searched for are to be held."""
+        passed = are_of_kinds(held) - self.locks_of_reads()
+        hold = (keys - are_of_kinds(keys)) | (are_of_kinds(held) - passed)
+        return (hold if held > passed else frozenset()), passed
 
     def write(self, changes: Changes) -> None:
         """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held."""
         if changes:
-            self._commit(self.graph.reads, changes, self._outbox.release, self._line.mine())
-            self._is_one_moment = False
-            self.graph.read_from(self._store)  # what was written is not in a snapshot from before
+            self._raise_if_void()
+            try:
+                self._commit(self.graph.reads, changes, self._outbox.release, self._line.mine())
+            except Lost as lost:
+                self.graph.lose(lost)
+            self._view = self._store.latest()
+            self.graph.read_from(self._view)  # what was written is not in a snapshot from before
         else:
             self.check()
             self._outbox.release()
         if changes.new_tasks:
             self._on_tasks()
         self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
+        self._checked = 1
         self._after()
 
     def write_patiently(self, changes: Changes) -> None:
@@ -110,12 +151,27 @@ class Unit:
             try:
                 return self.write(changes)
             except Held as held:
-                self._line.stand(held.keys)
+                self._line.stand(*self.parted(held.keys, held.keys))
 
     def check(self) -> None:
-        """Raise Lost unless what was read so far was all so at one moment, as what one statement reads always is."""
-        if self.graph.statements > 1 and not self._is_one_moment:
+        """Raise Lost unless what was read so far was all so at one moment.
+
+        What one statement reads always is, and the view may know that several were. Nothing is asked again if nothing was
+        read since the last time. Once Lost was raised, it is raised for ever: the run is void, whatever the program does.
+        """
+        self._raise_if_void()
+        looks = self.graph.statements
+        if looks <= self._checked or self._view.is_one_moment:
+            return
+        try:
             self._store.check(self.graph.reads)
+        except Lost as lost:
+            self.graph.lose(lost)
+        self._checked = looks
+
+    def _raise_if_void(self) -> None:
+        if self.graph.lost is not None:
+            raise self.graph.lost
 
     def _after(self) -> None:
         functions, self.walk.after = self.walk.after, []
@@ -149,12 +205,13 @@ class _Alone:
         self._keys: frozenset[str] = frozenset()
         self._release: Callable[[], None] = lambda: None
 
-    def is_free(self, keys: frozenset[str]) -> bool:
-        return True
+    def held(self, keys: frozenset[str]) -> frozenset[str]:
+        return frozenset()
 
-    def stand(self, keys: frozenset[str]) -> None:
+    def stand(self, hold: frozenset[str], kinds: frozenset[str]) -> None:
         assert self._crowd is not None  # who else would have told
         self.leave()
+        keys = hold | kinds
         try:
             self._release = self._crowd.take(self._keys | keys, PATIENCE_SECONDS, HOLD_SECONDS)
         except TimeoutError:
@@ -186,7 +243,7 @@ def unit_of_work(
     """
     line = _Alone(store.crowd)
     bridge = Alone(is_loading)
-    unit = Unit(store, store, registry, root_id, outbox=WalkOutbox(tell), bridge=bridge, line=line)
+    unit = Unit(store, store.latest(), registry, root_id, outbox=WalkOutbox(tell), bridge=bridge, line=line)
     token = enter_walk(unit.walk)
     try:
         yield unit.walk

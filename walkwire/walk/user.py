@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, NoReturn, dataclass_transform
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, NoReturn, dataclass_transform
 
 from pydantic import ValidationError
 
-from walkwire.store import UserRecord, UserStore
+from walkwire.store import UserRecord
 from walkwire.walk.context import current
 from walkwire.walk.registry import enrol
 
 NO_PASSWORD = b"\x01"
+
+Column = Literal["id", "email_key", "root_id"]
 
 _KEYS = {"_id": "id", "id": "id", "email": "email", "root_id": "root_id"}
 
@@ -46,7 +48,8 @@ class UserCollection(metaclass=_Strict):
     @classmethod
     def find(cls, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Iterator[Any]:
         """The users that fit. Raises ValueError for a filter that cannot be answered."""
-        return iter([cls.__user__._of(record) for record in _found(filter or {}, _accounts())])
+        _require_accounts()
+        return iter([cls.__user__._of(record) for record in _found(filter or {})])
 
     @classmethod
     def find_one(cls, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Any:
@@ -140,26 +143,22 @@ class SendGridEmailer:
     send_reset_code = send_verification_code
 
 
-def _accounts() -> UserStore:
-    accounts = current().bridge.accounts
-    if accounts is None:
+def _require_accounts() -> None:
+    if current().bridge.accounts is None:
         raise RuntimeError(
             "There are no users here: a program has some while it is served, in the abilities of its walkers"
         )
-    return accounts
 
 
-def _found(filter: Mapping[str, Any], accounts: UserStore) -> Iterator[UserRecord]:
+def _found(filter: Mapping[str, Any]) -> Iterator[UserRecord]:
     wanted = {_key(key): _texts(key, value) for key, value in filter.items()}
     if not wanted:
         raise ValueError("Users are found by _id, email or root_id: a filter needs one of them")
-    lookups: dict[str, Callable[[str], UserRecord | None]] = {
-        "id": accounts.user_by_id,
-        "email": accounts.user_by_email,
-        "root_id": accounts.user_by_root,
-    }
     key, texts = next(iter(wanted.items()))
-    for record in map(lookups[key], texts):
+    columns: dict[str, Column] = {"id": "id", "email": "email_key", "root_id": "root_id"}
+    graph = current().graph
+    for text in texts:
+        record = graph.user((columns[key], text))
         if record is not None and all(_value(record, name) in wanted[name] for name in wanted):
             yield record
 

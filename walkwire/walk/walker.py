@@ -196,7 +196,7 @@ def _course(walker: Walker, starts: Iterable[Any]) -> Iterator[tuple[Step, Any]]
     while trail.queue:
         place = trail.queue.popleft()
         walk.go_on()
-        if place.__jac__.is_deleted:
+        if graph.is_gone(place):
             continue
         graph.enter(place)
         plan = plan_of(kind, type(place))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from walkwire.store import Changes, EdgeRecord, NodeRecord, TaskRecord
+from walkwire.store import Changes, EdgeRecord, NodeRecord, TaskRecord, kinds_written
 from walkwire.walk.access import encode_grants
 from walkwire.walk.anchor import Anchor
 from walkwire.walk.archetype import Archetype
@@ -14,6 +14,7 @@ from walkwire.walk.codec import codec_of
 from walkwire.walk.edge import Edge
 from walkwire.walk.kept import kept_kind
 from walkwire.walk.root import Root
+from walkwire.walk.stale import is_touched, make_stale
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
 
@@ -100,13 +101,21 @@ class WorkingSet:
                 changes.changed_nodes.append(_node_record(one))
         return changes
 
-    def touched(self, changes: Changes) -> tuple[set[str], set[str]]:
-        """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it."""
+    def touched(self, changes: Changes) -> tuple[set[str], set[str], set[str]]:
+        """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it; the kinds whose
+        records come or go."""
         records = {node.id for node in changes.changed_nodes} | {edge.id for edge in changes.changed_edges}
         records.update(changes.deleted_nodes)
         cut = (self.edges[id].__jac__ for id in changes.deleted_edges)
         ends = {end for edge in (*changes.new_edges, *cut) for end in (edge.source, edge.target)}
-        return records, ends.union(changes.deleted_nodes)
+        return records, ends.union(changes.deleted_nodes), self._kinds_touched(changes)
+
+    def _kinds_touched(self, changes: Changes) -> set[str]:
+        nodes = {node.kind for node in changes.new_nodes}
+        nodes.update(kept_kind(self.nodes[id]) for id in changes.deleted_nodes)
+        edges = {edge.kind for edge in changes.new_edges}
+        edges.update(self.edges[id].__jac__.kind for id in changes.deleted_edges)
+        return kinds_written(nodes, edges)
 
     def settle(self, changes: Changes) -> None:
         """Take what was committed as the stored state."""
@@ -130,6 +139,8 @@ class WorkingSet:
     def is_changed(self, archetype: Any) -> bool:
         """Whether the encoded fields differ from those loaded. Only what can change in place has to be encoded to know."""
         anchor = archetype.__jac__
+        if anchor.is_stale:
+            return is_touched(archetype)
         if anchor.grants is not None and encode_grants(anchor.grants) != anchor.stored_grants:
             return True
         now, then = vars(archetype), anchor.values
@@ -140,6 +151,15 @@ class WorkingSet:
         codec = codec_of(type(archetype))
         data = codec.encode(archetype)
         return data != anchor.stored and data != codec.rewritten(archetype)
+
+    def make_stale(self) -> None:
+        """Let all that is stored be looked up anew when it is touched. Roots have no fields: their grants are forgotten."""
+        for one in self._stored():
+            anchor = one.__jac__
+            if isinstance(one, Root):
+                anchor.version, anchor.grants, anchor.stored_grants = 0, None, None
+            elif not anchor.is_stale:
+                make_stale(one)
 
     def _stored(self) -> list[Any]:
         everything = (*self.nodes.values(), *self.edges.values())

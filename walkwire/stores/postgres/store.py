@@ -68,9 +68,6 @@ def open_postgres(url: str, connections: int, seconds: float) -> Store:
 class PostgresStore(Registers):
     """The store in one PostgreSQL database, for any number of threads, processes and machines."""
 
-    is_one_moment = False
-    is_shared = True
-
     def __init__(self, url: URL, connections: int, seconds: float) -> None:
         self._pool = Pool(url, connections, seconds)
         self._turns = Turns(seconds)

@@ -10,7 +10,19 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from walkwire.store import EdgeRecord, Lost, Neighbourhood, NodeRecord, Reads, Search, Selection, TaskRecord
+from walkwire.store import (
+    EdgeRecord,
+    Lost,
+    Neighbourhood,
+    NodeRecord,
+    Reads,
+    Search,
+    Selection,
+    TaskRecord,
+    UserKey,
+    UserRecord,
+    known_user,
+)
 from walkwire.stores.postgres.commit import check_all, size_of
 from walkwire.stores.postgres.pool import Away, Pool, Raw, driver_of, told
 from walkwire.stores.postgres.prepared import Row
@@ -84,6 +96,9 @@ class Latest:
     def load_task(self, id: str) -> TaskRecord | None:
         return self._seen(lambda view: view.load_task(id))
 
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        return self._seen(lambda view: view.load_user(key))
+
     def _noted(self, rows: list[Row]) -> list[Row]:
         self._moments.add(rows[0][-1] if rows else None)
         return rows
@@ -143,6 +158,11 @@ class Moment:
         task = self._ask(lambda connection: SqlView(connection).load_task(id))
         self._reads.tasks[id] = None if task is None else task.state
         return task
+
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        user = self._ask(lambda connection: SqlView(connection).load_user(key))
+        self._reads.users[key] = known_user(user)
+        return user
 
     def is_idle(self, seconds: float) -> bool:
         return self._connection is not None and time.monotonic() - self._used > seconds
