@@ -245,13 +245,13 @@ class GraphStore(View, Protocol):
 
 
 class UserRecord(NamedTuple):
-    """A user. `password` is a hash. `tokens` is counted up to end all tokens issued before. `state` is the program's own."""
+    """A user. `password` is a hash. Raising `token_generation` revokes all tokens issued before. `state` is the program's own."""
 
     id: str
     email: str
     password: str
     root_id: str
-    tokens: int = 0
+    token_generation: int = 0
     is_activated: bool = True
     is_admin: bool = False
     state: Mapping[str, Any] = {}
@@ -277,10 +277,10 @@ class UserStore(Protocol):
         """The user whose root this is."""
 
     def change_password(self, user_id: str, old: str, new: str) -> bool:
-        """Replace the hash `old` by `new` and count `tokens` up; False where `old` is no longer the stored hash."""
+        """Replace the hash `old` by `new` and raise the token generation by one; False where the hash is another by now."""
 
-    def tokens_of(self, root_ids: Sequence[str]) -> dict[str, int]:
-        """`tokens` of the active users with these roots; the others are left out."""
+    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        """The token generations of the active users with these roots; the others are left out."""
 
 
 class ServiceRecord(NamedTuple):

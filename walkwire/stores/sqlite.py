@@ -118,6 +118,9 @@ class SqliteStore(Registers):
             self._views.pop().close()
         self._engine.dispose()
 
+    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        return self._ask(SqliteView.token_generations, root_ids)
+
     def _ask(self, question: Callable[..., Result], *of: Any) -> Result:
         view = self._take()
         try:

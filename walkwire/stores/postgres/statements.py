@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from walkwire.store import Selection
-from walkwire.stores.schema import edges, nodes
+from walkwire.stores.schema import edges, nodes, users
 from walkwire.stores.selections import (
     EDGE,
     HERE,
@@ -80,6 +80,11 @@ CUT_EDGES = Statement(select(edges.c.id, edges.c.source, edges.c.target).where(a
 EDGES_AT = Statement(
     select(edges.c.id, edges.c.source, edges.c.target).where(
         or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))
+    )
+)
+TOKEN_GENERATIONS = Statement(
+    select(users.c.root_id, users.c.token_generation).where(
+        among(users.c.root_id, "ids"), users.c.is_activated
     )
 )
 

@@ -89,6 +89,9 @@ class PostgresStore(Registers):
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
         return self._pool.read(lambda connection: view.load_neighbourhood(connection, selection))
 
+    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        return self._pool.read(lambda connection: view.token_generations(connection, root_ids))
+
     @contextmanager
     def snapshot(self) -> Iterator[View]:
         moment = view.Moment(self._pool)

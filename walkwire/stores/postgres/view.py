@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from walkwire.store import EdgeRecord, Lost, Neighbourhood, NodeRecord, Reads, Search, Selection, TaskRecord
 from walkwire.stores.postgres.commit import judge, size_of
 from walkwire.stores.postgres.pool import Away, Pool, Raw, driver_of, told
-from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, neighbourhood_of
+from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, TOKEN_GENERATIONS, neighbourhood_of
 from walkwire.stores.selections import EDGE, parameters
 from walkwire.stores.sql import SqlView
 
@@ -38,6 +38,11 @@ def load_neighbourhood(connection: Raw, selection: Selection) -> Neighbourhood:
     end = 1 + _EDGE_WIDTH
     pairs = [(EdgeRecord._make(row[1:end]), NodeRecord._make(row[end:])) for row in rows]
     return Neighbourhood(pairs, tuple(row[0] for row in rows))
+
+
+def token_generations(connection: Raw, root_ids: Sequence[str]) -> dict[str, int]:
+    """As `store.UserStore`."""
+    return dict(TOKEN_GENERATIONS.run(connection, ids=list(root_ids)).fetchall())
 
 
 class Moment:
