@@ -74,13 +74,13 @@ class Search(NamedTuple):
 
 
 class UserRecord(NamedTuple):
-    """A user. `password` is a hash. `tokens` is counted up to end all tokens issued before. `state` is the program's own."""
+    """A user. `password` is a hash. Raising `token_generation` revokes all tokens issued before. `state` is the program's own."""
 
     id: str
     email: str
     password: str
     root_id: str
-    tokens: int = 0
+    token_generation: int = 0
     is_activated: bool = True
     is_admin: bool = False
     state: Mapping[str, Any] = {}
@@ -90,8 +90,8 @@ UserKey = tuple[Literal["id", "email_key", "root_id"], str]  # how a user was lo
 
 
 def known_user(user: UserRecord | None) -> UserRecord | None:
-    """Return what a program may see of a user: the record without its password and token count."""
-    return None if user is None else user._replace(password="", tokens=0)
+    """Return what a program may see of a user: the record without its password and token generation."""
+    return None if user is None else user._replace(password="", token_generation=0)
 
 
 TaskState = Literal["PENDING", "STARTED", "COMPLETED", "ERROR"]
@@ -136,7 +136,7 @@ class Reads:
     - `neighbourhoods`: the mark of each selection.
     - `node_searches`, `edge_searches`: the ids of the records that each search found.
     - `tasks`: the state of each task, by id; None if there was no such task.
-    - `users`: the user that each look-up found, without password and token count (`known_user`); None if there was none.
+    - `users`: the user that each look-up found, without password and token generation (`known_user`); None if there was none.
     """
 
     nodes: dict[str, int] = field(default_factory=dict)
@@ -345,10 +345,10 @@ class UserStore(Protocol):
         """The user whose root this is."""
 
     def change_password(self, user_id: str, old: str, new: str) -> bool:
-        """Replace the hash `old` by `new` and count `tokens` up; False where `old` is no longer the stored hash."""
+        """Replace the hash `old` by `new` and raise the token generation by one; False where the hash is another by now."""
 
-    def tokens_of(self, root_ids: Sequence[str]) -> dict[str, int]:
-        """`tokens` of the active users with these roots; the others are left out."""
+    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        """The token generations of the active users with these roots; the others are left out."""
 
 
 class ServiceRecord(NamedTuple):

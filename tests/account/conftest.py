@@ -1,12 +1,15 @@
-"""An account room over a real store, with passwords that cost nothing."""
+"""An account room over a real store, with passwords that cost nothing and sockets that are only noted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from walkwire.account.revocation import Revocation
+from walkwire.account.token import Tokens
 from walkwire.store import Store
 from walkwire.stores import open_store
 
@@ -35,6 +38,27 @@ class Clock:
         return self.now
 
 
+@dataclass
+class Sockets:
+    """The users with an open socket, and what a revocation asked for: who was signed out, what other servers were told."""
+
+    here: set[str] = field(default_factory=set)
+    signed_out: list[str] = field(default_factory=list)
+    told: list[tuple[str, int]] = field(default_factory=list)
+    away: str | None = None
+
+    def is_here(self, root_id: str) -> bool:
+        return root_id in self.here
+
+    def sign_out(self, root_id: str) -> None:
+        if root_id in self.here:
+            self.here.remove(root_id)
+            self.signed_out.append(root_id)
+
+    def tell_revoked(self, root_id: str, token_generation: int) -> None:
+        self.told.append((root_id, token_generation))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(f"sqlite:///{tmp_path / 'accounts.db'}")
@@ -45,6 +69,23 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def tokens(clock: Clock) -> Tokens:
+    return Tokens(b"s" * 32, clock)
+
+
+@pytest.fixture
+def sockets() -> Sockets:
+    return Sockets()
+
+
+@pytest.fixture
+async def revocation(store: Store, sockets: Sockets, clock: Clock) -> AsyncIterator[Revocation]:
+    made = Revocation(store, sockets, clock)
+    yield made
+    await made.stop()
 
 
 @pytest.fixture

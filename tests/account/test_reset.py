@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.account.conftest import Clock, PlainHasher
-from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
 from walkwire.account.reset import LIFETIME, PAUSE, WAITING, Resets
+from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.errors import Busy
@@ -41,17 +41,11 @@ class Post:
 
 
 @pytest.fixture
-def tokens(clock: Clock) -> Tokens:
-    return Tokens(SECRET, clock)
-
-
-@pytest.fixture
-def users(store: Store, tokens: Tokens, clock: Clock, hasher: PlainHasher) -> Iterator[Users]:
-    passwords, auth = Passwords(hasher), Auth(store, tokens, clock)
-    made = Users(store, passwords, tokens, auth)
+def users(store: Store, tokens: Tokens, revocation: Revocation, hasher: PlainHasher) -> Iterator[Users]:
+    passwords = Passwords(hasher)
+    made = Users(store, passwords, tokens, revocation)
     yield made
     made.close()
-    auth.close()
     passwords.close()
 
 

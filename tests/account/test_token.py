@@ -11,7 +11,7 @@ from walkwire.ids import new_id
 from walkwire.store import UserRecord
 
 SECRET = b"s" * 32
-USER = UserRecord(new_id(), "a@example.com", "hash", new_id(), tokens=3)
+USER = UserRecord(new_id(), "a@example.com", "hash", new_id(), token_generation=3)
 
 
 def test_a_token_says_whose_it_is_and_ends_after_twelve_hours(clock: Clock) -> None:

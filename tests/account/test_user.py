@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tests.account.conftest import Clock, PlainHasher
+from tests.account.conftest import PlainHasher, Sockets
 from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
+from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.account.user import Login, PasswordChange, Registration, Users, normalised
 from walkwire.store import Search, Store, UserExists
@@ -19,16 +20,14 @@ EMAIL = "ada@example.com"
 
 
 @pytest.fixture
-def auth(store: Store, clock: Clock) -> Iterator[Auth]:
-    made = Auth(store, Tokens(b"s" * 32, clock), clock)
-    yield made
-    made.close()
+def auth(tokens: Tokens, revocation: Revocation) -> Auth:
+    return Auth(tokens, revocation)
 
 
 @pytest.fixture
-def users(store: Store, auth: Auth, clock: Clock, hasher: PlainHasher) -> Iterator[Users]:
+def users(store: Store, revocation: Revocation, tokens: Tokens, hasher: PlainHasher) -> Iterator[Users]:
     passwords = Passwords(hasher)
-    made = Users(store, passwords, Tokens(b"s" * 32, clock), auth)
+    made = Users(store, passwords, tokens, revocation)
     yield made
     made.close()
     passwords.close()
@@ -69,13 +68,14 @@ async def test_a_wrong_password_and_nobody_are_answered_alike_and_for_the_same_w
     assert len(hasher.compared) == 2
 
 
-async def test_a_new_password_ends_the_old_one_and_all_tokens(users: Users, auth: Auth) -> None:
-    ended: list[str] = []
-    auth.on_tokens_ended = ended.append
+async def test_a_new_password_ends_the_old_one_and_revokes_all_tokens(
+    users: Users, auth: Auth, sockets: Sockets
+) -> None:
     user = await users.register(EMAIL, "secret")
+    sockets.here.add(user.root_id)
     sessions = [await users.login(EMAIL, "secret") for _ in range(2)]
     assert await users.change_password(user.id, "secret", "better")
-    assert ended == [user.root_id]
+    assert (sockets.signed_out, sockets.told) == ([user.root_id], [(user.root_id, 1)])
     for session in sessions:
         assert session is not None
         assert await auth.identify(session.token) is None

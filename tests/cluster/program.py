@@ -91,3 +91,14 @@ class count_aloud(Open, Walker):
         here.count += 1
         socket.notify_channels([self.channel_id], {"count": here.count})
         self.report(here.count)
+
+
+class who_am_i(Walker):
+    """Only for those who have signed in."""
+
+    class __specs__:
+        methods = ["websocket", "post"]
+
+    @on_entry
+    def tell(self, here: Root) -> None:
+        self.report(True)

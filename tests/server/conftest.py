@@ -14,6 +14,7 @@ import uvloop
 
 from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
+from walkwire.account.revocation import Revocation
 from walkwire.account.service import Services
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
@@ -68,16 +69,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def auth(store: Store) -> Iterator[Auth]:
-    made = Auth(store, Tokens(b"s" * 32))
+async def revocation(store: Store, hub: Hub) -> AsyncIterator[Revocation]:
+    made = Revocation(store, hub)
     yield made
-    made.close()
+    await made.stop()
 
 
 @pytest.fixture
-def users(store: Store, auth: Auth) -> Iterator[Users]:
+def auth(revocation: Revocation) -> Auth:
+    return Auth(Tokens(b"s" * 32), revocation)
+
+
+@pytest.fixture
+def users(store: Store, revocation: Revocation) -> Iterator[Users]:
     passwords = Passwords(PlainHasher())
-    made = Users(store, passwords, Tokens(b"s" * 32), auth)
+    made = Users(store, passwords, Tokens(b"s" * 32), revocation)
     yield made
     made.close()
     passwords.close()

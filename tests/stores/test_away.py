@@ -164,7 +164,7 @@ def test_a_password_that_was_changed_before_the_connection_broke_is_changed_once
     assert store.change_password(user.id, "old", "new")
     found = store.user_by_id(user.id)
     assert found is not None
-    assert (found.password, found.tokens) == ("new", user.tokens + 1)
+    assert (found.password, found.token_generation) == ("new", user.token_generation + 1)
 
 
 def test_a_commit_that_a_crash_undid_is_made_again(server: PostgresServer, line: Line, store: Store) -> None:

@@ -271,7 +271,7 @@ def test_users_are_found_by_address_in_any_case_and_are_unique(store: Store) -> 
     assert store.load_nodes([again.root_id]) == []
 
 
-def test_a_new_password_counts_the_tokens_up_once(store: Store) -> None:
+def test_a_new_password_raises_the_token_generation_once(store: Store) -> None:
     user = UserRecord(new_id(), "a@example.com", "old", new_id())
     store.add_user(user)
 
@@ -279,7 +279,20 @@ def test_a_new_password_counts_the_tokens_up_once(store: Store) -> None:
     assert not store.change_password(user.id, "old", "newer")
     changed = store.user_by_id(user.id)
     assert changed is not None
-    assert (changed.password, changed.tokens) == ("new", 1)
+    assert (changed.password, changed.token_generation) == ("new", 1)
+
+
+def test_token_generations_are_those_of_active_users_however_many_are_asked_about(store: Store) -> None:
+    users = [UserRecord(new_id(), f"{number}@example.com", "old", new_id()) for number in range(3)]
+    for user in users:
+        store.add_user(user)
+    off = UserRecord(new_id(), "off@example.com", "hash", new_id(), is_activated=False)
+    store.add_user(off)
+    store.change_password(users[1].id, "old", "new")
+    found = {users[0].root_id: 0, users[1].root_id: 1, users[2].root_id: 0}
+    many = [new_id() for _ in range(1500)]
+    assert store.token_generations([*many, *found, off.root_id]) == found
+    assert store.token_generations([]) == {}
 
 
 def test_a_database_is_opened_again_as_it_was_left(url: str) -> None:

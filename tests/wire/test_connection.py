@@ -236,7 +236,7 @@ async def test_a_token_that_ends_while_it_is_checked_is_no_longer_good(house: Ho
     await socket.send({"type": "change_user", "token": "ann"})
     await asyncio.sleep(0)
     house.tokens.clear()
-    house.hub.make_public(ANN)
+    house.hub.sign_out(ANN)
     assert [each["data"]["root_id"] for each in await socket.quiet()] == [f"n::{PUBLIC_ROOT}"]
 
 

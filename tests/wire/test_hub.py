@@ -13,7 +13,7 @@ from tests.wire.conftest import ANN, BOB, House
 from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.errors import Limited, Refused
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.wire import close
+from walkwire.wire import close, letter
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.notification import Kind, Notification
@@ -195,10 +195,10 @@ async def test_what_a_walker_gave_is_asked_about_when_the_user_changes(build: Bu
     assert await socket.quiet() == []
 
 
-async def test_when_tokens_end_the_users_sockets_become_public_and_are_told_nothing(build: Build) -> None:
+async def test_a_user_who_is_signed_out_has_public_sockets_that_are_told_nothing(build: Build) -> None:
     house = await build(policies=Policies(join="authenticated"))
     one, two, other = [await house.open(token, "lobby") for token in ("ann", "ann", "bob")]
-    house.hub.make_public(ANN)
+    house.hub.sign_out(ANN)
     assert [socket.connection.client.root_id for socket in (one, two, other)] == [
         PUBLIC_ROOT,
         PUBLIC_ROOT,
@@ -208,7 +208,8 @@ async def test_when_tokens_end_the_users_sockets_become_public_and_are_told_noth
     tell(house.hub, "channels", "lobby", data=b"2")
     tell(house.hub, "users", PUBLIC_ROOT, data=b"3")
     assert [await socket.quiet() for socket in (one, two, other)] == [[3], [3], [2]]
-    house.hub.make_public(PUBLIC_ROOT)
+    house.hub.sign_out(PUBLIC_ROOT)
+    assert not house.hub.is_here(ANN)
 
 
 # Closing
@@ -310,7 +311,7 @@ async def test_a_socket_that_chose_nothing_costs_the_broker_no_topic_of_its_own(
         await here.open()
     broker = here.hub._broker
     assert isinstance(broker, Counting)
-    assert sorted(broker.topics) == [f"s.{here.hub.ids.server}", f"u.{PUBLIC_ROOT}"]
+    assert sorted(broker.topics) == [letter.REVOKED, f"s.{here.hub.ids.server}", f"u.{PUBLIC_ROOT}"]
 
 
 async def test_a_walker_may_let_a_client_of_another_server_join_and_leave(
@@ -328,20 +329,25 @@ async def test_a_walker_may_let_a_client_of_another_server_join_and_leave(
     assert await socket.quiet() == []
 
 
-async def test_when_tokens_end_sockets_on_other_servers_become_public_too(
+async def test_revoked_tokens_are_told_to_every_server_also_to_one_without_a_socket_of_the_user(
     cluster: tuple[House, House, House],
 ) -> None:
-    here, there, _ = cluster
+    here, there, elsewhere = cluster
     socket = await there.open("ann")
-    here.hub.make_public(ANN)
+    heard: dict[str, list[tuple[str, int]]] = {}
+    for house in cluster:
+        told = heard.setdefault(house.hub.ids.server, [])
+        house.hub.on_revoked = lambda root_id, generation, told=told: told.append((root_id, generation))  # type: ignore[misc]
+    here.hub.tell_revoked(ANN, 3)
     await socket.quiet()
-    assert socket.connection.client.root_id == PUBLIC_ROOT
+    assert [heard[house.hub.ids.server] for house in (here, there, elsewhere)] == [[], [(ANN, 3)], [(ANN, 3)]]
 
 
 async def test_a_message_that_is_no_letter_or_of_a_kind_to_come_is_passed_over(house: House) -> None:
     socket = await house.open(channel_id="lobby")
     house.hub.deliver("c.lobby", b"nonsense")
     house.hub.deliver("c.lobby", b'["ffffffff",1,"presence",["lobby"]]\n{}')
+    house.hub.deliver("revoked", b'["ffffffff",3,"revoked",["lobby"]]\nnonsense')
     house.hub.deliver("c.lobby", b'["ffffffff",2,"channels",["lobby"]]\n{"n":1}')
     assert await socket.quiet() == [{"n": 1}]
 

@@ -70,12 +70,14 @@ class Resets:
         sending.add_done_callback(self._done)
 
     async def replace(self, code: str, password: str) -> bool:
-        """Take this password for the user of the code, and end all their tokens; False for a code that is bad or over.
+        """Take this password for the user of the code, and revoke all their tokens; False for a code that is bad or over.
 
         Raises Busy.
         """
         claims = self._codes.read(code)
-        return claims is not None and await self._users.reset(claims.user_id, claims.tokens, password)
+        return claims is not None and await self._users.reset(
+            claims.user_id, claims.token_generation, password
+        )
 
     def close(self) -> None:
         """Wait for what is being sent and let the thread go."""
@@ -94,10 +96,10 @@ class Resets:
 
 
 class Claims(NamedTuple):
-    """What a code says: whose it is, and the user's count of ended tokens when it was made."""
+    """What a code says: whose it is, and the user's token generation when it was made."""
 
     user_id: str
-    tokens: int
+    token_generation: int
 
 
 class Codes:
@@ -109,7 +111,7 @@ class Codes:
 
     def make(self, user: UserRecord) -> str:
         """A code of this user."""
-        claims = {"sub": user.id, "tokens": user.tokens, "exp": int(self._clock()) + LIFETIME}
+        claims = {"sub": user.id, "tokens": user.token_generation, "exp": int(self._clock()) + LIFETIME}
         return jwt.encode(claims, self._key, _ALGORITHM)
 
     def read(self, code: str) -> Claims | None:

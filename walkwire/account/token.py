@@ -19,11 +19,11 @@ _ALGORITHM = "HS256"
 
 
 class Claims(NamedTuple):
-    """What a token says: whose it is, until when (Unix seconds), and the user's count of ended tokens when it was made."""
+    """What a token says: whose it is, until when (Unix seconds), and the user's token generation when it was made."""
 
     user_id: str
     root_id: str
-    tokens: int
+    token_generation: int
     expires: int
 
 
@@ -41,11 +41,17 @@ class Tokens:
         """A token of this user, and the second at which it ends."""
         now = int(self._clock())
         expires = now + LIFETIME
-        claims = {"sub": user.id, "root": user.root_id, "tokens": user.tokens, "iat": now, "exp": expires}
+        claims = {
+            "sub": user.id,
+            "root": user.root_id,
+            "tokens": user.token_generation,  # tokens that were given under this name still count
+            "iat": now,
+            "exp": expires,
+        }
         return jwt.encode(claims, self._secret, _ALGORITHM), expires
 
     def read(self, token: str) -> Claims | None:
-        """The claims of a token that is ours and not over. Whether it was ended since, only the store knows."""
+        """The claims of a token that is ours and not over. Whether it was revoked since, `revocation` knows."""
         claims = self._verified(token) if len(token) <= LONGEST else None
         return claims if claims is not None and claims.expires > self._clock() else None
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
-from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
+from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.ids import new_id
-from walkwire.store import UserRecord, UserStore
+from walkwire.store import CommitInDoubt, UserRecord, UserStore
 
 T = TypeVar("T")
 
@@ -82,11 +82,13 @@ class Session(NamedTuple):
 class Users:
     """The accounts. The store is asked in threads, passwords are hashed in others: no call holds the event loop."""
 
-    def __init__(self, store: UserStore, passwords: Passwords, tokens: Tokens, auth: Auth) -> None:
+    def __init__(
+        self, store: UserStore, passwords: Passwords, tokens: Tokens, revocation: Revocation
+    ) -> None:
         self._store = store
         self._passwords = passwords
         self._tokens = tokens
-        self._auth = auth
+        self._revocation = revocation
         self._pool = ThreadPoolExecutor(2, "users")
 
     async def register(self, email: str, password: str, state: Mapping[str, Any] | None = None) -> UserRecord:
@@ -105,16 +107,20 @@ class Users:
         return Session(user, *self._tokens.make(user))
 
     async def change_password(self, user_id: str, old: str, new: str) -> bool:
-        """Replace the password and end all tokens of the user; False where `old` is not the password. Raises Busy."""
+        """Replace the password and revoke all tokens of the user; False where `old` is not the password. Raises Busy."""
         user = await self._ask(self._store.user_by_id, user_id)
         if user is None or not await self._passwords.is_right(old, user.password):
             return False
         return await self._renew(user, new)
 
-    async def reset(self, user_id: str, tokens: int, password: str) -> bool:
-        """Replace the password and end all tokens of a user of whom so many have ended, no more and no less. Raises Busy."""
+    async def reset(self, user_id: str, token_generation: int, password: str) -> bool:
+        """Replace the password and revoke all tokens of the user, if `token_generation` is still the user's. Raises Busy."""
         user = await self._ask(self._store.user_by_id, user_id)
-        return user is not None and user.tokens == tokens and await self._renew(user, password)
+        return (
+            user is not None
+            and user.token_generation == token_generation
+            and await self._renew(user, password)
+        )
 
     def close(self) -> None:
         """Wait for the store's last answers and let the threads go."""
@@ -122,13 +128,20 @@ class Users:
 
     async def _renew(self, user: UserRecord, password: str) -> bool:
         hashed = await self._passwords.hash(password)
-        # A caller that hangs up here must not leave the tokens believed that the store has ended.
+        # A caller that hangs up here must not leave tokens trusted that the store has revoked.
         return await asyncio.shield(self._replace(user, hashed))
 
     async def _replace(self, user: UserRecord, hashed: str) -> bool:
-        is_changed = await self._ask(self._store.change_password, user.id, user.password, hashed)
+        new_generation = user.token_generation + 1  # as long as the hash is the old one, so is the generation
+        try:
+            is_changed = await self._ask(self._store.change_password, user.id, user.password, hashed)
+        except CommitInDoubt:
+            self._revocation.revoke(
+                user.root_id, new_generation
+            )  # trust is built up again by what the store says
+            raise
         if is_changed:
-            self._auth.end_tokens(user)
+            self._revocation.revoke(user.root_id, new_generation)
         return is_changed
 
     async def _ask(self, question: Callable[..., T], *arguments: Any) -> T:

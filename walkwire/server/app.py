@@ -14,12 +14,13 @@ from starlette.types import ASGIApp
 from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
 from walkwire.account.reset import Resets
+from walkwire.account.revocation import Revocation
 from walkwire.account.secret import signing_secret
 from walkwire.account.service import Services
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
-from walkwire.brokers import MEMORY, open_broker
+from walkwire.brokers import open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
@@ -27,7 +28,6 @@ from walkwire.server.api import make_api
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.health import Health
 from walkwire.server.rest import Walkers
-from walkwire.server.revocations import Revocations
 from walkwire.server.schedule import Schedule
 from walkwire.store import Store, TaskRecord
 from walkwire.stores import open_store
@@ -115,12 +115,15 @@ async def open_app(
         patience = config.stop_seconds if patience is None else patience
         stack.push_async_callback(_stop, runtime, store, patience)
         secret = signing_secret(config)
+        hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
+        revocation = Revocation(store, hub)
+        stack.push_async_callback(revocation.stop)
+        hub.on_revoked, hub.on_return = revocation.hear, revocation.recheck
         tokens = Tokens(secret)
-        auth = Auth(store, tokens)
-        stack.callback(auth.close)
+        auth = Auth(tokens, revocation)
         passwords = passwords or Passwords()
         stack.callback(passwords.close)
-        users = Users(store, passwords, tokens, auth)
+        users = Users(store, passwords, tokens, revocation)
         stack.callback(users.close)
         resets = None
         if (send := getattr(registry.user, "send_reset_code", None)) is not None:
@@ -128,16 +131,8 @@ async def open_app(
             stack.callback(resets.close)
         webhooks = Webhooks(store, secret)
         stack.callback(webhooks.close)
-        hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
-        revocations = Revocations(store, hub)
-        hub.on_return = revocations.wake
         await hub.start()
         stack.push_async_callback(hub.stop)
-        if not config.broker.startswith(MEMORY):
-            revocations.start()
-            stack.push_async_callback(revocations.stop)
-        auth.on_tokens_ended = hub.make_public
-        hub.on_tokens_ended = auth.doubt
         services = Services(store)
         stack.callback(services.close)
         health = Health(hub)
@@ -172,9 +167,7 @@ async def open_app(
         stack.push_async_callback(schedule.stop)
 
         async def authenticate(token: str | None) -> str:
-            caller = await auth.authenticate(token)
-            revocations.note(caller)
-            return caller.root_id
+            return (await auth.authenticate(token)).root_id
 
         door = Door(hub, dispatch, authenticate, config.allows_origin, compresses=config.compression)
         yield App(api, door, users, auth, health, runtime, runner, registry)

@@ -76,7 +76,7 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
     async def change_password(
         change: PasswordChange, caller: Annotated[Caller, Security(bearer)]
     ) -> Response:
-        """Change the password. All tokens of the user end, the one that asked included."""
+        """Change the password. All tokens of the user are revoked, the one that asked included."""
         assert caller.user_id is not None  # the bearer of a token is a user
         if not await users.change_password(caller.user_id, change.old_password, change.new_password):
             return _json(403, {"message": "Update Failed!"})
@@ -104,7 +104,7 @@ def serve_resets(api: FastAPI, resets: Resets) -> None:
         return _json(200, {"message": "Reset password email sent!"})
 
     async def reset_password(reset: Reset) -> Response:
-        """Replace the password, with a code that was sent. All tokens of the user end."""
+        """Replace the password, with a code that was sent. All tokens of the user are revoked."""
         if not await resets.replace(reset.code, reset.password):
             return _json(403, {"message": "Failed to reset password!"})
         return _json(200, {"message": "Password reset successfully!"})

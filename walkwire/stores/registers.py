@@ -68,9 +68,6 @@ class Registers(ABC):
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         return self._write(lambda connection: sql.change_password(connection, user_id, old, new))
 
-    def tokens_of(self, root_ids: Sequence[str]) -> dict[str, int]:
-        return self._read(lambda connection: sql.tokens_of(connection, root_ids))
-
     def add_service(self, service: ServiceRecord) -> None:
         self._write(lambda connection: services.add(connection, service))
 

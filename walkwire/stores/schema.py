@@ -71,7 +71,7 @@ users = Table(
     Column("email_key", String, nullable=False, unique=True),
     Column("password", String, nullable=False),
     Column("root_id", String(24), ForeignKey("nodes.id"), nullable=False, unique=True),
-    Column("tokens", Integer, nullable=False),
+    Column("tokens", Integer, key="token_generation", nullable=False),
     Column("is_activated", Boolean, nullable=False),
     Column("is_admin", Boolean, nullable=False),
     Column("state", Text, nullable=False),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, literal_column, select, update
+from sqlalchemy import Connection, Select, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from walkwire.store import (
@@ -26,11 +24,6 @@ from walkwire.stores.selections import (
     NODE,
 )
 
-_CHUNK = 900  # ids in one statement: SQLite before 3.32 takes 999 parameters
-
-_TOKENS = select(users.c.root_id, users.c.tokens).where(
-    users.c.root_id.in_(bindparam("ids", expanding=True)), users.c.is_activated
-)
 _NEW_NODES = insert(nodes)
 
 
@@ -76,18 +69,13 @@ def user_by(connection: Connection, **column: str) -> UserRecord | None:
 
 
 def change_password(connection: Connection, user_id: str, old: str, new: str) -> bool:
-    """Replace a hash and count `tokens` up; False where the hash is not `old` any more."""
+    """Replace a hash and raise the token generation; False where the hash is not `old` any more."""
     statement = (
         update(users)
         .where(users.c.id == user_id, users.c.password == old)
-        .values(password=new, tokens=users.c.tokens + 1)
+        .values(password=new, token_generation=users.c.token_generation + 1)
     )
     return connection.execute(statement).rowcount == 1
-
-
-def tokens_of(connection: Connection, root_ids: Sequence[str]) -> dict[str, int]:
-    """The counts of tokens of active users, by their roots."""
-    return {row[0]: row[1] for row in _rows_by_id(connection, _TOKENS, root_ids)}
 
 
 def node_ids(connection: Connection, search: Search) -> frozenset[str]:
@@ -121,14 +109,3 @@ def _fitting(statement: Select[Any], search: Search, id: Any, kind: Any) -> Sele
         if wanted is not None:
             statement = statement.where(column.in_(sorted(wanted)))
     return statement
-
-
-def _rows_by_id(connection: Connection, statement: Select[Any], ids: Sequence[str]) -> Iterator[Any]:
-    for chunk in _chunks(ids):
-        yield from connection.execute(statement, {"ids": chunk})
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk

@@ -120,6 +120,9 @@ class SqliteStore(Registers):
             self._views.pop().close()
         self._engine.dispose()
 
+    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        return self._ask(SqliteView.token_generations, root_ids)
+
     def _ask(self, question: Callable[..., Result], *of: Any, several: bool = False) -> Result:
         """`several`: it takes more than one statement, and these have to see the same."""
         if several:

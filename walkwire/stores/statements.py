@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from walkwire.store import Selection
-from walkwire.stores.schema import edges, nodes
+from walkwire.stores.schema import edges, nodes, users
 from walkwire.stores.selections import (
     EDGE,
     NODE,
@@ -92,6 +92,11 @@ NODES_BY_ID = Statement(select(*NODE).where(_among(nodes.c.id, "ids")))
 EDGES_BY_ID = Statement(select(*EDGE).where(_among(edges.c.id, "ids")))
 NODE_VERSIONS = Statement(select(nodes.c.id, nodes.c.version).where(_among(nodes.c.id, "ids")))
 EDGE_VERSIONS = Statement(select(edges.c.id, edges.c.version).where(_among(edges.c.id, "ids")))
+TOKEN_GENERATIONS = Statement(
+    select(users.c.root_id, users.c.token_generation).where(
+        _among(users.c.root_id, "ids"), users.c.is_activated
+    )
+)
 
 
 def rows_by_id(connection: Connection, statement: Statement, ids: Iterable[str]) -> Iterator[Any]:

@@ -12,7 +12,13 @@ from walkwire.store import EdgeRecord, Neighbourhood, NodeRecord, Selection
 from walkwire.stores.ends import ends
 from walkwire.stores.selections import EDGE, parameters, shape_of
 from walkwire.stores.sql import SqlView
-from walkwire.stores.statements import EDGES_BY_ID, NODES_BY_ID, neighbourhood_of, rows_by_id
+from walkwire.stores.statements import (
+    EDGES_BY_ID,
+    NODES_BY_ID,
+    TOKEN_GENERATIONS,
+    neighbourhood_of,
+    rows_by_id,
+)
 
 _EDGE_END = 1 + len(EDGE)
 
@@ -37,6 +43,10 @@ class SqliteView(SqlView):
         rows = self._rows(selection)
         pairs = [(EdgeRecord._make(row[1:_EDGE_END]), NodeRecord._make(row[_EDGE_END:])) for row in rows]
         return Neighbourhood(pairs, tuple([row[0] for row in rows]))
+
+    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        """As `store.UserStore`."""
+        return dict(rows_by_id(self.driver, TOKEN_GENERATIONS, root_ids))
 
     def close(self) -> None:
         """Give the connection back."""

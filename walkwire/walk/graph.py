@@ -90,7 +90,7 @@ class WalkGraph:
         return self._reading.task(id)
 
     def user(self, key: UserKey) -> UserRecord | None:
-        """Return the user that this look-up finds, without password and token count; None if there is none."""
+        """Return the user that this look-up finds, without password and token generation; None if there is none."""
         return self._reading.user(key)
 
     def neighbourhood(

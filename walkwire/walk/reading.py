@@ -166,7 +166,7 @@ class Reading:
         return task
 
     def user(self, key: UserKey) -> UserRecord | None:
-        """The user that this look-up finds, without password and token count."""
+        """The user that this look-up finds, without password and token generation."""
         self.statements += 1
         user = known_user(self.view.load_user(key))
         if self.reads.users.setdefault(key, user) != user:

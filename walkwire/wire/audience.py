@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from walkwire.broker import Broker
 from walkwire.wire.client import Client
@@ -15,11 +15,6 @@ class Audiences:
         self._broker = broker
         self._topic = topic
         self._members: dict[str, set[Client]] = {}
-
-    @property
-    def names(self) -> Collection[str]:
-        """Of all audiences that have a member."""
-        return self._members.keys()
 
     def of(self, name: str) -> set[Client]:
         """Who hears under this name: the live set, not to be changed."""

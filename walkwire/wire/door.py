@@ -30,7 +30,8 @@ Dispatch = Callable[[Call], Awaitable[bytes]]
 """Runs a call, and gives the answer's body as JSON. Raises PublicError; anything else is a fault, logged and told as Internal."""
 
 Authenticate = Callable[[str | None], Awaitable[str]]
-"""The root id of a token, with or without its scheme, the public root's for None and for a bad one. Never raises."""
+"""The root id of a token, with or without its scheme, the public root's for None and for a bad one. Never raises. It is so at the
+moment of the return."""
 
 AllowsOrigin = Callable[[str | None, str | None], bool]
 """May a page of this origin (the header, None where absent) talk to this host (the header)?"""

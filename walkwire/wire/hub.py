@@ -35,9 +35,9 @@ _log = logging.getLogger(__name__)
 class Hub:
     """The listeners of this server, by client, user and channel, and the roads to and from other servers.
 
-    `work` holds the tasks that handle events now; `revocations` counts the calls of `make_public`, of this server and others;
-    `untold` counts what was to go to other servers, and could not. `on_return` is called when the broker is back: what other
-    servers told meanwhile was not heard. `on_tokens_ended` is called when another server tells that a user's tokens have ended.
+    `work` holds the tasks that handle events now. `untold` counts what was to go to other servers, and could not. `on_return` is
+    called when the broker is back: what other servers told meanwhile was not heard. `on_revoked(root_id, token_generation)` is
+    called when another server has revoked a user's tokens below that generation.
     """
 
     def __init__(
@@ -56,10 +56,9 @@ class Hub:
         self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
         self.clients: dict[str, Client] = {}
         self.work: set[Task[None]] = set()
-        self.revocations = 0
         self.untold = 0
         self.on_return: Callable[[], None] = lambda: None
-        self.on_tokens_ended: Callable[[], None] = lambda: None
+        self.on_revoked: Callable[[str, int], None] = lambda root_id, token_generation: None
         self.is_deaf = False
         self.closing: Close | None = None
         self._broker = broker
@@ -82,18 +81,13 @@ class Hub:
         return self._broker.counts
 
     @property
-    def users(self) -> Collection[str]:
-        """The roots of those who are here."""
-        return self._users.names
-
-    @property
     def audiences(self) -> int:
         """How many users and channels have listeners here."""
         return len(self._users) + len(self._channels)
 
     async def start(self) -> None:
         """Begin to hear other servers, and to look after sockets."""
-        self._broker.subscribe((self._own_topic,))
+        self._broker.subscribe((self._own_topic, letter.REVOKED))
         await self._broker.start(self.deliver, self._greet_broker)
         self.heartbeat.start()
 
@@ -166,20 +160,23 @@ class Hub:
         client.refused -= {channel_id}
         self._channels.remove(channel_id, client)
 
-    def make_public(self, root_id: str) -> None:
-        """This user's tokens have ended: its clients, on all servers, are public from now on. Nothing is sent to them."""
-        self.end(root_id)
-        try:
-            self._publish("make_public", (root_id,), (letter.user_topic(root_id),))
-        except PublicError as error:
-            self._complain("That a user's tokens have ended", error)
+    def is_here(self, root_id: str) -> bool:
+        """Return whether a client of this user is connected to this server."""
+        return bool(self._users.of(root_id))
 
-    def end(self, root_id: str) -> None:
-        """As `make_public`, of this server's clients only."""
-        self.revocations += 1
+    def sign_out(self, root_id: str) -> None:
+        """Make this user's clients on this server public. Nothing is sent to them."""
         if root_id != PUBLIC_ROOT:
             for client in list(self._users.of(root_id)):
                 self.change(client, PUBLIC_ROOT)
+
+    def tell_revoked(self, root_id: str, token_generation: int) -> None:
+        """Tell all other servers that this user's tokens below this generation are revoked. Never raises: the log says if it
+        could not be told. Other servers find it out by themselves."""
+        try:
+            self._publish("revoked", (root_id,), (letter.REVOKED,), b"%d" % token_generation)
+        except PublicError as error:
+            self._complain("That a user's tokens were revoked", error)
 
     def notify(self, notification: Notification) -> None:
         """Tell an audience, here and on other servers. Never raises: what could not be told goes into the log."""
@@ -264,10 +261,9 @@ class Hub:
                 for client_id in head.targets:
                     if client_id in self.clients:
                         (self.join if head.kind == "join" else self.leave)(client_id, head.channel)
-            case "make_public":
-                self.on_tokens_ended()
+            case "revoked" if data.isdigit():
                 for root_id in head.targets:
-                    self.end(root_id)
+                    self.on_revoked(root_id, int(data))
             case _:
                 _log.debug("A letter of the unknown kind %r was passed over", head.kind)
 

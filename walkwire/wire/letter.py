@@ -11,6 +11,8 @@ from msgspec import Struct
 from walkwire.ids import server_of
 from walkwire.wire.notification import Keep
 
+REVOKED = "revoked"  # the topic on which all servers hear of tokens that were revoked
+
 _PLAIN = re.compile(r"[A-Za-z0-9:_-]{1,100}\Z")
 
 
@@ -23,7 +25,7 @@ class Head(Struct, frozen=True, array_like=True):
 
     server: str
     number: int
-    kind: str  # users, channels, clients, join, leave, make_public
+    kind: str  # users, channels, clients, join, leave, revoked
     targets: tuple[str, ...]
     channel: str = ""
     has_copies: bool = False

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from walkwire.store import Selection
 from walkwire.stores.postgres.pool import Raw
 from walkwire.stores.postgres.prepared import Prepared, Row, literal
-from walkwire.stores.schema import edges, nodes
+from walkwire.stores.schema import edges, nodes, users
 from walkwire.stores.selections import (
     EDGE,
     HERE,
@@ -95,6 +95,11 @@ NODE_KINDS = Statement(select(nodes.c.kind).where(among(nodes.c.id, "ids")).dist
 _CUT = select(edges.c.id, edges.c.kind, edges.c.source, edges.c.target)
 CUT_EDGES = Statement(_CUT.where(among(edges.c.id, "ids")))
 EDGES_AT = Statement(_CUT.where(or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))))
+TOKEN_GENERATIONS = Statement(
+    select(users.c.root_id, users.c.token_generation).where(
+        among(users.c.root_id, "ids"), users.c.is_activated
+    )
+)
 
 
 def neighbourhood_of(selection: Selection) -> Statement:

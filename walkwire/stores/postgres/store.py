@@ -98,6 +98,9 @@ class PostgresStore(Registers):
     def latest(self) -> View:
         return view.Latest(self._pool)
 
+    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        return self._pool.read(lambda connection: view.token_generations(connection, root_ids))
+
     @contextmanager
     def snapshot(self) -> Iterator[View]:
         moment = view.Moment(self._pool)

@@ -26,7 +26,7 @@ from walkwire.store import (
 from walkwire.stores.postgres.commit import check_all, size_of
 from walkwire.stores.postgres.pool import Away, Pool, Raw, driver_of, told
 from walkwire.stores.postgres.prepared import Row
-from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, neighbourhood_of
+from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, TOKEN_GENERATIONS, neighbourhood_of
 from walkwire.stores.selections import EDGE, parameters
 from walkwire.stores.sql import SqlView
 
@@ -106,6 +106,11 @@ class Latest:
     def _seen(self, work: Callable[[SqlView], Result]) -> Result:
         self._moments.add(None)
         return self._pool.see(lambda connection: work(SqlView(connection)))
+
+
+def token_generations(connection: Raw, root_ids: Sequence[str]) -> dict[str, int]:
+    """As `store.UserStore`."""
+    return dict(TOKEN_GENERATIONS.run(connection, ids=root_ids))
 
 
 class Moment:
