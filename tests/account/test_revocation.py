@@ -21,8 +21,9 @@ from walkwire.account.revocation import (
 )
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
+from walkwire.errors import CommitInDoubt
 from walkwire.ids import new_id
-from walkwire.store import CommitInDoubt, Store, UserRecord
+from walkwire.store import Store, UserRecord
 
 USER = UserRecord(new_id(), "a@example.com", "hash", new_id())
 ROOT = USER.root_id

@@ -13,8 +13,9 @@ from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
+from walkwire.errors import CommitInDoubt
 from walkwire.ids import new_id
-from walkwire.store import CommitInDoubt, UserRecord, UserStore
+from walkwire.store import UserRecord, UserStore
 
 T = TypeVar("T")
 
