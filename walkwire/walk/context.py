@@ -93,6 +93,7 @@ class Walk:
         "entry",
         "go_on",
         "graph",
+        "missed",
         "outbox",
         "reports",
         "returns",
@@ -112,6 +113,7 @@ class Walk:
         self.returns: list[Any] = []
         self.custom: Any = None
         self.entry: Any = None  # where it began; None: at the root
+        self.missed: str | None = None  # the last reference that `&` had to answer with None
         self.after: list[Callable[[], object]] = []
         self.go_on: Callable[[], None] = _nothing  # asked at each place; raises where the walk is to end
 

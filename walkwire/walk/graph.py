@@ -30,10 +30,10 @@ from walkwire.walk.anchor import Anchor
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.codec import Resolve, bare, codec_of
 from walkwire.walk.context import Types
-from walkwire.walk.edge import Edge, GenericEdge
+from walkwire.walk.edge import Edge
 from walkwire.walk.kept import kept_as
 from walkwire.walk.neighbours import Link, Neighbours, Passes
-from walkwire.walk.node import Node
+from walkwire.walk.node import Node, stored_edge_class
 from walkwire.walk.registry import Registry
 from walkwire.walk.rights import Rights
 from walkwire.walk.root import Root
@@ -138,7 +138,8 @@ class WalkGraph:
     def connect(self, source: Archetype, target: Archetype, edge: Archetype) -> None:
         """Put an edge between two nodes. Raises NoAccess without CONNECT on both."""
         near, far = self.own(source), self.own(target)
-        if not isinstance(near, Node) or not isinstance(far, Node) or not isinstance(edge, Edge):
+        are_nodes = all(isinstance(one, Node) and not isinstance(one, Edge) for one in (near, far))
+        if not are_nodes or not isinstance(edge, Edge):
             raise TypeError(f"An edge joins two nodes, not {source!r:.60} and {target!r:.60}")
         anchor = edge.__jac__
         if anchor.source is not None:
@@ -190,7 +191,7 @@ class WalkGraph:
             return archetype
         if anchor.version == 0 and not isinstance(archetype, Root):
             anchor.graph = self
-            if isinstance(archetype, Node):
+            if isinstance(archetype, Node) and not isinstance(archetype, Edge):
                 self._set.nodes[anchor.id] = archetype
             return archetype
         if isinstance(archetype, Root):
@@ -357,7 +358,7 @@ class WalkGraph:
     def _edge_of(self, record: EdgeRecord) -> Edge:
         if record.id in self._set.edges:
             return self._set.edges[record.id]
-        cls = self._edge_class(record.kind)
+        cls = stored_edge_class(self._registry, record.kind)
         edge: Edge = bare(cls)
         anchor = edge.__jac__
         anchor.id, anchor.kind, anchor.graph = record.id, record.kind, self
@@ -368,9 +369,6 @@ class WalkGraph:
         self._set.edges[record.id] = edge
         self.reads.edges.setdefault(record.id, record.version)
         return edge
-
-    def _edge_class(self, kind: str) -> type[Edge]:
-        return (self._registry.find("edge", kind) if kind else None) or GenericEdge
 
     def _by_reference(self, reference: str) -> Archetype | None:
         kind, name, id = parse_reference(reference)
