@@ -28,7 +28,7 @@ MAY = {
     "jac": GROUND,
     "server": GROUND | {"store", "broker", "walk", "wire", "account", "stores", "brokers"},
     "program": GROUND | {"stores", "walk", "jac", "trace", "foreign"},
-    "foreign": {"walk", "jac"},
+    "foreign": {"ids", "walk", "jac"},
     "__main__": {"cli"},
     "trace": set(),
     "check": GROUND | {"jac"},

@@ -33,7 +33,7 @@ FILE = "walkwire.toml"
 MEBIBYTE = 1024 * 1024
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
 
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, nothing listens there
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -133,7 +133,7 @@ class Config(BaseModel):
         if there is None:
             return False
         if not self.production:
-            return there[0] in _LOCAL
+            return there[0] in _LOCAL or there[0].endswith(".localhost")
         scheme = origin.partition(":")[0]
         return host is not None and there == _authority(f"{scheme}://{host.lower()}")
 

@@ -7,6 +7,7 @@ to ask Mongo for a record, comes last: where it is installed, that one is meant.
 
 from __future__ import annotations
 
+import importlib
 import importlib.machinery
 import re
 import sys
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 from typing import Any
+
+from walkwire.ids import new_id
 
 PACKAGES = frozenset(("jaclang", "jac_cloud"))
 # The modules of theirs that something is imported from; any other lower-case name after `from … import` is a name.
@@ -23,6 +26,9 @@ _MODULES = """
 """
 
 
+_BSON = frozenset(("bson", "bson.objectid", "bson.errors"))
+
+
 def install() -> None:
     """From now on Python finds them. Calling it again changes nothing."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
@@ -30,15 +36,23 @@ def install() -> None:
         sys.meta_path.append(_Finder(frozenset(("bson",)), _Bson))
 
 
+class BSONError(Exception):
+    """The base of the errors of bson."""
+
+
+class InvalidId(BSONError, ValueError):
+    """A text that is no id."""
+
+
 class ObjectId(str):
-    """An id, as a program takes Mongo's. Raises ValueError for what is none."""
+    """An id, as a program takes Mongo's; a new one without an argument. Raises InvalidId for what is none."""
 
     __slots__ = ()
 
-    def __new__(cls, id: Any) -> ObjectId:
-        text = str(id).rpartition(":")[2]
+    def __new__(cls, id: Any = None) -> ObjectId:
+        text = new_id() if id is None else str(id).rpartition(":")[2]
         if not re.fullmatch("[0-9a-fA-F]{24}", text):
-            raise ValueError(f"{id!r:.80} is not an id: 24 hex digits")
+            raise InvalidId(f"{id!r:.80} is not an id: 24 hex digits")
         return super().__new__(cls, text.lower())
 
 
@@ -58,7 +72,16 @@ class _Jacs(ModuleType):
 
 
 class _Bson(ModuleType):
+    """`bson`, `bson.objectid` and `bson.errors`: each has all of the names."""
+
     ObjectId = ObjectId
+    BSONError = BSONError
+    InvalidId = InvalidId
+
+    def __getattr__(self, name: str) -> Any:
+        if f"{self.__name__}.{name}" in _BSON:
+            return importlib.import_module(f"{self.__name__}.{name}")
+        raise AttributeError(name)
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -71,7 +94,11 @@ class _Finder(MetaPathFinder, Loader):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname.partition(".")[0] not in self._packages:
             return None
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=self._kind is _Jacs)
+        if self._kind is _Bson and fullname not in _BSON:
+            return None
+        return importlib.machinery.ModuleSpec(
+            fullname, self, is_package=self._kind is _Jacs or fullname == "bson"
+        )
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         return self._kind(spec.name)

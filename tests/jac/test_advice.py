@@ -99,7 +99,6 @@ def test_a_slip_in_a_statement_is_named_with_what_to_write(statement: str, colum
     ("text", "line", "message"),
     [
         ("def f(a, b) { }", 1, "a parameter needs a type: `a: int`"),
-        ("def f(a: int = 1, b: int) { }", 1, "`b` needs a default, since a parameter before it has one"),
         ("def f(a: int, /, /) { }", 1, "parameters stand in this order: `a, /, b, *args, c, **named`"),
         ("def f(**k: int, b: int) { }", 1, "parameters stand in this order: `a, /, b, *args, c, **named`"),
         ("def f(*, *a: int) { }", 1, "parameters stand in this order: `a, /, b, *args, c, **named`"),

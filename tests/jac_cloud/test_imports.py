@@ -108,8 +108,16 @@ def test_an_id_of_mongo_s_is_its_digits() -> None:
     bson = importlib.import_module("bson")
     digits = "0123456789abcdef01234567"
     assert str(bson.ObjectId(digits.upper())) == digits
+    errors = importlib.import_module("bson.errors")
+    assert bson.errors is errors
+    assert importlib.import_module("bson.objectid").ObjectId is bson.ObjectId
+    assert str(bson.ObjectId()) != str(bson.ObjectId())
+    with pytest.raises(errors.InvalidId):
+        bson.ObjectId("mine")
     with pytest.raises(ValueError, match="24 hex digits"):
         foreign.ObjectId("mine")
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("bson.nothing")
 
 
 def test_a_program_that_is_run_has_them(folder: Path) -> None:

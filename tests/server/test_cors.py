@@ -23,6 +23,14 @@ class open_one(Walker):
     ("origin", "config", "allowed"),
     [
         ("http://localhost:5173", Config(), True),
+        ("https://localhost", Config(), True),
+        ("http://app.localhost:3000", Config(), True),
+        ("http://0.0.0.0:3000", Config(), True),
+        ("http://[::1]:3000", Config(), True),
+        ("http://127.0.0.1", Config(), True),
+        ("capacitor://localhost", Config(), True),
+        ("http://localhost.attacker.example", Config(), False),
+        ("http://notlocalhost", Config(), False),
         ("http://attacker.example", Config(), False),
         ("null", Config(), False),
         ("https://shop.example", PRODUCTION, True),
@@ -43,6 +51,25 @@ async def test_a_page_may_read_answers_if_its_origin_is_allowed(
     answer = await client.options("/walker/open_one", headers=asking)
     assert answer.status_code == (200 if allowed else 400)
     assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
+
+
+@pytest.mark.parametrize("config", [Config(), PRODUCTION])
+async def test_in_development_a_page_may_send_the_headers_that_clients_send(
+    config: Config, serve: Serve
+) -> None:
+    origin = "http://localhost:5173" if config is not PRODUCTION else PRODUCTION.origins[0]
+    asking = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "accept, authorization, cache-control, content-type, x-requested-with",
+    }
+    answer = await serve(open_one, config=config).options("/walker/open_one", headers=asking)
+    assert answer.status_code == (400 if config.production else 200)
+    allowed = answer.headers["access-control-allow-headers"]
+    assert ("x-requested-with" in allowed) is not config.production
+    assert answer.headers.get("access-control-allow-credentials") == (None if config.production else "true")
+    told = await serve(open_one, config=config).post("/walker/open_one", headers={"Origin": origin})
+    assert told.headers["access-control-allow-origin"] == origin
 
 
 async def test_errors_can_be_read_by_the_page_too(serve: Serve) -> None:

@@ -30,7 +30,10 @@ async def test_a_login_gives_a_token_and_the_user(serve: Serve, store: Store) ->
     assert user is not None
     assert answer.status_code == 200
     assert set(body) == {"token", "user"}
-    expiration = body["user"].pop("expiration")
+    expiration, state = body["user"].pop("expiration"), body["user"].pop("state")
+    again = (await client.post("/user/login", json=ACCOUNT)).json()["user"]["state"]
+    assert isinstance(state, str)
+    assert state != again
     assert abs(expiration - time.time() - 12 * 3600) < 60
     assert body["user"] == {
         "id": user.id,
@@ -38,7 +41,6 @@ async def test_a_login_gives_a_token_and_the_user(serve: Serve, store: Store) ->
         "root_id": user.root_id,
         "is_activated": True,
         "is_admin": False,
-        "state": {},
     }
     assert len(user.root_id) == 24
 

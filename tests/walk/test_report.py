@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from walkwire import Edge, Node, Root, Walker
+from walkwire.walk.archetype import reference_of
 from walkwire.walk.obj import Obj
-from walkwire.walk.report import NotPrintable, answer, encode
+from walkwire.walk.report import NotPrintable, answer, encode, encode_reports
 
 
 class Color(enum.Enum):
@@ -30,6 +31,7 @@ class Person(Node):
     color: Color = Color.RED
     address: Address | None = None
     friend: Person | None = None
+    tags: Any = None
 
 
 class Knows(Edge):
@@ -42,7 +44,7 @@ class greet(Walker):
 
 @dataclass
 class Point:
-    x: int
+    x: Any
 
 
 class IntColor(enum.IntEnum):
@@ -63,6 +65,7 @@ def test_archetypes_print_with_their_reference_and_inside_a_field_an_obj_is_plai
         "color": "RED",
         "address": {"street": "Main"},
         "friend": None,
+        "tags": None,
     }
     for archetype, letter, name in (
         (Knows(), "e", "Knows"),
@@ -89,7 +92,9 @@ def test_a_node_inside_a_field_prints_like_one_and_a_circle_ends() -> None:
     [
         (Color.RED, "7"),
         ([Color.RED], "[7]"),
-        ({"c": Color.RED}, '{"c":"RED"}'),
+        ({"c": Color.RED, Color.RED: [Color.RED]}, '{"c":7,"7":[7]}'),
+        ((Color.RED, {Color.RED}), "[7,[7]]"),
+        (Point(Color.RED), '{"x":"RED"}'),
         (IntColor.BLUE, "3"),
         (datetime.datetime(2026, 1, 2, 3, 4), '"2026-01-02T03:04:00"'),  # noqa: DTZ001
         (datetime.date(2026, 1, 2), '"2026-01-02"'),
@@ -121,6 +126,24 @@ def test_values(value: Any, expected: str) -> None:
 def test_anything_else_is_refused_with_its_type(value: Any) -> None:
     with pytest.raises(NotPrintable, match=r"type (object|function) "):
         encode(value)
+
+
+def test_in_a_report_an_obj_in_lists_and_dictionaries_has_its_reference() -> None:
+    """As Jac Cloud reports it; in tuples, in fields and in notifications an obj is its fields."""
+    street, plain = Address("Main"), {"street": "Main"}
+    whole = {"id": reference_of(street), "context": plain}
+    person = Person("Ada", address=street)
+    person.tags = [Color.RED, {"c": Color.RED, "a": street}]
+    reports = [{"a": street, "l": [{"a": street}], "t": (street,), "c": Color.RED}, {"p": person}]
+
+    (first, second) = json.loads(encode_reports(reports))
+
+    assert first == {"a": whole, "l": [{"a": whole}], "t": [plain], "c": 7}
+    assert second["p"]["context"]["address"] == plain
+    assert second["p"]["context"]["color"] == "RED"
+    assert second["p"]["context"]["tags"] == [7, {"c": 7, "a": plain}]
+    assert json.loads(answer(200, reports, None))["reports"] == [first, second]
+    assert json.loads(encode({"a": street, "c": Color.RED})) == {"a": plain, "c": 7}
 
 
 def test_an_answer_has_reports_always_and_returns_only_when_asked_for() -> None:

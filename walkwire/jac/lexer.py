@@ -43,7 +43,7 @@ _PYTHONS_WORDS = """
 _ALWAYS_KEYWORDS = frozenset(_PYTHONS_WORDS.split())
 _MEANS_NAME = re.compile(r"\s*(?:=(?!=)|\.(?=[^\W\d])|,|\)|\]|for\b|(?:[-+*/%@&|^]|//|\*\*|<<|>>)=)")
 # Words that only some eras have. A program that defines one as a function, or imports it, means its own.
-_WORDS_OF_SOME_ERAS = "check ignore revisit flow wait report skip test switch default impl sem"
+_WORDS_OF_SOME_ERAS = "check ignore revisit flow wait skip test switch default impl sem"
 _DISPUTED = frozenset(_WORDS_OF_SOME_ERAS.split())
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _FSTRING_TEXT = {

@@ -7,18 +7,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from walkwire.config import Config
 
+_HEADERS = ("Authorization", "Content-Type")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 class Cors(CORSMiddleware):
     """Adds the headers that let a page of another origin read the answers. What is not asked by such a page passes at once.
 
-    A page of the server's own origin needs none of this, so only the origins of development and of the list count.
+    A page of the server's own origin needs none of this, so only the origins of development and of the list count. In
+    development such a page may send any header, and ask in the mode "with credentials", which many HTTP clients set for all
+    their requests; the server itself uses no cookies.
     """
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
-        headers = ("Authorization", "Content-Type")
-        super().__init__(app, allow_methods=_METHODS, allow_headers=headers, expose_headers=("Retry-After",))
+        super().__init__(
+            app,
+            allow_methods=_METHODS,
+            allow_headers=_HEADERS if config.production else ("*",),
+            allow_credentials=not config.production,
+            expose_headers=("Retry-After",),
+        )
         self._config = config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from fastapi import HTTPException
+from starlette.datastructures import URL
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from walkwire.server.route import Route
 
 _ALLOWED = "walkwire.allowed"
+_WITHOUT_SLASH = "walkwire.without_slash"
 
 
 class Lane(BaseRoute):
@@ -28,16 +31,31 @@ class Lane(BaseRoute):
         name = scope["path"][len(self._prefix) :].partition("/")[0]
         if not name:
             return Match.NONE, {}
+        match, child, allowed = self._find(name, scope)
+        if match is Match.FULL:
+            return match, child
+        if match is Match.NONE and scope["path"].endswith("/"):
+            plain = scope["path"].rstrip("/")
+            if self._find(name, {**scope, "path": plain})[0] is not Match.NONE:
+                return Match.FULL, {_WITHOUT_SLASH: plain}
+        return Match.FULL, {_ALLOWED: allowed}
+
+    def _find(self, name: str, scope: Scope) -> tuple[Match, Scope, list[str]]:
+        """What the first route of a walker gives that takes the request, or PARTIAL with the methods that are taken here."""
         allowed: list[str] = []
         for route in self._routes.get(name, ()):
             match, child = route.matches(scope)
             if match is Match.FULL:
-                return match, child
+                return match, child, allowed
             if match is Match.PARTIAL:
                 allowed += route.methods or ()
-        return Match.FULL, {_ALLOWED: allowed}
+        return (Match.PARTIAL if allowed else Match.NONE), {}, allowed
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (plain := scope.get(_WITHOUT_SLASH)) is not None:
+            # As Starlette does for its own routes.
+            await RedirectResponse(str(URL(scope={**scope, "path": plain})))(scope, receive, send)
+            return
         allowed = scope.get(_ALLOWED)
         if allowed:
             raise HTTPException(405, headers={"Allow": ", ".join(allowed)})

@@ -2,6 +2,7 @@
 
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 
+import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from walkwire.server.rest import Detail
 from walkwire.server.route import Route
 from walkwire.store import UserExists
 from walkwire.walk.fields import values_of
-from walkwire.walk.report import encode
+from walkwire.walk.report import encode_fields
 
 TAGS = ["User APIs"]
 
@@ -31,7 +32,7 @@ class Message(BaseModel):
 class UserOut(BaseModel):
     """A user as its own client sees it, with the fields that the program gives its users.
 
-    `expiration` is the Unix second at which the token ends, `state` the program's fields once more.
+    `expiration` is the Unix second at which the token ends. `state` is a new random string at each log-in and means nothing.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -42,7 +43,7 @@ class UserOut(BaseModel):
     is_activated: bool
     is_admin: bool
     expiration: int
-    state: dict[str, Any]
+    state: str
 
 
 class LoginAnswer(BaseModel):
@@ -125,7 +126,7 @@ def _registration(profile: type[BaseModel] | None) -> type[BaseModel]:
 def _state(account: BaseModel) -> dict[str, Any]:
     """The program's own fields, as JSON has them."""
     own = {name: value for name, value in values_of(account).items() if name not in Registration.model_fields}
-    return msgspec.json.decode(encode(own))  # type: ignore[no-any-return]
+    return msgspec.json.decode(encode_fields(own))  # type: ignore[no-any-return]
 
 
 def _route(
@@ -153,7 +154,7 @@ def _session(session: Session) -> dict[str, Any]:
         "is_activated": user.is_activated,
         "is_admin": user.is_admin,
         "expiration": session.expires,
-        "state": dict(user.state),
+        "state": secrets.token_urlsafe(6),
     }
     return {"token": session.token, "user": shown}
 

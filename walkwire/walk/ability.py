@@ -132,7 +132,9 @@ def _abilities_of(cls: type, *, by_walker: bool) -> tuple[_Declared, ...]:
         for base in reversed(cls.__mro__):
             for name, member in vars(base).items():
                 if declared := getattr(member, "__abilities__", None):
-                    found[name] = tuple(_read(cls, member, ability, by_walker) for ability in declared)
+                    # One without a name (`can with entry`) overrides none; the translator gives it a text that is no name.
+                    key = name if name.isidentifier() else f"{name} of {id(base)}"
+                    found[key] = tuple(_read(cls, member, ability, by_walker) for ability in declared)
                 elif name in found:
                     del found[name]
         _abilities[cls] = tuple(ability for abilities in found.values() for ability in abilities)

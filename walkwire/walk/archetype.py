@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, Generic, TypeVar, dataclass_transform
 
-from walkwire.walk.registry import Family, enrol
+from walkwire.walk.registry import enrol
 
+Value = TypeVar("Value")
+
+_CLASS_VARIABLE = re.compile(r"\bClassVar\b")
 _MUTABLE = (list, dict, set, bytearray)
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
 class Archetype:
-    """The common ground of Node, Edge, Walker and Obj. `__jac__` is what walkwire keeps of an instance."""
+    """The common ground of Node, Edge, Walker and Obj. `__jac__` is what walkwire keeps of an instance.
+
+    A program may use any other name for its own fields, methods and abilities. The names that walkwire adds (`visit`, `out`,
+    `reports` and so on) give way to them, and nothing in walkwire calls these by name.
+    """
 
     __slots__ = ("__jac__", "__weakref__")
     __jac__: Any
-    __family__: ClassVar[Family]
-    __letter__: ClassVar[str]
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
+    def __init_subclass__(cls, *, enrols: bool = True, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        hide_walkwires_names(cls)
         give_each_instance_its_own(cls)
         dataclasses.dataclass(eq=False)(cls)
-        enrol(cls)
+        if enrols:
+            enrol(cls)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy has the same fields, and is another archetype: what walkwire keeps of this one is not copied."""
@@ -40,16 +49,46 @@ def give_anchor(archetype: Archetype, anchor: Any) -> None:
 def reference_of(archetype: Archetype) -> str:
     """How an archetype is named on the wire: `<kind>:<Class>:<id>`."""
     anchor = archetype.__jac__
-    return f"{archetype.__letter__}:{anchor.kind}:{anchor.id}"
+    return f"{anchor.letter}:{anchor.kind}:{anchor.id}"
 
 
 def give_each_instance_its_own(cls: type) -> None:
     """A default that can change (`tags: list = []`) is copied for each instance, as it is in Jac."""
-    for name, annotation in vars(cls).get("__annotations__", {}).items():
-        if "ClassVar" in str(annotation):
-            continue  # it is the class's own
+    for name in _fields_written_in(cls):
         default = vars(cls).get(name)
         if isinstance(default, _MUTABLE) or (
             dataclasses.is_dataclass(default) and not isinstance(default, type) and default.__hash__ is None
         ):
             setattr(cls, name, dataclasses.field(default_factory=partial(copy.deepcopy, default)))
+
+
+class Computed(Generic[Value]):
+    """As `property`, but a field of the same name in a program's class takes its place.
+
+    Python's `property` would stay in front of what an instance has under this name.
+    """
+
+    def __init__(self, get: Callable[[Any], Value]) -> None:
+        self._get = get
+        self.__doc__ = get.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Value:
+        return self if instance is None else self._get(instance)  # type: ignore[return-value]
+
+
+def hide_walkwires_names(cls: type) -> None:
+    """Let a field without a default have none. A dataclass would take what walkwire has under its name: a method, say."""
+    for name in _fields_written_in(cls):
+        if name in vars(cls):
+            continue
+        holder = next((base for base in cls.__mro__[1:] if name in vars(base)), None)
+        is_field = name in getattr(holder, "__dataclass_fields__", ())
+        if holder is not None and holder.__module__.startswith("walkwire.") and not is_field:
+            setattr(cls, name, dataclasses.field())
+
+
+def _fields_written_in(cls: type) -> Iterator[str]:
+    """The names with an annotation in the body of a class, those of variables of the class itself left out."""
+    for name, annotation in list(vars(cls).get("__annotations__", {}).items()):
+        if not _CLASS_VARIABLE.search(str(annotation)):
+            yield name

@@ -17,6 +17,7 @@ from walkwire.walk.edge import Edge
 from walkwire.walk.handle import Handle
 from walkwire.walk.node import Node
 from walkwire.walk.obj import Obj
+from walkwire.walk.registry import family_of
 from walkwire.walk.root import Root
 from walkwire.walk.verbs import root
 from walkwire.walk.walker import Walker
@@ -53,7 +54,7 @@ class Collection:
     count_documents = count
 
     def _letter(self) -> str:
-        return "" if issubclass(self._family, Node | Edge) else f"{self._family.__letter__}:"
+        return {"walker": "w:", "obj": "o:"}.get(family_of(self._family) or "", "")
 
     def _search(self, search: Search) -> Iterator[Archetype]:
         graph = current().graph

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import re
 import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -36,6 +37,8 @@ from walkwire.walk.registry import known_classes
 # Given to the serializer itself: a TypedDict's own configuration does not reach it.
 _WRITTEN = CoreConfig(ser_json_inf_nan="constants", ser_json_timedelta="iso8601")
 _NODE, _OBJ = "$node", "$obj"
+# A program's own key of that kind is stored with one sign more.
+_OWN_KEY = re.compile(r"\$+(node|obj)\Z")
 _LOOSE = (Any, object, list, dict, set, frozenset, tuple)
 
 
@@ -188,19 +191,33 @@ def _tagged(value: Any) -> Any:
 
 def _tagged_tree(value: Any) -> Any:
     """As `_tagged`, for what is inside a field whose annotation does not say what it holds."""
+    if isinstance(value, _Tag):
+        return dict(value)
     if isinstance(value, dict):
-        return {key: _tagged_tree(one) for key, one in value.items()}
+        return {_stored_key(key): _tagged_tree(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_tagged_tree(one) for one in value]
     return _tagged(value) if isinstance(value, Archetype) else value
+
+
+def _stored_key(key: Any) -> Any:
+    return f"${key}" if isinstance(key, str) and _OWN_KEY.match(key) else key
+
+
+def _restored_key(key: str) -> str:
+    return key[1:] if key.startswith("$$") and _OWN_KEY.match(key) else key
 
 
 def _base64(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
+class _Tag(dict[str, str]):
+    """A stored node's reference that stays one."""
+
+
 # Where only the record's text matters, a node inside a field stays the reference that it is.
-_AS_IT_IS = Resolve(lambda reference: {_NODE: reference}, lambda name: known_classes().get(name))
+_AS_IT_IS = Resolve(lambda reference: _Tag({_NODE: reference}), lambda name: known_classes().get(name))
 
 
 def _restorer(cls: type) -> Callable[[Any, ValidationInfo], Any]:
@@ -223,7 +240,7 @@ def _restored(value: Any, info: ValidationInfo, cls: type | None = None) -> Any:
         return typing.cast(Resolve, info.context).node(value[_NODE])
     if _OBJ in value:
         return _restored_obj(value, info, cls)
-    return {key: _restored(one, info) for key, one in value.items()}
+    return {_restored_key(key): _restored(one, info) for key, one in value.items()}
 
 
 def _restored_obj(value: dict[str, Any], info: ValidationInfo, declared: type | None) -> Any:

@@ -104,6 +104,7 @@ class Walk:
         "entry",
         "go_on",
         "graph",
+        "missed",
         "outbox",
         "reports",
         "returns",
@@ -123,6 +124,7 @@ class Walk:
         self.returns: list[Any] = []
         self.custom: Any = None
         self.entry: Any = None  # where it began; None: at the root
+        self.missed: str | None = None  # the last reference that `&` had to answer with None
         self.after: list[Callable[[], object]] = []
         self.check: Callable[[], None] = _nothing  # raises unless all that was read so far is of one moment
         self.go_on: Callable[[], None] = _nothing  # asked at each place; raises where the walk is to end

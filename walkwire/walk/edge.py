@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from walkwire.walk.anchor import AnchorOfEdge
-from walkwire.walk.archetype import Archetype, give_anchor
+from walkwire.walk.archetype import Archetype, Computed, give_anchor
 from walkwire.walk.context import current
-from walkwire.walk.registry import Family, kind_of
+from walkwire.walk.registry import heads, kind_of, stored_without_name
 
 
+@heads("edge")
 class Edge(Archetype):
     """A base for edge classes: `class Wrote(Edge): likes: int = 0`."""
-
-    __family__: ClassVar[Family] = "edge"
-    __letter__: ClassVar[str] = "e"
 
     def __new__(cls, *_: Any, **__: Any) -> Edge:
         edge = object.__new__(cls)
@@ -31,18 +29,17 @@ class Edge(Archetype):
             current().graph.may_write(self)
         object.__delattr__(self, name)
 
-    @property
+    @Computed
     def source(self) -> Any:
         """The node that the edge leaves."""
         return current().graph.ends(self)[0]
 
-    @property
+    @Computed
     def target(self) -> Any:
         """The node that the edge enters."""
         return current().graph.ends(self)[1]
 
 
+@stored_without_name
 class GenericEdge(Edge):
     """A bare edge: what `here.connect(node)` makes."""
-
-    __kind__: ClassVar[str] = ""

@@ -132,7 +132,8 @@ class WalkGraph:
     def connect(self, source: Archetype, target: Archetype, edge: Archetype) -> None:
         """Put an edge between two nodes. Raises NoAccess without CONNECT on both."""
         near, far = self.own(source), self.own(target)
-        if not isinstance(near, Node) or not isinstance(far, Node) or not isinstance(edge, Edge):
+        are_nodes = all(isinstance(one, Node) and not isinstance(one, Edge) for one in (near, far))
+        if not are_nodes or not isinstance(edge, Edge):
             raise TypeError(f"An edge joins two nodes, not {source!r:.60} and {target!r:.60}")
         anchor = edge.__jac__
         if anchor.source is not None:
@@ -185,7 +186,7 @@ class WalkGraph:
             return archetype
         if anchor.version == 0 and not isinstance(archetype, Root):
             anchor.graph = self
-            if isinstance(archetype, Node):
+            if isinstance(archetype, Node) and not isinstance(archetype, Edge):
                 self._set.nodes[anchor.id] = archetype
             return archetype
         if isinstance(archetype, Root):

@@ -31,6 +31,7 @@ from walkwire.walk.obj import Obj as Obj
 from walkwire.walk.operators import connect as connect
 from walkwire.walk.operators import destroy as destroy
 from walkwire.walk.operators import disconnect as disconnect
+from walkwire.walk.operators import disengage as disengage
 from walkwire.walk.operators import spawn as spawn
 from walkwire.walk.operators import visit as visit
 from walkwire.walk.picture import dotgen as dotgen
@@ -86,11 +87,6 @@ def log_report(value: Any, custom: bool = False) -> None:
         walk.custom = value
     else:
         walk.reports.append(value)
-
-
-def disengage(walker: Walker) -> None:
-    """End the walk of a walker."""
-    walker.disengage()
 
 
 def almostEqual(first: float, second: float, places: int = 7) -> bool:  # noqa: N802 - Jac's word in its tests

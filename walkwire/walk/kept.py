@@ -11,8 +11,8 @@ from walkwire.walk.walker import Walker
 
 def kept_kind(archetype: Archetype) -> str:
     """The class under which an archetype is stored."""
-    kind: str = archetype.__jac__.kind
-    return kind if isinstance(archetype, Node) else f"{archetype.__letter__}:{kind}"
+    anchor = archetype.__jac__
+    return str(anchor.kind) if isinstance(archetype, Node) else f"{anchor.letter}:{anchor.kind}"
 
 
 def kept_as(kind: str) -> tuple[Family, type[Archetype], str]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+import types
+from typing import Any, TypeVar
 
 from walkwire.store import Direction
-from walkwire.walk.anchor import Anchor
+from walkwire.walk.anchor import Anchor, AnchorOfEdge
 from walkwire.walk.archetype import Archetype, give_anchor
 from walkwire.walk.context import Types, current
 from walkwire.walk.edge import Edge, GenericEdge
-from walkwire.walk.registry import Family, kind_of
+from walkwire.walk.registry import Registry, heads, kind_of
 
 AnyNode = TypeVar("AnyNode", bound="Node")
 
 
+@heads("node")
 class Node(Archetype):
     """A base for node classes: `class Message(Node): text: str`."""
-
-    __family__: ClassVar[Family] = "node"
-    __letter__: ClassVar[str] = "n"
 
     def __new__(cls, *_: Any, **__: Any) -> Node:
         node = object.__new__(cls)
@@ -43,19 +42,19 @@ class Node(Archetype):
         `node` and `edge` are a class, a union or a tuple of classes; `fields` are values that the nodes must have. `limit` gives
         the first so many, or, where it is negative, the last, at the price of these, however many there are.
         """
-        return self._neighbours("out", node, edge, limit, fields)
+        return _neighbours(self, "out", node, edge, limit, fields)
 
     def into(
         self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
     ) -> list[Any]:
         """The nodes whose edges lead to this one; otherwise as `out`."""
-        return self._neighbours("into", node, edge, limit, fields)
+        return _neighbours(self, "into", node, edge, limit, fields)
 
     def both(
         self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
     ) -> list[Any]:
         """The nodes joined with this one, whichever way; otherwise as `out`. A node joined twice comes twice."""
-        return self._neighbours("both", node, edge, limit, fields)
+        return _neighbours(self, "both", node, edge, limit, fields)
 
     def edges(
         self,
@@ -78,7 +77,7 @@ class Node(Archetype):
         )
         return [graph.edge(link) for link, _ in links]
 
-    def connect(self, node: AnyNode, edge: Edge | type[Edge] | None = None) -> AnyNode:
+    def connect(self, node: AnyNode, edge: Any = None) -> AnyNode:
         """Put an edge from this node to `node`, and give `node` back. Raises NoAccess without the right on both ends."""
         current().graph.connect(self, node, as_edge(edge))
         return node
@@ -91,16 +90,17 @@ class Node(Archetype):
             graph.cut(self, link)
         return bool(found)
 
-    def _neighbours(
-        self, direction: Direction, node: Any, edge: Any, limit: int | None, fields: dict[str, Any]
-    ) -> list[Any]:
-        def passes(_: Any, far: Any) -> bool:
-            return has_fields(far, fields)
 
-        links = current().graph.neighbourhood(
-            self, direction, as_types(edge), as_types(node), limit, passes if fields else None
-        )
-        return [far for _, far in links]
+def _neighbours(
+    near: Node, direction: Direction, node: Any, edge: Any, limit: int | None, fields: dict[str, Any]
+) -> list[Any]:
+    def passes(_: Any, far: Any) -> bool:
+        return has_fields(far, fields)
+
+    links = current().graph.neighbourhood(
+        near, direction, as_types(edge), as_types(node), limit, passes if fields else None
+    )
+    return [far for _, far in links]
 
 
 def as_types(types: Any) -> Types:
@@ -110,11 +110,64 @@ def as_types(types: Any) -> Types:
     return getattr(types, "__args__", None) or (types,)
 
 
-def as_edge(edge: Edge | type[Edge] | None) -> Edge:
-    """An edge to connect by: the one given, or a new one of the class given, or a bare one."""
-    if isinstance(edge, Edge):
-        return edge
-    return GenericEdge() if edge is None else edge()
+def as_edge(edge: Any) -> Edge:
+    """An edge to connect by: the given one, a new one of the given class or by the given function, or (None) a bare one.
+
+    A node that is given as an edge becomes one (`edge_class_of`).
+    """
+    if edge is None:
+        return GenericEdge()
+    given: Any = edge if isinstance(edge, Archetype) else edge()
+    if isinstance(given, Node) and not isinstance(given, Edge):
+        return _turned_into_edge(given)
+    made: Edge = given
+    return made
+
+
+_edge_classes: dict[type[Node], type[Edge]] = {}
+
+
+def edge_class_of(node: type[Node]) -> type[Edge]:
+    """The class of the edges that a node class makes, where a program puts its nodes in the place of edges, as Jac allows.
+
+    It is derived from the node class, and has its name, fields, methods and abilities.
+    """
+    made = _edge_classes.get(node)
+    if made is None:
+        own = {
+            "__module__": node.__module__,
+            "__doc__": node.__doc__,
+            "__new__": Edge.__new__,
+            "__init__": node.__init__,
+            "__repr__": node.__repr__,
+        }
+        made = types.new_class(
+            node.__name__, (node, Edge), {"enrols": False}, lambda names: names.update(own)
+        )
+        _edge_classes[node] = made
+    return made
+
+
+def stored_edge_class(registry: Registry, kind: str) -> type[Edge]:
+    """The class of stored edges of this kind; GenericEdge where the program has none."""
+    if kind and (found := registry.find("edge", kind)) is not None:
+        return found
+    node = registry.find("node", kind) if kind else None
+    return GenericEdge if node is None else edge_class_of(node)
+
+
+def _turned_into_edge(node: Node) -> Edge:
+    """The very object, if nothing has used it as a node yet; otherwise an edge with the same values."""
+    cls: Any = edge_class_of(type(node))
+    if node.__jac__.graph is None:
+        made: Any = node
+        made.__class__ = cls
+        give_anchor(made, AnchorOfEdge(kind_of(cls)))
+    else:
+        made = cls.__new__(cls)
+        vars(made).update(vars(node))
+    edge: Edge = made
+    return edge
 
 
 def has_fields(archetype: Archetype, fields: dict[str, Any]) -> bool:

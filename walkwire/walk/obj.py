@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from walkwire.walk.anchor import Anchor, AnchorOfObject
 from walkwire.walk.archetype import Archetype
-from walkwire.walk.registry import Family, kind_of
+from walkwire.walk.registry import heads, kind_of
 
 
+@heads("obj")
 class Obj(Archetype):
     """A base for object classes: a dataclass that is compared by identity, as Jac has it."""
-
-    __family__: ClassVar[Family] = "obj"
-    __letter__: ClassVar[str] = "o"
 
     @property
     def __jac__(self) -> Anchor:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from walkwire.store import Direction
-from walkwire.walk.ability import has_async
+from walkwire.walk.ability import Disengage, has_async
 from walkwire.walk.ability import on_entry as on_entry
 from walkwire.walk.ability import on_exit as on_exit
 from walkwire.walk.archetype import Archetype
@@ -38,14 +38,21 @@ from walkwire.walk.hops import Test, listed
 from walkwire.walk.hops import hop as hop
 from walkwire.walk.hops import hop_to_end as hop_to_end
 from walkwire.walk.node import Node as Node
-from walkwire.walk.node import as_types
+from walkwire.walk.node import as_edge, as_types
 from walkwire.walk.obj import Obj as Obj
 from walkwire.walk.root import Root as Root
 from walkwire.walk.unit import Alone
 from walkwire.walk.verbs import jobj
 from walkwire.walk.verbs import root as root
 from walkwire.walk.walker import Walker as Walker
-from walkwire.walk.walker import is_on_a_loop
+from walkwire.walk.walker import (
+    add_ignored,
+    add_report,
+    add_visit,
+    aspawn_from,
+    is_on_a_loop,
+    spawn_from,
+)
 
 # Archetypes
 
@@ -58,6 +65,14 @@ def each(factory: Callable[[], Any]) -> Any:
 def later() -> Any:
     """`has x: int by postinit;`"""
     return dataclasses.field(init=False)
+
+
+def is_a(value: Any, kind: Any) -> bool:
+    """`` (`?kind) ``: `isinstance` under a name that no program has."""
+    return isinstance(value, kind)
+
+
+static = staticmethod
 
 
 # Connecting
@@ -81,7 +96,7 @@ def connect_in(left: Any, right: Any, edge: Any = None) -> list[Any]:
     return connect(right, left, edge)
 
 
-def edge_with(kind: Any, **values: Any) -> Callable[[], Edge]:
+def edge_with(kind: Any, /, **values: Any) -> Callable[[], Edge]:
     """`+>:kind:name=value:+>`: makes an edge with these values, anew for each pair."""
 
     def made() -> Edge:
@@ -117,12 +132,9 @@ def disconnect(
 
 
 def _edge(edge: Any) -> Edge:
-    if edge is None:
-        return GenericEdge()
-    if isinstance(edge, Edge):
-        return edge if edge.__jac__.source is None else _copied(edge)
-    made: Edge = edge()
-    return made
+    if isinstance(edge, Edge) and edge.__jac__.source is not None:
+        return _copied(edge)
+    return as_edge(edge)
 
 
 def _copied(edge: Edge) -> Edge:
@@ -131,7 +143,7 @@ def _copied(edge: Edge) -> Edge:
     return twin
 
 
-def assign(targets: Any, **values: Any) -> Any:
+def assign(targets: Any, /, **values: Any) -> Any:
     """`cars(=km=0, seen=1)`: the fields set on each; the list is given back."""
     for target in targets:
         for name, value in values.items():
@@ -153,17 +165,17 @@ def spawn(left: Any, right: Any) -> Any:
         raise TypeError(f"`spawn` needs a walker: neither {left!r:.60} nor {right!r:.60} is one")
     may_be_awaited = getattr(walker, "__jac_async__", False) or has_async(type(walker))
     if may_be_awaited and is_on_a_loop():
-        return walker.aspawn(place)
+        return aspawn_from(place, walker)
     bridge = current().bridge
     is_run = isinstance(bridge, Alone) and not bridge.is_loading
     if getattr(walker, "__jac_async__", False) and is_run:
-        return walker.aspawn(place)
-    return walker.spawn(place)
+        return aspawn_from(place, walker)
+    return spawn_from(place, walker)
 
 
-def visit(walker: Any, places: Any, index: int) -> bool:
-    """`visit :index: places;` Counted from the end, -1 is behind the last of the queue."""
-    return bool(walker.visit(places, _place(walker, index)))
+def visit(walker: Any, places: Any, index: int | None = None) -> bool:
+    """`visit places;` or `visit :index: places;` Counted from the end, -1 is behind the last of the queue."""
+    return add_visit(walker, places, None if index is None else _place(walker, index))
 
 
 def visit_steps(walker: Any, steps: list[Any], index: int = -1) -> bool:
@@ -181,6 +193,16 @@ def _place(walker: Any, index: int) -> int:
     return index if index >= 0 else max(0, waiting + 1 + index)
 
 
+def ignore(walker: Any, places: Any) -> None:
+    """`ignore places;`"""
+    add_ignored(walker, places)
+
+
+def disengage(walker: Any) -> NoReturn:
+    """`disengage;` ends the walk of a walker."""
+    raise Disengage
+
+
 class Spoken:
     """Whether `report x` prints x as well, as it does when a program of 0.8 or 0.9 is run, not served: `Spoken.on = True`."""
 
@@ -192,7 +214,7 @@ def report(walker: Any, value: Any) -> None:
     if walker is None:
         current().reports.append(value)
     else:
-        walker.report(value)
+        add_report(walker, value)
 
 
 def report_aloud(walker: Any, value: Any) -> None:

@@ -27,9 +27,9 @@ from walkwire.store import (
 from walkwire.walk.access import decode_grants, level_without_grants
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.codec import Resolve, bare, codec_of
-from walkwire.walk.edge import Edge, GenericEdge
+from walkwire.walk.edge import Edge
 from walkwire.walk.kept import kept_as
-from walkwire.walk.node import Node
+from walkwire.walk.node import Node, stored_edge_class
 from walkwire.walk.registry import Registry
 from walkwire.walk.root import Root
 from walkwire.walk.stale import restore
@@ -181,7 +181,7 @@ class Reading:
                 self._fill_edge(known, record)
             self.reads.edges.setdefault(record.id, record.version)
             return known
-        cls = (self._registry.find("edge", record.kind) if record.kind else None) or GenericEdge
+        cls = stored_edge_class(self._registry, record.kind)
         edge: Edge = bare(cls)
         anchor = edge.__jac__
         anchor.id, anchor.kind, anchor.graph = record.id, record.kind, self._graph

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal
+from typing import Literal, TypeVar
 
+AnyClass = TypeVar("AnyClass", bound=type)
 Family = Literal["node", "edge", "walker", "obj"]
 
 _recording: ContextVar[Registry | None] = ContextVar("recording", default=None)
@@ -35,7 +36,7 @@ class Registry:
         """Take a class in. Classes that are neither archetypes nor the program's users are passed over."""
         if getattr(cls, "__is_user__", False):
             self.user = cls
-        family: Family | None = getattr(cls, "__family__", None)
+        family = family_of(cls)
         if family is None:
             return
         self._classes[family, cls.__name__] = cls
@@ -70,6 +71,33 @@ def enrol(cls: type) -> None:
     _kinds.clear()
 
 
+# Kept here and not in the classes, where a program might have names of its own.
+_families: dict[type, Family] = {}
+_stored_names: dict[type, str] = {}
+
+
+def heads(family: Family) -> Callable[[AnyClass], AnyClass]:
+    """Make a class the head of a family: it and all classes derived from it belong to that family."""
+
+    def give(cls: AnyClass) -> AnyClass:
+        _families[cls] = family
+        enrol(cls)
+        return cls
+
+    return give
+
+
+def family_of(cls: type) -> Family | None:
+    """The family that a class belongs to; None for a class that is no archetype."""
+    return next((_families[base] for base in cls.__mro__ if base in _families), None)
+
+
+def stored_without_name(cls: AnyClass) -> AnyClass:
+    """Let the records of a class have no class name: those of roots and of bare edges."""
+    _stored_names[cls] = ""
+    return cls
+
+
 _kinds: dict[type, frozenset[str]] = {}
 
 
@@ -83,8 +111,7 @@ def kinds_of(cls: type) -> frozenset[str]:
 
 def kind_of(cls: type) -> str:
     """The name under which records of this class are stored."""
-    kind: str = getattr(cls, "__kind__", cls.__name__) if "__kind__" in vars(cls) else cls.__name__
-    return kind
+    return _stored_names.get(cls, cls.__name__)
 
 
 def known_classes() -> dict[str, type]:

@@ -23,7 +23,6 @@ _AS_IS = (str, bool, float, type(None), datetime.timedelta, msgspec.Raw)
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 
 _SPECIAL: tuple[tuple[Any, Callable[[Any], str]], ...] = (
-    (Enum, lambda value: value.name),
     ((datetime.datetime, datetime.date, datetime.time), lambda value: value.isoformat()),
     ((UUID, Decimal), str),
     ((bytes, bytearray, memoryview), lambda value: base64.b64encode(value).decode()),
@@ -35,31 +34,42 @@ class NotPrintable(WalkwireError):
 
 
 def encode(value: Any) -> bytes:
-    """Any value that can be reported or notified, as compact JSON. Raises NotPrintable, naming the type."""
-    return _encoder.encode(_printed(value))
+    """Any value that can be notified, as compact JSON. An object inside a dictionary is its fields. Raises NotPrintable, naming
+    the type."""
+    return _encoder.encode(_inside(value, ()) if isinstance(value, Mapping) else _printed(value))
+
+
+def encode_reports(reports: list[Any]) -> bytes:
+    """What a walk reported, as in the `reports` of its answer."""
+    return _encoder.encode(_printed(reports))
+
+
+def encode_fields(fields: Mapping[str, Any]) -> bytes:
+    """Fields by their names, as in the `context` of an archetype."""
+    return _encoder.encode({name: _field(value, ()) for name, value in fields.items()})
 
 
 def encode_body(value: Any) -> bytes:
     """What a program puts in place of the whole body: as `encode`, but an object as its fields alone."""
-    return _encoder.encode(_inside(value, ()) if isinstance(value, Obj) else _printed(value))
+    return _encoder.encode(_inside(value, ())) if isinstance(value, Obj) else encode(value)
 
 
 def answer(status: int, reports: list[Any], returns: list[Any] | None) -> bytes:
     """The body that answers a walker: `{"status":200,"reports":[…]}`, with `returns` when these are asked for."""
-    body: dict[str, Any] = {"status": status, "reports": [_printed(one) for one in reports]}
+    body: dict[str, Any] = {"status": status, "reports": _printed(reports)}
     if returns is not None:
-        body["returns"] = [_printed(one) for one in returns]
+        body["returns"] = _printed(returns)
     return _encoder.encode(body)
 
 
 def _printed(value: Any) -> Any:
-    """What is reported by itself: an archetype with its reference, an enum as its value."""
+    """What is reported by itself, or in lists and dictionaries: an archetype with its reference, an object too."""
     if isinstance(value, Archetype):
         return _with_reference(value, ())
-    if isinstance(value, Enum):
-        return _inside(value.value, ())
     if isinstance(value, list):
         return [_printed(one) for one in value]
+    if isinstance(value, Mapping):
+        return {_key(key): _printed(one) for key, one in value.items()}
     return _inside(value, ())
 
 
@@ -73,11 +83,16 @@ def _with_reference(archetype: Archetype, above: tuple[int, ...]) -> dict[str, A
 def _fields(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(value)]
     own = vars(value) if hasattr(value, "__dict__") else {name: getattr(value, name) for name in names}
-    return {name: _inside(own[name], above) for name in names if name in own}
+    return {name: _field(own[name], above) for name in names if name in own}
+
+
+def _field(value: Any, above: tuple[int, ...]) -> Any:
+    """What a field holds: an enum is its name here, and its value anywhere else."""
+    return value.name if isinstance(value, Enum) else _inside(value, above)
 
 
 def _inside(value: Any, above: tuple[int, ...]) -> Any:
-    """What stands inside a field or a container: an enum as its name, an obj as its fields."""
+    """What stands inside a field, or inside a container there: an obj as its fields."""
     if isinstance(value, _AS_IS) and not isinstance(value, Enum):
         return value if type(value) in _AS_IS else _unsubclassed(value)
     if isinstance(value, int) and not isinstance(value, Enum):
@@ -99,6 +114,8 @@ def _special(value: Any, above: tuple[int, ...]) -> Any:
     for types, printed in _SPECIAL:
         if isinstance(value, types):
             return printed(value)
+    if isinstance(value, Enum):
+        return _inside(value.value, above)
     if isinstance(value, BaseModel):
         return _inside(value.model_dump(), above)
     raise NotPrintable(f"A value of the type {type(value).__name__} cannot be printed as JSON")
@@ -111,10 +128,10 @@ def _unsubclassed(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
+    if isinstance(key, Enum):
+        return _key(key.value)
     if isinstance(key, str):
         return key
-    if isinstance(key, Enum):
-        return key.name
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
     if isinstance(key, int | float | UUID | Decimal):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from walkwire.ids import parse_root
 from walkwire.walk.anchor import Anchor
 from walkwire.walk.handle import Handle
 from walkwire.walk.node import Node
+from walkwire.walk.registry import stored_without_name
 
 
+@stored_without_name
 class Root(Node):
     """A user's root. It has no fields, and is made with the user."""
-
-    __kind__: ClassVar[str] = ""
 
 
 def root_id_of(root: Any) -> str:

@@ -356,7 +356,7 @@ def _ended(id: str, server: str, walk: Walk, answer: Answer) -> TaskEnd:
     is_custom = walk.custom is not None or answer.response is not None
     custom = (answer.body or b"null").decode() if is_custom else None
     told = [one for one in walk.reports if one is None or one is not answer.response]
-    reports = report.encode(told).decode()
+    reports = report.encode_reports(told).decode()
     return TaskEnd(id, server, "COMPLETED", walk.status, reports, custom)
 
 

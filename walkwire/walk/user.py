@@ -49,7 +49,7 @@ class UserCollection(metaclass=_Strict):
     def find(cls, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Iterator[Any]:
         """The users that fit. Raises ValueError for a filter that cannot be answered."""
         _require_accounts()
-        return iter([cls.__user__._of(record) for record in _found(filter or {})])
+        return iter([_user_of(cls.__user__, record) for record in _found(filter or {})])
 
     @classmethod
     def find_one(cls, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Any:
@@ -98,30 +98,30 @@ class BaseUser:
         cls.Collection = _collection_of(cls)
         enrol(cls)
 
-    @classmethod
-    def _of(cls, record: UserRecord) -> BaseUser:
-        user = cls.__new__(cls)
-        vars(user).update(cls._own(record.state))
-        vars(user).update(
-            id=record.id,
-            email=record.email,
-            root_id=record.root_id,
-            is_activated=record.is_activated,
-            is_admin=record.is_admin,
-        )
-        return user
 
-    @classmethod
-    def _own(cls, state: Mapping[str, Any]) -> dict[str, Any]:
-        """The program's fields as they were registered; as JSON has them where the class has changed since."""
-        from walkwire.walk.fields import model_of, values_of  # `import walkwire` is lighter without
+def _user_of(cls: type[BaseUser], record: UserRecord) -> BaseUser:
+    user = cls.__new__(cls)
+    vars(user).update(_own_fields(cls, record.state))
+    vars(user).update(
+        id=record.id,
+        email=record.email,
+        root_id=record.root_id,
+        is_activated=record.is_activated,
+        is_admin=record.is_admin,
+    )
+    return user
 
-        if not dataclasses.is_dataclass(cls):
-            return dict(state)
-        try:
-            return dict(state) | values_of(model_of(cls).model_validate(dict(state)))
-        except ValidationError:
-            return dict(state)
+
+def _own_fields(cls: type[BaseUser], state: Mapping[str, Any]) -> dict[str, Any]:
+    """The program's fields as they were registered; as JSON has them where the class has changed since."""
+    from walkwire.walk.fields import model_of, values_of  # `import walkwire` is lighter without
+
+    if not dataclasses.is_dataclass(cls):
+        return dict(state)
+    try:
+        return dict(state) | values_of(model_of(cls).model_validate(dict(state)))
+    except ValidationError:
+        return dict(state)
 
 
 def _collection_of(user: type[BaseUser]) -> type[UserCollection]:

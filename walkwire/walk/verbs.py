@@ -27,12 +27,17 @@ def jobj(id: str) -> Any:
     """What a reference names (Jac's `&`).
 
     A reference without a class name (`n::…`, or the bare digits) gives a root's handle, without a query and without a check.
-    Any other: None where it is absent or may not be read. Raises BadReference for what is no reference.
+    Any other: None where it is absent or may not be read; an ability that then fails because it uses this None as if it were a
+    node ends with NoAccess. Raises BadReference for what is no reference.
     """
     reference = parse_reference(id)
     if reference.kind == "n" and not reference.name:
         return current().graph.root(reference.id)
-    return current().graph.find(reference.id)
+    walk = current()
+    found = walk.graph.find(reference.id)
+    if found is None:
+        walk.missed = str(reference)
+    return found
 
 
 def save(archetype: Archetype) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
+from walkwire.errors import NoAccess
 from walkwire.ids import new_id
 from walkwire.walk.ability import Disengage, Skip, Step, frame_of, has_async, plan_of
 from walkwire.walk.anchor import Anchor
-from walkwire.walk.archetype import Archetype, give_anchor
-from walkwire.walk.context import current
+from walkwire.walk.archetype import Archetype, Computed, give_anchor
+from walkwire.walk.context import Walk, current
 from walkwire.walk.edge import Edge
 from walkwire.walk.node import Node
-from walkwire.walk.registry import Family, kind_of
+from walkwire.walk.registry import heads, kind_of
 from walkwire.walk.task import Schedule
 
 
@@ -53,6 +54,7 @@ class Trail(Anchor):
         return None if task is None else Schedule.of(task)
 
 
+@heads("walker")
 class Walker(Archetype):
     """A base for walkers: fields, abilities, and an inner class `__specs__` that says how it is exposed.
 
@@ -60,8 +62,6 @@ class Walker(Archetype):
     id, and it walks by itself afterwards.
     """
 
-    __family__: ClassVar[Family] = "walker"
-    __letter__: ClassVar[str] = "w"
     __jac_async__: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, background: bool | None = None, **keywords: Any) -> None:
@@ -74,7 +74,7 @@ class Walker(Archetype):
         give_anchor(walker, Trail(kind_of(cls)))
         return walker
 
-    @property
+    @Computed
     def reports(self) -> list[Any]:
         """What this walker has reported, in order."""
         return self.__jac__.reports  # type: ignore[no-any-return]
@@ -84,29 +84,18 @@ class Walker(Archetype):
 
         `index` is a place in the queue of what is still to be visited. False where there was nothing to visit.
         """
-        places = [place] if isinstance(place, Node | Edge) else list(place or ())
-        trail: Trail = self.__jac__
-        added = list(_stops(places, trail.ignored))
-        if index is None:
-            trail.queue.extend(added)
-        else:
-            for offset, stop in enumerate(added):
-                trail.queue.insert(index + offset, stop)
-        return bool(added)
+        return add_visit(self, place, index)
 
     def ignore(self, place: Any) -> None:
         """Let later visits pass over a node, or over all in a list."""
-        places = [place] if isinstance(place, Node | Edge) else place
-        self.__jac__.ignored.update(one.__jac__.id for one in places)
+        add_ignored(self, place)
 
     def report(self, value: Any, custom: bool = False) -> None:
         """Add a value to the answer; with `custom` it becomes the whole body."""
-        walk = current()
         if custom:
-            walk.custom = value
-            return
-        self.__jac__.reports.append(value)
-        walk.reports.append(value)
+            current().custom = value
+        else:
+            add_report(self, value)
 
     def skip(self) -> NoReturn:
         """Leave this ability; the next one at the same place still runs."""
@@ -118,17 +107,57 @@ class Walker(Archetype):
 
     def spawn(self, place: Any) -> Self:
         """Walk from a node (or an edge, or a list of them) and come back when the walk is over."""
-        if has_async(type(self)) and is_on_a_loop():
-            raise RuntimeError(
-                f"{type(self).__name__} has async abilities: from an async ability, await aspawn()"
-            )
-        walk_through(self, _starts(place))
-        return self
+        return spawn_from(place, self)
 
     async def aspawn(self, place: Any) -> Self:
         """As `spawn`, from an async ability."""
-        await awalk_through(self, _starts(place))
-        return self
+        return await aspawn_from(place, self)
+
+
+AnyWalker = TypeVar("AnyWalker", bound=Walker)
+
+# What the methods above do, for Jac's operators: a program may have other methods of these names.
+
+
+def add_visit(walker: Walker, place: Any, index: int | None = None) -> bool:
+    """`Walker.visit`."""
+    places = [place] if isinstance(place, Node | Edge) else list(place or ())
+    trail: Trail = walker.__jac__
+    added = list(_stops(places, trail.ignored))
+    if index is None:
+        trail.queue.extend(added)
+    else:
+        for offset, stop in enumerate(added):
+            trail.queue.insert(index + offset, stop)
+    return bool(added)
+
+
+def add_ignored(walker: Walker, place: Any) -> None:
+    """`Walker.ignore`."""
+    places = [place] if isinstance(place, Node | Edge) else place
+    walker.__jac__.ignored.update(one.__jac__.id for one in places)
+
+
+def add_report(walker: Walker, value: Any) -> None:
+    """`Walker.report`."""
+    walker.__jac__.reports.append(value)
+    current().reports.append(value)
+
+
+def spawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
+    """`Walker.spawn`."""
+    if has_async(type(walker)) and is_on_a_loop():
+        raise RuntimeError(
+            f"{type(walker).__name__} has async abilities: from an async ability, await aspawn()"
+        )
+    walk_through(walker, _starts(place))
+    return walker
+
+
+async def aspawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
+    """`Walker.aspawn`."""
+    await awalk_through(walker, _starts(place))
+    return walker
 
 
 def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
@@ -145,6 +174,9 @@ def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
                     result = walk.bridge.wait_for(result)
             except Skip:
                 pass
+            except (AttributeError, TypeError) as error:
+                _refuse_if_missed(walk, error)
+                raise
             finally:
                 returns.append(result)
     except Disengage:
@@ -167,10 +199,19 @@ async def awalk_through(walker: Walker, starts: Iterable[Any]) -> None:
                     result = await walk.bridge.in_thread(step.function, *arguments)
             except Skip:
                 pass
+            except (AttributeError, TypeError) as error:
+                _refuse_if_missed(walk, error)
+                raise
             finally:
                 returns.append(result)
     except Disengage:
         walker.__jac__.queue.clear()
+
+
+def _refuse_if_missed(walk: Walk, error: Exception) -> None:
+    """Raise NoAccess where an ability fails on a None after `&` had to give one: absent, or not the caller's to read."""
+    if walk.missed is not None and str(error).startswith("'NoneType' object "):
+        raise NoAccess(walk.missed) from error
 
 
 def is_on_a_loop() -> bool:

@@ -43,7 +43,7 @@ def archetype(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
     if given is not None:
         block = given.tree.find("block")
         parts = [*parts, *(block.parts if block else [])]
-    inner = scope.inside(family=family, members=True, ability=False, loops=())
+    inner = scope.inside(family=family, members=True, ability=False, method=False, loops=())
     statements = documentation(scope, text)
     if tree.has("ASYNC"):
         stored = at(ast.Name("__jac_async__", ast.Store()), tree)
@@ -100,7 +100,7 @@ def enumeration(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
     if given is not None:
         values = given.tree.find("impl_values")
         parts = [*parts, *(values.parts if values else [])]
-    inner = scope.inside(family="enum", members=True, ability=False, loops=())
+    inner = scope.inside(family="enum", members=True, ability=False, method=False, loops=())
     statements = documentation(scope, text)
     for part in parts:
         statements += _enum_part(inner, part)

@@ -46,12 +46,14 @@ def define(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
     method = scope.members and scope.family != ""
     is_ability = tree.kind == "ability"
     ability = is_ability or (scope.ability and not method)
-    inner = scope.inside(members=False, ability=ability, async_=async_, loops=())
-    parameters = _event_parameters(inner, tree) if is_ability else _parameters(scope, tree, given, method)
-    statements = [*documentation(scope, text), *_body(inner, tree, given)]
+    parameters = _event_parameters(scope, tree) if is_ability else _parameters(scope, tree, given, method)
+    has_self = any(one.arg == "self" for one in parameters.args[:1]) if method else scope.method
+    inner = scope.inside(members=False, ability=ability, method=has_self, async_=async_, loops=())
+    where = given.tree if given and given.tree.find("block") else tree
+    welcome = _here_of_080(scope, where) if is_ability else []
+    statements = [*documentation(scope, text), *welcome, *_body(inner, tree, given)]
     kind = ast.AsyncFunctionDef if async_ else ast.FunctionDef
     returned = _returned(scope, tree, given)
-    where = given.tree if given and given.tree.find("block") else tree
     decorated = _decorators(scope, tree, method)
     if decorated and where is not tree:
         at(decorated[0], where)  # the lines of a function are counted from its first decorator
@@ -61,8 +63,23 @@ def define(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
 def _named(tree: Tree, method: bool) -> str:
     token = tree.token("NAME")
     if token is None:
-        return f"_ability_{tree.line}"
+        return f"ability at {tree.line}:{tree.column}"  # a text that is no name: no program has a method of this name
     return METHODS[token.text] if method and token.text in METHODS else name_of(token)
+
+
+def _here_of_080(scope: Scope, where: Tree) -> list[ast.stmt]:
+    """0.8.0 called the walker `here` in a node's ability, and later ones `visitor`: both are there where `here` is used."""
+    if scope.here == "here":
+        return []
+    parts = list(where.walk())
+    declared = (part for part in parts if isinstance(part, Tree) and part.kind in ("global", "nonlocal"))
+    uses = any(isinstance(part, Token) and part.text == "here" for part in parts)
+    if not uses or any(
+        isinstance(one, Token) and one.text == "here" for part in declared for one in part.parts
+    ):
+        return []
+    stored = at(ast.Name("here", ast.Store()), where)
+    return [at(ast.Assign([stored], name(scope.here, where)), where)]
 
 
 def _body(scope: Scope, tree: Tree, given: Given | None) -> list[ast.stmt]:
@@ -82,7 +99,7 @@ def _body(scope: Scope, tree: Tree, given: Given | None) -> list[ast.stmt]:
 def _decorators(scope: Scope, tree: Tree, method: bool) -> list[ast.expr]:
     made = decorators(scope, tree)
     if method and tree.has("STATIC"):
-        made.insert(0, name("staticmethod", tree))
+        made.insert(0, operator(scope, "static", tree))
     if method and tree.has("ABS"):
         made.append(operator(scope, "abstractmethod", tree))
     event = tree.find("event")
@@ -222,12 +239,8 @@ def _add(scope: Scope, made: ast.arguments, part: Tree, declared: Part | None, t
     else:
         made.args.append(one)
         if value is not None:
+            # Where a parameter without a default follows, Jac takes the default for the last parameter, as Python's tree does.
             made.defaults.append(value)
-        elif (
-            made.defaults and not made.posonlyargs
-        ):  # behind a `/`, Jac takes the default for the last parameter
-            scope.unit.wrong(part, f"`{one.arg}` needs a default, since a parameter before it has one")
-            made.defaults.append(at(ast.Constant(None), part))
 
 
 def _default(part: Tree) -> Part | None:

@@ -162,7 +162,7 @@ def _those_of(scope: Scope, tree: Tree, given: ast.expr) -> ast.expr:
     one = scope.unit.fresh()
     first = None
     if test.kind == "type_filter":
-        first = call(name("isinstance", test), [name(one, test), express(scope, test.parts[0])], test)
+        first = operate(scope, "is_a", [name(one, test), express(scope, test.parts[0])], test)
     condition = _conditions(scope, test.find_all("comparisons"), one, test, first)
     loop = ast.comprehension(at(ast.Name(one, ast.Store()), tree), given, [condition], 0)
     return at(ast.ListComp(name(one, tree), [loop]), tree)
@@ -235,10 +235,7 @@ def _visit(scope: Scope, tree: Tree) -> list[ast.stmt]:
     index = tree.find("index") if scope.unit.era != (0, 7) else None
     places, word = _places(scope, parts[0])
     arguments = [places] if index is None else [places, express(scope, index.parts[0])]
-    if word == "visit" and index is None:
-        visit = call(at(ast.Attribute(walker, "visit", ast.Load()), tree), arguments, tree)
-    else:
-        visit = operate(scope, word, [walker, *arguments], tree)
+    visit = operate(scope, word, [walker, *arguments], tree)
     otherwise = tree.find("else")
     if otherwise is None:
         return [at(ast.Expr(visit), tree)]
@@ -262,14 +259,14 @@ def _revisit(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 @statement("ignore")
 def _ignore(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    walker = at(ast.Attribute(name(scope.walker, tree), "ignore", ast.Load()), tree)
-    return [at(ast.Expr(call(walker, [express(scope, tree.parts[0])], tree)), tree)]
+    arguments = [name(scope.walker, tree), express(scope, tree.parts[0])]
+    return [at(ast.Expr(operate(scope, "ignore", arguments, tree)), tree)]
 
 
 @statement("report")
 def _report(scope: Scope, tree: Tree) -> list[ast.stmt]:
     """In 0.7 a report is kept; since then it is printed as well when the program is run."""
-    is_named = scope.family == "walker" or scope.ability
+    is_named = scope.ability or (scope.family == "walker" and scope.method)
     walker = name(scope.walker, tree) if is_named else at(ast.Constant(None), tree)
     word = "report" if scope.unit.era == (0, 7) else "report_aloud"
     return [at(ast.Expr(operate(scope, word, [walker, express(scope, tree.parts[0])], tree)), tree)]
@@ -277,5 +274,4 @@ def _report(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 @statement("DISENGAGE")
 def _disengage(scope: Scope, token: Part) -> list[ast.stmt]:
-    leave = at(ast.Attribute(name(scope.walker, token), "disengage", ast.Load()), token)
-    return [at(ast.Expr(call(leave, [], token)), token)]
+    return [at(ast.Expr(operate(scope, "disengage", [name(scope.walker, token)], token)), token)]

@@ -64,7 +64,8 @@ class Scope:
     """Where a part stands.
 
     `family` is the kind of the archetype around it ("walker", "node", "edge", "obj", "class", "enum"; "" outside), `members`
-    whether it is directly in its body, `ability` whether it is in an ability, `async_` whether `await` may stand here.
+    whether it is directly in its body, `ability` whether it is in an ability, `method` whether `self` is an instance of it,
+    `async_` whether `await` may stand here.
     `before` collects statements that must run before the one in translation.
     """
 
@@ -72,6 +73,7 @@ class Scope:
     family: str = ""
     members: bool = False
     ability: bool = False
+    method: bool = False
     async_: bool = False
     loops: tuple[Loop, ...] = ()
     before: list[ast.stmt] = field(default_factory=list)

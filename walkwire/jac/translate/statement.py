@@ -10,7 +10,6 @@ from walkwire.jac.translate.scope import (
     Scope,
     at,
     body,
-    call,
     express,
     expression,
     name,
@@ -257,5 +256,5 @@ def _typed_block(scope: Scope, tree: Tree) -> list[ast.stmt]:
     """`-> Stop { }`: only where the other one of the ability is a Stop."""
     block = tree.parts[1]
     assert isinstance(block, Tree)
-    test = call(name("isinstance", tree), [name(scope.here, tree), express(scope, tree.parts[0])], tree)
+    test = operate(scope, "is_a", [name(scope.here, tree), express(scope, tree.parts[0])], tree)
     return [at(ast.If(test, _block(scope, block), []), tree)]
