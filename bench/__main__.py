@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import chart, machine
 from bench.process import ROOT
 from bench.results import Results
-from bench.scenarios import calm, growth, make, nothing, size, sockets, trouble
+from bench.scenarios import calm, growth, make, nothing, postgres, size, sockets, trouble
 from bench.stage import ALL, Scenario, Stage, Subject
 from bench.table import markdown
 
@@ -56,6 +56,8 @@ def scenarios() -> list[Scenario]:
         sockets.tell(),
         nothing.scenario(),
         make.scenario(),
+        postgres.read_ten(),
+        postgres.make_one(),
         size.scenario(),
         calm.start(),
         trouble.stalled(),

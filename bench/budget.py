@@ -39,6 +39,7 @@ _MANY = "1,000 sockets"
 _BURST = "1,000 sockets, 16 in flight"
 _RATE = "per CPU second"
 _POST = Key("nothing", "FastAPI, POST, `def`", _RATE)
+_POST_ASYNC = Key("nothing", "FastAPI, POST, `async def`", _RATE)
 _BARE = Key("make", "SQLAlchemy, nothing around", _RATE)
 
 
@@ -56,6 +57,21 @@ def _sizes() -> tuple[Budget, ...]:
         )
         for walk in ("make", "make, in a crowd", "read", "change")
         for size in ("100,000", "1,000,000")
+    )
+
+
+def _on_postgres() -> tuple[Budget, ...]:
+    """Beside bare FastAPI and psycopg on the same tables."""
+    bare = "FastAPI, psycopg, `async def`"
+    return tuple(
+        Budget(
+            f"{what} on PostgreSQL, {way}, by FastAPI and psycopg",
+            _of(scenario, _RATE, f"walkwire, {way}"),
+            (_of(scenario, _RATE, bare),),
+            least=0.7,
+        )
+        for what, scenario in (("read ten", "read-ten"), ("make one", "make-one"))
+        for way in ("REST", "socket")
     )
 
 
@@ -88,16 +104,28 @@ BUDGETS = (
     Budget("memory of an idle connection, KiB", _of("idle", "KiB"), most=6),
     Budget("CPU of an idle connection, µs a second", _of("idle", "µs of CPU a second"), most=1),
     Budget(
-        "a walker that does nothing, REST, by FastAPI",
+        "a walker that does nothing, REST, by FastAPI's `def`",
         _of("nothing", _RATE, "walkwire, REST"),
         (_POST,),
         least=0.45,
     ),
     Budget(
-        "a walker that does nothing, socket, by FastAPI",
+        "a walker that does nothing, socket, by FastAPI's `def`",
         _of("nothing", _RATE, "walkwire, socket, `response`"),
         (_POST,),
         least=2,
+    ),
+    Budget(
+        "the same, REST, by FastAPI's `async def`",
+        _of("nothing", _RATE, "walkwire, REST"),
+        (_POST_ASYNC,),
+        least=0.6,
+    ),
+    Budget(
+        "the same, socket, by FastAPI's `async def`",
+        _of("nothing", _RATE, "walkwire, socket, `response`"),
+        (_POST_ASYNC,),
+        least=1,
     ),
     Budget(
         "a client's event, by a walker's `notify_channels`",
@@ -109,8 +137,9 @@ BUDGETS = (
         "a walker that makes a node, socket, by SQLAlchemy",
         _of("make", _RATE, "walkwire, socket"),
         (_BARE,),
-        least=0.3,
+        least=0.5,
     ),
+    *_on_postgres(),
     *_sizes(),
     Budget(
         "p99 while 5 % stop reading, by p99 without",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
@@ -32,6 +32,10 @@ class Peer:
     echoed: str = "exxx"
     needs: Sequence[str] = ()
     pings: Sequence[str] = ("", "")
+
+    def on(self, database: str) -> Peer:
+        """The same server on this database: `{database}` in its command."""
+        return replace(self, command=[part.replace("{database}", database) for part in self.command])
 
     def address(self, port: int) -> dict[str, Any]:
         """How the load client gets in."""
@@ -74,20 +78,22 @@ TELL = walker_event("tell", context=_data(words.SIZE))
 
 _TO_ALL = {"path": "/", "before": "b", "after": "", "heard": "b"}  # `bench/peers/words.py`
 
+_SERVE = (
+    str(Path(sys.executable).parent / "walkwire"),
+    "serve",
+    str(ROOT / "bench" / "walkers.py"),
+    "--port",
+    "{port}",
+    "--database",
+)
+
 WALKWIRE = Peer(
     "walkwire",
-    (
-        str(Path(sys.executable).parent / "walkwire"),
-        "serve",
-        str(ROOT / "bench" / "walkers.py"),
-        "--port",
-        "{port}",
-        "--database",
-        "sqlite:///{folder}/walkwire.db",
-    ),
+    (*_SERVE, "sqlite:///{folder}/walkwire.db"),
     echo='{"type":"connection"}',
     echoed='"client_id"',
 )
+WALKWIRE_POSTGRES = replace(WALKWIRE, command=(*_SERVE, "{database}"), needs=("psycopg",))
 UWS = Peer("uWebSockets", python("bench.peers.uws", "{port}"), _TO_ALL, needs=("socketify",))
 UWS_RUN = Peer(
     "uWebSockets, `App.run`", python("bench.peers.uws", "{port}", "run"), _TO_ALL, needs=("socketify",)
@@ -112,5 +118,8 @@ SOCKETIO = Peer(
     needs=("socketio",),
 )
 FASTAPI_POST = Peer("FastAPI", python("bench.peers.fastapi_post", "{port}", "{folder}"))
+FASTAPI_POSTGRES = Peer(
+    "FastAPI, psycopg", python("bench.peers.fastapi_postgres", "{port}", "{database}"), needs=("psycopg",)
+)
 
 SOCKET_PEERS = (WALKWIRE, UWS, UWS_RUN, PICOWS, WS, FASTAPI, SOCKETIO)

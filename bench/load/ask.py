@@ -20,13 +20,17 @@ async def ask(
     answer: str,
     seconds: float,
     warm_up: float = 0.3,
+    beside: str = "",
 ) -> dict[str, float]:
-    """`questions` are said in turn, as many at a time as there are. Each answer must hold `answer`. `count`: the answers."""
+    """`questions` are said in turn, as many at a time as there are. Each answer must hold `answer`. `count`: the answers.
+
+    `beside` as for `Window`.
+    """
     tally = Tally(answer.encode())
     frames = [frame.text(question) for question in questions]
     transports = await connect(address, sockets, lambda _: Asker(tally, frames))
     await asyncio.sleep(warm_up)
-    before, window = tally.count, Window(pid)
+    before, window = tally.count, Window(pid, beside)
     await asyncio.sleep(seconds)
     found = window.close(tally.count - before)
     abort(transports)

@@ -21,8 +21,12 @@ async def post(
     seconds: float,
     headers: Mapping[str, str] | None = None,
     warm_up: float = 0.3,
+    beside: str = "",
 ) -> dict[str, float]:
-    """Each answer must be a 200 that holds `answer`. `count`: the answers; `p50` and `p99`: what one took, in seconds."""
+    """Each answer must be a 200 that holds `answer`. `count`: the answers; `p50` and `p99`: what one took, in seconds.
+
+    `beside` as for `Window`.
+    """
     tally = Tally(answer.encode())
     request = _request(port, path, body, headers or {})
     loop = asyncio.get_running_loop()
@@ -32,7 +36,7 @@ async def post(
     ]
     await asyncio.sleep(warm_up)
     tally.times.clear()
-    before, window = tally.count, Window(pid)
+    before, window = tally.count, Window(pid, beside)
     await asyncio.sleep(seconds)
     found = window.close(tally.count - before)
     abort(transports)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -26,16 +27,31 @@ def memory(pid: int) -> int:
     raise RuntimeError("The kernel does not tell a process's anonymous memory")
 
 
-class Window:
-    """Opened when made, closed once. `figures` holds what every measurement says: seconds of wall clock and CPU."""
+def named(part: str) -> list[int]:
+    """The processes in whose command line this stands; PostgreSQL's backends show their user and database there."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError):
+                if part in (folder / "cmdline").read_text(errors="replace"):
+                    found.append(int(folder.name))
+    return found
 
-    def __init__(self, pid: int) -> None:
+
+class Window:
+    """Opened when made, closed once. `figures` holds what every measurement says: seconds of wall clock and CPU.
+
+    `beside` names further processes (`named`), whose CPU time is told apart.
+    """
+
+    def __init__(self, pid: int, beside: str = "") -> None:
         self._pid = pid
+        self._beside = [one for one in named(beside) if one not in (pid, os.getpid())] if beside else []
         self._before = self._now()
 
     def close(self, count: int) -> dict[str, float]:
         """What happened: `count` things, as told, in how many seconds, at whose expense."""
-        wall, server, client, machine = (
+        wall, server, client, machine, beside = (
             now - then for now, then in zip(self._now(), self._before, strict=True)
         )
         cores = os.cpu_count() or 1
@@ -43,12 +59,14 @@ class Window:
             "count": count,
             "wall": wall,
             "cpu": server,
+            "beside": beside,
             "client": client / wall,
-            "others": min(1.0, max(0.0, (machine - server - client) / (wall * cores))),
+            "others": min(1.0, max(0.0, (machine - server - client - beside) / (wall * cores))),
         }
 
-    def _now(self) -> tuple[float, float, float, float]:
-        return time.perf_counter(), cpu_seconds(self._pid), time.process_time(), machine_seconds()
+    def _now(self) -> tuple[float, float, float, float, float]:
+        beside = sum(map(cpu_seconds, self._beside))
+        return time.perf_counter(), cpu_seconds(self._pid), time.process_time(), machine_seconds(), beside
 
 
 def machine_seconds() -> float:

@@ -21,6 +21,7 @@ def scenario() -> Scenario:
         "nothing",
         "A walker that does nothing: calls",
         (
+            Subject("FastAPI, POST, `async def`", lambda stage: _post(stage, FASTAPI_POST, "/nothing-async")),
             Subject("FastAPI, POST, `def`", lambda stage: _post(stage, FASTAPI_POST, "/nothing")),
             Subject("walkwire, REST", lambda stage: _post(stage, WALKWIRE, "/walker/nothing")),
             Subject("walkwire, REST, signed in", _post_signed_in),
