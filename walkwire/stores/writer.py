@@ -67,7 +67,7 @@ class Writer:
             self._driver.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 self._do(job, alone=len(jobs) == 1)
-            self._driver.commit()
+            self._driver.execute("COMMIT")  # kept prepared, as what the driver itself says on commit() is not
             self._end()
         except BaseException as error:
             self._end()
@@ -93,7 +93,8 @@ class Writer:
 
     def _end(self) -> None:
         """Leave no transaction behind, neither of SQLAlchemy's nor of the driver's."""
-        self._connection.rollback()
+        if self._connection.in_transaction():
+            self._connection.rollback()
         if self._driver.in_transaction:
             self._driver.rollback()
 
