@@ -26,8 +26,8 @@ from walkwire.walk.access import (
     granted,
     level_without_grants,
 )
-from walkwire.walk.anchor import Anchor
-from walkwire.walk.archetype import Archetype, reference_of
+from walkwire.walk.anchor import Anchor, AnchorOfEdge
+from walkwire.walk.archetype import Archetype, loaded, reference_of
 from walkwire.walk.codec import Resolve, bare, codec_of
 from walkwire.walk.context import Types
 from walkwire.walk.edge import Edge, GenericEdge
@@ -60,11 +60,11 @@ class WalkGraph:
     def root(self, root_id: str | None = None) -> Node:
         """A root's handle, without a query."""
         root_id = root_id or self.caller
-        node = self._set.nodes.get(root_id)
+        node: Node | None = self._set.nodes.get(root_id)
         if node is None:
-            node = self._set.nodes[root_id] = Root()
-            anchor = node.__jac__
-            anchor.id, anchor.owner, anchor.graph = root_id, root_id, self
+            anchor = Anchor("", root_id)
+            anchor.owner, anchor.graph = root_id, self
+            node = self._set.nodes[root_id] = loaded(Root, anchor)
         return node
 
     def roots(self) -> list[Node]:
@@ -324,7 +324,8 @@ class WalkGraph:
             self._fill(root, record)
             return root
         family, base, kind = kept_as(record.kind)
-        node = bare(self._registry.find(family, kind) or base)
+        cls = self._registry.find(family, kind) or base
+        node = loaded(cls, Anchor(kind, record.id)) if family == "node" else bare(cls)
         anchor = node.__jac__
         anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, kind, self, record.owner
         anchor.is_guarded = level_without_grants(self.caller, record.owner) is None
@@ -358,9 +359,9 @@ class WalkGraph:
         if record.id in self._set.edges:
             return self._set.edges[record.id]
         cls = self._edge_class(record.kind)
-        edge: Edge = bare(cls)
-        anchor = edge.__jac__
-        anchor.id, anchor.kind, anchor.graph = record.id, record.kind, self
+        anchor = AnchorOfEdge(record.kind, record.id)
+        edge: Edge = loaded(cls, anchor)
+        anchor.graph = self
         anchor.version, anchor.source, anchor.target = record.version, record.source, record.target
         anchor.is_guarded = True
         codec_of(cls).decode(edge, record.data, self._resolve)

@@ -86,6 +86,10 @@ class Locks:
         """Whether nobody but `mine` holds any of these. May be asked from any thread: an answer is a hint, not a promise."""
         return not self._holders or all(self._holders.get(key) in (None, mine) for key in keys)
 
+    def is_quiet(self) -> bool:
+        """Whether nobody holds any. May be asked from any thread; a hint as well."""
+        return not self._holders
+
     async def take(self, key: str, claim: Claim) -> None:
         """Wait for a lock and give it to a claim."""
         if key not in self._holders:

@@ -20,6 +20,7 @@ from walkwire.walk.obj import Obj
 
 _encoder = msgspec.json.Encoder()
 _AS_IS = (str, bool, float, type(None), datetime.timedelta, msgspec.Raw)
+_EXACT = frozenset(_AS_IS)
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 
 _SPECIAL: tuple[tuple[Any, Callable[[Any], str]], ...] = (
@@ -54,6 +55,8 @@ def answer(status: int, reports: list[Any], returns: list[Any] | None) -> bytes:
 
 def _printed(value: Any) -> Any:
     """What is reported by itself: an archetype with its reference, an enum as its value."""
+    if type(value) in _EXACT:
+        return value
     if isinstance(value, Archetype):
         return _with_reference(value, ())
     if isinstance(value, Enum):
@@ -78,6 +81,8 @@ def _fields(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
 
 def _inside(value: Any, above: tuple[int, ...]) -> Any:
     """What stands inside a field or a container: an enum as its name, an obj as its fields."""
+    if type(value) in _EXACT:
+        return value
     if isinstance(value, _AS_IS) and not isinstance(value, Enum):
         return value if type(value) in _AS_IS else _unsubclassed(value)
     if isinstance(value, int) and not isinstance(value, Enum):

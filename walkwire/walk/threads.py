@@ -82,10 +82,15 @@ class Threads:
     more a turn costs (with 2 awake, walks that commit go a third faster than with 16). Where jobs wait and the processor does
     not have its hands full, more are woken, up to all; and one more for each that is long at the same job. Who fell asleep last
     is woken first, and nobody with it for nothing, as it is where all wait at one queue.
+
+    `begin` is called once in each thread, before its first job.
     """
 
-    def __init__(self, mailbox: Mailbox, threads: int, queue: int) -> None:
+    def __init__(
+        self, mailbox: Mailbox, threads: int, queue: int, begin: Callable[[], None] = lambda: None
+    ) -> None:
         self._mailbox = mailbox
+        self._begin = begin
         self._bound = threads + queue
         self._under_way = 0
         self._waiting: deque[Job] = deque()
@@ -166,6 +171,7 @@ class Threads:
             worker.gate.release()
 
     def _work(self, worker: _Worker) -> None:
+        self._begin()
         while worker.gate.acquire() and (job := worker.job) is not None:
             while job is not None:
                 job()

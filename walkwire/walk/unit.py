@@ -18,6 +18,7 @@ from walkwire.walk.notify import WalkOutbox
 from walkwire.walk.registry import Registry
 
 _log = logging.getLogger("walkwire.walk")
+_NO_LOCKS: frozenset[str] = frozenset()
 
 
 class Line(Protocol):
@@ -83,6 +84,8 @@ class Unit:
 
     def locks(self, changes: Changes) -> frozenset[str]:
         """The locks that a commit of `changes` has to wait for."""
+        if not changes:
+            return _NO_LOCKS
         return lock_keys(*self.graph.touched(changes))
 
     def locks_of_reads(self) -> frozenset[str]:
@@ -90,8 +93,11 @@ class Unit:
         reads = self.graph.reads
         return lock_keys([*reads.nodes, *reads.edges], (selection.node for selection in reads.neighbourhoods))
 
-    def write(self, changes: Changes) -> None:
-        """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held."""
+    def write(self, changes: Changes, is_last: bool = False) -> None:
+        """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held.
+
+        `is_last`: the walk is over, and looks at nothing any more.
+        """
         if changes:
             self._commit(self.graph.reads, changes, self._outbox.release, self._line.mine())
             self._is_one_moment = False
@@ -101,8 +107,10 @@ class Unit:
             self._outbox.release()
         if changes.new_tasks:
             self._on_tasks()
-        self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
-        self._after()
+        if changes or self.walk.after or not is_last:
+            self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
+        if self.walk.after:
+            self._after()
 
     def write_patiently(self, changes: Changes) -> None:
         """As `write`, but wait for what others hold."""
