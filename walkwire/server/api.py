@@ -75,7 +75,7 @@ def make_api(
     for name, walker in walkers.items():
         exposed.add(name, walker)
     hand_over(exposed)
-    return Cors(Guard(api), config)
+    return Cors(Guard(exposed.shortcut(api)), config)
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:

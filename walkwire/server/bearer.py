@@ -19,7 +19,11 @@ class Bearer(SecurityBase):
 
     async def __call__(self, request: Request) -> Caller:
         """Raises HTTPException; what the store raises."""
-        scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+        return await self.caller(request.headers.get("authorization", ""))
+
+    async def caller(self, header: str) -> Caller:
+        """The same, of the header's value."""
+        scheme, _, token = header.strip().partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise HTTPException(403, "Not authenticated")
         caller = await self._auth.identify(token)

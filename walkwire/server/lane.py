@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import HTTPException
 from starlette.datastructures import URL
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from walkwire.server.request import REFERENCE
 from walkwire.server.route import Route
+from walkwire.server.shortcut import OUTCOME, Road
 
 _ALLOWED = "walkwire.allowed"
 _WITHOUT_SLASH = "walkwire.without_slash"
+_NODE = "{node}"
+_IS_REFERENCE = re.compile(REFERENCE).fullmatch
 
 
 class Lane(BaseRoute):
@@ -20,10 +26,30 @@ class Lane(BaseRoute):
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._routes: dict[str, list[Route]] = {}
+        self._roads: dict[tuple[str, str], Road] = {}
+        self.is_shadowed = False
 
     def put(self, name: str, routes: list[Route]) -> None:
         """Let a walker have these routes, and no others."""
+        for route in self._routes.get(name, ()):
+            for method in route.methods or ():
+                self._roads.pop((method, _place(route)), None)
         self._routes[name] = routes
+        for route in routes:
+            if route.road is not None:
+                self._roads.update(((method, _place(route)), route.road) for method in route.methods or ())
+
+    def road(self, method: str, path: str) -> tuple[Road, str | None] | None:
+        """The road of a usual request, and the node that its path names. None where another route might come first
+        (`is_shadowed`)."""
+        if self.is_shadowed:
+            return None
+        road = self._roads.get((method, path))
+        if road is not None:
+            return road, None
+        place, slash, node = path.rpartition("/")
+        road = self._roads.get((method, place + slash))
+        return (road, node) if road is not None and _IS_REFERENCE(node) else None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
@@ -56,9 +82,17 @@ class Lane(BaseRoute):
             # As Starlette does for its own routes.
             await RedirectResponse(str(URL(scope={**scope, "path": plain})))(scope, receive, send)
             return
+        if (answer := scope.get(OUTCOME)) is not None:
+            await answer(scope, receive, send)
+            return
         allowed = scope.get(_ALLOWED)
         if allowed:
             raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
         if allowed is not None:
             raise HTTPException(404)
         await scope["route"].handle(scope, receive, send)
+
+
+def _place(route: Route) -> str:
+    """The path without the node at its end."""
+    return route.path.removesuffix(_NODE)

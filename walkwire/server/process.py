@@ -41,6 +41,8 @@ SWITCH_SECONDS = (
     0.0002  # a walk that computes gives the interpreter back so often: broadcasts beside it stay quick
 )
 
+GARBAGE = 5000  # objects until the collector looks: a walk leaves some hundred behind, and to look takes some 0.3 ms
+
 _log = logging.getLogger(__name__)
 
 
@@ -219,6 +221,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        gc.set_threshold(GARBAGE)
         gc.freeze()  # what the start has made stays: the collector need not look at it again
         self._announce()
 

@@ -40,29 +40,37 @@ Place = Literal["path", "query", "file", "body"]
 PART_LIMIT = 1024 * 1024  # bytes of JSON beside files: what Starlette takes in a plain part
 
 _MARKS = {"path": Path, "query": Query, "file": File}
-_REFERENCE = r"(n:[^:/]*:)?[0-9a-fA-F]{24}"
+REFERENCE = r"(n:[^:/]*:)?[0-9a-fA-F]{24}"
 
 Node = Annotated[
     str,
     Path(
-        pattern=f"^{_REFERENCE}$",
+        pattern=f"^{REFERENCE}$",
         description="The node to enter at: `n:Thing:<24 hex digits>`, or the digits.",
     ),
 ]
 
 
 class _Reference(StringConvertor):
-    regex = _REFERENCE
+    regex = REFERENCE
 
 
 register_url_convertor("reference", _Reference())
 
 
 class Shape(NamedTuple):
-    """The parameters that carry a walker's fields, and which field each parameter is of."""
+    """The parameters that carry a walker's fields, and which field each parameter is of.
+
+    `body` is the model of a JSON body, `is_plain` whether nothing but such a body carries fields.
+    """
 
     parameters: tuple[inspect.Parameter, ...]
     fields: dict[str, str]
+    body: type[BaseModel] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        return len(self.parameters) == (self.body is not None)
 
     def values(self, given: dict[str, Any]) -> dict[str, Any]:
         """What was given, by the walker's own names, from the arguments of an endpoint with these parameters."""
@@ -85,7 +93,9 @@ def shape_of(walker: type, specs: Specs) -> Shape:
     fields = {parameter.name: parameter.name.partition("_")[2] for parameter in parameters}
     if by_place["body"]:
         body = _body_model(model, by_place["body"])
-        parameters.append(_body_part(body) if by_place["file"] else _body(body))
+        if not by_place["file"]:
+            return Shape((*parameters, _body(body)), fields, body)
+        parameters.append(_body_part(body))
     return Shape(tuple(parameters), fields)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple, Protocol
 
 from fastapi import FastAPI, HTTPException, Path, Response, Security
 from pydantic import BaseModel, Field
+from starlette.types import ASGIApp
 
 from walkwire.account.auth import PUBLIC, Auth, Caller
 from walkwire.account.webhook import Webhooks
@@ -17,6 +18,7 @@ from walkwire.server.bearer import Bearer
 from walkwire.server.lane import Lane
 from walkwire.server.request import Node, Shape, parameter, shape_of
 from walkwire.server.route import Route
+from walkwire.server.shortcut import Road, Shortcut
 from walkwire.server.webhook import KeyBearer
 from walkwire.store import WebhookKey
 from walkwire.walk.specs import TAGS, Specs, specs_of
@@ -149,7 +151,15 @@ class Walkers:
         at = routes.index(self._lanes[PREFIX])
         routes[at:at] = fixed
         routes += [route for route in made if route not in fixed]
+        before = routes[: routes.index(self._lanes[PREFIX])]
+        self._lanes[PREFIX].is_shadowed = any(
+            _may_take(getattr(route, "path", ""), PREFIX) for route in before
+        )
         self._on_change()
+
+    def shortcut(self, app: ASGIApp) -> ASGIApp:
+        """The application with a shortcut to the walkers in front of it."""
+        return Shortcut(app, self._lanes[PREFIX].road, lambda: int(self._api.state.body_limit))
 
 
 def places_of(name: str, specs: Specs) -> list[Place]:
@@ -211,8 +221,11 @@ class _Exposure:
             if place.at_node and "node" in self._specs.path_fields:
                 raise StartError(f"Walker {self._name}, specs: 'path' holds {{node}}, where a walk enters")
             endpoint = self._endpoint(shape, place.at_node)
+            road = self._road(shape, place)
             for method in self._specs.http_methods:
-                yield self._route(method, place, endpoint)
+                made = self._route(method, place, endpoint)
+                made.road = road
+                yield made
 
     def _places(self, taken: Container[tuple[str, str]]) -> list[Place]:
         """Where it is found. A path from the top that is another's already leaves the place under its own name."""
@@ -253,6 +266,17 @@ class _Exposure:
         chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # FastAPI reads it
         return chosen
 
+    def _road(self, shape: Shape, place: Place) -> Road | None:
+        """How the usual requests are answered, if nothing but their JSON carries fields."""
+        if not shape.is_plain or self._specs.webhook is not None or self._specs.path:
+            return None
+        walk, walker = self._walk, self._walker
+
+        def run(values: dict[str, Any], caller: Caller, node: str | None) -> Coroutine[Any, Any, Answer]:
+            return walk(walker, values, caller.root_id, node)
+
+        return Road(shape.body, self._bearer if self._specs.auth else None, run, _told)
+
     def _who(self) -> Iterator[inspect.Parameter]:
         """The parameters that tell who calls."""
         webhook = self._specs.webhook
@@ -290,6 +314,12 @@ class _Exposure:
             raise StartError(f"Walker {name} cannot be served at {place.url}: {error}") from None
         made.walker = name
         return made
+
+
+def _may_take(path: str, prefix: str) -> bool:
+    """Whether a route of this path might match one that begins with `prefix`."""
+    fixed, brace, _ = path.partition("{")
+    return bool(brace) and (prefix.startswith(fixed) or fixed.startswith(prefix))
 
 
 def _told(answer: Answer) -> Response:

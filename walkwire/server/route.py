@@ -10,6 +10,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 from walkwire.errors import BadEvent
+from walkwire.server.shortcut import Road
 from walkwire.wire import text
 
 
@@ -17,10 +18,11 @@ class Route(APIRoute):
     """A route whose JSON is held to the rules of the wire: UTF-8, bounded depth and digits, no lone surrogates; and to the
     `body_limit` in the application's state, in bytes. Files have a way of their own, to disk.
 
-    `walker` is the name of the walker that it runs, if any.
+    `walker` is the name of the walker that it runs, if any; `road` is how its usual requests are answered without FastAPI.
     """
 
     walker: str | None = None
+    road: Road | None = None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

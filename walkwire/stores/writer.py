@@ -1,8 +1,8 @@
 """Writer: the one connection by which a SQLite file is written. Who comes while it is busy is committed together.
 
-The first to get the turn commits for all that wait: one BEGIN IMMEDIATE, each work in a savepoint of its own, so that one that
-loses or fails leaves the others untouched; one COMMIT. As each work sees what those before it wrote, it is as if they had come
-one after another.
+The first to get the turn commits for all that wait: one BEGIN IMMEDIATE, one COMMIT. As each work sees what those before it
+wrote, it is as if they had come one after another. If one of them loses or fails, all is undone and done again, now each in a
+savepoint of its own, so that the others stay untouched. So a work may be done twice, and must do nothing beside what it writes.
 """
 
 from __future__ import annotations
@@ -65,9 +65,8 @@ class Writer:
     def _commit(self, jobs: list[_Job]) -> None:
         try:
             self._driver.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                self._do(job, alone=len(jobs) == 1)
-            self._driver.commit()
+            self._do(jobs)
+            self._driver.execute("COMMIT")  # kept prepared, as what the driver itself says on commit() is not
             self._end()
         except BaseException as error:
             self._end()
@@ -79,10 +78,19 @@ class Writer:
             if job.error is None and job.then is not None:
                 job.then()
 
-    def _do(self, job: _Job, alone: bool) -> None:
-        if alone:
-            job.result = job.work(self._connection)
-            return
+    def _do(self, jobs: list[_Job]) -> None:
+        try:
+            for job in jobs:
+                job.result = job.work(self._connection)
+        except Exception:
+            if len(jobs) == 1:
+                raise
+            self._end()
+            self._driver.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._do_apart(job)
+
+    def _do_apart(self, job: _Job) -> None:
         self._driver.execute("SAVEPOINT work")
         try:
             job.result = job.work(self._connection)
@@ -93,7 +101,8 @@ class Writer:
 
     def _end(self) -> None:
         """Leave no transaction behind, neither of SQLAlchemy's nor of the driver's."""
-        self._connection.rollback()
+        if self._connection.in_transaction():
+            self._connection.rollback()
         if self._driver.in_transaction:
             self._driver.rollback()
 

@@ -87,6 +87,7 @@ class _Declared(NamedTuple):
 
 
 _abilities: dict[type, tuple[_Declared, ...]] = {}
+_has_async: dict[type, bool] = {}
 _plans: dict[tuple[type, type], Plan] = {}
 
 
@@ -114,7 +115,11 @@ def frame_of(walker: type) -> Plan:
 
 def has_async(walker: type) -> bool:
     """Whether a walker has an ability that is a coroutine function; such a walk runs on the programs' own event loop."""
-    return any(ability.step.is_async for ability in _abilities_of(walker, by_walker=True))
+    found = _has_async.get(walker)
+    if found is None:
+        found = any(ability.step.is_async for ability in _abilities_of(walker, by_walker=True))
+        _has_async[walker] = found
+    return found
 
 
 def _matching(abilities: typing.Iterable[_Declared], event: Event, other: type) -> tuple[Step, ...]:

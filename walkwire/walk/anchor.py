@@ -39,8 +39,8 @@ class Anchor:
 
     letter: ClassVar[str] = "n"
 
-    def __init__(self, kind: str) -> None:
-        self.id = new_id()
+    def __init__(self, kind: str, id: str | None = None) -> None:
+        self.id = new_id() if id is None else id
         self._begin(kind)
 
     def _begin(self, kind: str) -> None:

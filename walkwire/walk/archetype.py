@@ -43,7 +43,17 @@ class Archetype:
 
 def give_anchor(archetype: Archetype, anchor: Any) -> None:
     """Set the `__jac__` of a new instance, also where a class of objects among its bases has a property of that name."""
-    Archetype.__dict__["__jac__"].__set__(archetype, anchor)
+    _set_anchor(archetype, anchor)
+
+
+def loaded(cls: type, anchor: Any) -> Any:
+    """Return an instance of a class of nodes or edges, whose fields are still to be filled. `__init__` is not run."""
+    archetype: Archetype = object.__new__(cls)
+    _set_anchor(archetype, anchor)
+    return archetype
+
+
+_set_anchor = Archetype.__dict__["__jac__"].__set__
 
 
 def reference_of(archetype: Archetype) -> str:

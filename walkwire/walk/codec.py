@@ -55,7 +55,7 @@ class Codec:
     def __init__(self, cls: type) -> None:
         fields = [field for field in dataclasses.fields(cls) if not _is_walkwires(field)]
         self.names = tuple(field.name for field in fields)
-        self._fields = fields
+        self._defaults = tuple((field.name, _maker(field), field.init) for field in fields)
         hints = annotations_of(cls)
         stored = {
             field.name: optional_if_none(field, rewritten(hints[field.name], _stored_class))
@@ -65,6 +65,7 @@ class Codec:
         shape = typed_dict(cls.__name__, stored, total=False)
         shape.__pydantic_config__ = ConfigDict(extra="allow")
         self._adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
+        self._validate = self._adapter.validator.validate_json
         self._serializer = SchemaSerializer(self._adapter.core_schema, _WRITTEN)
 
     def encode(self, archetype: Any, values: Mapping[str, Any] | None = None) -> str:
@@ -84,22 +85,20 @@ class Codec:
     def validate(self, archetype: Any, data: str) -> None:
         """Raise RecordError, naming the field, where `data` could not be read back."""
         if data != "{}":
-            self._read(reference_of(archetype), data, _AS_IT_IS)
+            self._read(archetype, data, _AS_IT_IS)
 
     def decode(self, archetype: Any, data: str, resolve: Resolve) -> None:
         """Fill a bare instance from its record. Raises RecordError, naming the record and the field."""
-        values = self._read(reference_of(archetype), data, resolve) if data != "{}" else {}
+        values = self._read(archetype, data, resolve) if data != "{}" else {}
         own = vars(archetype)
-        for field in self._fields:
-            if field.name in values:
-                own[field.name] = values.pop(field.name)
-            elif field.default is not dataclasses.MISSING:
-                own[field.name] = field.default
-            elif field.default_factory is not dataclasses.MISSING:
-                own[field.name] = field.default_factory()
-            elif field.init:
+        for name, default, is_needed in self._defaults:
+            if name in values:
+                own[name] = values.pop(name)
+            elif default is not None:
+                own[name] = default()
+            elif is_needed:
                 message = "missing in the record, and the class gives no default"
-                raise RecordError(reference_of(archetype), field.name, message)
+                raise RecordError(reference_of(archetype), name, message)
         archetype.__jac__.extras = values
 
     def rewritten(self, archetype: Any) -> str:
@@ -109,13 +108,15 @@ class Codec:
         self.decode(twin, archetype.__jac__.stored, _AS_IT_IS)
         return self.encode(twin)
 
-    def _read(self, reference: str, data: str, resolve: Resolve) -> dict[str, Any]:
+    def _read(self, archetype: Any, data: str, resolve: Resolve) -> dict[str, Any]:
         try:
-            return self._adapter.validate_json(data, context=resolve)
+            return self._validate(data, context=resolve)  # type: ignore[no-any-return]
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise RecordError(
-                reference, str(first["loc"][0]), f"{first['msg']} (stored: {first['input']!r:.80})"
+                reference_of(archetype),
+                str(first["loc"][0]),
+                f"{first['msg']} (stored: {first['input']!r:.80})",
             ) from None
 
     def _culprit(self, values: dict[str, Any], error: Exception) -> tuple[str | None, str]:
@@ -152,6 +153,14 @@ def bare(cls: type) -> Any:
 
 def _is_walkwires(field: dataclasses.Field[Any]) -> bool:
     return field.name == "__jac__"
+
+
+def _maker(field: dataclasses.Field[Any]) -> Callable[[], Any] | None:
+    """What gives a field's default; None where it has none."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory
+    default = field.default
+    return None if default is dataclasses.MISSING else lambda: default
 
 
 def _stored_class(cls: Any) -> Any:

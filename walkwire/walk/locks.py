@@ -114,6 +114,10 @@ class Locks:
             return frozenset()
         return frozenset(key for key in keys if self._holders.get(key) not in (None, mine))
 
+    def is_quiet(self) -> bool:
+        """Whether nobody holds any. May be asked from any thread; a hint as well."""
+        return not self._holders
+
     async def take(self, key: str, claim: Claim) -> None:
         """Wait for a lock and give it to a claim."""
         if key not in self._holders:

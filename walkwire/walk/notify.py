@@ -31,18 +31,20 @@ class WalkOutbox:
         self._tell = tell
         self._may_rerun = may_rerun
         self._held: list[tuple[Audience, bytes]] = []
-        self._sent: Counter[tuple[Audience, bytes]] = Counter()
-        self._again: Counter[tuple[Audience, bytes]] = Counter()
+        self._sent: Counter[tuple[Audience, bytes]] | None = (
+            None  # made when something is sent: most walks tell nothing
+        )
+        self._again: Counter[tuple[Audience, bytes]] | None = None
 
     def begin(self) -> None:
         """A run begins: nothing is held, and what earlier runs sent will be passed over."""
         self._held.clear()
-        self._again = Counter(self._sent)
+        self._again = None if self._sent is None else Counter(self._sent)
 
     def end_reruns(self) -> None:
         """This run is the last."""
         self._may_rerun = False
-        self._sent.clear()
+        self._sent = None
 
     def put(
         self,
@@ -69,10 +71,12 @@ class WalkOutbox:
 
     def _send(self, audience: Audience, data: bytes) -> None:
         key = (audience, data)
-        if self._again[key]:
+        if self._again is not None and self._again[key]:
             self._again[key] -= 1
             return
         if self._may_rerun:
+            if self._sent is None:
+                self._sent = Counter()
             self._sent[key] += 1
         self._tell(audience, data)
 

@@ -25,7 +25,8 @@ from walkwire.store import (
     known_user,
 )
 from walkwire.walk.access import decode_grants, level_without_grants
-from walkwire.walk.archetype import Archetype, reference_of
+from walkwire.walk.anchor import Anchor, AnchorOfEdge
+from walkwire.walk.archetype import Archetype, loaded, reference_of
 from walkwire.walk.codec import Resolve, bare, codec_of
 from walkwire.walk.edge import Edge
 from walkwire.walk.kept import kept_as
@@ -83,11 +84,11 @@ class Reading:
 
     def root(self, root_id: str) -> Node:
         """A root's handle, without a look."""
-        node = self._set.nodes.get(root_id)
+        node: Node | None = self._set.nodes.get(root_id)
         if node is None:
-            node = self._set.nodes[root_id] = Root()
-            anchor = node.__jac__
-            anchor.id, anchor.owner, anchor.graph = root_id, root_id, self._graph
+            anchor = Anchor("", root_id)
+            anchor.owner, anchor.graph = root_id, self._graph
+            node = self._set.nodes[root_id] = loaded(Root, anchor)
         return node
 
     def load_root(self, root: Node) -> None:
@@ -182,9 +183,9 @@ class Reading:
             self.reads.edges.setdefault(record.id, record.version)
             return known
         cls = stored_edge_class(self._registry, record.kind)
-        edge: Edge = bare(cls)
-        anchor = edge.__jac__
-        anchor.id, anchor.kind, anchor.graph = record.id, record.kind, self._graph
+        anchor = AnchorOfEdge(record.kind, record.id)
+        edge: Edge = loaded(cls, anchor)
+        anchor.graph = self._graph
         anchor.source, anchor.target = record.source, record.target
         anchor.is_guarded = True
         self._fill_edge(edge, record)
@@ -225,7 +226,8 @@ class Reading:
             self._fill(root, record)
             return root
         family, base, kind = kept_as(record.kind)
-        node = bare(self._registry.find(family, kind) or base)
+        cls = self._registry.find(family, kind) or base
+        node = loaded(cls, Anchor(kind, record.id)) if family == "node" else bare(cls)
         anchor = node.__jac__
         anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, kind, self._graph, record.owner
         anchor.is_guarded = level_without_grants(self._graph.caller, record.owner) is None

@@ -50,6 +50,10 @@ class Registry:
             if isinstance(value, type) and not value.__module__.startswith("walkwire."):
                 self.add(value)
 
+    def record(self) -> None:
+        """Take in every archetype that this thread makes from now on."""
+        _recording.set(self)
+
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Take in every archetype that is made inside the `with` block."""

@@ -20,6 +20,7 @@ from walkwire.walk.obj import Obj
 
 _encoder = msgspec.json.Encoder()
 _AS_IS = (str, bool, float, type(None), datetime.timedelta, msgspec.Raw)
+_EXACT = frozenset(_AS_IS)
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 
 _SPECIAL: tuple[tuple[Any, Callable[[Any], str]], ...] = (
@@ -64,6 +65,8 @@ def answer(status: int, reports: list[Any], returns: list[Any] | None) -> bytes:
 
 def _printed(value: Any) -> Any:
     """What is reported by itself, or in lists and dictionaries: an archetype with its reference, an object too."""
+    if type(value) in _EXACT:
+        return value
     if isinstance(value, Archetype):
         return _with_reference(value, ())
     if isinstance(value, list):
@@ -93,6 +96,8 @@ def _field(value: Any, above: tuple[int, ...]) -> Any:
 
 def _inside(value: Any, above: tuple[int, ...]) -> Any:
     """What stands inside a field, or inside a container there: an obj as its fields."""
+    if type(value) in _EXACT:
+        return value
     if isinstance(value, _AS_IS) and not isinstance(value, Enum):
         return value if type(value) in _AS_IS else _unsubclassed(value)
     if isinstance(value, int) and not isinstance(value, Enum):

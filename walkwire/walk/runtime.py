@@ -7,14 +7,13 @@ loop, so that what a program blocks is only other programs. A walk that waits fo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import ExitStack
 from typing import Any, NamedTuple, TypeVar
 
-from walkwire.errors import Busy, CommitInDoubt, Conflict, NoAccess, RecordError, Refused
+from walkwire.errors import Busy, Conflict, NoAccess, Refused
 from walkwire.ids import parse_reference
-from walkwire.store import Changes, GraphStore, Held, Lost, TaskEnd, UserStore, View
+from walkwire.store import Changes, GraphStore, Held, TaskEnd, UserStore, View
 from walkwire.walk import report
 from walkwire.walk.ability import has_async
 from walkwire.walk.allowance import Allowance
@@ -22,13 +21,14 @@ from walkwire.walk.context import Walk, enter_walk, leave_walk
 from walkwire.walk.crowd import Seats
 from walkwire.walk.edge import Edge
 from walkwire.walk.fields import nodes_found
-from walkwire.walk.locks import PATIENCE_SECONDS, Claim, Locks, keys_lost
+from walkwire.walk.locks import PATIENCE_SECONDS, Claim, Locks
 from walkwire.walk.node import Node
 from walkwire.walk.notify import Tell, WalkOutbox
 from walkwire.walk.registry import Registry
 from walkwire.walk.task import create_task
-from walkwire.walk.threads import Mailbox, ProgramLoop, Threads, carried, is_cancelled
+from walkwire.walk.threads import Mailbox, ProgramLoop, Threads
 from walkwire.walk.unit import Unit
+from walkwire.walk.verdict import Unfit, Verdict
 from walkwire.walk.walker import Walker, awalk_through, walk_through
 
 RUNS = 10
@@ -37,8 +37,7 @@ Keys = frozenset[str]
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """What is asked for. `values` makes the walker's fields afresh for each run; `node` is a reference, None the own root.
 
     `client_id` is the connection whose event this is, None over REST. `may_rerun` False: the first conflict is the last.
@@ -83,13 +82,6 @@ class _Blocked(NamedTuple):
     resume: Callable[[], Answer | _Blocked]
 
 
-class _Unfit(Exception):
-    """A run whose reads do not hold any more. `was_reading`: it had nothing to write."""
-
-    def __init__(self, keys: Keys, was_reading: bool = False, has_committed: bool = False) -> None:
-        self.keys, self.was_reading, self.has_committed = keys, was_reading, has_committed
-
-
 class Runtime:
     """All walks of one server process."""
 
@@ -120,7 +112,7 @@ class Runtime:
         self._seats = Seats(store.crowd)
         self._locks = Locks(self._seats)
         self.mailbox = Mailbox(self._loop)
-        self._threads = Threads(self.mailbox, threads, queue)
+        self._threads = Threads(self.mailbox, threads, queue, registry.record)
         self._programs = ProgramLoop()
 
     async def run(self, order: Order) -> Answer:
@@ -165,10 +157,12 @@ class Runtime:
         try:
             for _ in range(RUNS):
                 try:
-                    async with self._seats.seat() if in_snapshot else nullcontext():
-                        run = _Run(self, order, outbox, claim, in_snapshot, allowance)
+                    run = _Run(self, order, outbox, claim, in_snapshot, allowance)
+                    if not in_snapshot:
                         return await self._once(order, run, claim, deadline)
-                except _Unfit as unfit:
+                    async with self._seats.seat():
+                        return await self._once(order, run, claim, deadline)
+                except Unfit as unfit:
                     if unfit.has_committed or not order.may_rerun:
                         break
                     in_snapshot = unfit.was_reading
@@ -185,10 +179,13 @@ class Runtime:
             outcome = await self._threads.submit(run.in_this_thread)
         while isinstance(outcome, _Blocked):
             if outcome.is_void and order.may_rerun:
-                raise _Unfit(outcome.hold)
+                raise Unfit(outcome.hold)
             await self._widen(claim, outcome.hold, deadline, outcome.kinds)
             outcome = await self._threads.submit(outcome.resume)
         return outcome
+
+    def _tell_of_tasks(self) -> None:
+        self.mailbox.post(self.on_tasks)
 
     async def _widen(self, claim: Claim, keys: Keys, deadline: float, kinds: Keys = frozenset()) -> None:
         patience = max(0.1, deadline - self._loop.time())
@@ -219,22 +216,21 @@ class _Run:
         self._allowance = allowance
 
     def in_this_thread(self) -> Answer | _Blocked:
-        """The whole run."""
-        with ExitStack() as stack:
-            unit = self._unit(stack)
-            with _as_unfit(unit, self._order):
-                walker, start = self._begin(unit)
-                if self._order.is_later:
-                    unit.walk.custom = {"walker_id": create_task(walker, start)}
-                else:
-                    walk_through(walker, [start])
-                return self._conclude(unit, walker)
+        """The whole run. What the program makes of classes meanwhile is recorded, as in each thread of these."""
+        store = self._runtime._store
+        if not self._in_snapshot:
+            return self._walk(self._unit(store.latest()))
+        with store.snapshot() as view:
+            return self._walk(self._unit(view))
 
     async def on_programs_loop(self) -> Answer | _Blocked:
         """The whole run, of a walker with async abilities."""
+        store = self._runtime._store
         with ExitStack() as stack:
-            unit = self._unit(stack)
-            with _as_unfit(unit, self._order):
+            unit = self._unit(stack.enter_context(store.snapshot()) if self._in_snapshot else store.latest())
+            stack.callback(leave_walk, enter_walk(unit.walk))
+            stack.enter_context(self._runtime._registry.recording())
+            with Verdict(unit, self._order.may_rerun):
                 walker, start = self._begin(unit)
                 await awalk_through(walker, [start])
                 return self._conclude(unit, walker)
@@ -263,12 +259,23 @@ class _Run:
     def mine(self) -> Collection[str]:
         return self._claim.keys
 
-    def _unit(self, stack: ExitStack) -> Unit:
+    def _walk(self, unit: Unit) -> Answer | _Blocked:
+        token = enter_walk(unit.walk)
+        try:
+            with Verdict(unit, self._order.may_rerun):
+                walker, start = self._begin(unit)
+                if self._order.is_later:
+                    unit.walk.custom = {"walker_id": create_task(walker, start)}
+                else:
+                    walk_through(walker, [start])
+                return self._conclude(unit, walker)
+        finally:
+            leave_walk(token)
+
+    def _unit(self, view: View) -> Unit:
         runtime, order = self._runtime, self._order
-        store = runtime._store
-        view: View = stack.enter_context(store.snapshot()) if self._in_snapshot else store.latest()
         unit = Unit(
-            store,
+            runtime._store,
             view,
             runtime._registry,
             order.root_id,
@@ -276,12 +283,10 @@ class _Run:
             bridge=self,
             line=self,
             client_id=order.client_id,
-            on_tasks=lambda: runtime.mailbox.post(runtime.on_tasks),
+            on_tasks=runtime._tell_of_tasks,
             allowance=self._allowance,
         )
         unit.walk.status = order.status
-        stack.callback(leave_walk, enter_walk(unit.walk))
-        stack.enter_context(runtime._registry.recording())
         return unit
 
     def _begin(self, unit: Unit) -> tuple[Walker, Any]:
@@ -326,17 +331,16 @@ class _Run:
     def _resume(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
         token = enter_walk(unit.walk)
         try:
-            with _as_unfit(unit, self._order):
+            with Verdict(unit, self._order.may_rerun):
                 return self._write(unit, changes, answer)
         finally:
             leave_walk(token)
 
     def _write(self, unit: Unit, changes: Changes, answer: Answer) -> Answer | _Blocked:
-        keys = unit.locks(changes)
-        if held := self.held(keys):
+        if not self._runtime._locks.is_quiet() and (held := self.held(keys := unit.locks(changes))):
             return self._blocked(keys, held, unit, changes, answer)
         try:
-            unit.write(changes)
+            unit.write(changes, is_last=True)
         except Held as told:
             return self._blocked(told.keys, told.keys, unit, changes, answer)
         return answer
@@ -358,42 +362,3 @@ def _ended(id: str, server: str, walk: Walk, answer: Answer) -> TaskEnd:
     told = [one for one in walk.reports if one is None or one is not answer.response]
     reports = report.encode_reports(told).decode()
     return TaskEnd(id, server, "COMPLETED", walk.status, reports, custom)
-
-
-@contextmanager
-def _as_unfit(unit: Unit, order: Order) -> Iterator[None]:
-    """Whatever a run raises counts only if what it read was so; if not, the run is void.
-
-    Busy says that nothing was done, so that it can be asked again; where something was, it is a Conflict.
-    """
-    try:
-        yield
-    except Lost as lost:
-        raise _Unfit(keys_lost(lost), _was_reading(unit), unit.has_committed) from None
-    except CommitInDoubt:  # to run it again might do it twice
-        raise
-    except Busy:
-        if unit.has_committed or not order.may_rerun:
-            raise Conflict(
-                "The database was too busy to end the walk, which is not done again by itself."
-            ) from None
-        raise
-    except asyncio.CancelledError as error:
-        if is_cancelled():  # by the server, which stops
-            raise
-        raise carried(error) from error
-    except (StopIteration, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-        raise carried(error) from error
-    except Exception:
-        try:
-            unit.check()
-        except Lost as lost:
-            raise _Unfit(keys_lost(lost), _was_reading(unit), unit.has_committed) from None
-        raise
-
-
-def _was_reading(unit: Unit) -> bool:
-    try:
-        return not unit.graph.is_dirty()
-    except RecordError:
-        return False

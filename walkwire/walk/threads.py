@@ -76,18 +76,25 @@ class Mailbox:
 
 
 class Threads:
-    """A bounded pool with a bounded queue before it. `submit` is for the loop of the mailbox.
+    """A bounded pool with a bounded queue before it. `submit` is for the loop of the mailbox, which hands over at the end
+    of its turn what was submitted in it.
 
     Few of its threads are awake where they only compute: they take turns at one interpreter, and the more of them want it, the
     more a turn costs (with 2 awake, walks that commit go a third faster than with 16). Where jobs wait and the processor does
     not have its hands full, more are woken, up to all; and one more for each that is long at the same job. Who fell asleep last
     is woken first, and nobody with it for nothing, as it is where all wait at one queue.
+
+    `begin` is called once in each thread, before its first job.
     """
 
-    def __init__(self, mailbox: Mailbox, threads: int, queue: int) -> None:
+    def __init__(
+        self, mailbox: Mailbox, threads: int, queue: int, begin: Callable[[], None] = lambda: None
+    ) -> None:
         self._mailbox = mailbox
+        self._begin = begin
         self._bound = threads + queue
         self._under_way = 0
+        self._fresh: list[Job] = []  # submitted in this turn of the loop
         self._waiting: deque[Job] = deque()
         self._lock = threading.Lock()  # over what follows
         self._workers = [_Worker() for _ in range(threads)]
@@ -104,7 +111,8 @@ class Threads:
         if self._under_way >= self._bound:
             raise Busy
         self._under_way += 1
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
 
         def job() -> None:
             try:
@@ -114,7 +122,9 @@ class Threads:
             else:
                 self._mailbox.post(self._finish, future, result)
 
-        self._put(job)
+        self._fresh.append(job)
+        if len(self._fresh) == 1:
+            loop.call_soon(self._hand_over)
         return future
 
     async def from_a_loop(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -135,11 +145,12 @@ class Threads:
             with suppress(RuntimeError):  # the loop is closed: nobody is left to hear
                 loop.call_soon_threadsafe(lambda: None if future.done() else end(value))
 
-        self._put(job)
+        self._put([job])
         return await future
 
     def stop(self) -> None:
         """Let the workers end after what is queued."""
+        self._hand_over()
         with self._lock:
             self._is_stopping = True
             self._most = len(self._workers)
@@ -147,13 +158,16 @@ class Threads:
             while self._asleep:
                 self._asleep.pop().gate.release()
 
-    def _put(self, job: Job) -> None:
+    def _hand_over(self) -> None:
+        """Give the workers what this turn of the loop brought. To wake one for each job would cost more than the job does."""
+        fresh, self._fresh = self._fresh, []
+        self._put(fresh)
+
+    def _put(self, jobs: list[Job]) -> None:
         with self._lock:
-            self._waiting.append(job)
-            if self._awake < self._most:
-                self._wake(1)
-                return
-            if self._pace is not None:
+            self._waiting.extend(jobs)
+            self._wake(min(self._most - self._awake, len(self._waiting)))
+            if not self._waiting or self._pace is not None:
                 return
             self._pace = Pace(self._workers)
         self._mailbox.post(self._look_later)
@@ -166,6 +180,7 @@ class Threads:
             worker.gate.release()
 
     def _work(self, worker: _Worker) -> None:
+        self._begin()
         while worker.gate.acquire() and (job := worker.job) is not None:
             while job is not None:
                 job()

@@ -29,6 +29,7 @@ from walkwire.walk.notify import WalkOutbox
 from walkwire.walk.registry import Registry
 
 _log = logging.getLogger("walkwire.walk")
+_NO_LOCKS: frozenset[str] = frozenset()
 
 
 class Line(Protocol):
@@ -108,6 +109,8 @@ class Unit:
 
     def locks(self, changes: Changes) -> frozenset[str]:
         """The locks that a commit of `changes` has to wait for."""
+        if not changes:
+            return _NO_LOCKS
         return lock_keys(*self.graph.touched(changes))
 
     def locks_of_reads(self) -> frozenset[str]:
@@ -126,8 +129,11 @@ class Unit:
         hold = (keys - are_of_kinds(keys)) | (are_of_kinds(held) - passed)
         return (hold if held > passed else frozenset()), passed
 
-    def write(self, changes: Changes) -> None:
-        """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held."""
+    def write(self, changes: Changes, is_last: bool = False) -> None:
+        """Commit, or, where nothing changed, see that all was read at one moment. Raises Lost, Held.
+
+        `is_last`: the walk is over, and looks at nothing any more.
+        """
         if changes:
             self._raise_if_void()
             try:
@@ -141,9 +147,11 @@ class Unit:
             self._outbox.release()
         if changes.new_tasks:
             self._on_tasks()
-        self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
-        self._checked = 1
-        self._after()
+        if changes or self.walk.after or not is_last:
+            self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
+            self._checked = 1
+        if self.walk.after:
+            self._after()
 
     def write_patiently(self, changes: Changes) -> None:
         """As `write`, but wait for what others hold."""

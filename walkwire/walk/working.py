@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any
 
 from walkwire.store import Changes, EdgeRecord, NodeRecord, TaskRecord, kinds_written
@@ -16,7 +17,7 @@ from walkwire.walk.kept import kept_kind
 from walkwire.walk.root import Root
 from walkwire.walk.stale import is_touched, make_stale
 
-_PLAIN = (str, int, float, bool, type(None), bytes)
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 
 
 class WorkingSet:
@@ -144,9 +145,8 @@ class WorkingSet:
         if anchor.grants is not None and encode_grants(anchor.grants) != anchor.stored_grants:
             return True
         now, then = vars(archetype), anchor.values
-        if len(now) == len(then) and all(
-            name in then and value is then[name] and isinstance(value, _PLAIN) for name, value in now.items()
-        ):
+        is_same = now.keys() == then.keys() and all(map(is_, now.values(), then.values()))
+        if is_same and _PLAIN.issuperset(map(type, now.values())):
             return False
         codec = codec_of(type(archetype))
         data = codec.encode(archetype)
