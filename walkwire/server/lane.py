@@ -41,8 +41,8 @@ class Lane(BaseRoute):
 
     def road(self, method: str, path: str) -> tuple[Road, str | None] | None:
         """The road of a usual request, and the node that its path names. None where another route might come first
-        (`is_shadowed`)."""
-        if self.is_shadowed:
+        (`is_shadowed`), or where the path is led to another one."""
+        if self.is_shadowed or path.endswith("/"):
             return None
         road = self._roads.get((method, path))
         if road is not None:
