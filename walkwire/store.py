@@ -316,9 +316,9 @@ class GraphStore(View, Protocol):
 
         Raises Held where others have taken locks of the `crowd` on what would be written; `mine` are those that this walk has.
 
-        `then` is called after the commit and before any later commit that wrote one of the same records calls its own; it must
-        be quick and must not raise. Raises Busy when the database stays locked, CommitInDoubt, TaskTaken where `changes` end a
-        task that is not this server's any more.
+        `then` is called after the commit, and before any later commit of this process that wrote one of the same records calls
+        its own; commits of other processes may be told earlier or later. It must be quick and must not raise. Raises Busy if the
+        database stays locked, CommitInDoubt, TaskTaken where `changes` end a task that is not this server's any more.
         """
 
     def close(self) -> None:

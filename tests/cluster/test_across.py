@@ -181,6 +181,26 @@ async def test_what_a_walk_told_that_had_to_run_again_is_told_once(three: Cluste
             assert sorted(frame["count"] for frame in heard) == list(range(1, 31))
 
 
+async def test_each_server_is_heard_elsewhere_in_the_order_of_its_commits(three: Cluster) -> None:
+    """Between servers nothing is promised: a later count of one may arrive before an earlier one of another."""
+    here, there, third = three.servers
+    counter = (await here.walk("make_counter"))[0]["id"]
+    async with third.connect(None, "orders") as eve, here.connect(None, "orders") as ann:
+        counts: dict[Server, list[int]] = {here: [], there: []}
+
+        async def count(server: Server) -> None:
+            for _ in range(10):
+                (number,) = await server.walk("count_aloud", None, counter, channel_id="orders")
+                counts[server].append(number)
+
+        await asyncio.gather(*(count(server) for server in (here, there) * 2))
+        for listener in (eve, ann):
+            numbers = [(await listener.hear())["count"] for _ in range(40)]
+            assert sorted(numbers) == list(range(1, 41))
+            for mine in counts.values():
+                assert [number for number in numbers if number in mine] == sorted(mine)
+
+
 async def test_one_address_is_one_user_however_many_servers_are_asked_at_once(three: Cluster) -> None:
     bodies = [{"email": email, "password": PASSWORD} for email in ("eve@example.com", "EVE@example.com") * 3]
     answers = await asyncio.gather(

@@ -44,7 +44,7 @@ class Writer:
         self._jobs: deque[_Job] = deque()
 
     def write(self, work: Callable[[Connection], Result], then: Callable[[], None] | None = None) -> Result:
-        """Do `work` in a transaction and give its result; then call `then`, before any later commit calls its own.
+        """Do `work` in a transaction and give its result; then call `then`, before a later commit of this process calls its own.
 
         Raises what `work` raised, and Busy where another process keeps the file locked; nothing is written then.
         """
