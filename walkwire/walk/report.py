@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel
 
-from walkwire.errors import WalkwireError
+from walkwire.errors import NotPrintable
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.obj import Obj
 
@@ -30,26 +30,49 @@ _SPECIAL: tuple[tuple[Any, Callable[[Any], str]], ...] = (
 )
 
 
-class NotPrintable(WalkwireError):
-    """A value that has no JSON form: its type is named in the sentence."""
-
-
 def encode(value: Any) -> bytes:
-    """Any value that can be reported or notified, as compact JSON. Raises NotPrintable, naming the type."""
-    return _encoder.encode(_printed(value))
+    """Return any value that can be reported or notified as compact JSON. Raises NotPrintable, naming the type."""
+    try:
+        return _encoder.encode(_printed(value))
+    except (RecursionError, UnicodeError) as error:
+        raise _not_printable(value, error) from error
 
 
 def encode_body(value: Any) -> bytes:
-    """What a program puts in place of the whole body: as `encode`, but an object as its fields alone."""
-    return _encoder.encode(_inside(value, ()) if isinstance(value, Obj) else _printed(value))
+    """Return what a program puts in place of the whole body: as `encode`, but an object as its fields alone."""
+    try:
+        return _encoder.encode(_inside(value, ()) if isinstance(value, Obj) else _printed(value))
+    except (RecursionError, UnicodeError) as error:
+        raise _not_printable(value, error) from error
 
 
 def answer(status: int, reports: list[Any], returns: list[Any] | None) -> bytes:
-    """The body that answers a walker: `{"status":200,"reports":[…]}`, with `returns` when these are asked for."""
-    body: dict[str, Any] = {"status": status, "reports": [_printed(one) for one in reports]}
-    if returns is not None:
-        body["returns"] = [_printed(one) for one in returns]
-    return _encoder.encode(body)
+    """Return the body that answers a walker: `{"status":200,"reports":[…]}`, with `returns` when these are asked for.
+
+    Raises NotPrintable, naming the type.
+    """
+    try:
+        body: dict[str, Any] = {"status": status, "reports": [_printed(one) for one in reports]}
+        if returns is not None:
+            body["returns"] = [_printed(one) for one in returns]
+        return _encoder.encode(body)
+    except (RecursionError, UnicodeError):
+        for value in (*reports, *(returns or ())):
+            encode(value)  # raises for the one to be named
+        raise
+
+
+def _not_printable(value: Any, error: Exception) -> NotPrintable:
+    """Return the error for a value that passed `_printed`'s table, but could not be walked through or encoded."""
+    if isinstance(error, RecursionError):
+        return NotPrintable(
+            f"A {_type(value)} that holds itself, or is nested too deeply, cannot be printed as JSON"
+        )
+    return NotPrintable(f"A {_type(value)} with text that is not valid Unicode cannot be printed as JSON")
+
+
+def _type(value: Any) -> str:
+    return type(value).__name__[:80]
 
 
 def _printed(value: Any) -> Any:
@@ -94,14 +117,14 @@ def _special(value: Any, above: tuple[int, ...]) -> Any:
         return _with_reference(value, above)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         if id(value) in above:
-            raise NotPrintable(f"A {type(value).__name__} that holds itself cannot be printed as JSON")
+            raise NotPrintable(f"A {_type(value)} that holds itself cannot be printed as JSON")
         return _fields(value, (*above, id(value)))
     for types, printed in _SPECIAL:
         if isinstance(value, types):
             return printed(value)
     if isinstance(value, BaseModel):
         return _inside(value.model_dump(), above)
-    raise NotPrintable(f"A value of the type {type(value).__name__} cannot be printed as JSON")
+    raise NotPrintable(f"A value of the type {_type(value)} cannot be printed as JSON")
 
 
 def _unsubclassed(value: Any) -> Any:
@@ -121,4 +144,4 @@ def _key(key: Any) -> str:
         return str(key)
     if isinstance(key, datetime.datetime | datetime.date | datetime.time):
         return key.isoformat()
-    raise NotPrintable(f"A key of the type {type(key).__name__} cannot be printed as JSON")
+    raise NotPrintable(f"A key of the type {_type(key)} cannot be printed as JSON")
