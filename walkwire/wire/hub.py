@@ -38,6 +38,7 @@ class Hub:
     `work` holds the tasks that handle events now; `revocations` counts the calls of `make_public`, of this server and others;
     `untold` counts what was to go to other servers, and could not. `on_return` is called when the broker is back: what other
     servers told meanwhile was not heard. `on_tokens_ended` is called when another server tells that a user's tokens have ended.
+    `is_leaving` is set once the server stops: new sockets are refused.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Hub:
         self.on_return: Callable[[], None] = lambda: None
         self.on_tokens_ended: Callable[[], None] = lambda: None
         self.is_deaf = False
+        self.is_leaving = False
         self.closing: Close | None = None
         self._broker = broker
         self._own_topic = letter.server_topic(self.ids.server)
