@@ -16,6 +16,7 @@ MADE = [
     errors.Refused("no"),
     errors.Limited("no"),
     errors.TimedOut(),
+    errors.NotPrintable("A value of the type object cannot be printed as JSON"),
     errors.Internal(),
     errors.BadEvent("no"),
 ]

@@ -13,6 +13,7 @@ WalkwireError
 │   ├── Refused                 refused          403
 │   ├── Limited                 limited          429
 │   ├── TimedOut                timeout          504
+│   ├── NotPrintable            unprintable      500   (a report or a notification without a JSON form)
 │   ├── Internal                internal         500   (its sentence is a reference into the log)
 │   └── BadEvent                bad_event        400   (an event, or a walker's fields, of the wrong shape)
 ├── RecordError                 a stored record and its class no longer fit: for the log, never for a client
@@ -126,6 +127,13 @@ class TimedOut(PublicError):
 
     def __init__(self, message: str = "The walk took too long.") -> None:
         super().__init__("timeout", message, 504)
+
+
+class NotPrintable(PublicError):
+    """A value that is reported or notified has no JSON form. The sentence names its type, never the value."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("unprintable", message, 500)
 
 
 class Internal(PublicError):

@@ -19,6 +19,12 @@ from tests.cluster.cluster import PROGRAM, Ear, new_database, until
 from tests.serving import PATIENCE, Server
 
 WORKERS = 3
+WAITS_AT_A_GATE = """
+import time
+from pathlib import Path
+while Path("{gate}").exists():
+    time.sleep(0.01)
+"""
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ async def test_one_that_dies_is_replaced_and_the_others_serve_on(server: Server)
     await until(lambda: re.search(ready, server.log.read_text()) is not None)
 
 
-async def test_who_waits_for_a_worker_that_dies_is_served_by_its_successor(server: Server) -> None:
+async def test_who_waits_for_a_worker_that_dies_is_served_by_another(server: Server) -> None:
     stopped = workers_of(server)[0]
     os.kill(stopped, signal.SIGSTOP)
     async with AsyncExitStack() as stack:
@@ -94,13 +100,35 @@ async def test_who_waits_for_a_worker_that_dies_is_served_by_its_successor(serve
         assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
 
 
+async def test_newcomers_do_not_wait_for_the_successor_of_a_worker_that_died(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    slow = tmp_path / "slow.py"
+    slow.write_text(WAITS_AT_A_GATE.format(gate=gate))
+    with new_database() as database, service("redis", tmp_path) as broker:
+        settings = {"broker": broker.url, "workers": str(WORKERS), "token_secret": "s" * 32}
+        with Server(slow, tmp_path, database=database, **settings) as server:
+            gate.touch()
+            before = workers_of(server)
+            os.kill(before[0], signal.SIGKILL)
+            async with AsyncExitStack() as stack:
+                for _ in range(60):  # each is shared out anew; that its successor is not ready, is sure
+                    http = await stack.enter_async_context(httpx.AsyncClient(timeout=PATIENCE))
+                    assert (await http.get(f"{server.url}/healthz")).status_code == 200
+            assert len(workers_of(server)) == WORKERS
+            gate.unlink()
+            ready = "Worker 1 is ready"
+            await until(lambda: ready in server.log.read_text())
+            os.kill(before[1], signal.SIGKILL)
+            os.kill(before[2], signal.SIGKILL)
+            async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+                assert (await http.get("/healthz")).status_code == 200, "the successor takes its share"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_they_stop_in_peace_while_one_is_still_starting(number: signal.Signals, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     slow = tmp_path / "slow.py"
-    slow.write_text(
-        f"import time\nfrom pathlib import Path\nwhile Path({str(gate)!r}).exists():\n    time.sleep(0.01)\n"
-    )
+    slow.write_text(WAITS_AT_A_GATE.format(gate=gate))
     with new_database() as database, service("redis", tmp_path) as broker:
         settings = {"broker": broker.url, "workers": "2", "token_secret": "s" * 32}
         with Server(slow, tmp_path, database=database, **settings) as server:

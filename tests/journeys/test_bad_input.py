@@ -13,6 +13,7 @@ from tests.serving import PROGRAMS, PUBLIC_ROOT, Person, Server, Socket
 
 NOT_VALID = {"type": "walker", "error": "Invalid request! Please use valid walker event!"}
 ABSENT = "n:Note:aaaaaaaaaaaaaaaaaaaaaaaa"
+UNPRINTABLE = "A value of the type object cannot be printed as JSON"
 DEEP = '{"a":' * 64 + "1" + "}" * 64
 
 
@@ -146,7 +147,7 @@ CASES = {
     "a node that is unknown": Case(walk("read_note", node=ABSENT), denied(ABSENT)),
     "a public error of a walker": Case(walk("sell"), {"type": "walker", "error": "No tickets left"}),
     "a walker that raises": Case(walk("fail"), r"Internal error, reference [0-9a-f]{8}"),
-    "a report without a JSON form": Case(walk("unprintable"), r"Internal error, reference [0-9a-f]{8}"),
+    "a report without a JSON form": Case(walk("unprintable"), {"type": "walker", "error": UNPRINTABLE}),
 }
 
 
@@ -179,6 +180,7 @@ async def test_with_an_id_the_answer_is_a_reply_with_a_code(corners: Server, soc
         "limited": {"type": "join", "channel_ids": [str(n) for n in range(200)]},
         "sold_out": walk("sell"),
         "internal": walk("fail"),
+        "unprintable": walk("unprintable"),
     }.items():
         reply = await socket.ask(event | {"id": code})
         assert reply == {"type": "reply", "id": code, "ok": False, "error": reply["error"]}
@@ -216,6 +218,17 @@ async def test_a_bad_token_gives_a_public_connection_without_an_error(
         for said in (bad, f"Bearer {bad}"):
             changed = await socket.ask({"type": "change_user", "token": said})
             assert changed == {"type": "connection", "data": socket.data}
+
+
+async def test_a_report_without_a_json_form_is_told_by_its_type_and_the_log_has_the_rest(
+    corners: Server, ada: Person
+) -> None:
+    response = await corners.post("/walker/unprintable", token=ada.token)
+    assert (response.status_code, response.json()) == (500, {"detail": {"error": UNPRINTABLE}})
+    log = corners.log.read_text()
+    entry = log[log.rindex(f"Walker unprintable: {UNPRINTABLE}") :]
+    assert "Traceback" in entry
+    assert await corners.walk("count_notes", ada.token) == [0], "the walk failed before its commit"
 
 
 async def test_a_fault_is_in_the_log_under_the_number_that_the_client_is_told(

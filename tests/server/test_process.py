@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.serving import Server
+from tests.serving import Server, run
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, root_reference
-from walkwire.server.listen import listen
+from walkwire.server.listen import bind
 
 PROGRAM = '''
 import time
@@ -37,6 +37,12 @@ class count(Walker):
     def add(self, here: Root) -> None:
         here.connect(Visit(number=1))
         self.report(len(here.out(Visit)))
+
+@specs(auth=False)
+class wait_for_nothing(Walker):
+    @on_entry
+    def answer(self, here: Root) -> None:
+        self.report("served")
 
 @specs(auth=False, methods=["post", "websocket"])
 class wait_for_go(Walker):
@@ -196,18 +202,28 @@ def test_a_port_in_use_is_said_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartError, match=f"Port {port} of 127.0.0.1 is in use.*--port"):
-            listen("127.0.0.1", port)
+            bind("127.0.0.1", port)
+
+
+def test_a_port_at_which_another_begins_to_listen_meanwhile_is_said_so(program: Path, tmp_path: Path) -> None:
+    (listener,) = bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    program.write_text(f"import socket\ntaken = socket.create_server(('127.0.0.1', {port}))\n")
+    with listener:
+        code, _, errors = run("serve", str(program), "--port", str(port), folder=tmp_path)
+    assert code == 2
+    assert f"Port {port} of 127.0.0.1 is in use" in errors
 
 
 def test_a_host_that_is_not_there_is_said_so() -> None:
     with pytest.raises(StartError, match=r"There is no address of the name 'nowhere\.invalid'"):
-        listen("nowhere.invalid", 0)
+        bind("nowhere.invalid", 0)
     with pytest.raises(StartError, match=r"Port 80\d\d of 192.0.2.1 cannot be opened"):
-        listen("192.0.2.1", 8012)
+        bind("192.0.2.1", 8012)
 
 
 def test_all_addresses_of_a_name_share_the_port_that_was_free() -> None:
-    listeners = listen("localhost", 0)
+    listeners = bind("localhost", 0)
     try:
         assert len({listener.getsockname()[1] for listener in listeners}) == 1
     finally:
@@ -255,8 +271,17 @@ def test_a_drain_says_so_first_and_sends_the_sockets_elsewhere_little_by_little(
             pass
         assert http.get("/healthz/ready").json() == {"ready": False, "reason": "the server is stopping"}
         assert http.get("/healthz").status_code == 200
-        with connect(server.socket_url) as late:
-            assert json.loads(late.recv())["type"] == "connection", "who comes during the drain is served"
+        assert http.post("/walker/wait_for_nothing").json()["reports"] == ["served"]
+        assert http.get("/healthz").headers["connection"] == "close"
+        for headers in ([], [("X-Twice", "1"), ("X-Twice", "2")]):  # plain, and by way of uvicorn
+            with (
+                pytest.raises(InvalidStatus) as refused,
+                connect(server.socket_url, additional_headers=headers),
+            ):
+                pass
+            assert refused.value.response.status_code == 503
+            assert refused.value.response.headers["Retry-After"] == "1"
+            assert refused.value.response.headers["Connection"] == "close"
         with ThreadPoolExecutor(20) as pool:
             ends = sorted(pool.map(_end_of, clients))
         assert {code for _, code in ends} == {4200}

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from walkwire import Node, Root, Walker, on_entry, root, socket
-from walkwire.errors import BadReference, Limited
+from walkwire.errors import BadReference, Limited, NotPrintable
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.walk.context import Audience
 from walkwire.walk.notify import WalkOutbox
-from walkwire.walk.report import NotPrintable
 
 
 class Message(Node):

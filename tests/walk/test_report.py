@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from walkwire import Edge, Node, Root, Walker
+from walkwire.errors import NotPrintable
 from walkwire.walk.archetype import reference_of
 from walkwire.walk.obj import Obj
-from walkwire.walk.report import NotPrintable, answer, encode, encode_reports
+from walkwire.walk.report import answer, encode, encode_body, encode_reports
 
 
 class Color(enum.Enum):
@@ -144,6 +145,34 @@ def test_in_a_report_an_obj_in_lists_and_dictionaries_has_its_reference() -> Non
     assert second["p"]["context"]["tags"] == [7, {"c": 7, "a": plain}]
     assert json.loads(answer(200, reports, None))["reports"] == [first, second]
     assert json.loads(encode({"a": street, "c": Color.RED})) == {"a": plain, "c": 7}
+
+
+def holds_itself() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (holds_itself(), r"A list that holds itself, or is nested too deeply"),
+        ("\ud800", "A str with text that is not valid Unicode"),
+        ({"a": "\ud800"}, "A dict with text that is not valid Unicode"),
+    ],
+    ids=["recursive", "surrogate", "surrogate inside"],
+)
+def test_a_value_that_cannot_be_walked_through_or_encoded_is_refused_with_its_type(
+    value: Any, why: str
+) -> None:
+    for write in (
+        lambda: encode(value),
+        lambda: encode_body(value),
+        lambda: answer(200, [1, value], None),
+        lambda: answer(200, [1], [value]),
+    ):
+        with pytest.raises(NotPrintable, match=why):
+            write()
 
 
 def test_an_answer_has_reports_always_and_returns_only_when_asked_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from walkwire.errors import BadEvent, PublicError, Refused, Unauthenticated, UnknownWalker
+from walkwire.errors import BadEvent, NotPrintable, PublicError, Refused, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
@@ -29,6 +30,8 @@ from walkwire.wire.lenient import problems_of
 from walkwire.wire.notification import Notification
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
+
+_log = logging.getLogger(__name__)
 
 
 class Dispatch:
@@ -109,7 +112,7 @@ class Dispatch:
             task=(task.id, server),
             is_forgotten=is_forgotten,
         )
-        with _told_without_http():
+        with _told_without_http(), _logged_if_unprintable(walker):
             await self._runtime.run(order)
 
     async def _run(
@@ -136,7 +139,8 @@ class Dispatch:
             kinds=kinds,
             seconds=specs.seconds,
         )
-        return await self._runtime.run(order)
+        with _logged_if_unprintable(walker):
+            return await self._runtime.run(order)
 
     def _tell(self, audience: Audience, data: bytes) -> None:
         """Called in the thread of a walk: the mailbox keeps the order, this walk's and that of the commits."""
@@ -213,6 +217,16 @@ def _told_without_http() -> Iterator[None]:
     except HTTPException as error:
         sentence = error.detail if isinstance(error.detail, str) else encode(error.detail).decode()
         raise PublicError("refused", sentence, status=error.status_code) from None
+
+
+@contextmanager
+def _logged_if_unprintable(walker: type) -> Iterator[None]:
+    """Log the walker and the traceback of a report that cannot be written: its caller gets the sentence only."""
+    try:
+        yield
+    except NotPrintable as error:
+        _log.error("Walker %s: %s", walker.__name__, error.message, exc_info=error)
+        raise
 
 
 def _body_for_a_socket(answer: Answer) -> bytes:

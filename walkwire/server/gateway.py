@@ -82,6 +82,10 @@ class _Threshold(asyncio.Protocol):
             http.connection_made(transport)
             http.data_received(data)
             return
+        if self._door.hub.is_leaving:
+            transport.write(handshake.REFUSED)
+            transport.close()
+            return
         stream = Stream(self._door, transport, handshake.response(opening), connections)
         transport.set_protocol(stream)
         _let_in(self._door, stream, opening)
@@ -165,6 +169,10 @@ class _Gateway(HttpToolsProtocol):
         self._is_in_body = False
         if not self._is_for_us():
             super().handle_websocket_upgrade()
+            return
+        if self._door.hub.is_leaving:
+            self.transport.write(handshake.REFUSED)
+            self.transport.close()
             return
         framing = Framing(self._door.hub.limits.frame, offers() if self._door.compresses else ())
         response = self._shake_hands(framing)

@@ -11,6 +11,12 @@ import binascii
 import httptools
 from websockets.utils import accept_key
 
+REFUSED = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 31\r\n\r\nThis server is being replaced.\n"
+)
+"""Answers the opening of a socket at a server that stops. A load balancer tries the next server."""
+
 _KEY_BYTES = 16
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from walkwire.errors import StartError
@@ -13,33 +14,39 @@ from walkwire.errors import StartError
 BACKLOG = 2048
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen at every address of `host`; port 0 takes a free one. Raises StartError."""
-    return _listen(host, port, is_shared=False)
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that are bound to every address of `host`; port 0 takes a free one. Raises StartError.
 
-
-def listen_each(host: str, port: int, count: int) -> list[list[socket.socket]]:
-    """As `listen`, for so many processes: each has sockets of its own, and the system shares out the connections between them.
-
-    Where it does not (other systems than Linux), all have the same. Raises StartError.
+    They do not listen yet (`begin`): a server does so when it is ready. Until then it refuses load balancers, which try another.
     """
-    first = listen(host, port)
+    return _bind(host, port, is_shared=False)
+
+
+def binder(host: str, port: int) -> Callable[[], list[socket.socket]]:
+    """Return a function that gives the sockets for one of several processes at the port. Both raise StartError.
+
+    Each process has sockets of its own, and the system shares out the connections between those that listen. On other systems
+    than Linux, all have the same sockets.
+    """
+    first = bind(host, port)
     if not sys.platform.startswith("linux"):
-        return [first] * count
+        return lambda: first
     port = first[0].getsockname()[1]  # nobody else has it: that was found out
     for listener in first:
         listener.close()
-    with ExitStack() as undo:
-        each = []
-        for _ in range(count):
-            each.append(_listen(host, port, is_shared=True))
-            for listener in each[-1]:
-                undo.callback(listener.close)
-        undo.pop_all()
-    return each
+    return partial(_bind, host, port, is_shared=True)
 
 
-def _listen(host: str, port: int, is_shared: bool) -> list[socket.socket]:
+def begin(listener: socket.socket) -> None:
+    """Listen at a bound socket. Raises StartError: two may be bound to a port, but only one can listen."""
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        host, port = listener.getsockname()[:2]
+        raise StartError(_why_not(host, port, error)) from None
+
+
+def _bind(host: str, port: int, is_shared: bool) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -65,7 +72,6 @@ def _listener(family: int, kind: int, address: Any, is_shared: bool) -> socket.s
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)  # at once: with SO_REUSEADDR two could be bound, but only one can listen
         listener.setblocking(False)
     except BaseException:
         listener.close()

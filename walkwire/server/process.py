@@ -1,8 +1,8 @@
 """Process: one server process: its port, its event loop, its signals, and how it stops.
 
-To stop is: say so to load balancers and, over the drain's seconds, send the sockets elsewhere; then take no new connection, let
-the walks in flight end, write what is queued, say goodbye to whoever is left, exit with 0. SIGTERM says goodbye with 4200 (come
-back now), Ctrl-C with 1001 and without a drain. A second signal does not wait.
+To stop is: say so to load balancers, refuse new sockets and, over the drain's seconds, send those that are here elsewhere; then
+take no new connection, let the walks in flight end, write what is queued, say goodbye to whoever is left, exit with 0. SIGTERM
+says goodbye with 4200 (come back now), Ctrl-C with 1001 and without a drain. A second signal does not wait.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from walkwire.config import Config
 from walkwire.errors import StartError
 from walkwire.server.app import App, Loaded, load_program, open_app
 from walkwire.server.gateway import gateway
-from walkwire.server.listen import BACKLOG, listen, listen_each
+from walkwire.server.listen import BACKLOG, begin, bind, binder
+from walkwire.server.port import Port
 from walkwire.server.slice import ask_for_short_slices
 from walkwire.server.stream import Stream
 from walkwire.server.workers import CANNOT_START, Post, Workers
@@ -36,6 +38,10 @@ from walkwire.wire import close
 from walkwire.wire.close import Close
 
 BATCHES = 10  # of a drain, at least
+LAST_SECONDS = 0.5  # after a drain, for requests that are under way on connections without an answer yet
+KEEP_ALIVE_SECONDS = (
+    75  # for an idle HTTP connection: longer than load balancers keep one, so that they close first
+)
 GOODBYE_SECONDS = 5.0  # for a peer to take what was written to it, and to close
 SWITCH_SECONDS = (
     0.0002  # a walk that computes gives the interpreter back so often: broadcasts beside it stay quick
@@ -62,10 +68,10 @@ def serve(
     ask_for_short_slices()
     if config.workers > 1:
         _check_workers(config)
-        each = listen_each(config.host, config.port, config.workers)
-        return Workers(lambda post: _work(config, load, announce, title, page, post), each).run()
+        work = partial(_work, config, load, announce, title, page)
+        return Workers(work, config.workers, binder(config.host, config.port)).run()
     with ExitStack() as stack:
-        sockets = [stack.enter_context(listener) for listener in listen(config.host, config.port)]
+        sockets = [stack.enter_context(listener) for listener in bind(config.host, config.port)]
         program = load_program(config, load)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(config, program, announce, title=title, page=page, sockets=sockets))
@@ -131,7 +137,8 @@ async def _serve(
         # The walks have been waited for by then.
         async with open_app(config, program, title=title, page=page, patience=0.1) as app:
             port = sockets[0].getsockname()[1]
-            await _Server(app, config, stop, lambda: announce(port, app.registry)).serve(sockets)
+            channel = None if post is None else post.channel
+            await _Server(app, config, stop, lambda: announce(port, app.registry), channel).serve(sockets)
 
 
 class _Stop:
@@ -192,7 +199,14 @@ class _Stop:
 class _Server(uvicorn.Server):
     """uvicorn's server, with our way to stop."""
 
-    def __init__(self, app: App, config: Config, stop: _Stop, announce: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: App,
+        config: Config,
+        stop: _Stop,
+        announce: Callable[[], None],
+        channel: socket.socket | None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app.api,
@@ -204,6 +218,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
         )
         self._hub = app.door.hub
@@ -213,6 +228,7 @@ class _Server(uvicorn.Server):
         self._stop = stop
         self._stop_seconds = config.stop_seconds
         self._announce = announce
+        self._channel = channel
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -220,8 +236,15 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        assert sockets is not None
+        for listener in sockets:
+            begin(listener)
         await super().startup(sockets)
         gc.set_threshold(GARBAGE)
+        make: Callable[..., asyncio.BaseProtocol] = self.config.http_protocol_class
+        state, app_state = self.server_state, self.lifespan.state
+        protocol = partial(make, config=self.config, server_state=state, app_state=app_state)
+        self._port = Port(protocol, sockets, self.servers, self._channel)
         gc.freeze()  # what the start has made stays: the collector need not look at it again
         self._announce()
 
@@ -233,10 +256,17 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._health.leaving = "the server is stopping"
-        if self._stop.goodbye is close.DRAIN and self._drain_seconds:
+        self._hub.is_leaving = True
+        self.config.encoded_headers.append(
+            (b"connection", b"close")
+        )  # each answer is the last of its connection
+        await self.on_tick(0)
+        has_drain = self._stop.goodbye is close.DRAIN and self._drain_seconds > 0
+        if has_drain:
             await self._stop.unless_hurried(self._drain())
-        for server in self.servers:
-            server.close()
+        await self._port.close()
+        if has_drain:
+            await self._stop.unless_hurried(asyncio.sleep(min(LAST_SECONDS, self._drain_seconds / BATCHES)))
         for connection in list(self.server_state.connections):
             if not isinstance(connection, Stream):
                 connection.shutdown()  # at once where it is idle, else after the answer
@@ -244,7 +274,10 @@ class _Server(uvicorn.Server):
         await self._stop.unless_hurried(self._say_goodbye(self._stop.goodbye))
 
     async def _drain(self) -> None:
-        """Send the sockets elsewhere, a few at a time so that they do not all come back at once. All else goes on meanwhile."""
+        """Send the sockets elsewhere, a few at a time so that they do not all come back at once.
+
+        Requests are served meanwhile: a load balancer may not repeat a POST, so it could not take it to another server.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + self._drain_seconds
         pause = min(1.0, self._drain_seconds / BATCHES)

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel
 
-from walkwire.errors import WalkwireError
+from walkwire.errors import NotPrintable
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.obj import Obj
 
@@ -30,37 +30,73 @@ _SPECIAL: tuple[tuple[Any, Callable[[Any], str]], ...] = (
 )
 
 
-class NotPrintable(WalkwireError):
-    """A value that has no JSON form: its type is named in the sentence."""
-
-
 def encode(value: Any) -> bytes:
-    """Any value that can be notified, as compact JSON. An object inside a dictionary is its fields. Raises NotPrintable, naming
-    the type."""
-    return _encoder.encode(_inside(value, ()) if isinstance(value, Mapping) else _printed(value))
+    """Return any value that can be notified as compact JSON. An object inside a dictionary is its fields. Raises NotPrintable,
+    naming the type."""
+    with _Named(value):
+        return _encoder.encode(_inside(value, ()) if isinstance(value, Mapping) else _printed(value))
 
 
 def encode_reports(reports: list[Any]) -> bytes:
-    """What a walk reported, as in the `reports` of its answer."""
-    return _encoder.encode(_printed(reports))
+    """Return what a walk reported, as in the `reports` of its answer. Raises NotPrintable, naming the type."""
+    with _Named(reports):
+        return _encoder.encode(_printed(reports))
 
 
 def encode_fields(fields: Mapping[str, Any]) -> bytes:
-    """Fields by their names, as in the `context` of an archetype."""
-    return _encoder.encode({name: _field(value, ()) for name, value in fields.items()})
+    """Return fields by their names, as in the `context` of an archetype. Raises NotPrintable, naming the type."""
+    with _Named(fields):
+        return _encoder.encode({name: _field(value, ()) for name, value in fields.items()})
 
 
 def encode_body(value: Any) -> bytes:
-    """What a program puts in place of the whole body: as `encode`, but an object as its fields alone."""
-    return _encoder.encode(_inside(value, ())) if isinstance(value, Obj) else encode(value)
+    """Return what a program puts in place of the whole body: as `encode`, but an object as its fields alone."""
+    if not isinstance(value, Obj):
+        return encode(value)
+    with _Named(value):
+        return _encoder.encode(_inside(value, ()))
 
 
 def answer(status: int, reports: list[Any], returns: list[Any] | None) -> bytes:
-    """The body that answers a walker: `{"status":200,"reports":[…]}`, with `returns` when these are asked for."""
-    body: dict[str, Any] = {"status": status, "reports": _printed(reports)}
-    if returns is not None:
-        body["returns"] = _printed(returns)
-    return _encoder.encode(body)
+    """Return the body that answers a walker: `{"status":200,"reports":[…]}`, with `returns` when these are asked for.
+
+    Raises NotPrintable, naming the type.
+    """
+    try:
+        body: dict[str, Any] = {"status": status, "reports": _printed(reports)}
+        if returns is not None:
+            body["returns"] = _printed(returns)
+        return _encoder.encode(body)
+    except (RecursionError, UnicodeError):
+        for value in (*reports, *(returns or ())):
+            encode(value)  # raises for the one to be named
+        raise
+
+
+class _Named:
+    """Turns an error of walking through a value, or of encoding it, into a NotPrintable that names the value's type."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, RecursionError):
+            raise NotPrintable(
+                f"A {_type(self._value)} that holds itself, or is nested too deeply, cannot be printed as JSON"
+            ) from error
+        if isinstance(error, UnicodeError):
+            raise NotPrintable(
+                f"A {_type(self._value)} with text that is not valid Unicode cannot be printed as JSON"
+            ) from error
+
+
+def _type(value: Any) -> str:
+    return type(value).__name__[:80]
 
 
 def _printed(value: Any) -> Any:
@@ -114,7 +150,7 @@ def _special(value: Any, above: tuple[int, ...]) -> Any:
         return _with_reference(value, above)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         if id(value) in above:
-            raise NotPrintable(f"A {type(value).__name__} that holds itself cannot be printed as JSON")
+            raise NotPrintable(f"A {_type(value)} that holds itself cannot be printed as JSON")
         return _fields(value, (*above, id(value)))
     for types, printed in _SPECIAL:
         if isinstance(value, types):
@@ -123,7 +159,7 @@ def _special(value: Any, above: tuple[int, ...]) -> Any:
         return _inside(value.value, above)
     if isinstance(value, BaseModel):
         return _inside(value.model_dump(), above)
-    raise NotPrintable(f"A value of the type {type(value).__name__} cannot be printed as JSON")
+    raise NotPrintable(f"A value of the type {_type(value)} cannot be printed as JSON")
 
 
 def _unsubclassed(value: Any) -> Any:
@@ -143,4 +179,4 @@ def _key(key: Any) -> str:
         return str(key)
     if isinstance(key, datetime.datetime | datetime.date | datetime.time):
         return key.isoformat()
-    raise NotPrintable(f"A key of the type {type(key).__name__} cannot be printed as JSON")
+    raise NotPrintable(f"A key of the type {_type(key)} cannot be printed as JSON")

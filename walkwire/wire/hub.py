@@ -37,7 +37,8 @@ class Hub:
 
     `work` holds the tasks that handle events now. `untold` counts what was to go to other servers, and could not. `on_return` is
     called when the broker is back: what other servers told meanwhile was not heard. `on_revoked(root_id, token_generation)` is
-    called when another server has revoked a user's tokens below that generation.
+    called when another server has revoked a user's tokens below that generation. `is_leaving` is set once the server stops: new
+    sockets are refused.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Hub:
         self.on_return: Callable[[], None] = lambda: None
         self.on_revoked: Callable[[str, int], None] = lambda root_id, token_generation: None
         self.is_deaf = False
+        self.is_leaving = False
         self.closing: Close | None = None
         self._broker = broker
         self._own_topic = letter.server_topic(self.ids.server)
