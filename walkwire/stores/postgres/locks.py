@@ -7,7 +7,7 @@ those that would take too many others: they take it alone.
 
 A search by class has a lock for each class: a commit that makes or deletes records of the class shares it, a commit that searched
 for them takes it alone. What has no lock of its own takes the one lock of all commits alone: a record that was absent, a search
-for any class, a task, a user.
+for any class, for roots or for walkers, a task, a user.
 
 All are advisory locks of the transaction. They are taken in one order, whoever takes them.
 """
@@ -75,8 +75,7 @@ class CommitLocks:
             self._held[number(kind, b"kind")] = False
         for kind in searched:
             self._held[number(kind, b"kind")] = True
-        is_for_any = any(kind.endswith(ANY_KIND) for kind in searched)
-        is_unlocked = is_for_any or reads.tasks or reads.users or _is_absence_read(reads)
+        is_unlocked = any(map(_is_unlocked, searched)) or reads.tasks or reads.users or _is_absence_read(reads)
         self.is_alone = bool(is_unlocked) or len(self._held) > bound
         if self.is_alone:
             self._held = {}
@@ -122,6 +121,11 @@ def _record(id: str) -> int:
 
 def _neighbourhood(id: str) -> int:
     return number(id, b"neighbourhood")
+
+
+def _is_unlocked(kind: str) -> bool:
+    """Return whether records of a kind come and go without its lock: any kind, roots (with their users), walkers (with tasks)."""
+    return kind.endswith(ANY_KIND) or kind == "" or kind.startswith("w:")
 
 
 def _is_absence_read(reads: Reads) -> bool:
