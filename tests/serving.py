@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -217,6 +218,14 @@ class Socket:
         while heard[-1].get("id") != "settle":
             heard.append(await self.hear())
         return heard[:-1]
+
+
+def signal_until_the_end(server: Server, number: signal.Signals) -> None:
+    """Send a signal every millisecond, until the process has ended."""
+    while server.process.poll() is None:
+        server.signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            server.process.wait(0.001)
 
 
 def run(*arguments: str, folder: Path, **environment: str) -> tuple[int, str, str]:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.brokers.service import service
 from tests.cluster.cluster import PROGRAM, Ear, new_database, until
-from tests.serving import PATIENCE, Server
+from tests.serving import PATIENCE, Server, signal_until_the_end
 
 WORKERS = 3
 
@@ -123,6 +123,18 @@ async def test_they_stop_with_a_goodbye_and_none_is_left(
     server.signal(number)
     assert await asyncio.to_thread(server.wait) == 0
     await until(lambda: all(ear.code == code for ear in ears))
+    assert_gone(processes)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_they_end_with_zero_however_many_signals_come(number: signal.Signals, server: Server) -> None:
+    sockets = [await server.connect().__aenter__() for _ in range(12)]
+    ears = [Ear(socket) for socket in sockets]
+    processes = workers_of(server)
+    await asyncio.to_thread(signal_until_the_end, server, number)
+    assert server.wait() == 0, server.log.read_text()
+    await until(lambda: all(ear.code is not None for ear in ears))
+    assert "A fault" not in server.log.read_text()
     assert_gone(processes)
 
 
