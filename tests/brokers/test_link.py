@@ -180,6 +180,7 @@ async def test_a_server_starts_without_its_broker_and_finds_it_later(
     assert await bob.hears(1) == [(lobby, b"1")]
 
 
+@pytest.mark.alone
 async def test_a_hundred_thousand_topics_are_subscribed_again_in_less_than_three_seconds(
     running: Service, connect: Callable[..., object]
 ) -> None:
@@ -233,6 +234,7 @@ async def test_a_listener_that_dies_is_started_again_and_counted(
     assert await bob.hears(1) == await eve.hears(1) == [(lobby, b"1")]
 
 
+@pytest.mark.alone
 async def test_fifty_thousand_messages_a_second_are_published(
     running: Service, connect: Callable[..., object]
 ) -> None:

@@ -16,7 +16,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 
 from tests.brokers.service import Kind, Service, Wire, is_open, missing, service
-from tests.serving import Server, Socket
+from tests.serving import Server, Socket, client
 
 PROGRAM = Path(__file__).with_name("program.py")
 PATIENCE = 20.0
@@ -112,7 +112,7 @@ def new_database() -> Iterator[str]:
 
 async def readiness(server: Server) -> int | None:
     """The status of /healthz/ready, None where nobody answers."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with client(base_url=server.url) as http:
         try:
             return (await http.get("/healthz/ready")).status_code
         except httpx.TransportError:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.brokers.service import KINDS, Kind
 from tests.cluster.cluster import Cluster, Ear, Voice, cluster, readiness, until
-from tests.serving import Server
+from tests.serving import Server, client
 from walkwire.ids import PUBLIC_ROOT, root_reference
 
 NOTICED = 5.0  # seconds: the promise
@@ -83,7 +83,7 @@ async def traffic(servers: list[Server], channel_id: str = "lobby") -> AsyncIter
 
 async def write_until_it_ends(server: Server, first: int, kept: set[int]) -> None:
     """Writes number after number over one connection; `kept` are those that were acknowledged."""
-    async with httpx.AsyncClient(base_url=server.url) as http:
+    async with client(base_url=server.url) as http:
         with suppress(httpx.TransportError):
             for number in itertools.count(first):
                 body = {"channel_id": "kept", "number": number}
@@ -212,7 +212,8 @@ async def test_servers_start_without_their_broker(kind: Kind, tmp_path: Path) ->
     async with cluster(kind, tmp_path, 0) as made:
         made.broker.kill()
         starting = asyncio.create_task(made.start())
-        await asyncio.sleep(5)  # it starts, and its first attempt fails
+        await until(lambda: bool(made.servers))
+        await made.ready(made.servers[0], False)  # it serves, and has found no broker
         assert not starting.done()
         made.broker.start()
         await starting

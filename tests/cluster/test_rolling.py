@@ -15,8 +15,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.brokers.service import KINDS, Kind
-from tests.cluster.cluster import PATIENCE, Cluster, cluster, readiness
-from tests.serving import Server
+from tests.cluster.cluster import Cluster, cluster, readiness
+from tests.serving import Server, client
 
 DRAIN = 3.0
 
@@ -90,7 +90,7 @@ class Load:
                 self.unanswered.add(number)
 
     async def write_by_rest(self) -> None:
-        async with httpx.AsyncClient(timeout=PATIENCE) as http:
+        async with client() as http:
             while True:
                 number, asked = next(self._numbers), time.monotonic()
                 body = {"channel_id": "news", "number": number}
@@ -103,14 +103,15 @@ class Load:
     def missed(self) -> list[tuple[int, Session]]:
         """What somebody did not hear who was connected before it was asked for, and heard something that was asked for after it
         had been acknowledged."""
-        return [
-            (number, session)
-            for session in self.sessions
-            for number, (asked, answered) in self.acknowledged.items()
-            if session.began < asked
-            and answered < self._last_sign(session)
-            and number not in set(session.heard)
-        ]
+        missed = []
+        for session in self.sessions:
+            last, heard = self._last_sign(session), set(session.heard)
+            missed += [
+                (number, session)
+                for number, (asked, answered) in self.acknowledged.items()
+                if session.began < asked and answered < last and number not in heard
+            ]
+        return missed
 
     def _last_sign(self, session: Session) -> float:
         """Until when the session was there for sure."""

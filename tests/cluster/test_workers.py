@@ -16,7 +16,7 @@ import pytest
 
 from tests.brokers.service import service
 from tests.cluster.cluster import PROGRAM, Ear, new_database, until
-from tests.serving import PATIENCE, Server
+from tests.serving import PATIENCE, Server, client, signal_until_the_end
 
 WORKERS = 3
 WAITS_AT_A_GATE = """
@@ -70,7 +70,7 @@ async def test_one_that_dies_is_replaced_and_the_others_serve_on(server: Server)
     await until(lambda: len(workers_of(server)) == WORKERS and before[0] not in workers_of(server))
     cut = [ear for ear in ears if ear.code is not None]
     assert len(cut) < len(ears)
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with client(base_url=server.url) as http:
         for number in range(50):
             body = {"channel_id": "lobby", "number": number}
             assert (await http.post("/walker/write", json=body)).status_code == 200
@@ -89,11 +89,8 @@ async def test_who_waits_for_a_worker_that_dies_is_served_by_another(server: Ser
     stopped = workers_of(server)[0]
     os.kill(stopped, signal.SIGSTOP)
     async with AsyncExitStack() as stack:
-        clients = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=PATIENCE))
-            for _ in range(24)
-        ]
-        asking = [asyncio.create_task(client.get("/healthz/ready")) for client in clients]
+        clients = [await stack.enter_async_context(client(base_url=server.url)) for _ in range(24)]
+        asking = [asyncio.create_task(http.get("/healthz/ready")) for http in clients]
         _, waiting = await asyncio.wait(asking, timeout=1)
         assert waiting
         os.kill(stopped, signal.SIGKILL)
@@ -154,13 +151,25 @@ async def test_they_stop_with_a_goodbye_and_none_is_left(
     assert_gone(processes)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_they_end_with_zero_however_many_signals_come(number: signal.Signals, server: Server) -> None:
+    sockets = [await server.connect().__aenter__() for _ in range(12)]
+    ears = [Ear(socket) for socket in sockets]
+    processes = workers_of(server)
+    await asyncio.to_thread(signal_until_the_end, server, number)
+    assert server.wait() == 0, server.log.read_text()
+    await until(lambda: all(ear.code is not None for ear in ears))
+    assert "A fault" not in server.log.read_text()
+    assert_gone(processes)
+
+
 @pytest.mark.parametrize("server", [{"drain_seconds": "60"}], indirect=True)
 async def test_a_drain_is_that_of_all_of_them_and_a_second_signal_ends_it(server: Server) -> None:
     sockets = [await server.connect().__aenter__() for _ in range(12)]
     ears = [Ear(socket) for socket in sockets]
     processes = workers_of(server)
     server.signal(signal.SIGTERM)
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with client(base_url=server.url) as http:
         for _ in range(12):
             while (await http.get("/healthz/ready", headers={"Connection": "close"})).status_code == 200:
                 pass
@@ -178,14 +187,9 @@ async def test_workers_end_with_a_parent_that_was_killed(server: Server) -> None
         await until(lambda process=process: not Path(f"/proc/{process}").exists())
 
 
-async def test_a_program_that_cannot_be_loaded_ends_all_of_them(server: Server, tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_loaded_ends_all_of_them(tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("import nothing_of_this_name\n")
-    with pytest.raises(AssertionError, match="nothing_of_this_name"):
-        Server(broken, tmp_path, database=server_database(server), broker="redis://127.0.0.1:1", workers="2")
-
-
-def server_database(server: Server) -> str:
-    """The URL that it was started with."""
-    arguments = [str(argument) for argument in server.process.args]  # type: ignore[union-attr]
-    return arguments[arguments.index("--database") + 1]
+    settings = {"broker": "redis://127.0.0.1:1", "workers": "2", "token_secret": "s" * 32}
+    with new_database() as database, pytest.raises(AssertionError, match="nothing_of_this_name"):
+        Server(broken, tmp_path, database=database, **settings)

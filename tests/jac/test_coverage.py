@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 MODULE = """obj Shape { has side: int; def area -> int; }
 
 def kind(x: int) -> str {
@@ -51,20 +53,28 @@ def test_coverage_tells_which_lines_of_a_module_and_of_its_annex_were_run(tmp_pa
     assert missing == {"shapes.impl.jac": "4", "shapes.jac": "5"}
 
 
-def test_a_breakpoint_stops_at_a_line_of_jac_and_shows_it(tmp_path: Path) -> None:
+BY_FUNCTION = ("b Shape.area", "c", "b 6")
+BY_FILE = ("b shapes.impl.jac:6",)
+
+
+@pytest.mark.parametrize(
+    "breakpoints",
+    [
+        pytest.param(BY_FUNCTION, id="by function"),
+        pytest.param(
+            BY_FILE,
+            id="by file",
+            marks=pytest.mark.skipif(sys.version_info >= (3, 13), reason="its pdb knows files in .py only"),
+        ),
+    ],
+)
+def test_a_breakpoint_stops_at_a_line_of_jac_and_shows_it(
+    breakpoints: tuple[str, ...], tmp_path: Path
+) -> None:
     made(tmp_path)
-    commands = """import walkwire.jac, shapes
-b shapes.kind
-c
-l
-p x
-b shapes.impl.jac:6
-c
-p self.side
-c
-q
-"""
-    shown = python(tmp_path, "-m", "pdb", "main.py", said=commands)
+    first = ("import walkwire.jac, shapes", "b shapes.kind", "c", "l", "p x")
+    commands = [*first, *breakpoints, "c", "p self.side", "c", "q"]
+    shown = python(tmp_path, "-m", "pdb", "main.py", said="\n".join(commands) + "\n")
     assert "shapes.jac(4)kind()" in shown
     assert "  4 B->\t    if x > 5 {" in shown or "  4  ->\t    if x > 5 {" in shown
     assert "shapes.impl.jac(6)area()" in shown

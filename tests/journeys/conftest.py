@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Once
 from tests.serving import CHAT, Server
 
 NODE = Path(__file__).parent / "node"
@@ -31,18 +32,19 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def run_node() -> RunNode:
+def run_node(once: Once) -> RunNode:
     """Runs a script of `node/` with arguments and gives what it printed; a script that fails is shown."""
     node = shutil.which("node")
     if node is None:
         absent("node")
     npm = shutil.which("npm")
-    if not (NODE / "node_modules" / "ws").is_dir():
-        fetched = npm and subprocess.run(
-            [npm, "ci", "--no-audit", "--no-fund"], check=False, cwd=NODE, capture_output=True
-        )
-        if not fetched or fetched.returncode != 0:
-            absent("what npm ci brings to tests/journeys/node")
+    with once("npm"):
+        if not (NODE / "node_modules" / "ws").is_dir():
+            fetched = npm and subprocess.run(
+                [npm, "ci", "--no-audit", "--no-fund"], check=False, cwd=NODE, capture_output=True
+            )
+            if not fetched or fetched.returncode != 0:
+                absent("what npm ci brings to tests/journeys/node")
 
     def run(script: str, *arguments: str | Path) -> str:
         done = subprocess.run(

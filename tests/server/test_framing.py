@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -47,6 +48,7 @@ def test_a_plain_frame_is_taken_where_it_is(size: int) -> None:
         b"\x81\xfe\x00\x01maskx",  # a size of one in two bytes
         b"\x81\xff" + bytes(7) + b"\x01maskx",
     ],
+    ids=itertools.count(),  # masks are random, and the workers of pytest-xdist have to agree on the names
 )
 def test_any_other_is_the_librarys(data: bytes) -> None:
     assert whole(data, 0, LIMIT) is None

@@ -17,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.serving import Server, run
+from tests.serving import Server, run, signal_until_the_end
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, root_reference
 from walkwire.server.listen import bind
@@ -147,6 +147,15 @@ def test_a_second_signal_does_not_wait(program: Path, tmp_path: Path) -> None:
         _wait_until_refused(server.url)
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_zero_however_many_signals_come(number: signal.Signals, server: Server) -> None:
+    with connect(server.socket_url) as client:
+        client.recv()
+        signal_until_the_end(server, number)
+    assert server.wait() == 0
+    assert server.log.read_text() == ""
 
 
 def test_idle_http_connections_do_not_hold_it_up(server: Server) -> None:

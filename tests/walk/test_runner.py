@@ -317,6 +317,21 @@ async def test_a_server_that_waits_for_its_last_walks_is_still_heard_of(
     assert [state(world.store, id).state for id in (first, second)] == ["COMPLETED", "PENDING"]
 
 
+async def test_the_last_walks_can_be_waited_for_twice_at_once(
+    world: World, walks: Walks, clock: Clock
+) -> None:
+    id = await order(world)
+    walks.gate.clear()
+    runner = Runner(world.store, walks, at_once=1, clock=clock)
+    runner.start()
+    await until(lambda: walks.asked)
+    finishing = asyncio.gather(runner.finish(20), runner.stop(20))
+    await asyncio.sleep(0)
+    walks.gate.set()
+    await finishing
+    assert state(world.store, id).state == "COMPLETED"
+
+
 class Full:
     """A store that cannot write down how a task ended."""
 

@@ -3,11 +3,13 @@
 To stop is: say so to load balancers, refuse new sockets and, over the drain's seconds, send those that are here elsewhere; then
 take no new connection, let the walks in flight end, write what is queued, say goodbye to whoever is left, exit with 0. SIGTERM
 says goodbye with 4200 (come back now), Ctrl-C with 1001 and without a drain. A second signal does not wait.
+The exit code is 0 however many signals come.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import logging
 import math
@@ -19,6 +21,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -66,6 +69,7 @@ def serve(
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     ask_for_short_slices()
+    atexit.register(_ignore_signals)  # the first to be registered is the last to be called
     if config.workers > 1:
         _check_workers(config)
         work = partial(_work, config, load, announce, title, page)
@@ -149,36 +153,52 @@ class _Stop:
 
     def __init__(self, post: Post | None = None) -> None:
         self._post = post
+        self._is_over = False
         self.asked = asyncio.Event()
         self.hurried = asyncio.Event()
         self.goodbye = close.DRAIN
 
     @contextmanager
     def at_signals(self) -> Iterator[None]:
-        """Hear SIGTERM and Ctrl-C inside the block."""
+        """Hear SIGTERM and Ctrl-C inside the block. After a stop, a signal that comes later ends the process at once, with 0.
+
+        The loop's own `remove_signal_handler` restores the default action, which would end a process that is about to exit
+        with 0 by the signal. So the handlers are Python's, and they stay.
+        """
         loop = asyncio.get_running_loop()
-        goodbyes = {signal.SIGTERM: close.DRAIN, signal.SIGINT: close.GOING}
-        for number, goodbye in goodbyes.items():
-            loop.add_signal_handler(number, self._hear, goodbye)
+        heard: dict[int, Callable[[], None]] = {
+            signal.SIGTERM: lambda: self._hear(close.DRAIN),
+            signal.SIGINT: lambda: self._hear(close.GOING),
+        }
         if self._post is not None:
-            loop.add_signal_handler(signal.SIGQUIT, self._hurry)
+            heard[signal.SIGQUIT] = self._hurry
             loop.add_reader(self._post.lifeline, self._lose_parent, self._post.lifeline)
+
+        def handle(number: int, _: FrameType | None) -> None:
+            if self._is_over:
+                _leave()
+            loop.call_soon_threadsafe(heard[number])
+
+        before = {number: signal.signal(number, handle) for number in heard}
         try:
             yield
         finally:
             if self._post is not None:
-                loop.remove_signal_handler(signal.SIGQUIT)
                 loop.remove_reader(self._post.lifeline)
-            for number in goodbyes:
-                loop.remove_signal_handler(number)
+            self._is_over = self.asked.is_set()
+            if not self._is_over:  # it could not start: that has an exit code of its own
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
     async def unless_hurried(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it, but drop it when a second signal comes."""
-        tasks = asyncio.ensure_future(work), asyncio.ensure_future(self.hurried.wait())
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Do it, but drop it when a second signal comes; returns when it has ended."""
+        task, hurry = asyncio.ensure_future(work), asyncio.ensure_future(self.hurried.wait())
+        await asyncio.wait((task, hurry), return_when=asyncio.FIRST_COMPLETED)
+        for one in (task, hurry):
+            one.cancel()
+        outcome, _ = await asyncio.gather(task, hurry, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            _log.error("A part of the stop failed", exc_info=outcome)
 
     def _hear(self, goodbye: Close) -> None:
         if self.asked.is_set() and self._post is None:
@@ -291,10 +311,15 @@ class _Server(uvicorn.Server):
 
     async def _finish(self) -> None:
         """Let the requests and events end that are being handled."""
-        requests = asyncio.gather(*self.server_state.tasks, return_exceptions=True)
         events = asyncio.ensure_future(self._hub.finish(self._stop_seconds))
         tasks = asyncio.ensure_future(self._runner.finish(self._stop_seconds))
-        _, late = await asyncio.wait((requests, events, tasks), timeout=self._stop_seconds)
+        try:
+            everything = {*self.server_state.tasks, events, tasks}
+            _, late = await asyncio.wait(everything, timeout=self._stop_seconds)
+        finally:  # they must not go on beside the end of the app
+            for waiting in (events, tasks):
+                waiting.cancel()
+            await asyncio.wait((events, tasks))
         if late or self._hub.work:
             _log.warning(
                 "Some walks did not end within %g seconds and are left to themselves", self._stop_seconds
@@ -306,6 +331,20 @@ class _Server(uvicorn.Server):
         # uvicorn tells nobody when a connection goes
         while self.server_state.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+def _leave() -> None:
+    """End the process at once, with 0: all that had to be said and written is."""
+    with suppress(Exception):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)
+
+
+def _ignore_signals() -> None:
+    """For the last moments: the interpreter restores the default action of a signal that it handled, before it exits."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

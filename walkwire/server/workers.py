@@ -25,8 +25,9 @@ SHORT_LIFE = 10.0  # seconds: a worker that lived less is replaced after a pause
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 CANNOT_START = 2  # exit code, as of the command line
 
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
-_ENDS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}  # what the parent tells
+_STOPS = {signal.SIGTERM, signal.SIGINT}
+_SIGNALS = {*_STOPS, signal.SIGCHLD}
+_ENDS = {*_STOPS, signal.SIGQUIT}  # what the parent tells
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +81,11 @@ class Workers:
                 self._hear(signal.sigtimedwait(_SIGNALS, self._wait()), lifeline)
         finally:
             _close(*lifeline)
+            if (
+                self._is_stopping
+            ):  # a late signal, or one that the mask holds back, must not decide the exit code
+                for number in _STOPS:
+                    signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._code
 

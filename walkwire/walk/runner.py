@@ -75,13 +75,12 @@ class Runner:
         end = clock() + seconds
         self._is_finishing = True
         self._news.set()
-        if self._loop is not None:
+        if (loop := self._loop) is not None:  # a second caller may be here at the same time
             # It ends by itself: what it is taking from the store just now is begun, and nobody else would do it; and the others
             # have to hear of what is still under way.
-            await asyncio.wait((self._loop,), timeout=seconds)
-            self._loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._loop
+            await asyncio.wait((loop,), timeout=seconds)
+            loop.cancel()
+            await asyncio.wait((loop,))
             self._loop = None
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=max(0.0, end - clock()))

@@ -75,7 +75,9 @@ class CommitLocks:
             self._held[number(kind, b"kind")] = False
         for kind in searched:
             self._held[number(kind, b"kind")] = True
-        is_unlocked = any(map(_is_unlocked, searched)) or reads.tasks or reads.users or _is_absence_read(reads)
+        is_unlocked = (
+            any(map(_is_unlocked, searched)) or reads.tasks or reads.users or _is_absence_read(reads)
+        )
         self.is_alone = bool(is_unlocked) or len(self._held) > bound
         if self.is_alone:
             self._held = {}

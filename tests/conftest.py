@@ -1,0 +1,92 @@
+"""What all tests share: turns, where pytest-xdist runs several at once.
+
+A test that is marked `alone` measures time, or needs the machine to itself: it waits until the tests of the other workers have
+ended, and they wait for it. `once` does for all workers what only one of them may do at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_FOLDER = pytest.StashKey[Path]()
+_TURNS = pytest.StashKey["Turns"]()
+
+
+class Turns:
+    """Turns of the workers of one run, which share `folder`. Without patience `turn` raises BlockingIOError, and never waits."""
+
+    def __init__(self, folder: Path, *, is_patient: bool = True) -> None:
+        self._flags = 0 if is_patient else fcntl.LOCK_NB
+        self._entrance = (folder / "entrance").open("w")
+        self._room = (folder / "room").open("w")
+
+    @contextmanager
+    def turn(self, is_alone: bool) -> Iterator[None]:
+        # Whoever waits for the room holds the entrance: a test that is alone waits for those under way, and not for later ones.
+        fcntl.flock(self._entrance, fcntl.LOCK_EX | self._flags)
+        try:
+            fcntl.flock(self._room, (fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH) | self._flags)
+        finally:
+            fcntl.flock(self._entrance, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._room, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        self._entrance.close()
+        self._room.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if (given := getattr(config, "workerinput", None)) is None:
+        folder = tempfile.TemporaryDirectory(prefix="walkwire-tests-")
+        config.add_cleanup(folder.cleanup)
+        config.stash[_FOLDER] = Path(folder.name)
+    else:
+        config.stash[_FOLDER] = Path(given["turns"])
+    config.stash[_TURNS] = Turns(config.stash[_FOLDER])
+    config.add_cleanup(config.stash[_TURNS].close)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Of pytest-xdist: tell a worker where the others are met."""
+    node.workerinput["turns"] = str(node.config.stash[_FOLDER])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_is_alone)  # at last, one behind the other: nobody waits for them meanwhile
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    with item.config.stash[_TURNS].turn(_is_alone(item)):
+        return (yield)
+
+
+Once = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def once(pytestconfig: pytest.Config) -> Once:
+    """`with once(name):` no other worker is inside a block of this name."""
+
+    @contextmanager
+    def inside(name: str) -> Iterator[None]:
+        with (pytestconfig.stash[_FOLDER] / name).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    return inside
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
