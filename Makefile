@@ -46,8 +46,8 @@ bench: $(MADE) $(PEERS) bench/node_modules/.made ## measure, beside the peers; A
 autobahn: $(MADE) ## run Autobahn|Testsuite (needs Python 2.7); ARGS="5.*" runs some of it
 	$(BIN)/python -m tests.autobahn $(ARGS)
 
-grammar: $(MADE) ## make the tables of Jac's grammar anew, from walkwire/jac/grammar.lark
-	$(BIN)/python -m walkwire.jac.grammar
+grammar: $(MADE) ## make the tables of Jac's grammar anew, from walkwire/jac/syntax/grammar.lark
+	$(BIN)/python -m walkwire.jac.syntax.grammar
 
 services: ## start PostgreSQL, Redis and NATS where they are not running
 	@.ci/services

@@ -14,8 +14,8 @@ import uvloop
 
 from walkwire.brokers import open_broker
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.server.gateway import gateway
-from walkwire.server.stream import Stream
+from walkwire.server.socket.gateway import gateway
+from walkwire.server.socket.stream import Stream
 from walkwire.wire.door import Call, Door
 from walkwire.wire.hub import Hub
 
@@ -73,9 +73,9 @@ def _kept(stream: Stream, hub: Hub) -> Iterator[tuple[str, int]]:
     client = connection.client
     size = sys.getsizeof
     yield "uvloop's transport", size(stream._transport)
-    yield "`server/stream`: Stream", size(stream)
+    yield "`server/socket/stream`: Stream", size(stream)
     yield "`wire/connection`: Connection", size(connection)
-    yield "`wire/client`: Client", size(client)
+    yield "`wire/delivery/client`: Client", size(client)
     yield "its id", size(client.id)
     yield "the name of its channel", size(client.channel_id)
     yield "the set of its channels", size(client.channels)

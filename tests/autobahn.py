@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.server.echo import serving
+from tests.server.socket.echo import serving
 
 ROOT = Path(__file__).parent.parent
 SUITE = ROOT / ".autobahn"

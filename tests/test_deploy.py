@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from walkwire.config import Config
-from walkwire.server.process import KEEP_ALIVE_SECONDS
+from walkwire.server.process.process import KEEP_ALIVE_SECONDS
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 

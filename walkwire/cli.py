@@ -80,7 +80,7 @@ def serve(
         )
         _log_to_stderr()
 
-        from walkwire.server import banner, process
+        from walkwire.server.process import banner, process
         from walkwire.walk.registry import Registry
 
         title = f"walkwire {_number()}  {source.file}"
@@ -200,10 +200,10 @@ def create_key(
     database: _Database = None,
 ) -> None:
     """Make a key, and show it for the only time."""
-    from walkwire.server import keychain
+    from walkwire.server.process import api_keys
 
     try:
-        text = keychain.create(database, name)
+        text = api_keys.create(database, name)
     except StartError as error:
         _fail(error)
     typer.echo(text)
@@ -213,10 +213,10 @@ def create_key(
 @keys.command("list")
 def list_keys(database: _Database = None) -> None:
     """Show the names of the keys, and since when they are there."""
-    from walkwire.server import keychain
+    from walkwire.server.process import api_keys
 
     try:
-        found = keychain.names(database)
+        found = api_keys.names(database)
     except StartError as error:
         _fail(error)
     for name, created in found:
@@ -229,10 +229,10 @@ def revoke_key(
     database: _Database = None,
 ) -> None:
     """End a key."""
-    from walkwire.server import keychain
+    from walkwire.server.process import api_keys
 
     try:
-        keychain.revoke(database, name)
+        api_keys.revoke(database, name)
     except StartError as error:
         _fail(error)
 

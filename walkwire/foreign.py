@@ -58,14 +58,14 @@ class ObjectId(str):
 
 class _Jacs(ModuleType):
     def __getattr__(self, name: str) -> Any:
+        from walkwire.dialect import names
+        from walkwire.dialect.operators import not_here
         from walkwire.jac.translate.names import IMPORTABLE, INSTEAD
-        from walkwire.walk import jac_names
-        from walkwire.walk.operators import not_here
 
         if name == "__all__":
             return sorted(IMPORTABLE)
         if name in IMPORTABLE:
-            return getattr(jac_names, IMPORTABLE[name])
+            return getattr(names, IMPORTABLE[name])
         if name.startswith("__") or name in _MODULES.split():
             raise AttributeError(name)  # a module's: Python looks for it by itself
         not_here(self.__name__, name, INSTEAD.get(name, ""))

@@ -21,7 +21,7 @@ from walkwire.stores import open_store
 from walkwire.stores.scratch import ScratchStore
 from walkwire.trace import trace_of
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit import unit_of_work
+from walkwire.walk.unit.unit import unit_of_work
 
 KINDS = (".jac", ".py")
 MAIN = ("main.jac", "main.py")
@@ -109,8 +109,8 @@ def _status_of_failure(file: Path, era: str | None) -> int:
 
 def _run_as_main(file: Path, era: str | None) -> None:
     if file.suffix == ".jac":
+        from walkwire.dialect.operators import Spoken
         from walkwire.jac import importer
-        from walkwire.walk.operators import Spoken
 
         Spoken.on = True
         importer.load(file, era=era)

@@ -32,7 +32,7 @@ from walkwire.config import Config
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.program import find, load
 from walkwire.server.app import App, load_program, open_app
-from walkwire.server.loopback import Closed, Loopback
+from walkwire.server.socket.loopback import Closed, Loopback
 from walkwire.walk.registry import Registry
 
 __all__ = ["Client", "Closed", "Reply", "Served", "serve"]

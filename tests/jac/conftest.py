@@ -11,12 +11,12 @@ from types import ModuleType
 
 import pytest
 
+from walkwire.dialect.operators import Spoken
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.jac.importer import load
 from walkwire.stores.scratch import ScratchStore
-from walkwire.walk.operators import Spoken
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit import unit_of_work
+from walkwire.walk.unit.unit import unit_of_work
 
 Run = Callable[..., str]
 

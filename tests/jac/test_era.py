@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from walkwire import program
+from walkwire.dialect.operators import Spoken
 from walkwire.jac.era import era_of, parse_era
-from walkwire.jac.parser import parse
-from walkwire.walk.operators import Spoken
+from walkwire.jac.syntax.parser import parse
 
 DELETED = "node N { }\nwith entry { n = N(); root ++> n; del n; print([root-->]); }\n"
 REPORTED = "walker w { can go with entry { report 5; } }\nwith entry { root spawn w(); }\n"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from walkwire.dialect import names
 from walkwire.errors import ProgramError
 from walkwire.jac.importer import compile_source, load
 from walkwire.jac.translate.names import IMPORTABLE, WANTED
-from walkwire.walk import jac_names
 
 
 def python(folder: Path, code: str) -> str:
@@ -74,7 +74,7 @@ def test_names_of_jac_cloud_are_walkwires(run: Callable[..., str]) -> None:
         print(type(socket).__module__, Jac.get_root(), BaseAnchor.ref(jid(root)).archetype);
     }
     """
-    assert run(text) == "walkwire.walk.notify Root() Root()\n"
+    assert run(text) == "walkwire.walk.walker.notify Root() Root()\n"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_source_is_compiled_without_a_file() -> None:
 
 def test_every_name_that_is_said_to_have_a_counterpart_has_one() -> None:
     for name in {*IMPORTABLE.values(), *WANTED, "_"}:
-        assert hasattr(jac_names, name), name
+        assert hasattr(names, name), name
 
 
 def test_the_machine_is_there_without_an_import(run: Callable[..., str]) -> None:

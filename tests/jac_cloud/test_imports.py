@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from walkwire import foreign
+from walkwire.dialect import names
 from walkwire.errors import ProgramError
 from walkwire.testing import serve
-from walkwire.walk import jac_names
 
 HELPERS = """
 import jac_cloud.core.context
@@ -132,5 +132,5 @@ def test_a_program_that_is_run_has_them(folder: Path) -> None:
 def test_jac_and_python_mean_the_same_by_them() -> None:
     foreign.install()
     lib = importlib.import_module("jaclang.lib")
-    assert lib.WEBSOCKET_MANAGER is jac_names.socket
+    assert lib.WEBSOCKET_MANAGER is names.socket
     assert set(lib.__all__) >= {"jid", "NodeAnchor", "create_task", "Walker"}

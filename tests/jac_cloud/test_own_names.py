@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from walkwire.dialect import bases
+from walkwire.dialect.user import BaseUser
 from walkwire.testing import Client, serve
-from walkwire.walk import bases
-from walkwire.walk.anchor import Anchor
-from walkwire.walk.edge import GenericEdge
-from walkwire.walk.root import Root
-from walkwire.walk.user import BaseUser
-from walkwire.walk.walker import Trail
+from walkwire.walk.archetypes.anchor import Anchor
+from walkwire.walk.archetypes.edge import GenericEdge
+from walkwire.walk.archetypes.root import Root
+from walkwire.walk.walker.walker import Trail
 
 CLASSES = (
     bases.NodeArchetype,
@@ -104,7 +104,7 @@ walker ability_{n} {{
 
 PYTHON = """
 from walkwire import Edge, Node, Root, Walker, on_entry, on_exit
-from walkwire.walk.obj import Obj
+from walkwire.walk.archetypes.obj import Obj
 
 class FieldObj{n}(Obj):
     {name}: int = 4

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.serving import PROGRAMS, Person, Server, Socket
-from walkwire.walk.locks import HOLD_SECONDS
+from walkwire.walk.unit.locks import HOLD_SECONDS
 
 CROWD = 64
 ACCOUNTS, BALANCE = 20, 100

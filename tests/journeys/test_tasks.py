@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.serving import PATIENCE, PROGRAMS, Person, Server
-from walkwire.walk.runner import ABANDONED, LIFE_SECONDS
+from walkwire.walk.run.tasks import ABANDONED, LIFE_SECONDS
 
 
 async def test_tasks_outlive_kill_9(tmp_path: Path) -> None:

@@ -12,15 +12,15 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
-from tests.server.echo import serving_hub
+from tests.server.socket.echo import serving_hub
 from walkwire.brokers import open_broker
 from walkwire.errors import StartError
 from walkwire.load.address import Address
 from walkwire.load.plan import Plan
 from walkwire.load.run import Run
 from walkwire.load.tally import Result
-from walkwire.wire import close
 from walkwire.wire.hub import Hub
+from walkwire.wire.message import close
 from walkwire.wire.policy import Policies
 
 PLAN = Plan(12, 5, rate=400, seconds=0.2, patience=0.2)

@@ -20,11 +20,11 @@ from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
-from walkwire.server.api import make_api
-from walkwire.server.health import Health
+from walkwire.server.http.api import make_api
+from walkwire.server.http.health import Health
 from walkwire.store import Store
 from walkwire.stores import open_store
-from walkwire.walk.runtime import Answer
+from walkwire.walk.run.runtime import Answer
 from walkwire.wire.hub import Hub
 
 NOTHING = Answer(200, b'{"status":200,"reports":[]}')

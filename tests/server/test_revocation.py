@@ -19,7 +19,7 @@ from walkwire.account.user import Users
 from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.server.loopback import Loopback
+from walkwire.server.socket.loopback import Loopback
 from walkwire.store import Store, UserRecord
 from walkwire.wire.door import Call, Door
 from walkwire.wire.hub import Hub

@@ -14,7 +14,7 @@ from walkwire.store import Store, UserRecord
 from walkwire.stores import open_store
 from walkwire.walk.context import Audience
 from walkwire.walk.registry import Registry
-from walkwire.walk.runtime import Answer, Order, Runtime
+from walkwire.walk.run.runtime import Answer, Order, Runtime
 
 
 class World:

@@ -9,7 +9,7 @@ import pytest
 from walkwire import Edge, Node, Root, Walker, delete, jid, jobj, on_entry, perm_grant, perm_revoke, root
 from walkwire.errors import NoAccess
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.walk.verbs import allow_root, disallow_root
+from walkwire.walk.walker.verbs import allow_root, disallow_root
 
 
 class Note(Node):

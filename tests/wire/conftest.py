@@ -15,7 +15,7 @@ from walkwire.broker import Broker
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.server.loopback import Loopback
+from walkwire.server.socket.loopback import Loopback
 from walkwire.wire.door import Call, Door
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits

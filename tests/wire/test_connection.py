@@ -13,11 +13,11 @@ import pytest
 from tests.wire.conftest import ANN, BOB, House
 from walkwire.errors import BadEvent, BadReference, Busy, Internal, NoAccess, PublicError, Unauthenticated
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.server.loopback import Closed, Loopback
-from walkwire.wire import close, frame
+from walkwire.server.socket.loopback import Closed, Loopback
 from walkwire.wire.door import Call
 from walkwire.wire.limits import Limits
-from walkwire.wire.notification import Notification
+from walkwire.wire.message import close, frame
+from walkwire.wire.message.notification import Notification
 from walkwire.wire.policy import Policies
 
 Build = Callable[..., Awaitable[House]]

@@ -13,10 +13,10 @@ from tests.wire.conftest import ANN, BOB, House
 from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.errors import Limited, Refused
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.wire import close, letter
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
-from walkwire.wire.notification import Kind, Notification
+from walkwire.wire.message import close, envelope
+from walkwire.wire.message.notification import Kind, Notification
 from walkwire.wire.policy import Policies
 
 Build = Callable[..., Awaitable[House]]
@@ -311,7 +311,7 @@ async def test_a_socket_that_chose_nothing_costs_the_broker_no_topic_of_its_own(
         await here.open()
     broker = here.hub._broker
     assert isinstance(broker, Counting)
-    assert sorted(broker.topics) == [letter.REVOKED, f"s.{here.hub.ids.server}", f"u.{PUBLIC_ROOT}"]
+    assert sorted(broker.topics) == [envelope.REVOKED, f"s.{here.hub.ids.server}", f"u.{PUBLIC_ROOT}"]
 
 
 async def test_a_walker_may_let_a_client_of_another_server_join_and_leave(

@@ -12,7 +12,7 @@ from tests.wire.conftest import ANN, House, notice
 from walkwire.broker import Deliver, Returned
 from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.errors import Unreached
-from walkwire.wire.notification import Notification
+from walkwire.wire.message.notification import Notification
 
 Build = Callable[..., Awaitable[House]]
 SENTENCE = "Only those on this server were told: the others cannot be reached at the moment."

@@ -9,8 +9,8 @@ from types import CodeType
 
 from walkwire.errors import ProgramError
 from walkwire.jac.era import Era, era_of
-from walkwire.jac.parser import Parsed, Problem, parse
 from walkwire.jac.source import Source
+from walkwire.jac.syntax.parser import Parsed, Problem, parse
 
 # Each file of a module counts its lines from a start of its own, so that a function from an annex can be told by its lines.
 STRIDE = 10_000_000
@@ -78,7 +78,7 @@ def _unshifted(annex: ast.Module, place: int) -> ast.Module:
 def _translated(
     files: list[Source], parsed: list[Parsed], era: Era | None, depth: int
 ) -> tuple[ast.Module, dict[str, tuple[int, ast.Module]]]:
-    from walkwire.jac.translate.module import translate
+    from walkwire.jac.module import translate
     from walkwire.jac.translate.scope import Unit
 
     trees = [one.tree for one in parsed if one.tree is not None]

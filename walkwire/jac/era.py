@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-from walkwire.jac.tree import Token, Tree
+from walkwire.jac.syntax.tree import Token, Tree
 
 Era: TypeAlias = tuple[int, int]
 NEWEST: Era = (0, 9)

@@ -68,7 +68,7 @@ def install() -> None:
 def era_of_file(path: str | Path, era: str | None = None) -> Era:
     """The era of a file that could be translated, as `load` takes it: `era`, else what stands in the file."""
     from walkwire.jac.era import era_of
-    from walkwire.jac.parser import parse
+    from walkwire.jac.syntax.parser import parse
 
     if era is not None:
         return parse_era(era)

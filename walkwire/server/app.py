@@ -24,21 +24,21 @@ from walkwire.brokers import open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.server.api import make_api
 from walkwire.server.dispatch import Dispatch, is_response
-from walkwire.server.health import Health
-from walkwire.server.rest import Walkers
-from walkwire.server.schedule import Schedule
+from walkwire.server.http.api import make_api
+from walkwire.server.http.health import Health
+from walkwire.server.http.walkers.rest import Walkers
+from walkwire.server.scheduler import Schedule
 from walkwire.store import Store, TaskRecord
 from walkwire.stores import open_store
-from walkwire.walk.fields import model_of
 from walkwire.walk.registry import Registry
-from walkwire.walk.runner import Runner
-from walkwire.walk.runtime import Runtime
-from walkwire.walk.unit import unit_of_work
+from walkwire.walk.run.runtime import Runtime
+from walkwire.walk.run.tasks import Runner
+from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.walker.fields import model_of
+from walkwire.wire.delivery.overflow import Keeping
 from walkwire.wire.door import Door
 from walkwire.wire.hub import Hub
-from walkwire.wire.keep import Keeping
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
 

@@ -13,21 +13,21 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from walkwire.dialect.traverse import traverse
 from walkwire.errors import BadEvent, NotPrintable, PublicError, Refused, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
 from walkwire.walk.context import Audience
-from walkwire.walk.fields import holds_files, model_of, values_of
 from walkwire.walk.registry import Registry
-from walkwire.walk.report import encode
-from walkwire.walk.runtime import Answer, Order, Runtime
-from walkwire.walk.specs import Specs, specs_of
-from walkwire.walk.survey import traverse
+from walkwire.walk.run.runtime import Answer, Order, Runtime
+from walkwire.walk.walker.fields import holds_files, model_of, values_of
+from walkwire.walk.walker.report import encode
+from walkwire.walk.walker.specs import Specs, specs_of
 from walkwire.wire.door import Call
 from walkwire.wire.hub import Hub
-from walkwire.wire.lenient import problems_of
-from walkwire.wire.notification import Notification
+from walkwire.wire.message.lenient import problems_of
+from walkwire.wire.message.notification import Notification
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
 

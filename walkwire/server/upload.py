@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.datastructures import UploadFile as Upload
 
 from walkwire.errors import PublicError
-from walkwire.walk.codec import keep_class
+from walkwire.walk.graph.codec import keep_class
 
 LIMIT = 16 * 1024 * 1024  # bytes, of all files of one such walker
 

@@ -14,7 +14,7 @@ def open_store(url: str, *, connections: int = 16, seconds: float = 10) -> Store
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
-        from walkwire.stores.sqlite import open_sqlite
+        from walkwire.stores.sqlite.store import open_sqlite
 
         return open_sqlite(url)
     if scheme in ("postgresql", "postgres"):

@@ -97,7 +97,7 @@ class ScratchStore:
     def _opened(self) -> GraphStore | None:
         """The file, if there is anything to be found in it."""
         if self._file is None and self._committed:
-            from walkwire.stores.sqlite import SqliteStore
+            from walkwire.stores.sqlite.store import SqliteStore
 
             self._folder = tempfile.TemporaryDirectory(prefix="walkwire-")
             self._file = SqliteStore(f"{self._folder.name}/scratch.db")

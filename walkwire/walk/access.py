@@ -1,4 +1,4 @@
-"""Access: who may read, connect and write (`docs/protocol.md`, "Rights on the graph"). Decides; `walk/graph` asks."""
+"""Access: who may read, connect and write (`docs/protocol.md`, "Rights on the graph"). Decides; `walk/graph/graph` asks."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Audience(NamedTuple):
 
 
 class Graph(Protocol):
-    """What nodes and verbs ask of the graph as one walk sees it. `walk/graph` is the one that answers."""
+    """What nodes and verbs ask of the graph as one walk sees it. `walk/graph/graph` is the one that answers."""
 
     def root(self, root_id: str | None = None) -> Archetype: ...
     def roots(self) -> Sequence[Archetype]: ...
@@ -65,7 +65,7 @@ class Graph(Protocol):
 
 
 class Bridge(Protocol):
-    """How a walk crosses between threads and event loops; `walk/runtime` gives it."""
+    """How a walk crosses between threads and event loops; `walk/run/runtime` gives it."""
 
     @property
     def accounts(self) -> UserStore | None:
@@ -79,7 +79,7 @@ class Bridge(Protocol):
 
 
 class Outbox(Protocol):
-    """Where a walk's notifications wait or leave; `walk/notify` has it."""
+    """Where a walk's notifications wait or leave; `walk/walker/notify` has it."""
 
     def put(
         self,

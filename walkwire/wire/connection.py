@@ -15,11 +15,12 @@ from typing import Any
 
 from walkwire.errors import Internal, Limited, PublicError, Refused
 from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, parse_root
-from walkwire.wire import frame, policy
-from walkwire.wire.client import GONE, Client, Hold, Transport
-from walkwire.wire.close import REFUSED, Close
+from walkwire.wire import policy
+from walkwire.wire.delivery.client import GONE, Client, Hold, Transport
 from walkwire.wire.door import Call, Door
-from walkwire.wire.event import (
+from walkwire.wire.message import frame
+from walkwire.wire.message.close import REFUSED, Close
+from walkwire.wire.message.event import (
     ChangeUserEvent,
     ChannelEvent,
     ClientEvent,
@@ -33,8 +34,8 @@ from walkwire.wire.event import (
     WalkerEvent,
     decode,
 )
-from walkwire.wire.lenient import Id
-from walkwire.wire.notification import Kind, Notification
+from walkwire.wire.message.lenient import Id
+from walkwire.wire.message.notification import Kind, Notification
 from walkwire.wire.policy import Policy
 
 Work = Coroutine[Any, Any, None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from walkwire.wire.client import Client
+from walkwire.wire.delivery.client import Client
 from walkwire.wire.hub import Hub
 
 
@@ -15,8 +15,8 @@ class Call(Struct, frozen=True):
     """A walker event, ready to be run.
 
     `node` is the reference as the client gave it, not yet looked at, None for the caller's own root. `context` is the text of
-    a JSON object, checked (`wire/text`). `root_id` is who the client was when the event arrived; `client` may have changed or
-    gone since.
+    a JSON object, checked (`wire/message/text`). `root_id` is who the client was when the event arrived;
+    `client` may have changed or gone since.
     """
 
     walker: str

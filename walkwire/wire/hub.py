@@ -14,18 +14,19 @@ from collections.abc import Callable, Collection
 from walkwire.broker import Broker, Counts
 from walkwire.errors import Limited, PublicError, Unreached
 from walkwire.ids import PUBLIC_ROOT, ServerIds, server_of
-from walkwire.wire import frame, letter, policy
-from walkwire.wire.arrivals import Arrivals
-from walkwire.wire.audience import Audiences
-from walkwire.wire.client import Client
-from walkwire.wire.close import Close
+from walkwire.wire import policy
+from walkwire.wire.delivery.arrivals import Arrivals
+from walkwire.wire.delivery.audience import Audiences
+from walkwire.wire.delivery.client import Client
+from walkwire.wire.delivery.overflow import Keeping
+from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.heartbeat import Heartbeat
-from walkwire.wire.keep import Keeping
-from walkwire.wire.letter import Head
 from walkwire.wire.limits import Limits
-from walkwire.wire.notification import Keep, Notification
+from walkwire.wire.message import envelope, frame
+from walkwire.wire.message.close import Close
+from walkwire.wire.message.envelope import Head
+from walkwire.wire.message.notification import Keep, Notification
 from walkwire.wire.policy import Policies
-from walkwire.wire.turn import Turn
 
 REMEMBERED = 1024  # letters to several topics, of which more than one copy may arrive
 
@@ -64,8 +65,8 @@ class Hub:
         self.is_leaving = False
         self.closing: Close | None = None
         self._broker = broker
-        self._own_topic = letter.server_topic(self.ids.server)
-        self._users = Audiences(broker, letter.user_topic)
+        self._own_topic = envelope.server_topic(self.ids.server)
+        self._users = Audiences(broker, envelope.user_topic)
         self._channels = Audiences(broker, self._channel_topic)
         self._numbers = itertools.count(1)
         self._seen: dict[tuple[str, int], None] = {}
@@ -89,7 +90,7 @@ class Hub:
 
     async def start(self) -> None:
         """Begin to hear other servers, and to look after sockets."""
-        self._broker.subscribe((self._own_topic, letter.REVOKED))
+        self._broker.subscribe((self._own_topic, envelope.REVOKED))
         await self._broker.start(self.deliver, self._greet_broker)
         self.heartbeat.start()
 
@@ -176,7 +177,7 @@ class Hub:
         """Tell all other servers that this user's tokens below this generation are revoked. Never raises: the log says if it
         could not be told. Other servers find it out by themselves."""
         try:
-            self._publish("revoked", (root_id,), (letter.REVOKED,), b"%d" % token_generation)
+            self._publish("revoked", (root_id,), (envelope.REVOKED,), b"%d" % token_generation)
         except PublicError as error:
             self._complain("That a user's tokens were revoked", error)
 
@@ -195,7 +196,7 @@ class Hub:
     def deliver(self, topic: str, message: bytes) -> None:
         """Another server's letter has arrived. Never raises."""
         try:
-            head, data = letter.decode(message)
+            head, data = envelope.decode(message)
         except ValueError as error:
             _log.warning("A message on %s was passed over: %s", topic, error)
             return
@@ -250,9 +251,9 @@ class Hub:
         return bool(topics)
 
     def _topics(self, kind: str, target: str) -> tuple[str, ...]:
-        topics = letter.topics(kind, target)
+        topics = envelope.topics(kind, target)
         if kind == "channels" and (servers := self._arrivals.servers(target)):
-            topics += tuple(map(letter.server_topic, servers))
+            topics += tuple(map(envelope.server_topic, servers))
         return topics
 
     def _take(self, head: Head, data: bytes) -> None:
@@ -292,7 +293,7 @@ class Hub:
     ) -> None:
         """Raises Unreached, Limited."""
         head = Head(self.ids.server, next(self._numbers), kind, targets, channel, len(topics) > 1, keep)
-        message = letter.encode(head, data)
+        message = envelope.encode(head, data)
         try:
             for topic in topics:
                 self._broker.publish(topic, message)
@@ -305,7 +306,7 @@ class Hub:
         if server is None or server == self.ids.server:
             return
         try:
-            self._publish(kind, (client_id,), (letter.server_topic(server),), channel=channel_id)
+            self._publish(kind, (client_id,), (envelope.server_topic(server),), channel=channel_id)
         except PublicError as error:
             self._complain(f"That a client is to {kind} a channel", error)
         else:
@@ -327,7 +328,7 @@ class Hub:
         self.on_return()
 
     def _channel_topic(self, channel_id: str) -> str | None:
-        return None if server_of(channel_id) == self.ids.server else letter.channel_topic(channel_id)
+        return None if server_of(channel_id) == self.ids.server else envelope.channel_topic(channel_id)
 
     def _join(self, client: Client, channel_id: str) -> None:
         self.turn.settle()

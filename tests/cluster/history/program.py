@@ -23,8 +23,8 @@ from walkwire import (
     save,
     socket,
 )
-from walkwire.walk.cloud import NodeAnchor
-from walkwire.walk.jac_names import allroots
+from walkwire.dialect.anchors import NodeAnchor
+from walkwire.dialect.names import allroots
 
 Result = Any
 

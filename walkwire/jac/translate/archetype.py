@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 from walkwire.jac.translate.function import decorators, define, documentation
 from walkwire.jac.translate.scope import STATEMENTS, Scope, at, express, name, operator, state, statement
-from walkwire.jac.tree import Part, Token, Tree, name_of
 
 _BASES = {"NODE": "Node", "EDGE": "Edge", "WALKER": "Walker", "OBJ": "Obj"}
 _FAMILIES = {"NODE": "node", "EDGE": "edge", "WALKER": "walker", "OBJ": "obj", "CLASS": "class"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from walkwire.jac.tree import Part, Token, Tree, name_of
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 
 _DECLARATIONS = frozenset(("function", "ability", "archetype", "enum"))
 # Where no declaration can stand.

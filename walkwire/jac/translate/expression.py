@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 from walkwire.jac.translate.graph import indexed
 from walkwire.jac.translate.names import METHODS, WANTED
 from walkwire.jac.translate.scope import Scope, at, call, express, expression, name, operate
-from walkwire.jac.tree import Part, Token, Tree, name_of
 
 
 @expression("NAME")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from walkwire.jac.slips import NO_MODEL
+from walkwire.jac.syntax.slips import NO_MODEL
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 from walkwire.jac.translate.bodies import Given
 from walkwire.jac.translate.names import METHODS
 from walkwire.jac.translate.scope import (
@@ -18,7 +19,6 @@ from walkwire.jac.translate.scope import (
     operator,
     statement,
 )
-from walkwire.jac.tree import Part, Token, Tree, name_of
 
 
 @statement("function")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 from walkwire.jac.translate.scope import (
     Scope,
     at,
@@ -16,7 +17,6 @@ from walkwire.jac.translate.scope import (
     operator,
     statement,
 )
-from walkwire.jac.tree import Part, Token, Tree, name_of
 
 COMPARATORS: dict[str, type[ast.cmpop]] = {
     "EQUAL": ast.Eq,
@@ -78,7 +78,7 @@ def _asks_for_edges(tree: Tree) -> bool:
 
 def _reference(scope: Scope, tree: Tree, last: str) -> ast.expr:
     """`[a -->(`?Stop)-->]`: hop by hop from where the chain begins, or from `here`. `last` is what the last hop gives, as
-    `walk/hops` names it."""
+    `dialect/hops` names it."""
     hops = tree.find_all("hop")
     first = next((part for part in tree.parts if part.kind not in _NO_ORIGIN), None)
     near = scope.here if scope.family == "walker" else "self"

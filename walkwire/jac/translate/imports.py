@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 from walkwire.jac.translate.names import IMPORTABLE, INSTEAD
 from walkwire.jac.translate.scope import Scope, at, operate, statement
-from walkwire.jac.tree import Part, Token, Tree, name_of
 
 _FOREIGN = frozenset(("jaclang", "jac_cloud"))
-_NAMES = "walkwire.walk.jac_names"
+_NAMES = "walkwire.dialect.names"
 
 
 @statement("import_modules")

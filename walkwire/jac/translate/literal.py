@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import warnings
 
+from walkwire.jac.syntax.tree import Part, Token, Tree
 from walkwire.jac.translate.scope import Scope, at, express, expression, from_to, operate
 from walkwire.jac.translate.target import target
-from walkwire.jac.tree import Part, Token, Tree
 
 
 @expression("string")

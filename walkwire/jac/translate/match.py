@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
+from walkwire.jac.syntax.tree import Part, Tree, name_of
 from walkwire.jac.translate.scope import Loop, Scope, at, express, name, state, statement
 from walkwire.jac.translate.statement import go_on
-from walkwire.jac.tree import Part, Tree, name_of
 
 _SINGLETONS: dict[str, bool | None] = {"TRUE": True, "FALSE": False, "NONE": None}
 

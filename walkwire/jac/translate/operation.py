@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from typing import TypeVar
 
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 from walkwire.jac.translate.expression import called, plain_arguments
 from walkwire.jac.translate.graph import COMPARATORS, connected, disconnected, spawned
 from walkwire.jac.translate.scope import Scope, at, call, express, expression, from_to, operate
-from walkwire.jac.tree import Part, Token, Tree, name_of
 
 Expression = TypeVar("Expression", bound=ast.expr)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from walkwire.jac.parser import Problem
+from walkwire.jac.syntax.parser import Problem
+from walkwire.jac.syntax.tree import Part, Token, Tree
 from walkwire.jac.translate.bodies import Given
-from walkwire.jac.tree import Part, Token, Tree
 
 AnyNode = TypeVar("AnyNode", bound=ast.AST)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 from walkwire.jac.translate.scope import (
     EXPRESSIONS,
     Loop,
@@ -18,7 +19,6 @@ from walkwire.jac.translate.scope import (
     statement,
 )
 from walkwire.jac.translate.target import removed, target
-from walkwire.jac.tree import Part, Token, Tree, name_of
 
 _AUGMENTED: dict[str, type[ast.operator]] = {
     "ADD_TO": ast.Add,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 from walkwire.jac.translate.scope import Scope, at, express
-from walkwire.jac.tree import Part, Token, Tree, name_of
 
 
 def target(scope: Scope, part: Part) -> ast.expr:

@@ -22,12 +22,8 @@ from psycopg import Rollback
 from sqlalchemy import Connection
 
 from walkwire.store import Changes, EdgeRecord, Held, Lost, NodeRecord, Reads, TaskTaken, lock_keys
-from walkwire.stores import lookups
-from walkwire.stores.postgres.functions import NUMBERS
-from walkwire.stores.postgres.locks import NOTHING, CommitLocks, Cut, Gone, crowd_numbers, written_kinds
-from walkwire.stores.postgres.outcome import Mark
-from walkwire.stores.postgres.pool import Raw, driver_of
-from walkwire.stores.postgres.prepared import (
+from walkwire.stores.postgres.driver.pool import Raw, driver_of
+from walkwire.stores.postgres.driver.prepared import (
     Prepared,
     Value,
     literal,
@@ -36,8 +32,12 @@ from walkwire.stores.postgres.prepared import (
     texts,
     truths,
 )
+from walkwire.stores.postgres.functions import NUMBERS
+from walkwire.stores.postgres.locks import NOTHING, CommitLocks, Cut, Gone, crowd_numbers, written_kinds
+from walkwire.stores.postgres.outcome import Mark
 from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, NODE_KINDS
-from walkwire.stores.selections import shape_of
+from walkwire.stores.sql import lookups
+from walkwire.stores.sql.selections import shape_of
 
 
 def _call(function: str, arguments: int, as_text: Iterable[int] = ()) -> Prepared:

@@ -28,10 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from walkwire.stores.postgres.pool import driver_of
+from walkwire.stores.postgres.driver.pool import driver_of
 from walkwire.stores.postgres.statements import DIALECT, found
-from walkwire.stores.schema import of_postgres
-from walkwire.stores.selections import Shape
+from walkwire.stores.sql.schema import of_postgres
+from walkwire.stores.sql.selections import Shape
 
 sessions = Table(
     "walkwire_sessions",
@@ -53,6 +53,12 @@ NUMBERS = {
         product(("out", "into", "both"), _IS, _IS, _IS, ("all", "first", "last"))
     )
 }
+
+
+def make(connection: Connection) -> None:
+    """Make the table and all functions, in the transaction that is open."""
+    sessions.create(connection)
+    install(connection)
 
 
 def install(connection: Connection) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import secrets
 
-from walkwire.stores.postgres.pool import Away, Raw
-from walkwire.stores.postgres.prepared import Prepared
+from walkwire.stores.postgres.driver.pool import Away, Raw
+from walkwire.stores.postgres.driver.prepared import Prepared
 
 _NEW = Prepared("INSERT INTO walkwire_sessions (id, tag, is_fenced) VALUES ($1, 0, false)", [False])
 _MARK = Prepared(

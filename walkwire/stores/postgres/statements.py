@@ -22,10 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from walkwire.store import Selection
-from walkwire.stores.postgres.pool import Raw
-from walkwire.stores.postgres.prepared import Prepared, Row, literal
-from walkwire.stores.schema import edges, nodes, users
-from walkwire.stores.selections import (
+from walkwire.stores.postgres.driver.pool import Raw
+from walkwire.stores.postgres.driver.prepared import Prepared, Row, literal
+from walkwire.stores.sql.schema import edges, nodes, users
+from walkwire.stores.sql.selections import (
     EDGE,
     HERE,
     LIMIT,

@@ -24,16 +24,16 @@ from walkwire.store import (
     Store,
     View,
 )
-from walkwire.stores import lookups, revision
-from walkwire.stores.postgres import view
+from walkwire.stores.postgres import functions, view
 from walkwire.stores.postgres.commit import Commit, check, check_all, size_of
-from walkwire.stores.postgres.crowd import PostgresCrowd
+from walkwire.stores.postgres.driver.pool import Away, Overtaken, Pool, driver_of
 from walkwire.stores.postgres.functions import CHANGED
 from walkwire.stores.postgres.locks import GATE, SCHEMA
 from walkwire.stores.postgres.outcome import Mark, forget
-from walkwire.stores.postgres.pool import Away, Overtaken, Pool, driver_of
-from walkwire.stores.registers import Registers
-from walkwire.stores.turns import Turns
+from walkwire.stores.postgres.shared_locks import PostgresCrowd
+from walkwire.stores.postgres.turns import Turns
+from walkwire.stores.sql import lookups, revision
+from walkwire.stores.sql.registers import Registers
 
 Result = TypeVar("Result")
 
@@ -212,7 +212,7 @@ class PostgresStore(Registers):
                     ) from None
                 raise
             connection.execute(select(*(func.set_config(limit, "0", True) for limit in _UNLIMITED)))
-            revision.renew(connection, name)
+            revision.renew(connection, name, functions)
 
 
 class _Sent(Generic[Result]):

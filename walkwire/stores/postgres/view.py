@@ -24,11 +24,11 @@ from walkwire.store import (
     known_user,
 )
 from walkwire.stores.postgres.commit import check_all, size_of
-from walkwire.stores.postgres.pool import Away, Pool, Raw, driver_of, told
-from walkwire.stores.postgres.prepared import Row
+from walkwire.stores.postgres.driver.pool import Away, Pool, Raw, driver_of, told
+from walkwire.stores.postgres.driver.prepared import Row
 from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, TOKEN_GENERATIONS, neighbourhood_of
-from walkwire.stores.selections import EDGE, parameters
-from walkwire.stores.sql import SqlView
+from walkwire.stores.sql.selections import EDGE, parameters
+from walkwire.stores.sql.view import SqlView
 
 Result = TypeVar("Result")
 

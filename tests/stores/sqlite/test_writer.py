@@ -1,0 +1,101 @@
+"""The writer of a SQLite file: who comes while it is busy is committed together, and nobody suffers for another."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, text
+
+from walkwire.errors import Busy
+from walkwire.stores.sqlite.writer import Writer
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = create_engine(
+        f"sqlite:///{tmp_path}/w.db",
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 0.05},
+    )
+    with made.connect() as connection:
+        connection.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY)"))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def writer(engine: Engine) -> Iterator[Writer]:
+    made = Writer(engine.connect())
+    yield made
+    made.close()
+
+
+def insert(number: int) -> Any:
+    return lambda connection: connection.execute(text(f"INSERT INTO t VALUES ({number})"))
+
+
+def numbers(engine: Engine) -> list[int]:
+    with engine.connect() as connection:
+        return [row[0] for row in connection.execute(text("SELECT n FROM t ORDER BY n"))]
+
+
+def test_a_work_gives_its_result_and_then_is_called_after_the_commit(engine: Engine, writer: Writer) -> None:
+    seen: list[list[int]] = []
+    writer.write(insert(1), lambda: seen.append(numbers(engine)))
+
+    assert writer.write(lambda connection: connection.execute(text("SELECT 7")).scalar()) == 7
+    assert seen == [[1]]
+
+
+def test_what_waited_is_committed_together_but_a_failing_one_fails_alone(
+    engine: Engine, writer: Writer
+) -> None:
+    holding, gate = threading.Event(), threading.Event()
+    told: list[int] = []
+    errors: list[Exception] = []
+
+    def hold(connection: Connection) -> None:
+        holding.set()
+        assert gate.wait(5)
+        insert(0)(connection)
+
+    def write(number: int) -> None:
+        try:
+            writer.write(insert(number), lambda: told.append(number))
+        except Exception as error:
+            errors.append(error)
+
+    first = threading.Thread(target=writer.write, args=(hold,))
+    first.start()
+    assert holding.wait(5)
+    others = [threading.Thread(target=write, args=(number,)) for number in (1, 2, 2, 3)]
+    for thread in others:
+        thread.start()
+    while len(writer._jobs) < 4:
+        threading.Event().wait(0.001)
+    gate.set()
+    for thread in (first, *others):
+        thread.join()
+
+    assert numbers(engine) == [0, 1, 2, 3]
+    assert sorted(told) == [1, 2, 3]
+    assert [type(error).__name__ for error in errors] == ["IntegrityError"]
+
+
+def test_a_file_that_another_process_keeps_locked_is_busy_and_then_is_not(
+    engine: Engine, writer: Writer, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "w.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Busy):
+        writer.write(insert(1))
+    other.execute("ROLLBACK")
+    other.close()
+
+    writer.write(insert(1))
+
+    assert numbers(engine) == [1]

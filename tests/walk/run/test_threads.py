@@ -1,0 +1,143 @@
+"""Workers, the mailbox, and the programs' own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from contextvars import ContextVar
+
+import pytest
+
+from walkwire.errors import Busy
+from walkwire.walk.run.threads import Mailbox, ProgramLoop, Threads
+
+variable: ContextVar[str] = ContextVar("variable")
+
+
+async def test_the_mailbox_keeps_the_order_in_which_each_thread_posted() -> None:
+    heard: list[tuple[int, int]] = []
+    mailbox = Mailbox(asyncio.get_running_loop())
+    done = asyncio.Event()
+
+    def post(thread: int) -> None:
+        for number in range(1000):
+            mailbox.post(heard.append, (thread, number))
+
+    threads = [threading.Thread(target=post, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
+    mailbox.post(done.set)
+    await done.wait()
+
+    for thread_number in range(4):
+        assert [number for thread, number in heard if thread == thread_number] == list(range(1000))
+
+
+async def test_what_a_job_raises_reaches_who_asked_even_if_it_is_no_exception() -> None:
+    class Signal(BaseException):
+        pass
+
+    def fail(error: BaseException) -> None:
+        raise error
+
+    threads = Threads(Mailbox(asyncio.get_running_loop()), 1, 1)
+    for error in (ValueError("x"), Signal("y")):
+        with pytest.raises(type(error)):
+            await threads.submit(fail, error)
+    assert await threads.submit(lambda: 7) == 7
+    threads.stop()
+
+
+async def test_beyond_its_bound_the_pool_takes_no_more_and_then_does_again() -> None:
+    threads, gate = Threads(Mailbox(asyncio.get_running_loop()), 1, 1), threading.Event()
+    futures = [threads.submit(gate.wait, 5) for _ in range(2)]
+    with pytest.raises(Busy):
+        threads.submit(gate.wait, 5)
+    gate.set()
+    assert await asyncio.gather(*futures) == [True, True]
+    assert await threads.submit(lambda: 1) == 1
+    threads.stop()
+
+
+async def test_jobs_that_wait_for_each_other_are_all_woken_however_few_are_awake_at_first() -> None:
+    threads, together = Threads(Mailbox(asyncio.get_running_loop()), 16, 16), threading.Barrier(16)
+    for _ in range(3):
+        await asyncio.gather(*(threads.submit(together.wait, 30) for _ in range(16)))
+    threads.stop()
+
+
+async def test_what_a_program_asks_of_a_pool_that_stops_is_done() -> None:
+    threads, gate = Threads(Mailbox(asyncio.get_running_loop()), 1, 10), threading.Event()
+    futures = [threads.submit(gate.wait, 30) for _ in range(5)]
+    threads.stop()
+    gate.set()
+    assert await asyncio.gather(*futures) == [True] * 5
+
+
+async def test_no_job_is_lost_where_workers_fall_asleep_and_are_woken_all_the_time() -> None:
+    threads, before = Threads(Mailbox(asyncio.get_running_loop()), 8, 1000), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        async with asyncio.timeout(60):
+            for size in [1, 2, 3, 5, 8, 13] * 500:
+                await asyncio.gather(*(threads.submit(int) for _ in range(size)))
+    finally:
+        sys.setswitchinterval(before)
+    threads.stop()
+
+
+async def test_workers_end_when_the_pool_stops_those_that_sleep_and_those_that_work() -> None:
+    before, gate = set(threading.enumerate()), threading.Event()
+    threads = Threads(Mailbox(asyncio.get_running_loop()), 8, 10)
+    workers = set(threading.enumerate()) - before
+    future = threads.submit(gate.wait, 30)
+    threads.stop()
+    gate.set()
+    assert await future
+    assert len(workers) == 8
+    for worker in workers:
+        await asyncio.to_thread(worker.join, 30)
+        assert not worker.is_alive()
+
+
+async def test_the_programs_loop_and_the_workers_hand_the_context_over() -> None:
+    threads, programs = Threads(Mailbox(asyncio.get_running_loop()), 1, 1), ProgramLoop()
+    variable.set("mine")
+
+    async def there() -> list[str]:
+        return [variable.get(), await threads.from_a_loop(variable.get), threading.current_thread().name]
+
+    assert await programs.run(there()) == ["mine", "mine", "programs"]
+    assert await asyncio.to_thread(programs.wait_for, there()) == ["mine", "mine", "programs"]
+    programs.stop()
+    threads.stop()
+
+
+async def test_who_gave_up_waiting_is_not_answered_and_the_worker_goes_on() -> None:
+    loop, gate = asyncio.get_running_loop(), threading.Event()
+    threads = Threads(Mailbox(loop), 1, 10)
+    faults: list[object] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    waiting = asyncio.ensure_future(threads.from_a_loop(gate.wait, 20))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    gate.set()
+    assert await threads.from_a_loop(int, "7") == 7
+    assert waiting.cancelled()
+    assert faults == []
+    threads.stop()
+
+
+async def test_waiting_for_the_programs_loop_on_itself_says_what_to_write() -> None:
+    programs = ProgramLoop()
+
+    async def inner() -> None: ...
+
+    async def outer() -> None:
+        programs.wait_for(inner())
+
+    with pytest.raises(RuntimeError, match="await aspawn"):
+        await programs.run(outer())
+    programs.stop()

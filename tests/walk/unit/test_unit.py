@@ -1,0 +1,72 @@
+"""A unit of work without a server: what a program does while it is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from walkwire import Node, Root, Walker, on_entry, root
+from walkwire.errors import Conflict
+from walkwire.ids import PUBLIC_ROOT
+from walkwire.walk.registry import Registry
+from walkwire.walk.unit.unit import unit_of_work
+
+
+class Piece(Node):
+    n: int = 0
+
+
+class count(Walker):
+    @on_entry
+    async def things(self, here: Root) -> None:
+        await asyncio.sleep(0)
+        self.report(len(here.out(Piece)))
+
+
+def test_what_is_done_in_the_block_is_committed_at_its_end(store: Any) -> None:
+    with unit_of_work(store, Registry(), PUBLIC_ROOT):
+        root().connect(Piece())
+        assert count().spawn(root()).reports == [1]
+    with unit_of_work(store, Registry(), PUBLIC_ROOT) as walk:
+        assert count().spawn(root()).reports == [1]
+        assert walk.reports == [1]
+
+
+def test_a_block_that_raises_leaves_nothing(store: Any) -> None:
+    def fail() -> None:
+        with unit_of_work(store, Registry(), PUBLIC_ROOT):
+            root().connect(Piece())
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    with unit_of_work(store, Registry(), PUBLIC_ROOT):
+        assert root().out() == []
+
+
+def test_a_block_that_lost_says_so(store: Any) -> None:
+    def change() -> None:
+        with unit_of_work(store, Registry(), PUBLIC_ROOT):
+            root().out(Piece)[0].n += 1
+
+    with unit_of_work(store, Registry(), PUBLIC_ROOT):
+        root().connect(Piece())
+
+    def lose() -> None:
+        with unit_of_work(store, Registry(), PUBLIC_ROOT):
+            root().out(Piece)[0].n += 1
+            change()
+
+    with pytest.raises(Conflict):
+        lose()
+
+
+def test_a_node_kept_from_an_earlier_block_is_found_again_by_its_id(store: Any) -> None:
+    with unit_of_work(store, Registry(), PUBLIC_ROOT):
+        kept = root().connect(Piece(1))
+    with unit_of_work(store, Registry(), PUBLIC_ROOT):
+        other = kept.connect(Piece(2))
+        assert [thing.n for thing in root().out()[0].out()] == [2]
+        assert other.into(Piece)[0] is root().out()[0]

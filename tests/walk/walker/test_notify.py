@@ -1,0 +1,147 @@
+"""`socket`: what a walker tells whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from walkwire import Node, Root, Walker, on_entry, root, socket
+from walkwire.errors import BadReference, Limited, NotPrintable
+from walkwire.ids import PUBLIC_ROOT
+from walkwire.walk.context import Audience
+from walkwire.walk.walker.notify import WalkOutbox
+
+
+class Message(Node):
+    text: str
+
+
+class tell(Walker):
+    @on_entry
+    def everybody(self, here: Root) -> None:
+        socket.notify_self({"to": "self"})
+        socket.notify_users([here, root(), None, f"n::{PUBLIC_ROOT}"], {"to": "users"})
+        socket.notify_channels(["a", "b", "a"], [1])
+        socket.notify_clients(["c"], "text")
+        socket.notify_clients([], "nobody")
+        socket.join("c", "room")
+        socket.leave("c", "room")
+
+
+async def test_each_kind_has_its_audience_and_a_target_listed_twice_is_one(world: Any) -> None:
+    await world.answer(tell, client="me")
+
+    assert [(audience[:2], data) for audience, data in world.told] == [
+        (("clients", ("me",)), {"to": "self"}),
+        (("users", (PUBLIC_ROOT,)), {"to": "users"}),
+        (("channels", ("a", "b")), [1]),
+        (("clients", ("c",)), "text"),
+        (("join", ("c", "room")), None),
+        (("leave", ("c", "room")), None),
+    ]
+
+
+async def test_a_channel_id_that_is_too_long_is_joined_by_nobody(world: Any) -> None:
+    class enter(Walker):
+        @on_entry
+        def run(self, here: Root) -> None:
+            socket.join("c", "x" * 1024)
+            with pytest.raises(Limited, match="at most 1,024 characters"):
+                socket.join("c", "x" * 1025)
+
+    await world.answer(enter)
+    assert len(world.told) == 1
+
+
+async def test_notify_self_over_rest_tells_nobody(world: Any) -> None:
+    await world.answer(tell)
+
+    assert {"to": "self"} not in [data for _, data in world.told]
+
+
+async def test_data_prints_as_in_a_report(world: Any) -> None:
+    class send(Walker):
+        @on_entry
+        def node(self, here: Root) -> None:
+            socket.notify_channels(["a"], {"node": Message("hi")})
+
+    await world.answer(send)
+
+    ((_, data),) = world.told
+    assert data["node"]["id"].startswith("n:Message:")
+    assert data["node"]["context"] == {"text": "hi"}
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: socket.notify_users(["nonsense"], 1), BadReference),
+        (lambda: socket.notify_channels("abc", 1), TypeError),
+        (lambda: socket.notify_channels(["a"], object()), NotPrintable),
+    ],
+)
+async def test_what_cannot_be_told_raises_where_it_was_tried(
+    world: Any, call: Any, error: type[Exception]
+) -> None:
+    class send(Walker):
+        @on_entry
+        def it(self, here: Root) -> None:
+            call()
+
+    with pytest.raises(error):
+        await world.answer(send)
+
+
+def test_outside_of_a_walk_there_is_a_clear_error() -> None:
+    with pytest.raises(RuntimeError, match="No walk is in progress"):
+        socket.notify_channels(["a"], 1)
+
+
+def test_a_second_run_sends_only_what_the_first_did_not() -> None:
+    sent: list[bytes] = []
+    outbox = WalkOutbox(lambda audience, data: sent.append(data))
+
+    def check() -> None:
+        raise AssertionError("what leaves in any case, or is held, needs no check")
+
+    for run in (1, 2):
+        outbox.begin()
+        for data in (b"a", b"a", b"b") if run == 1 else (b"a", b"a", b"a", b"c"):
+            outbox.put(("channels", ("x",)), data, now=True, is_dirty=lambda: True, check=check)  # type: ignore[arg-type]
+        outbox.put(("channels", ("x",)), b"held", now=False, is_dirty=lambda: True, check=check)  # type: ignore[arg-type]
+    outbox.release()
+
+    assert sent == [b"a", b"a", b"b", b"a", b"c", b"held"]
+
+
+async def test_what_becomes_of_it_for_a_slow_listener_travels_with_it(world: Any) -> None:
+    class quotes(Walker):
+        @on_entry
+        def tell(self, here: Root) -> None:
+            socket.notify_channels(["ticker"], 1, keep="latest")
+            socket.notify_users([here], 2, keep="drop_oldest")
+            socket.notify_clients(["c"], 3)
+            with pytest.raises(ValueError, match="keep is one of close, drop_oldest, latest, not 'newest'"):
+                socket.notify_channels(["ticker"], 1, keep="newest")  # type: ignore[arg-type]
+
+    await world.answer(quotes)
+
+    assert [audience.keep for audience, _ in world.told] == ["latest", "drop_oldest", None]
+
+
+@pytest.mark.parametrize("may_rerun", [False, True])
+async def test_a_walk_that_is_not_run_again_may_tell_for_ever_and_nothing_of_it_is_kept(
+    may_rerun: bool,
+) -> None:
+    sent: list[bytes] = []
+    outbox = WalkOutbox(lambda audience, data: sent.append(data), may_rerun)
+    outbox.begin()
+    outbox.put(Audience("channels", ("x",)), b"0", False, lambda: False, lambda: None)
+    outbox.begin()  # another run: of it, "0" has been told
+    outbox.put(Audience("channels", ("x",)), b"0", False, lambda: False, lambda: None)
+    outbox.end_reruns()
+    for number in range(1, 100):
+        outbox.put(Audience("channels", ("x",)), b"%d" % number, False, lambda: False, lambda: None)
+    assert sent == ([] if may_rerun else [b"0"]) + [b"%d" % number for number in range(100)]
+    assert not outbox._sent

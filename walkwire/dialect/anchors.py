@@ -1,0 +1,170 @@
+"""Cloud: names of Jac Cloud that programs import: its anchors, by which they reach stored records past the graph, and the rest.
+
+Of Mongo's filters there is what can be answered by id, class and owner: `_id`, `name`, `root`, each a value or `{"$in": [...]}`,
+under `$or` and `$and`. What may not be read is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from walkwire.store import Search
+from walkwire.walk.access import Level
+from walkwire.walk.archetype import Archetype
+from walkwire.walk.archetypes.edge import Edge
+from walkwire.walk.archetypes.handle import Handle
+from walkwire.walk.archetypes.node import Node
+from walkwire.walk.archetypes.obj import Obj
+from walkwire.walk.archetypes.root import Root
+from walkwire.walk.context import current, get_context
+from walkwire.walk.registry import family_of
+from walkwire.walk.walker.verbs import root
+from walkwire.walk.walker.walker import Walker
+
+_FIELDS = ("ids", "kinds", "owners")
+_NAMES = {"_id": "ids", "name": "kinds", "root": "owners"}
+
+
+class Collection:
+    """The stored records of a kind. Those that the walk has changed are as it sees them; new ones are not among them yet."""
+
+    def __init__(self, family: type[Archetype]) -> None:
+        self._family = family
+
+    def find(self, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Iterator[Any]:
+        """The anchors of the records that fit. Raises ValueError for a filter that cannot be answered."""
+        found: dict[str, Any] = {}
+        for search in _searches(filter or {}, self._letter()):
+            found.update((one.__jac__.id, one.__jac__) for one in self._search(search))
+        return iter(found.values())
+
+    def find_one(self, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Any:
+        """The first of them, or None."""
+        return next(self.find(filter), None)
+
+    def find_by_id(self, id: Any, *_: Any, **__: Any) -> Any:
+        """The anchor of one record, or None."""
+        return self.find_one({"_id": id})
+
+    def count(self, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> int:
+        """How many fit."""
+        return sum(1 for _ in self.find(filter))
+
+    count_documents = count
+
+    def _letter(self) -> str:
+        return {"walker": "w:", "obj": "o:"}.get(family_of(self._family) or "", "")
+
+    def _search(self, search: Search) -> Iterator[Archetype]:
+        graph = current().graph
+        found = graph.search_edges(search) if self._family is Edge else graph.search_nodes(search)
+        return (one for one in found if isinstance(one, self._family))
+
+
+class BaseAnchor:
+    """`BaseAnchor.ref(id)`: a handle by a reference."""
+
+    Collection: ClassVar[Any]
+
+    ref = Handle
+
+
+class NodeAnchor(BaseAnchor):
+    """Nodes."""
+
+    Collection = Collection(Node)
+
+
+class EdgeAnchor(BaseAnchor):
+    """Edges."""
+
+    Collection = Collection(Edge)
+
+
+class WalkerAnchor(BaseAnchor):
+    """Walkers that are kept."""
+
+    Collection = Collection(Walker)
+
+
+class ObjectAnchor(BaseAnchor):
+    """Objects that are kept by themselves."""
+
+    Collection = Collection(Obj)
+
+
+class JaseciContext:
+    """`JaseciContext.get()`: the same as `get_context()`."""
+
+    get = staticmethod(get_context)
+    get_root = staticmethod(root)
+
+
+def reset_graph(start: Any = None) -> int:
+    """Delete all that is a root's own (the own one without `start`), but not the root; how many nodes and edges there were."""
+    graph = current().graph
+    first = graph.root() if start is None else start
+    owned = Search(owners=frozenset({first.__jac__.id}))
+    edges = list(graph.search_edges(owned))
+    nodes = [node for node in graph.search_nodes(owned) if not isinstance(node, Root)]
+    stored = {id(node) for node in nodes}
+    nodes += [node for node in _reached(first) if id(node) not in stored]
+    for edge in edges:
+        if all(graph.level(end) >= Level.CONNECT for end in graph.ends(edge)):
+            graph.delete(edge)
+    for node in nodes:
+        graph.delete(node)
+    return len(edges) + len(nodes)
+
+
+def _reached(first: Any) -> Iterator[Any]:
+    """New nodes that edges lead to from `first` by way of new ones."""
+    graph = current().graph
+    seen, waiting = {id(first)}, [first]
+    while waiting:
+        for _, far in graph.neighbourhood(waiting.pop(), "out", None, None):
+            if id(far) not in seen and far.__jac__.version == 0 and not isinstance(far, Root):
+                seen.add(id(far))
+                waiting.append(far)
+                yield far
+
+
+def _searches(filter: Mapping[str, Any], letter: str) -> list[Search]:
+    """A filter as searches, of which one has to fit."""
+    searches = [Search()]
+    for key, wanted in filter.items():
+        if key == "$or":
+            parts = [search for part in wanted for search in _searches(part, letter)]
+        elif key == "$and":
+            parts = [Search()]
+            for part in wanted:
+                parts = _both(parts, _searches(part, letter))
+        else:
+            parts = [_search_by(key, wanted, letter)]
+        searches = _both(searches, parts)
+    return searches
+
+
+def _both(left: list[Search], right: list[Search]) -> list[Search]:
+    return [
+        Search(*(_meet(getattr(one, name), getattr(other, name)) for name in _FIELDS))
+        for one in left
+        for other in right
+    ]
+
+
+def _meet(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    return other if one is None else one if other is None else one & other
+
+
+def _search_by(key: str, wanted: Any, letter: str) -> Search:
+    values = wanted["$in"] if isinstance(wanted, Mapping) and set(wanted) == {"$in"} else [wanted]
+    if key not in _NAMES or any(isinstance(value, Mapping) for value in values):
+        raise ValueError(
+            f"A filter by {key!r}: {wanted!r:.60} cannot be answered; there are _id, name, root, $in, $or and $and"
+        )
+    texts = frozenset(str(getattr(value, "id", value) or "") for value in values)
+    if key == "name":
+        texts = frozenset(f"{letter}{text}" for text in texts)
+    return Search(**{_NAMES[key]: texts})

@@ -1,0 +1,95 @@
+"""Survey: a part of the graph as a list, step by step from a node or an edge: what Jac Cloud's `/util/traverse` shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from walkwire.errors import NoAccess, PublicError
+from walkwire.ids import parse_reference
+from walkwire.walk.archetype import Archetype, reference_of
+from walkwire.walk.archetypes.edge import Edge
+from walkwire.walk.archetypes.node import Node
+from walkwire.walk.archetypes.root import Root
+from walkwire.walk.context import current
+from walkwire.walk.walker.ability import on_entry
+from walkwire.walk.walker.report import encode
+from walkwire.walk.walker.walker import Walker
+
+LIMIT = 10_000  # nodes and edges in one survey
+
+Step = dict[str, list[dict[str, Any]]]
+
+
+class traverse(Walker):
+    """Lists what is found from `source` (a reference, None: the own root), nodes and edges in turn.
+
+    `depth` is how many times to go on from nodes to their edges, or from edges to their nodes (negative: to the end). Nodes and
+    edges of other classes than `node_types` and `edge_types` are not gone on to (None: all are). `detailed` adds the fields.
+    """
+
+    source: str | None = None
+    detailed: bool = False
+    depth: int = 1
+    node_types: list[str] | None = None
+    edge_types: list[str] | None = None
+    in_steps: bool = False
+
+    @on_entry
+    def look(self, here: Root) -> None:
+        """Report the whole, or, with `in_steps`, each step by itself."""
+        steps = list(self._steps(self._first()))
+        if self.in_steps:
+            self.report(steps, custom=True)
+            return
+        edges = [edge for step in steps for edge in step.get("edges", ())]
+        nodes = [node for step in steps for node in step.get("nodes", ())]
+        self.report({"edges": edges, "nodes": nodes}, custom=True)
+
+    def _first(self) -> Archetype:
+        graph = current().graph
+        if not self.source:
+            return graph.root()
+        found = graph.find(parse_reference(self.source).id)
+        if not isinstance(found, Node | Edge):
+            raise NoAccess(self.source)
+        return found
+
+    def _steps(self, first: Archetype) -> Iterator[Step]:
+        seen = {id(first)}
+        current_step, depth = [first], self.depth
+        while current_step:
+            following: list[Any] = []
+            shown = []
+            for one in current_step:
+                row, neighbours = self._row(one)
+                shown.append(row)
+                for neighbour in neighbours:
+                    if id(neighbour) not in seen and self._is_wanted(neighbour):
+                        seen.add(id(neighbour))
+                        following.append(neighbour)
+            yield {"edges" if isinstance(current_step[0], Edge) else "nodes": shown}
+            if len(seen) > LIMIT:
+                raise PublicError("too_large", f"More than {LIMIT} nodes and edges: choose a smaller depth")
+            if depth == 0:
+                return
+            current_step, depth = following, depth - 1
+
+    def _row(self, one: Any) -> tuple[dict[str, Any], list[Any]]:
+        graph = current().graph
+        row: dict[str, Any] = {"id": reference_of(one)}
+        if isinstance(one, Edge):
+            neighbours: list[Any] = list(graph.ends(one))
+            row["source"], row["target"] = map(reference_of, neighbours)
+        else:
+            links = graph.neighbourhood(one, "both", None, None)
+            neighbours = [graph.edge(link) for link, _ in links]
+            row["edges"] = list(map(reference_of, neighbours))
+        if self.detailed:
+            row["archetype"] = json.loads(encode(one))["context"]
+        return row, neighbours
+
+    def _is_wanted(self, one: Any) -> bool:
+        types = self.edge_types if isinstance(one, Edge) else self.node_types
+        return not types or one.__jac__.kind in types

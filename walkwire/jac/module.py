@@ -1,0 +1,115 @@
+"""The module: its statements in their order, and the imports that they need."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+
+from walkwire.jac.source import Role
+from walkwire.jac.syntax.tree import Token, Tree, name_of
+from walkwire.jac.translate import (
+    archetype,
+    expression,
+    function,
+    graph,
+    imports,
+    literal,
+    match,
+    operation,
+    statement,
+)
+from walkwire.jac.translate.bodies import match_bodies
+from walkwire.jac.translate.scope import Scope, Unit, at, body, operate, state
+from walkwire.jac.translate.scope import statement as translates
+
+# Each of them makes its translations known when it is imported.
+TRANSLATIONS = (archetype, expression, function, graph, imports, literal, match, operation, statement)
+
+
+def translate(files: list[tuple[Tree, Role]], unit: Unit) -> ast.Module:
+    """A module of its files, its own first. What an annex holds besides bodies runs before the module's own statements, what
+    one of tests holds behind them; each is left in `unit.annexes`. What cannot be translated is noted in `unit.problems`."""
+    unit.given = match_bodies([tree for tree, _ in files])
+    scope = Scope(unit)
+    own = files[0][0].parts
+    documentation: list[ast.stmt] = []
+    if own and own[0].kind == "docstring":
+        documentation, own = function.documentation(scope, own[0]), own[1:]
+    before = _annexes(scope, files, "bodies")
+    made = state(scope, own)
+    behind = _annexes(scope, files, "tests")
+    return ast.Module([*documentation, *_preamble(unit), *before, *made, *behind], [])
+
+
+def _annexes(scope: Scope, files: list[tuple[Tree, Role]], role: Role) -> list[ast.stmt]:
+    """The places in a module where its annexes run, each named by a text that the compiler puts its code for."""
+    places: list[ast.stmt] = []
+    for number, (tree, its_role) in enumerate(files):
+        if its_role == role and (statements := state(scope, tree.parts)):
+            text = f"annex {number} {scope.unit.fresh()}"
+            scope.unit.annexes[text] = (number, ast.Module(statements, []))
+            place = Token("", "", 1, 0, 1, 0)
+            run = operate(scope, "run_annex", [at(ast.Constant(text), place)], place)
+            places.append(at(ast.Expr(run), place))
+    return places
+
+
+def _preamble(unit: Unit) -> list[ast.stmt]:
+    place = Token("", "", 1, 0, 1, 0)
+    operators = ast.ImportFrom("walkwire.dialect", [at(ast.alias("operators", unit.operators), place)], 0)
+    made: list[ast.stmt] = [at(operators, place)]
+    if unit.wanted:
+        names = [at(ast.alias(one), place) for one in sorted(unit.wanted)]
+        made.append(at(ast.ImportFrom("walkwire.dialect.names", names, 0), place))
+    return made
+
+
+@translates("entry_block")
+def _entry_block(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """`with entry { }` runs in its place; `with entry:__main__ { }` only in the module of that name."""
+    block = tree.find("block")
+    assert block is not None
+    named = tree.token("NAME")
+    inner = scope.inside()
+    statements = body(inner, block)
+    if named is None:
+        return statements
+    test = ast.Compare(
+        at(ast.Name("__name__", ast.Load()), tree),
+        [ast.Eq()],
+        [at(ast.Constant(name_of(named)), tree)],
+    )
+    return [at(ast.If(at(test, tree), statements, []), tree)]
+
+
+@translates("global_var")
+def _global_var(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    return state(scope, [part for part in tree.parts if part.kind not in ("access", "NAME")])
+
+
+@translates("sem", "impl", "docstring")
+def _nothing(_: Scope, __: Tree) -> list[ast.stmt]:
+    """Says something to others: a meaning, a body for a declaration."""
+    return []
+
+
+@translates("inline_python")
+def _inline_python(scope: Scope, tree: Tree) -> list[ast.stmt]:
+    """`::py:: … ::py::`: Python as it is, in its lines."""
+    token = tree.parts[0]
+    assert isinstance(token, Token)
+    source = token.text.removeprefix("::py::").removesuffix("::py::")
+    dedented = textwrap.dedent(source)
+    try:
+        statements = ast.parse(dedented).body
+    except SyntaxError as error:
+        line = token.line + (error.lineno or 1) - 1
+        place = Token("", "", line, max(0, (error.offset or 1) - 1), line, 0)
+        scope.unit.wrong(place, f"Python cannot read this: {error.msg}")
+        return []
+    except ValueError as error:  # a null byte, a lone surrogate
+        scope.unit.wrong(tree, f"Python cannot read this: {error}")
+        return []
+    for one in statements:
+        ast.increment_lineno(one, token.line - 1)
+    return statements

@@ -1,0 +1,1 @@
+"""HTTP: everything that is served over REST. Never imports server/socket."""

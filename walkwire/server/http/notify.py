@@ -1,0 +1,138 @@
+"""Notify: what other services tell those who are connected, over REST and with an API key: a cron job, a web application."""
+
+# Without `from __future__ import annotations`: FastAPI could not find `key`, a local name, in the text of an annotation.
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, HTTPException, Request, Response, Security
+from fastapi.openapi.models import APIKey, APIKeyIn
+from fastapi.security.base import SecurityBase
+from msgspec import Meta, Raw, Struct
+from pydantic import BaseModel, Field, ValidationError
+
+from walkwire.account.service import Services
+from walkwire.errors import BadEvent
+from walkwire.ids import parse_root
+from walkwire.server.http.users import Message
+from walkwire.server.http.walkers.rest import Detail
+from walkwire.server.http.walkers.route import Route
+from walkwire.store import ServiceRecord
+from walkwire.wire.hub import Hub
+from walkwire.wire.message import text
+from walkwire.wire.message.lenient import TARGETS
+from walkwire.wire.message.notification import Kind, Notification
+
+TAGS = ["Notify APIs"]
+
+_WHO: dict[Kind, tuple[str, Callable[[object], str]]] = {
+    "users": ("Every socket of each user. Targets are root ids (`n::…` or the bare digits).", parse_root),
+    "channels": ("Every socket in each channel. Targets are channel ids.", str),
+    "clients": ("Single sockets. Targets are client ids, as their connection frames give them.", str),
+}
+
+
+class NotifyIn(BaseModel):
+    """Whom to tell, and what: any JSON value, which arrives as it is, byte by byte."""
+
+    targets: list[str] = Field(min_length=1, max_length=TARGETS)
+    data: Any
+
+
+class _Order(Struct, frozen=True):
+    targets: Annotated[list[str], Meta(min_length=1, max_length=TARGETS)]
+    data: Raw
+
+
+_order = msgspec.json.Decoder(_Order)
+
+
+class ServiceKey(SecurityBase):
+    """A dependency for `Security(…)`: `Authorization: Bearer wk_…` or `X-API-Key: wk_…`. 403 without one, 401 with a bad one."""
+
+    def __init__(self, services: Services) -> None:
+        about = "A key made by `walkwire keys create`. `Authorization: Bearer wk_…` is taken as well."
+        self.model = APIKey.model_validate({"in": APIKeyIn.header, "name": "X-API-Key", "description": about})
+        self.scheme_name = "API key"
+        self._services = services
+
+    async def __call__(self, request: Request) -> ServiceRecord:
+        """Raises HTTPException; what the store raises."""
+        scheme, _, shown = request.headers.get("authorization", "").strip().partition(" ")
+        key = request.headers.get("x-api-key", "").strip() or (
+            shown.strip() if scheme.lower() == "bearer" else ""
+        )
+        if not key:
+            raise HTTPException(403, "Not authenticated")
+        record = await self._services.identify(key)
+        if record is None:
+            raise HTTPException(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
+        return record
+
+
+def serve_notify(api: FastAPI, services: Services, hub: Hub) -> None:
+    """Add the routes under /notify."""
+    key = ServiceKey(services)
+    api.router.routes += [_route(kind, key, hub) for kind in _WHO]
+
+
+def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
+    about, read = _WHO[kind]
+
+    async def notify(request: Request, _: Annotated[ServiceRecord, Security(key)]) -> Response:
+        order = _read(await request.body())
+        targets = tuple(dict.fromkeys(map(read, order.targets)))
+        waiting = hub.tell(Notification(kind, targets, bytes(order.data)))
+        if waiting is not None:
+            await waiting
+        return Response(b'{"message":"Successfully Notified!"}', 200, media_type="application/json")
+
+    return Route(
+        f"/notify/{kind}",
+        notify,
+        methods=["POST"],
+        operation_id=f"notify_{kind}",
+        summary=f"Notify {kind.capitalize()}",
+        description=f"{about} Unknown ones are skipped. 503: only those on the server that answers were told.",
+        tags=[*TAGS],
+        response_model=Message,
+        responses={
+            400: {"model": Detail, "description": "A reference that is none"},
+            401: {"model": Detail, "description": "A key that is wrong or revoked"},
+            403: {"model": Detail, "description": "No key"},
+            503: {"model": Detail, "description": "Other servers cannot be reached"},
+        },
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": NotifyIn.model_json_schema()}},
+            }
+        },
+    )
+
+
+def _read(body: bytes) -> _Order:
+    """Raises BadEvent with what is wrong, in pydantic's form."""
+    try:
+        text.check(body)
+        return _order.decode(body)
+    except BadEvent as error:
+        raise _refusal("json_invalid", error.message) from None
+    except msgspec.DecodeError:
+        pass  # pydantic tells better what is wrong
+    try:
+        model = NotifyIn.model_validate(text.loads(body))
+    except ValidationError as error:
+        details: list[Any] = error.errors(include_url=False, include_context=False)
+        for detail in details:
+            detail["loc"] = ("body", *detail["loc"])
+        raise BadEvent(details[0]["msg"], details) from None
+    except BadEvent as error:
+        raise _refusal("json_invalid", error.message) from None
+    return _Order(model.targets, Raw(json.dumps(model.data, ensure_ascii=False).encode()))
+
+
+def _refusal(kind: str, message: str) -> BadEvent:
+    return BadEvent(message, [{"type": kind, "loc": ("body",), "msg": message, "input": None}])

@@ -1,0 +1,71 @@
+"""Util: a user's graph as a list, for tools beside the program: Jac Cloud's `/util/traverse`."""
+
+# Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Query, Response, Security
+
+from walkwire.account.auth import Auth, Caller
+from walkwire.dialect.traverse import traverse
+from walkwire.server.http.bearer import Bearer
+from walkwire.server.http.walkers.rest import Walk
+from walkwire.server.http.walkers.route import Route
+
+TAGS = ["Utility APIs"]
+
+_Types = Annotated[list[str] | None, Query()]
+
+
+def serve_utilities(api: FastAPI, walk: Walk, auth: Auth) -> None:
+    """Add the routes under /util."""
+    bearer = Bearer(auth)
+    User = Annotated[Caller, Security(bearer)]  # noqa: N806 - a type
+
+    async def whole(
+        caller: User,
+        source: str | None = None,
+        detailed: bool = False,
+        depth: int = 1,
+        node_types: _Types = None,
+        edge_types: _Types = None,
+    ) -> Response:
+        """What is found from the own root, or from a node or an edge: nodes, and edges, each counted as one step."""
+        values = _values(source, detailed, depth, node_types, edge_types)
+        answer = await walk(traverse, values, caller.root_id, None)
+        return Response(answer.body, media_type="application/json")
+
+    async def in_steps(
+        caller: User,
+        source: str | None = None,
+        detailed: bool = False,
+        depth: int = 1,
+        node_types: _Types = None,
+        edge_types: _Types = None,
+    ) -> Response:
+        """The same, a line of JSON for each step."""
+        values = _values(source, detailed, depth, node_types, edge_types) | {"in_steps": True}
+        answer = await walk(traverse, values, caller.root_id, None)
+        steps = msgspec.json.decode(answer.body)
+        lines = b"".join(msgspec.json.encode(step) + b"\n" for step in steps)
+        return Response(lines, media_type="application/json")
+
+    api.router.routes += [
+        Route("/util/traverse", whole, methods=["GET"], operation_id="traverse", tags=[*TAGS]),
+        Route(
+            "/util/traverse-stream", in_steps, methods=["GET"], operation_id="traverse_steps", tags=[*TAGS]
+        ),
+    ]
+
+
+def _values(
+    source: str | None, detailed: bool, depth: int, node_types: _Types, edge_types: _Types
+) -> dict[str, Any]:
+    return {
+        "source": source,
+        "detailed": detailed,
+        "depth": depth,
+        "node_types": node_types,
+        "edge_types": edge_types,
+    }

@@ -1,0 +1,163 @@
+"""Signin: the accounts over REST: register, login, change the password, or have a lost one replaced."""
+
+# Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
+
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, HTTPException, Response, Security
+from pydantic import BaseModel, ConfigDict, create_model
+
+from walkwire.account.auth import Auth, Caller
+from walkwire.account.reset import Resets
+from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetOrder, Session, Users
+from walkwire.server.http.bearer import Bearer
+from walkwire.server.http.walkers.rest import Detail
+from walkwire.server.http.walkers.route import Route
+from walkwire.store import UserExists
+from walkwire.walk.walker.fields import values_of
+from walkwire.walk.walker.report import encode_fields
+
+TAGS = ["User APIs"]
+
+
+class Message(BaseModel):
+    """What became of it."""
+
+    message: str
+
+
+class UserOut(BaseModel):
+    """A user as its own client sees it, with the fields that the program gives its users.
+
+    `expiration` is the Unix second at which the token ends. `state` is a new random string at each log-in and means nothing.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    email: str
+    root_id: str
+    is_activated: bool
+    is_admin: bool
+    expiration: int
+    state: str
+
+
+class LoginAnswer(BaseModel):
+    """The token to send as `Authorization: Bearer TOKEN`."""
+
+    token: str
+    user: UserOut
+
+
+def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseModel] | None = None) -> None:
+    """Add the routes under /user. `profile` has the fields that the program gives its users."""
+    bearer = Bearer(auth)
+    model = _registration(profile)
+
+    async def register(registration: model) -> Response:  # type: ignore[valid-type]
+        """Make a user, with a root of their own."""
+        account: Any = registration
+        try:
+            await users.register(account.email, account.password, _state(account))
+        except UserExists:
+            raise HTTPException(409, "Already Exists!") from None
+        return _json(201, {"message": "Successfully Registered!"})
+
+    async def login(login: Login) -> Response:
+        """A token for twelve hours."""
+        session = await users.login(login.email, login.password)
+        if session is None:
+            return _json(400, {"message": "Invalid Email/Password!"})
+        return _json(200, _session(session), {"Cache-Control": "no-store"})  # RFC 6749 §5.1
+
+    async def change_password(
+        change: PasswordChange, caller: Annotated[Caller, Security(bearer)]
+    ) -> Response:
+        """Change the password. All tokens of the user are revoked, the one that asked included."""
+        assert caller.user_id is not None  # the bearer of a token is a user
+        if not await users.change_password(caller.user_id, change.old_password, change.new_password):
+            return _json(403, {"message": "Update Failed!"})
+        return _json(200, {"message": "Successfully Updated!"})
+
+    api.router.routes += [
+        _route("register", register, 201, Message, {409: {"model": Detail}}),
+        _route("login", login, 200, LoginAnswer, {400: {"model": Message}}),
+        _route(
+            "change_password",
+            change_password,
+            200,
+            Message,
+            {401: {"model": Detail}, 403: {"model": Message | Detail}},
+        ),
+    ]
+
+
+def serve_resets(api: FastAPI, resets: Resets) -> None:
+    """Add the routes under /user by which a lost password is replaced."""
+
+    async def forgot_password(order: ResetOrder) -> Response:
+        """Have a code sent to the address of an account. The answer is the same where there is none."""
+        resets.ask(order.email)
+        return _json(200, {"message": "Reset password email sent!"})
+
+    async def reset_password(reset: Reset) -> Response:
+        """Replace the password, with a code that was sent. All tokens of the user are revoked."""
+        if not await resets.replace(reset.code, reset.password):
+            return _json(403, {"message": "Failed to reset password!"})
+        return _json(200, {"message": "Password reset successfully!"})
+
+    api.router.routes += [
+        _route("forgot_password", forgot_password, 200, Message, {}),
+        _route("reset_password", reset_password, 200, Message, {403: {"model": Message}}),
+    ]
+
+
+def _registration(profile: type[BaseModel] | None) -> type[BaseModel]:
+    if profile is None:
+        return Registration
+    made: type[BaseModel] = create_model("Registration", __base__=(Registration, profile))
+    return made
+
+
+def _state(account: BaseModel) -> dict[str, Any]:
+    """The program's own fields, as JSON has them."""
+    own = {name: value for name, value in values_of(account).items() if name not in Registration.model_fields}
+    return msgspec.json.decode(encode_fields(own))  # type: ignore[no-any-return]
+
+
+def _route(
+    name: str, endpoint: Any, status: int, model: type[BaseModel], refusals: dict[int | str, dict[str, Any]]
+) -> Route:
+    return Route(
+        f"/user/{name}",
+        endpoint,
+        methods=["POST"],
+        operation_id=name,
+        tags=[*TAGS],
+        status_code=status,
+        response_model=model,
+        responses=refusals,
+    )
+
+
+def _session(session: Session) -> dict[str, Any]:
+    user = session.user
+    shown = {
+        **user.state,
+        "id": user.id,
+        "email": user.email,
+        "root_id": user.root_id,
+        "is_activated": user.is_activated,
+        "is_admin": user.is_admin,
+        "expiration": session.expires,
+        "state": secrets.token_urlsafe(6),
+    }
+    return {"token": session.token, "user": shown}
+
+
+def _json(status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

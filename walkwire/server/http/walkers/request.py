@@ -1,0 +1,232 @@
+"""Request: how a walker's fields travel over REST: in the path, the query, the body, as files. Decided once per walker.
+
+FastAPI is told by a signature. Its parameters bear names of their own with the field's name as alias, so that a field may be
+called anything (`node`, `request`, `body`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple
+
+from fastapi import Body, File, Form, Path, Query
+from pydantic import (
+    BaseModel,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_before_validator_function
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.datastructures import UploadFile as Upload
+
+from walkwire.errors import StartError
+from walkwire.server.http.walkers.route import strict_json
+from walkwire.walk.walker.fields import model_of
+from walkwire.walk.walker.specs import Specs
+from walkwire.wire.message.lenient import TOLD, TOO_MANY
+
+Place = Literal["path", "query", "file", "body"]
+
+PART_LIMIT = 1024 * 1024  # bytes of JSON beside files: what Starlette takes in a plain part
+
+_MARKS = {"path": Path, "query": Query, "file": File}
+REFERENCE = r"(n:[^:/]*:)?[0-9a-fA-F]{24}"
+
+Node = Annotated[
+    str,
+    Path(
+        pattern=f"^{REFERENCE}$",
+        description="The node to enter at: `n:Thing:<24 hex digits>`, or the digits.",
+    ),
+]
+
+
+class _Reference(StringConvertor):
+    regex = REFERENCE
+
+
+register_url_convertor("reference", _Reference())
+
+
+class Shape(NamedTuple):
+    """The parameters that carry a walker's fields, and which field each parameter is of.
+
+    `body` is the model of a JSON body, `is_plain` whether nothing but such a body carries fields.
+    """
+
+    parameters: tuple[inspect.Parameter, ...]
+    fields: dict[str, str]
+    body: type[BaseModel] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        return len(self.parameters) == (self.body is not None)
+
+    def values(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What was given, by the walker's own names, from the arguments of an endpoint with these parameters."""
+        values = {field: given[parameter] for parameter, field in self.fields.items()}
+        body = given.get("body")
+        if body is not None:
+            values |= _given(body)
+        return values
+
+
+def shape_of(walker: type, specs: Specs) -> Shape:
+    """How the fields of a walker travel. Raises StartError where the specs do not fit the fields."""
+    model = model_of(walker)
+    by_place: dict[Place, dict[str, FieldInfo]] = {"path": {}, "query": {}, "file": {}, "body": {}}
+    for name, field in _taken(walker, specs, model):
+        by_place[_place(field, specs)][name] = field
+    parameters = [
+        _parameter(place, field) for place in ("path", "query", "file") for field in by_place[place].values()
+    ]
+    fields = {parameter.name: parameter.name.partition("_")[2] for parameter in parameters}
+    if by_place["body"]:
+        body = _body_model(model, by_place["body"])
+        if not by_place["file"]:
+            return Shape((*parameters, _body(body)), fields, body)
+        parameters.append(_body_part(body))
+    return Shape(tuple(parameters), fields)
+
+
+def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    """A keyword parameter of an endpoint."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """The fields that a request may give."""
+    fields = {str(field.alias): (name, field) for name, field in model.model_fields.items()}
+    for key, names in (
+        ("as_query", specs.as_query),
+        ("excluded", specs.excluded),
+        ("path", _path_fields(specs)),
+    ):
+        for unknown in _unknown(names, fields):
+            raise StartError(f"Walker {walker.__name__}, specs: {key!r} names {unknown!r}, which is no field")
+    for alias, (name, field) in fields.items():
+        if not _is_excluded(alias, specs):
+            yield name, field
+        elif alias in specs.path_fields:
+            raise StartError(f"Walker {walker.__name__}, specs: {alias!r} is excluded and in the path")
+        elif field.is_required():
+            raise StartError(f"Walker {walker.__name__}, specs: the excluded field {alias!r} needs a default")
+
+
+def _path_fields(specs: Specs) -> tuple[str, ...]:
+    """The walker's fields in the path: a webhook's key may be there as well."""
+    key = specs.webhook.name if specs.webhook is not None and specs.webhook.place == "path" else None
+    return tuple(name for name in specs.path_fields if name != key)
+
+
+def _unknown(names: Iterable[str], fields: dict[str, Any]) -> list[str]:
+    return [] if names == "*" else [name for name in names if name not in fields]
+
+
+def _is_excluded(name: str, specs: Specs) -> bool:
+    return specs.excluded == "*" or name in specs.excluded
+
+
+def _place(field: FieldInfo, specs: Specs) -> Place:
+    if field.alias in specs.path_fields:
+        return "path"
+    if _is_file(field.annotation):
+        return "file"
+    return "query" if specs.as_query == "*" or field.alias in specs.as_query else "body"
+
+
+def _is_file(annotation: Any) -> bool:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list):
+        return any(_is_file(one) for one in typing.get_args(annotation))
+    return isinstance(annotation, type) and issubclass(annotation, Upload)
+
+
+def _parameter(place: Place, field: FieldInfo) -> inspect.Parameter:
+    # FastAPI wants a default beside the annotation, but what makes one within it; a path has neither.
+    has_default = place != "path" and not field.is_required()
+    made: dict[str, Any] = {}
+    if has_default and field.default_factory:
+        made = {"default_factory": field.default_factory}
+    mark = _MARKS[place](alias=field.alias, **made)
+    default = field.default if has_default and not made else inspect.Parameter.empty
+    return parameter(f"{place}_{field.alias}", _annotated(field.annotation, *field.metadata, mark), default)
+
+
+def _annotated(*parts: Any) -> Any:
+    return Annotated[parts]
+
+
+def _body_model(model: type[BaseModel], fields: dict[str, FieldInfo]) -> type[BaseModel]:
+    if fields.keys() == model.model_fields.keys():
+        return model
+    chosen: dict[str, Any] = {name: (field.annotation, field) for name, field in fields.items()}
+    return create_model(model.__name__, __config__=model.model_config, **chosen)
+
+
+def _body(model: type[BaseModel]) -> inspect.Parameter:
+    return parameter("body", _annotated(model, WrapValidator(_tell_few), Body(**_optional(model))))
+
+
+def _tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """FastAPI would write down every problem of a body, and there may be millions."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        count = error.error_count()
+        if count <= TOLD:
+            raise
+        raise PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count}) from None
+
+
+def _body_part(model: type[BaseModel]) -> inspect.Parameter:
+    form = Form(alias="body", **_optional(model))
+    return parameter("body", Annotated[Any, _JsonPart(model), WrapValidator(_tell_few), form])
+
+
+@dataclass(frozen=True, slots=True)
+class _JsonPart:
+    """The fields beside files: a JSON text in a form, as a file or as a plain value.
+
+    A part that were declared as the model itself, FastAPI would take apart into a form field for each of its fields.
+    """
+
+    model: type[BaseModel]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(_read_part, handler.generate_schema(self.model))
+
+
+def _optional(model: type[BaseModel]) -> dict[str, Any]:
+    is_required = any(field.is_required() for field in model.model_fields.values())
+    return {} if is_required else {"default_factory": model}
+
+
+def _read_part(part: Any) -> Any:
+    if isinstance(part, Upload):
+        if (part.size or 0) > PART_LIMIT:
+            raise PydanticCustomError(
+                "json_too_large", "JSON has at most {limit} bytes", {"limit": PART_LIMIT}
+            )
+        part = part.file.read()
+    if not isinstance(part, str | bytes):
+        return part
+    try:
+        return strict_json(part.encode() if isinstance(part, str) else part)
+    except json.JSONDecodeError as error:
+        raise PydanticCustomError("json_invalid", "JSON decode error", {"error": error.msg}) from None
+
+
+def _given(body: BaseModel) -> dict[str, Any]:
+    """Only what was in the body: the walker knows its defaults itself, and makes them afresh for each run."""
+    fields = type(body).model_fields
+    return {str(fields[name].alias): getattr(body, name) for name in body.model_fields_set}

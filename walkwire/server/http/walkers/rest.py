@@ -1,0 +1,354 @@
+"""REST: each walker that lists HTTP methods, at the paths of its specs, described in OpenAPI as it is."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Container, Coroutine, Iterator
+from typing import Annotated, Any, NamedTuple, Protocol
+
+from fastapi import FastAPI, HTTPException, Path, Response, Security
+from pydantic import BaseModel, Field
+from starlette.types import ASGIApp
+
+from walkwire.account.auth import PUBLIC, Auth, Caller
+from walkwire.account.webhook import Webhooks
+from walkwire.errors import Refused, StartError
+from walkwire.server.http.bearer import Bearer
+from walkwire.server.http.walkers.request import Node, Shape, parameter, shape_of
+from walkwire.server.http.walkers.route import Route
+from walkwire.server.http.walkers.router import Lane
+from walkwire.server.http.walkers.shortcut import Road, Shortcut
+from walkwire.server.http.webhook import KeyBearer
+from walkwire.store import WebhookKey
+from walkwire.walk.walker.specs import TAGS, Specs, specs_of
+
+PREFIX = "/walker/"
+WEBHOOK_PREFIX = "/webhook/walker/"
+
+_log = logging.getLogger(__name__)
+
+
+class Answer(Protocol):
+    """What a walk gives: status and ready JSON, or the response that the program put in place of both."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def response(self) -> Any: ...
+
+
+class Walk(Protocol):
+    """Runs a walker with these values of its fields as this root, from a node or (None) the root itself. Raises PublicError.
+
+    `kinds` are the classes of nodes at which it may enter, `root` among them (None: all). Raises Refused where it may not.
+    """
+
+    def __call__(
+        self,
+        walker: type,
+        values: dict[str, Any],
+        root_id: str,
+        node: str | None,
+        kinds: frozenset[str] | None = None,
+    ) -> Coroutine[Any, Any, Answer]: ...
+
+
+class WalkerAnswer(BaseModel):
+    """What a walker answers."""
+
+    status: int = 200
+    reports: list[Any] = Field(description="What the walker reported, in order.")
+
+
+class WalkerAnswerWithReturns(WalkerAnswer):
+    """What a walker answers, where what its abilities returned is to be shown."""
+
+    returns: list[Any] = Field(description="What each of its abilities returned, in order.")
+
+
+class WalkerId(BaseModel):
+    """What a walker answers that walks by itself afterwards."""
+
+    walker_id: str
+
+
+class Detail(BaseModel):
+    """Why the request was not taken."""
+
+    detail: str
+
+
+class Reason(BaseModel):
+    """A sentence for people."""
+
+    error: str
+
+
+class Refusal(BaseModel):
+    """Why the walk did not happen."""
+
+    detail: Reason
+
+
+class Fault(BaseModel):
+    """A fault of the program or the server, with a reference into its log."""
+
+    errors: list[str]
+
+
+class Place(NamedTuple):
+    """A URL at which a walker is found. An unlisted one is served, but not described."""
+
+    url: str
+    at_node: bool
+    is_listed: bool = True
+
+
+class Walkers:
+    """The walkers of a program over REST. Those that are made while it is served are added like the others.
+
+    `on_change` is called whenever there are other routes than before.
+    """
+
+    def __init__(
+        self,
+        api: FastAPI,
+        walk: Walk,
+        auth: Auth,
+        webhooks: Webhooks | None = None,
+        *,
+        with_returns: bool = False,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._api = api
+        self._on_change = on_change
+        self._walk = walk
+        self._bearer = Bearer(auth)
+        self._webhooks = webhooks
+        self._model = WalkerAnswerWithReturns if with_returns else WalkerAnswer
+        self._lanes = {prefix: Lane(prefix) for prefix in (PREFIX, WEBHOOK_PREFIX)}
+        api.router.routes += self._lanes.values()
+
+    def add(self, name: str, walker: type) -> None:
+        """Add a walker's routes, in the place of those of another walker of its name. Raises StartError."""
+        routes = self._api.router.routes
+        routes[:] = [route for route in routes if getattr(route, "walker", None) != name]
+        taken = {
+            (method, getattr(route, "path", ""))
+            for route in routes
+            for method in getattr(route, "methods", None) or ()
+        }
+        exposure = _Exposure(
+            name, walker, walk=self._walk, bearer=self._bearer, webhooks=self._webhooks, model=self._model
+        )
+        made = list(exposure.routes(taken))
+        for prefix, lane in self._lanes.items():
+            lane.put(name, [route for route in made if route.path.startswith(prefix)])
+        fixed = [route for route in made if not route.path.startswith((*self._lanes, "/{"))]
+        at = routes.index(self._lanes[PREFIX])
+        routes[at:at] = fixed
+        routes += [route for route in made if route not in fixed]
+        before = routes[: routes.index(self._lanes[PREFIX])]
+        self._lanes[PREFIX].is_shadowed = any(
+            _may_take(getattr(route, "path", ""), PREFIX) for route in before
+        )
+        self._on_change()
+
+    def shortcut(self, app: ASGIApp) -> ASGIApp:
+        """The application with a shortcut to the walkers in front of it."""
+        return Shortcut(app, self._lanes[PREFIX].road, lambda: int(self._api.state.body_limit))
+
+
+def places_of(name: str, specs: Specs) -> list[Place]:
+    """Where a walker is found.
+
+    A path with a leading "/" is meant from the top. Jac Cloud 0.1 took it as one without, and put the node before it: it is found
+    there too, unlisted.
+    """
+    prefix = prefix_of(specs)
+    if not specs.path:
+        found = [Place(f"{prefix}{name}", False), Place(f"{prefix}{name}/{{node}}", True)]
+    else:
+        is_absolute = specs.path.startswith("/")
+        under = f"{prefix}{name}/{specs.path.strip('/')}"
+        found = [
+            Place(f"{prefix}{name}/{{node:reference}}/{specs.path.strip('/')}", True, False),
+            Place(under, False, not is_absolute),
+            Place(f"{under}/{{node}}", True, not is_absolute),
+        ]
+        if is_absolute:
+            top = specs.path.rstrip("/")
+            found = [Place(specs.path, False), Place(f"{top}/{{node}}", True), *found]
+    unwanted = {"ROOT": True, "NODE": False}.get(specs.entry_type)
+    return [place for place in found if place.at_node is not unwanted]
+
+
+def prefix_of(specs: Specs) -> str:
+    """Under which walkers like this are found by their names."""
+    return PREFIX if specs.webhook is None else WEBHOOK_PREFIX
+
+
+class _Exposure:
+    """One walker over REST."""
+
+    def __init__(
+        self,
+        name: str,
+        walker: type,
+        *,
+        walk: Walk,
+        bearer: Bearer,
+        webhooks: Webhooks | None,
+        model: type[BaseModel],
+    ) -> None:
+        self._name = name
+        self._walker = walker
+        self._walk = walk
+        self._bearer = bearer
+        self._webhooks = webhooks
+        self._specs = specs_of(walker)
+        self._model = WalkerId if getattr(walker, "__jac_async__", False) else model
+
+    def routes(self, taken: Container[tuple[str, str]]) -> Iterator[Route]:
+        """One for each method and place that nobody has `taken`. Raises StartError."""
+        if not self._specs.http_methods:
+            return
+        shape = shape_of(self._walker, self._specs)
+        for place in self._places(taken):
+            if place.at_node and "node" in self._specs.path_fields:
+                raise StartError(f"Walker {self._name}, specs: 'path' holds {{node}}, where a walk enters")
+            endpoint = self._endpoint(shape, place.at_node)
+            road = self._road(shape, place)
+            for method in self._specs.http_methods:
+                made = self._route(method, place, endpoint)
+                made.road = road
+                yield made
+
+    def _places(self, taken: Container[tuple[str, str]]) -> list[Place]:
+        """Where it is found. A path from the top that is another's already leaves the place under its own name."""
+        places = places_of(self._name, self._specs)
+        methods = [method.upper() for method in self._specs.http_methods]
+        free = [place for place in places if not any((method, place.url) in taken for method in methods)]
+        if len(free) == len(places):
+            return places
+        own = [
+            place._replace(is_listed=True) for place in free if place.url.startswith(prefix_of(self._specs))
+        ]
+        lost = ", ".join(place.url for place in places if place not in free)
+        found = ", ".join(place.url for place in own)
+        _log.warning("Walker %s is not at %s, which is taken already; it is at %s", self._name, lost, found)
+        return own
+
+    def _endpoint(self, shape: Shape, at_node: bool) -> Callable[..., Any]:
+        walk, walker = self._walk, self._walker
+
+        async def endpoint(**given: Any) -> Response:
+            caller: Caller = given.get("caller", PUBLIC)
+            return _told(await walk(walker, shape.values(given), caller.root_id, given.get("node")))
+
+        async def endpoint_by_key(**given: Any) -> Response:
+            key: WebhookKey = given["key"]
+            if key.walkers and walker.__name__ not in key.walkers:
+                raise HTTPException(403, "Forbidden")
+            kinds = frozenset(key.nodes) if key.nodes else None
+            try:
+                return _told(await walk(walker, shape.values(given), key.root_id, given.get("node"), kinds))
+            except Refused:
+                raise HTTPException(403, "Forbidden") from None
+
+        chosen = endpoint_by_key if self._specs.webhook and self._specs.auth else endpoint
+        parameters = [*shape.parameters, *self._who()]
+        if at_node:
+            parameters.append(parameter("node", Node))
+        chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # FastAPI reads it
+        return chosen
+
+    def _road(self, shape: Shape, place: Place) -> Road | None:
+        """How the usual requests are answered, if nothing but their JSON carries fields."""
+        if not shape.is_plain or self._specs.webhook is not None or self._specs.path:
+            return None
+        walk, walker = self._walk, self._walker
+
+        def run(values: dict[str, Any], caller: Caller, node: str | None) -> Coroutine[Any, Any, Answer]:
+            return walk(walker, values, caller.root_id, node)
+
+        return Road(shape.body, self._bearer if self._specs.auth else None, run, _told)
+
+    def _who(self) -> Iterator[inspect.Parameter]:
+        """The parameters that tell who calls."""
+        webhook = self._specs.webhook
+        if webhook is not None and webhook.place == "path":
+            yield parameter("path_key", Annotated[str, Path(alias=webhook.name, description="The key")])
+        if not self._specs.auth:
+            return
+        if webhook is None:
+            yield parameter("caller", Annotated[Caller, Security(self._bearer)])
+        elif self._webhooks is not None:
+            yield parameter("key", Annotated[WebhookKey, Security(KeyBearer(self._webhooks, webhook))])
+
+    def _route(self, method: str, place: Place, endpoint: Callable[..., Any]) -> Route:
+        name, specs = self._name, self._specs
+        tags = ["Webhook Walker APIs"] if specs.webhook is not None and specs.tags == TAGS else specs.tags
+        try:
+            made = Route(
+                place.url,
+                endpoint,
+                methods=[method.upper()],
+                name=specs.name or name,
+                operation_id=f"{method}_{name}_at_node" if place.at_node else f"{method}_{name}",
+                tags=list(tags),
+                summary=specs.summary or (f"{name}, from a node" if place.at_node else name),
+                description=specs.description or _described(self._walker),
+                response_model=self._model if specs.response_model is None else specs.response_model,
+                status_code=specs.status_code,
+                response_description=specs.response_description,
+                responses=_responses(specs),
+                deprecated=specs.deprecated,
+                include_in_schema=specs.include_in_schema and place.is_listed,
+                openapi_extra=dict(specs.openapi_extra) if specs.openapi_extra else None,
+            )
+        except AssertionError as error:  # FastAPI's word for a field that cannot travel in its place
+            raise StartError(f"Walker {name} cannot be served at {place.url}: {error}") from None
+        made.walker = name
+        return made
+
+
+def _may_take(path: str, prefix: str) -> bool:
+    """Whether a route of this path might match one that begins with `prefix`."""
+    fixed, brace, _ = path.partition("{")
+    return bool(brace) and (prefix.startswith(fixed) or fixed.startswith(prefix))
+
+
+def _told(answer: Answer) -> Response:
+    if isinstance(answer.response, Response):
+        return answer.response
+    if not 200 <= answer.status <= 599:
+        raise ValueError(f"The walker set the status {answer.status}, with which no answer can end")
+    if answer.status in (204, 304):  # RFC 9110 §6.4.1: these have no content
+        return Response(status_code=answer.status)
+    return Response(answer.body, answer.status, media_type="application/json")
+
+
+def _described(walker: type) -> str | None:
+    doc = walker.__doc__
+    is_made = doc is None or doc.startswith(f"{walker.__name__}(")  # by the dataclass
+    return None if is_made else inspect.getdoc(walker)
+
+
+def _responses(specs: Specs) -> dict[int | str, dict[str, Any]]:
+    not_let_in = Refusal | Detail if specs.auth else Refusal
+    told: dict[int | str, dict[str, Any]] = {
+        400: {"model": Refusal, "description": "Refused by the walker, or a bad reference"},
+        403: {"model": not_let_in, "description": "Not signed in, or no access"},
+        409: {"model": Refusal, "description": "Others changed the same data at the same time"},
+        500: {"model": Fault, "description": "A fault, with a reference into the server's log"},
+        503: {"model": Refusal, "description": "Busy: try again after the seconds of `Retry-After`"},
+        504: {"model": Refusal, "description": "The walk took too long"},
+    }
+    if specs.auth:
+        told[401] = {"model": Detail, "description": "A token that is bad, over or ended"}
+    own = {int(key) if str(key).isdecimal() else key: value for key, value in (specs.responses or {}).items()}
+    return dict(sorted((told | own).items(), key=lambda item: str(item[0])))

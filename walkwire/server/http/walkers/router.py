@@ -1,0 +1,98 @@
+"""Lane: finds a walker's routes by its name, where a list of all routes would be searched from its beginning."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import HTTPException
+from starlette.datastructures import URL
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from walkwire.server.http.walkers.request import REFERENCE
+from walkwire.server.http.walkers.route import Route
+from walkwire.server.http.walkers.shortcut import OUTCOME, Road
+
+_ALLOWED = "walkwire.allowed"
+_WITHOUT_SLASH = "walkwire.without_slash"
+_NODE = "{node}"
+_IS_REFERENCE = re.compile(REFERENCE).fullmatch
+
+
+class Lane(BaseRoute):
+    """The routes under `prefix`, each of the walker whose name follows it. Nobody else is asked for what is there."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._routes: dict[str, list[Route]] = {}
+        self._roads: dict[tuple[str, str], Road] = {}
+        self.is_shadowed = False
+
+    def put(self, name: str, routes: list[Route]) -> None:
+        """Let a walker have these routes, and no others."""
+        for route in self._routes.get(name, ()):
+            for method in route.methods or ():
+                self._roads.pop((method, _place(route)), None)
+        self._routes[name] = routes
+        for route in routes:
+            if route.road is not None:
+                self._roads.update(((method, _place(route)), route.road) for method in route.methods or ())
+
+    def road(self, method: str, path: str) -> tuple[Road, str | None] | None:
+        """The road of a usual request, and the node that its path names. None where another route might come first
+        (`is_shadowed`), or where the path is led to another one."""
+        if self.is_shadowed or path.endswith("/"):
+            return None
+        road = self._roads.get((method, path))
+        if road is not None:
+            return road, None
+        place, slash, node = path.rpartition("/")
+        road = self._roads.get((method, place + slash))
+        return (road, node) if road is not None and _IS_REFERENCE(node) else None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
+            return Match.NONE, {}
+        name = scope["path"][len(self._prefix) :].partition("/")[0]
+        if not name:
+            return Match.NONE, {}
+        match, child, allowed = self._find(name, scope)
+        if match is Match.FULL:
+            return match, child
+        if match is Match.NONE and scope["path"].endswith("/"):
+            plain = scope["path"].rstrip("/")
+            if self._find(name, {**scope, "path": plain})[0] is not Match.NONE:
+                return Match.FULL, {_WITHOUT_SLASH: plain}
+        return Match.FULL, {_ALLOWED: allowed}
+
+    def _find(self, name: str, scope: Scope) -> tuple[Match, Scope, list[str]]:
+        """What the first route of a walker gives that takes the request, or PARTIAL with the methods that are taken here."""
+        allowed: list[str] = []
+        for route in self._routes.get(name, ()):
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                return match, child, allowed
+            if match is Match.PARTIAL:
+                allowed += route.methods or ()
+        return (Match.PARTIAL if allowed else Match.NONE), {}, allowed
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (plain := scope.get(_WITHOUT_SLASH)) is not None:
+            # As Starlette does for its own routes.
+            await RedirectResponse(str(URL(scope={**scope, "path": plain})))(scope, receive, send)
+            return
+        if (answer := scope.get(OUTCOME)) is not None:
+            await answer(scope, receive, send)
+            return
+        allowed = scope.get(_ALLOWED)
+        if allowed:
+            raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
+        if allowed is not None:
+            raise HTTPException(404)
+        await scope["route"].handle(scope, receive, send)
+
+
+def _place(route: Route) -> str:
+    """The path without the node at its end."""
+    return route.path.removesuffix(_NODE)

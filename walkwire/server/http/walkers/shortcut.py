@@ -1,0 +1,166 @@
+"""Shortcut: answers the usual request for a walker (a JSON body or none) without FastAPI's dependency machinery.
+
+A request that is unusual in any way is handed on to FastAPI, with its body to be read again. So is every error: whatever is not
+a plain answer has FastAPI's words, to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from walkwire.account.auth import PUBLIC, Caller
+from walkwire.server.http.bearer import Bearer
+from walkwire.wire.message import text
+
+OUTCOME = "walkwire.outcome"  # in a scope: the app that answers, as the walk is over
+
+_JSON = b"application/json"
+
+
+class Unusual(Exception):
+    """A request that is FastAPI's to read."""
+
+
+class Road:
+    """Reads the requests for one walker, as FastAPI would. `model` reads the body (None: it is not read).
+
+    `bearer` tells who calls (None: the public user); `run` walks: with these values, as this caller, from this node.
+    """
+
+    def __init__(
+        self,
+        model: type[BaseModel] | None,
+        bearer: Bearer | None,
+        run: Callable[..., Any],
+        told: Callable[[Any], ASGIApp],
+    ) -> None:
+        self._model = model
+        self._bearer = bearer
+        self._run = run
+        self._told = told
+        fields = model.model_fields if model is not None else {}
+        self._names = {name: str(field.alias) for name, field in fields.items()}
+        self._is_optional = not any(field.is_required() for field in fields.values())
+
+    async def take(
+        self, scope: Scope, receive: Receive, send: Send, node: str | None, limit: int
+    ) -> ASGIApp | None:
+        """Answer, and return None; or return what answers instead. Raises Unusual."""
+        values = {} if self._model is None else await self._values(scope, receive, limit)
+        caller: Caller = PUBLIC
+        try:
+            if self._bearer is not None:
+                caller = await self._bearer.caller(_header(scope, b"authorization").decode("latin-1"))
+            answer = await self._run(values, caller, node)
+            status, body = answer.status, answer.body
+            if answer.response is not None or not 200 <= status <= 599 or status in (204, 304):
+                return self._told(answer)
+        except Exception as error:
+            return _raiser(error)
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", _JSON)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        return None
+
+    async def _values(self, scope: Scope, receive: Receive, limit: int) -> dict[str, Any]:
+        body = await _body(receive, limit)
+        if not body:
+            if self._is_optional:
+                return {}
+            raise Unusual
+        if _header(scope, b"content-type") != _JSON:
+            raise Unusual
+        assert self._model is not None
+        try:
+            text.check(body)
+            given = text.loads(body)
+            if type(given) is not dict:
+                raise Unusual
+            model = self._model.__pydantic_validator__.validate_python(given, from_attributes=True)
+        except Exception:  # whatever it is, FastAPI will meet it again, and say it
+            raise Unusual from None
+        return {self._names[name]: getattr(model, name) for name in model.model_fields_set}
+
+
+class Shortcut:
+    """In front of FastAPI. `road` finds the road of a method and a path, and the node that the path names."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        road: Callable[[str, str], tuple[Road, str | None] | None],
+        limit: Callable[[], int],
+    ) -> None:
+        self._app = app
+        self._road = road
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = None
+        if scope["type"] == "http" and not scope.get("root_path"):
+            found = self._road(scope["method"], scope["path"])
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        road, node = found
+        taken: list[Message] = []
+
+        async def receive_once() -> Message:
+            taken.append(message := await receive())
+            return message
+
+        try:
+            outcome = await road.take(scope, receive_once, send, node, self._limit())
+        except Unusual:
+            outcome = None
+        else:
+            if outcome is None:
+                return
+            scope[OUTCOME] = outcome
+        await self._app(scope, _after(taken, receive), send)
+
+
+async def _body(receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    parts: list[bytes] = []
+    size = 0
+    while message["type"] == "http.request":
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            break
+        if not message.get("more_body", False):
+            return part if not parts else b"".join([*parts, part])
+        parts.append(part)
+        message = await receive()
+    raise Unusual
+
+
+def _after(taken: Iterable[Message], receive: Receive) -> Receive:
+    """What was received already, then the rest."""
+    first: Iterator[Message] = iter(taken)
+
+    async def receive_again() -> Message:
+        for message in first:
+            return message
+        return await receive()
+
+    return receive_again
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return b""
+
+
+def _raiser(error: Exception) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    return answer

@@ -1,0 +1,1 @@
+"""Socket: from the port to a wire connection: handshake, framing, compression. Never imports server/http."""

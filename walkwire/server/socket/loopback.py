@@ -1,0 +1,146 @@
+"""Loopback: a client in the same process. The same conversation as over a socket, in memory, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from types import TracebackType
+from typing import Any
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, Protocol, Side
+
+from walkwire.wire.connection import Connection
+from walkwire.wire.door import Door
+from walkwire.wire.message import close
+
+
+class Closed(Exception):
+    """The server has closed the connection: `code` and `reason` (JSON) as in `docs/protocol.md`, 1006 where it was cut off."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+        self.reason = reason
+
+
+class Loopback:
+    """A connected client: `async with Loopback(door, token=…) as socket: await socket.send({…}); await socket.receive()`.
+
+    The bytes are read as a client's library would read them.
+    """
+
+    def __init__(self, door: Door, token: str | None = None, channel_id: str | None = None) -> None:
+        self.closed: Closed | None = None
+        self._door = door
+        self._token = token
+        self._framing = Protocol(Side.CLIENT, state=OPEN, max_size=None)
+        self._unsent: list[bytes] = []
+        self._is_stalled = False
+        self._frames: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self._is_heard = asyncio.Event()
+        self._is_heard.set()
+        self.connection = Connection(door, self, channel_id)
+
+    async def __aenter__(self) -> Loopback:
+        self.connection.open(self._token)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether this is a client that does not read: what it is sent counts as unsent, until it reads again."""
+        return self._is_stalled
+
+    @is_stalled.setter
+    def is_stalled(self, is_stalled: bool) -> None:
+        self._is_stalled = is_stalled
+        if not is_stalled and self._unsent:
+            unsent, self._unsent = self._unsent, []
+            self.write(b"".join(unsent))
+            self.connection.catch_up()
+
+    async def send(self, event: Any) -> None:
+        """Say something: a string or bytes as they are, anything else as JSON. Waits while the server does not listen."""
+        await self._is_heard.wait()
+        if self.closed is not None:
+            raise self.closed
+        payload = event if isinstance(event, bytes) else _text(event).encode("utf-8", "surrogatepass")
+        if len(payload) > self._door.hub.limits.frame:
+            self.connection.close(close.TOO_BIG)
+        else:
+            self.connection.hear(payload)
+
+    async def receive(self, seconds: float = 5.0) -> Any:
+        """The next message, read from JSON. Raises Closed where there will be none, TimeoutError after `seconds`."""
+        return json.loads(await self.receive_bytes(seconds))
+
+    async def receive_bytes(self, seconds: float = 5.0) -> bytes:
+        """The next message, as it came."""
+        async with asyncio.timeout(seconds):
+            while not self._frames:
+                if self.closed is not None:
+                    raise self.closed
+                self._news.clear()
+                await self._news.wait()
+        return self._frames.popleft()
+
+    async def quiet(self) -> list[Any]:
+        """All that has arrived when everything under way in this process has come to rest, read from JSON."""
+        while self._door.hub.work:
+            await asyncio.wait(set(self._door.hub.work))
+        for _ in range(5):  # turns of the loop: a flush, and what a broker in memory passes on
+            await asyncio.sleep(0)
+        frames, self._frames = self._frames, deque()
+        return [json.loads(each) for each in frames]
+
+    def leave(self) -> None:
+        """Go, without a word."""
+        if self.closed is None:
+            self._end(Closed(1000, ""))
+
+    # Called by the wire
+
+    def write(self, data: bytes) -> None:
+        if self._is_stalled:
+            self._unsent.append(data)
+            self.connection.lag()
+            return
+        self._framing.receive_data(data)
+        for said in self._framing.events_received():
+            assert isinstance(said, Frame)
+            if said.opcode is Opcode.TEXT:
+                self._frames.append(bytes(said.data))
+        self._news.set()
+
+    def unsent(self) -> int:
+        return sum(map(len, self._unsent))
+
+    def close(self, code: int, reason: str) -> None:
+        self._end(Closed(code, reason))
+
+    def abort(self) -> None:
+        self._end(Closed(1006, ""))
+
+    def pause(self) -> None:
+        self._is_heard.clear()
+
+    def resume(self) -> None:
+        self._is_heard.set()
+
+    def _end(self, closed: Closed) -> None:
+        if self.closed is None:
+            self.closed = closed
+            self._news.set()
+            self._is_heard.set()
+            asyncio.get_running_loop().call_soon(self.connection.lost)
+
+
+def _text(event: Any) -> str:
+    return event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)

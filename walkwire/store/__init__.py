@@ -1,0 +1,41 @@
+"""Store: what the graph and the users ask of a database. Kinds live in `stores/`, chosen by URL.
+
+All calls are synchronous and may come from any thread. What a call raises besides the errors named here is the driver's.
+Guarantees: a commit is all or nothing, and once it returned it survives the death of the process; a read sees only commits.
+"""
+
+from walkwire.store.changes import Changes as Changes
+from walkwire.store.changes import Held as Held
+from walkwire.store.changes import Lost as Lost
+from walkwire.store.changes import Reads as Reads
+from walkwire.store.graph import GraphStore as GraphStore
+from walkwire.store.graph import View as View
+from walkwire.store.record import ANY_KIND as ANY_KIND
+from walkwire.store.record import Direction as Direction
+from walkwire.store.record import EdgeRecord as EdgeRecord
+from walkwire.store.record import Neighbourhood as Neighbourhood
+from walkwire.store.record import NodeRecord as NodeRecord
+from walkwire.store.record import Search as Search
+from walkwire.store.record import Selection as Selection
+from walkwire.store.record import kinds_searched as kinds_searched
+from walkwire.store.record import kinds_written as kinds_written
+from walkwire.store.service import ServiceExists as ServiceExists
+from walkwire.store.service import ServiceRecord as ServiceRecord
+from walkwire.store.service import ServiceStore as ServiceStore
+from walkwire.store.shared_locks import Crowd as Crowd
+from walkwire.store.shared_locks import are_of_kinds as are_of_kinds
+from walkwire.store.shared_locks import lock_keys as lock_keys
+from walkwire.store.store import Store as Store
+from walkwire.store.task import TaskEnd as TaskEnd
+from walkwire.store.task import TaskRecord as TaskRecord
+from walkwire.store.task import TaskState as TaskState
+from walkwire.store.task import TaskStore as TaskStore
+from walkwire.store.task import TaskTaken as TaskTaken
+from walkwire.store.user import UserExists as UserExists
+from walkwire.store.user import UserKey as UserKey
+from walkwire.store.user import UserRecord as UserRecord
+from walkwire.store.user import UserStore as UserStore
+from walkwire.store.user import known_user as known_user
+from walkwire.store.webhook import WebhookKey as WebhookKey
+from walkwire.store.webhook import WebhookKeyExists as WebhookKeyExists
+from walkwire.store.webhook import WebhookStore as WebhookStore

@@ -1,0 +1,86 @@
+"""Changes: what a walk read, what it writes, and why a commit may be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from walkwire.errors import WalkwireError
+from walkwire.store.record import EdgeRecord, NodeRecord, Search, Selection
+from walkwire.store.task import TaskEnd, TaskRecord, TaskState
+from walkwire.store.user import UserKey, UserRecord
+
+
+@dataclass(slots=True)
+class Reads:
+    """Everything that a walk has looked at, as it was. A commit checks that all of it still holds.
+
+    - `nodes`, `edges`: the version of each record, by id; 0 if it was absent.
+    - `neighbourhoods`: the mark of each selection.
+    - `node_searches`, `edge_searches`: the ids of the records that each search found.
+    - `tasks`: the state of each task, by id; None if there was no such task.
+    - `users`: the user that each look-up found, without password and token generation (`known_user`); None if there was none.
+    """
+
+    nodes: dict[str, int] = field(default_factory=dict)
+    edges: dict[str, int] = field(default_factory=dict)
+    neighbourhoods: dict[Selection, object] = field(default_factory=dict)
+    node_searches: dict[Search, frozenset[str]] = field(default_factory=dict)
+    edge_searches: dict[Search, frozenset[str]] = field(default_factory=dict)
+    tasks: dict[str, TaskState | None] = field(default_factory=dict)
+    users: dict[UserKey, UserRecord | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a commit writes. The version in a changed or deleted record is the one that was read; the store counts it up.
+    Deleting a node deletes its edges as they are at the commit. `ended_task` is the task that this walk is."""
+
+    new_nodes: list[NodeRecord] = field(default_factory=list)
+    new_edges: list[EdgeRecord] = field(default_factory=list)
+    changed_nodes: list[NodeRecord] = field(default_factory=list)
+    changed_edges: list[EdgeRecord] = field(default_factory=list)
+    deleted_nodes: list[str] = field(default_factory=list)
+    deleted_edges: list[str] = field(default_factory=list)
+    new_tasks: list[TaskRecord] = field(default_factory=list)
+    ended_task: TaskEnd | None = None
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.new_nodes
+            or self.new_edges
+            or self.changed_nodes
+            or self.changed_edges
+            or self.deleted_nodes
+            or self.deleted_edges
+            or self.new_tasks
+            or self.ended_task
+        )
+
+
+class Lost(WalkwireError):
+    """What a walk read no longer holds.
+
+    - `records`: ids of the records that changed, tasks and users included.
+    - `neighbourhoods`: ids of the nodes whose neighbourhood changed.
+    - `kinds`: kinds of the searches that would find other records now (`kinds_searched`).
+    """
+
+    def __init__(
+        self, records: Iterable[str] = (), neighbourhoods: Iterable[str] = (), kinds: Iterable[str] = ()
+    ) -> None:
+        self.records = frozenset(records)
+        self.neighbourhoods = frozenset(neighbourhoods)
+        self.kinds = frozenset(kinds)
+        super().__init__(
+            f"lost {sorted(self.records)}, the neighbourhoods of {sorted(self.neighbourhoods)} "
+            f"and searches for {sorted(self.kinds)}"
+        )
+
+
+class Held(WalkwireError):
+    """A commit would write what walks that run again, perhaps of other servers, have locked (`Crowd`). Nothing was written."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = frozenset(keys)
+        super().__init__(f"others hold {sorted(self.keys)}")

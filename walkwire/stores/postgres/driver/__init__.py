@@ -1,0 +1,1 @@
+"""Driver: connections to PostgreSQL, and statements on them. No table is known here."""

@@ -1,0 +1,35 @@
+"""Services: what every SQL engine is asked of API services, inside a transaction, which the caller ends."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from walkwire.store import ServiceExists, ServiceRecord
+from walkwire.stores.sql.schema import services
+
+_SERVICE = tuple(services.c[field] for field in ServiceRecord._fields)
+
+
+def add(connection: Connection, key: ServiceRecord) -> None:
+    """Write a key. Raises ServiceExists."""
+    try:
+        connection.execute(insert(services), [key._asdict()])
+    except IntegrityError:
+        raise ServiceExists(key.name) from None
+
+
+def every(connection: Connection) -> list[ServiceRecord]:
+    """All of them, by name."""
+    return [ServiceRecord(*row) for row in connection.execute(select(*_SERVICE).order_by(services.c.name))]
+
+
+def by_digest(connection: Connection, digest: str) -> ServiceRecord | None:
+    """The key with this digest."""
+    row = connection.execute(select(*_SERVICE).where(services.c.digest == digest)).first()
+    return ServiceRecord(*row) if row else None
+
+
+def remove(connection: Connection, name: str) -> bool:
+    """Delete the key of this name; False where there is none."""
+    return connection.execute(delete(services).where(services.c.name == name)).rowcount == 1

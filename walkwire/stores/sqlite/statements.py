@@ -1,0 +1,136 @@
+"""Statements: what SQLite is asked on the roads that matter, in SQLAlchemy Core, compiled once and put to the driver itself.
+
+SQLAlchemy's own way to execute takes several times as long as SQLite does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
+from sqlite3 import Connection, Cursor
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from walkwire.store import Selection
+from walkwire.stores.sql.schema import edges, nodes, users
+from walkwire.stores.sql.selections import (
+    EDGE,
+    NODE,
+    Shape,
+    from_side,
+    neighbourhood,
+    selected,
+    sequence,
+    shape_of,
+)
+
+AT_ONCE = 512  # ids in one statement: SQLite before 3.32 takes 999 parameters
+
+_DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
+
+
+class Statement:
+    """A statement in the driver's words.
+
+    One with lists has a text for each length of them; that these be few, a list is filled up with its last element.
+    """
+
+    def __init__(self, statement: Any) -> None:
+        self._compiled = compiled = statement.compile(dialect=_DIALECT)
+        self._names: list[str] = compiled.positiontup
+        self._lists = [name for name in compiled.params if compiled.binds[name].expanding]
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._text = str(compiled)
+        self._texts: dict[tuple[int, ...], str] = {}
+
+    def run(self, connection: Connection, given: Mapping[str, Any]) -> Cursor:
+        """Execute it."""
+        if self._constants:
+            given = {**self._constants, **given}
+        if not self._lists:
+            return connection.execute(self._text, [given[name] for name in self._names])
+        filled = {name: _filled_up(given[name]) for name in self._lists}
+        values: list[Any] = []
+        for name in self._names:
+            if name in filled:
+                values += filled[name]
+            else:
+                values.append(given[name])
+        return connection.execute(self._text_for(filled), values)
+
+    def run_for_all(self, connection: Connection, records: Iterable[Any]) -> None:
+        """Execute one without lists for each of these named tuples."""
+        rows = [[getattr(record, name) for name in self._names] for record in records]
+        if len(rows) == 1:
+            connection.execute(self._text, rows[0])
+        else:
+            connection.executemany(self._text, rows)
+
+    def _text_for(self, lists: Mapping[str, Sequence[Any]]) -> str:
+        sizes = tuple(map(len, lists.values()))
+        text = self._texts.get(sizes)
+        if text is None:
+            given = {**dict.fromkeys(self._names), **lists}
+            text = self._texts[sizes] = self._compiled.construct_expanded_state(given).statement
+        return text
+
+
+def _filled_up(values: Sequence[Any]) -> Sequence[Any]:
+    size = len(values)
+    more = (1 << (size - 1).bit_length()) - size if 0 < size <= AT_ONCE else 0
+    return [*values, *[values[-1]] * more] if more else values
+
+
+def _among(column: Any, name: str) -> ColumnElement[bool]:
+    return cast(ColumnElement[bool], column.in_(bindparam(name, expanding=True)))
+
+
+NODES_BY_ID = Statement(select(*NODE).where(_among(nodes.c.id, "ids")))
+EDGES_BY_ID = Statement(select(*EDGE).where(_among(edges.c.id, "ids")))
+NODE_VERSIONS = Statement(select(nodes.c.id, nodes.c.version).where(_among(nodes.c.id, "ids")))
+EDGE_VERSIONS = Statement(select(edges.c.id, edges.c.version).where(_among(edges.c.id, "ids")))
+TOKEN_GENERATIONS = Statement(
+    select(users.c.root_id, users.c.token_generation).where(
+        _among(users.c.root_id, "ids"), users.c.is_activated
+    )
+)
+
+
+def rows_by_id(connection: Connection, statement: Statement, ids: Iterable[str]) -> Iterator[Any]:
+    """What a statement with a list `ids` finds."""
+    for chunk in chunks(ids):
+        yield from statement.run(connection, {"ids": chunk})
+
+
+def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """As many at a time as one statement takes."""
+    rest = iter(ids)
+    while chunk := list(islice(rest, AT_ONCE)):
+        yield chunk
+
+
+def neighbourhood_of(selection: Selection) -> Statement:
+    """`seq`, edge and far node, in the order of `seq`."""
+    return _neighbourhood(shape_of(selection))
+
+
+def sequence_of(selection: Selection) -> Statement:
+    """The `seq` of each edge, in their order."""
+    return _sequence(shape_of(selection))
+
+
+@cache
+def _neighbourhood(shape: Shape) -> Statement:
+    return Statement(neighbourhood(_found(shape)))
+
+
+@cache
+def _sequence(shape: Shape) -> Statement:
+    return Statement(sequence(_found(shape)))
+
+
+def _found(shape: Shape) -> Any:
+    return selected(shape, lambda side: from_side(side, shape, _among))

@@ -1,0 +1,63 @@
+"""View: the reads of `store.View` in SQLite, on one open connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from sqlite3 import Connection as Driver
+from typing import Any, cast
+
+from sqlalchemy import Connection
+
+from walkwire.store import EdgeRecord, Neighbourhood, NodeRecord, Selection
+from walkwire.stores.sql.selections import EDGE, parameters, shape_of
+from walkwire.stores.sql.view import SqlView
+from walkwire.stores.sqlite.ends import ends
+from walkwire.stores.sqlite.statements import (
+    EDGES_BY_ID,
+    NODES_BY_ID,
+    TOKEN_GENERATIONS,
+    neighbourhood_of,
+    rows_by_id,
+)
+
+_EDGE_END = 1 + len(EDGE)
+
+
+class SqliteView(SqlView):
+    """Those on the roads that matter are put to the driver itself. It is used for one call, or in a transaction."""
+
+    is_one_moment = True
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.connection = connection
+        self.driver = driver_of(connection)
+
+    def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        return [NodeRecord._make(row) for row in rows_by_id(self.driver, NODES_BY_ID, ids)]
+
+    def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        return [EdgeRecord._make(row) for row in rows_by_id(self.driver, EDGES_BY_ID, ids)]
+
+    def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        rows = self._rows(selection)
+        pairs = [(EdgeRecord._make(row[1:_EDGE_END]), NodeRecord._make(row[_EDGE_END:])) for row in rows]
+        return Neighbourhood(pairs, tuple([row[0] for row in rows]))
+
+    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        """As `store.UserStore`."""
+        return dict(rows_by_id(self.driver, TOKEN_GENERATIONS, root_ids))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.connection.close()
+
+    def _rows(self, selection: Selection) -> list[Any]:
+        if shape_of(selection).is_end_of_many:
+            return ends(self.driver, selection)
+        return neighbourhood_of(selection).run(self.driver, parameters(selection)).fetchall()
+
+
+def driver_of(connection: Connection) -> Driver:
+    """The driver's connection below one of SQLAlchemy's."""
+    return cast(Driver, connection.connection.driver_connection)

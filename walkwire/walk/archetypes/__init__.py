@@ -1,0 +1,1 @@
+"""Archetypes: what programs derive their classes from, and what walkwire keeps of each instance."""

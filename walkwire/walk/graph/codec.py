@@ -1,0 +1,271 @@
+"""Codec: a node's, an edge's or an object's fields, to and from the store.
+
+A value is stored if it can be read back: what does not fit its annotation is refused before the commit. A node inside a field
+is stored as its reference, an obj as its class and fields.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import re
+import typing
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import CoreConfig, PydanticSerializationError, SchemaSerializer, to_json
+from typing_extensions import TypedDict
+
+from walkwire.errors import RecordError
+from walkwire.walk.archetype import Archetype, reference_of
+from walkwire.walk.archetypes.annotation import annotations_of, member_of, optional_if_none, rewritten
+from walkwire.walk.archetypes.obj import Obj
+from walkwire.walk.registry import known_classes
+
+# Given to the serializer itself: a TypedDict's own configuration does not reach it.
+_WRITTEN = CoreConfig(ser_json_inf_nan="constants", ser_json_timedelta="iso8601")
+_NODE, _OBJ = "$node", "$obj"
+# A program's own key of that kind is stored with one sign more.
+_OWN_KEY = re.compile(r"\$+(node|obj)\Z")
+_LOOSE = (Any, object, list, dict, set, frozenset, tuple)
+
+
+class Resolve(NamedTuple):
+    """What names inside a record stand for: a node's reference, the name of an obj's class (None: there is none)."""
+
+    node: Callable[[str], Any]
+    obj: Callable[[str], type | None]
+
+
+class Codec:
+    """To and from the store, for one class. `names` are its fields."""
+
+    def __init__(self, cls: type) -> None:
+        fields = [field for field in dataclasses.fields(cls) if not _is_walkwires(field)]
+        self.names = tuple(field.name for field in fields)
+        self._defaults = tuple((field.name, _maker(field), field.init) for field in fields)
+        hints = annotations_of(cls)
+        stored = {
+            field.name: optional_if_none(field, rewritten(hints[field.name], _stored_class))
+            for field in fields
+        }
+        typed_dict: Any = TypedDict  # made from data here, which a type checker cannot follow
+        shape = typed_dict(cls.__name__, stored, total=False)
+        shape.__pydantic_config__ = ConfigDict(extra="allow")
+        self._adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
+        self._validate = self._adapter.validator.validate_json
+        self._serializer = SchemaSerializer(self._adapter.core_schema, _WRITTEN)
+
+    def encode(self, archetype: Any, values: Mapping[str, Any] | None = None) -> str:
+        """The fields as a JSON object: `values`, or as they are. Raises RecordError, naming the field, where a value cannot be
+        stored."""
+        values = vars(archetype) if values is None else values
+        extras = archetype.__jac__.extras
+        if not values and not extras:
+            return "{}"
+        chosen = {name: values[name] for name in self.names if name in values}
+        try:
+            data = self._serializer.to_json(chosen | extras, warnings=False, fallback=_tagged)
+        except (PydanticSerializationError, UnicodeEncodeError) as error:
+            raise RecordError(reference_of(archetype), *self._culprit(chosen, error)) from None
+        return data.decode()
+
+    def validate(self, archetype: Any, data: str) -> None:
+        """Raise RecordError, naming the field, where `data` could not be read back."""
+        if data != "{}":
+            self._read(archetype, data, _AS_IT_IS)
+
+    def decode(self, archetype: Any, data: str, resolve: Resolve) -> None:
+        """Fill a bare instance from its record. Raises RecordError, naming the record and the field."""
+        values = self._read(archetype, data, resolve) if data != "{}" else {}
+        own = vars(archetype)
+        for name, default, is_needed in self._defaults:
+            if name in values:
+                own[name] = values.pop(name)
+            elif default is not None:
+                own[name] = default()
+            elif is_needed:
+                message = "missing in the record, and the class gives no default"
+                raise RecordError(reference_of(archetype), name, message)
+        archetype.__jac__.extras = values
+
+    def rewritten(self, archetype: Any) -> str:
+        """The stored record as the class of today would write it: defaults filled in, extras kept."""
+        twin = bare(type(archetype))
+        twin.__jac__.id, twin.__jac__.kind = archetype.__jac__.id, archetype.__jac__.kind
+        self.decode(twin, archetype.__jac__.stored, _AS_IT_IS)
+        return self.encode(twin)
+
+    def _read(self, archetype: Any, data: str, resolve: Resolve) -> dict[str, Any]:
+        try:
+            return self._validate(data, context=resolve)  # type: ignore[no-any-return]
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise RecordError(
+                reference_of(archetype),
+                str(first["loc"][0]),
+                f"{first['msg']} (stored: {first['input']!r:.80})",
+            ) from None
+
+    def _culprit(self, values: dict[str, Any], error: Exception) -> tuple[str | None, str]:
+        for name, value in values.items():
+            try:
+                self._serializer.to_json({name: value}, warnings=False, fallback=_tagged)
+            except (PydanticSerializationError, UnicodeEncodeError) as found:
+                return name, f"cannot be stored: {found}"
+        return None, f"cannot be stored: {error}"
+
+
+_codecs: dict[type, Codec] = {}
+_kept: dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {}
+
+
+def keep_class(cls: type, write: Callable[[Any], Any], read: Callable[[Any], Any]) -> None:
+    """Let fields hold a class that pydantic cannot store: `write` makes JSON of what such a field holds, `read` reads that."""
+    _kept[cls] = write, read
+
+
+def codec_of(cls: type) -> Codec:
+    """The codec of a class, made once."""
+    codec = _codecs.get(cls)
+    if codec is None:
+        codec = _codecs[cls] = Codec(cls)
+    return codec
+
+
+def bare(cls: type) -> Any:
+    """An instance whose fields are still to be filled; `__init__` is not run."""
+    maker: Any = cls.__new__
+    return maker(cls)
+
+
+def _is_walkwires(field: dataclasses.Field[Any]) -> bool:
+    return field.name == "__jac__"
+
+
+def _maker(field: dataclasses.Field[Any]) -> Callable[[], Any] | None:
+    """What gives a field's default; None where it has none."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory
+    default = field.default
+    return None if default is dataclasses.MISSING else lambda: default
+
+
+def _stored_class(cls: Any) -> Any:
+    result = cls
+    if cls in _LOOSE:
+        result = typing.Annotated[cls, AfterValidator(_restored), PlainSerializer(_tagged_tree)]
+    elif cls is bytes:
+        result = typing.Annotated[bytes, PlainValidator(base64.b64decode), PlainSerializer(_base64)]
+    elif cls is int:
+        result = int | typing.Annotated[float, Strict()]  # Jac does not hold a program to `int`
+    elif isinstance(cls, type) and issubclass(cls, Archetype):
+        result = typing.Annotated[Any, PlainValidator(_restorer(cls)), PlainSerializer(_tagged)]
+    elif isinstance(cls, type) and issubclass(cls, Enum):
+        by_name = PlainValidator(member_of(cls, by_name_first=True))
+        result = typing.Annotated[Any, by_name, PlainSerializer(_name)]
+    elif isinstance(cls, type):
+        for kept, (write, read) in _kept.items():
+            if issubclass(cls, kept):
+                result = typing.Annotated[Any, PlainValidator(read), PlainSerializer(write)]
+    return result
+
+
+def _name(value: Any) -> Any:
+    return value.name if isinstance(value, Enum) else value
+
+
+def _tagged(value: Any) -> Any:
+    """A node inside a field is stored as its reference, an obj as its class and fields."""
+    if isinstance(value, dict | None):
+        return value
+    if isinstance(value, Obj):
+        return {_OBJ: type(value).__name__, **json.loads(codec_of(type(value)).encode(value))}
+    if isinstance(value, Archetype):
+        return {_NODE: reference_of(value)}
+    raise TypeError(f"a value of the type {type(value).__name__}")
+
+
+def _tagged_tree(value: Any) -> Any:
+    """As `_tagged`, for what is inside a field whose annotation does not say what it holds."""
+    if isinstance(value, _Tag):
+        return dict(value)
+    if isinstance(value, dict):
+        return {_stored_key(key): _tagged_tree(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_tagged_tree(one) for one in value]
+    return _tagged(value) if isinstance(value, Archetype) else value
+
+
+def _stored_key(key: Any) -> Any:
+    return f"${key}" if isinstance(key, str) and _OWN_KEY.match(key) else key
+
+
+def _restored_key(key: str) -> str:
+    return key[1:] if key.startswith("$$") and _OWN_KEY.match(key) else key
+
+
+def _base64(value: Any) -> Any:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+class _Tag(dict[str, str]):
+    """A stored node's reference that stays one."""
+
+
+# Where only the record's text matters, a node inside a field stays the reference that it is.
+_AS_IT_IS = Resolve(lambda reference: _Tag({_NODE: reference}), lambda name: known_classes().get(name))
+
+
+def _restorer(cls: type) -> Callable[[Any, ValidationInfo], Any]:
+    """Reads a field that holds an archetype: an obj of this class or of one derived from it, a node by its reference."""
+
+    def read(value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict) or not (_NODE in value or _OBJ in value):
+            raise ValueError(f"Input should be a stored {cls.__name__}")
+        return _restored(value, info, cls)
+
+    return read
+
+
+def _restored(value: Any, info: ValidationInfo, cls: type | None = None) -> Any:
+    if isinstance(value, list):
+        return [_restored(one, info) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if _NODE in value:
+        return typing.cast(Resolve, info.context).node(value[_NODE])
+    if _OBJ in value:
+        return _restored_obj(value, info, cls)
+    return {_restored_key(key): _restored(one, info) for key, one in value.items()}
+
+
+def _restored_obj(value: dict[str, Any], info: ValidationInfo, declared: type | None) -> Any:
+    name, resolve = value[_OBJ], typing.cast(Resolve, info.context)
+    cls = _named(declared, name) if declared is not None else resolve.obj(name)
+    if cls is None:
+        raise ValueError(f"The program has no class {name}")
+    restored = bare(cls)
+    fields = {key: one for key, one in value.items() if key != _OBJ}
+    codec_of(cls).decode(restored, to_json(fields, inf_nan_mode="constants").decode(), resolve)
+    return restored
+
+
+def _named(cls: type, name: str) -> type | None:
+    """`cls` or a class derived from it, by name."""
+    if cls.__name__ == name:
+        return cls
+    derived: list[type] = type.__subclasses__(cls)
+    return next((found for one in derived if (found := _named(one, name)) is not None), None)

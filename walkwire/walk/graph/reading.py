@@ -1,0 +1,255 @@
+"""Reading: all that one walk looks at. Each look at the store is made here, and remembered for the commit, which checks it.
+
+Records become archetypes here, each of them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from walkwire.errors import NoAccess
+from walkwire.ids import parse_reference
+from walkwire.store import (
+    EdgeRecord,
+    Lost,
+    NodeRecord,
+    Reads,
+    Search,
+    Selection,
+    TaskRecord,
+    UserKey,
+    UserRecord,
+    View,
+    kinds_searched,
+    known_user,
+)
+from walkwire.walk.access import decode_grants, level_without_grants
+from walkwire.walk.archetype import Archetype, loaded, reference_of
+from walkwire.walk.archetypes.anchor import Anchor, AnchorOfEdge
+from walkwire.walk.archetypes.edge import Edge
+from walkwire.walk.archetypes.node import Node, stored_edge_class
+from walkwire.walk.archetypes.root import Root
+from walkwire.walk.graph.codec import Resolve, bare, codec_of
+from walkwire.walk.graph.kind import kept_as
+from walkwire.walk.graph.stale import restore
+from walkwire.walk.graph.working_set import WorkingSet, remember
+from walkwire.walk.registry import Registry
+
+
+class Reading:
+    """The looks of one run of a walk, whose graph is `graph`. `view` is asked, `reads` is what was seen, `statements` counts the
+    looks: each is of one moment. What is found goes into the working set. `lost` is set when two looks do not fit together."""
+
+    def __init__(self, view: View, registry: Registry, graph: Any, working_set: WorkingSet) -> None:
+        self.view = view
+        self.reads = Reads()
+        self.statements = 0
+        self.lost: Lost | None = None
+        self._registry = registry
+        self._graph = graph
+        self._set = working_set
+        self._resolve = Resolve(self._by_reference, lambda name: registry.find("obj", name))
+
+    def begin(self) -> None:
+        """Begin another unit of work: nothing has been looked at."""
+        self.reads = Reads()
+        self.statements = 0
+
+    def lose(self, lost: Lost) -> NoReturn:
+        """Raise Lost, for good: whatever the program does about it, nothing that it saw counts."""
+        self.lost = self.lost or lost
+        raise lost
+
+    def load(self, ids: Iterable[str]) -> None:
+        """Load nodes that are not here yet, in one query."""
+        wanted = dict.fromkeys(ids)
+        missing = [id for id in wanted if id not in self.reads.nodes and not self._set.is_new(id)]
+        if not missing:
+            return
+        self.statements += 1
+        for record in self.view.load_nodes(missing):
+            self._take(record)
+        for id in missing:
+            if self.reads.nodes.setdefault(id, 0) == 0 and id in self._set.nodes:
+                self._set.nodes[id].__jac__.is_deleted = True
+
+    def node(self, id: str) -> Node | None:
+        """The node with this id; None if it is absent. A root's handle is given without a look."""
+        node = self._set.nodes.get(id)
+        if not isinstance(node, Root):
+            self.load([id])
+            node = self._set.nodes.get(id)
+        return None if node is None or node.__jac__.is_deleted else node
+
+    def root(self, root_id: str) -> Node:
+        """A root's handle, without a look."""
+        node: Node | None = self._set.nodes.get(root_id)
+        if node is None:
+            anchor = Anchor("", root_id)
+            anchor.owner, anchor.graph = root_id, self._graph
+            node = self._set.nodes[root_id] = loaded(Root, anchor)
+        return node
+
+    def load_root(self, root: Node) -> None:
+        """Make sure that a root's handle has its grants. Raises NoAccess where there is no such root."""
+        anchor = root.__jac__
+        if anchor.version or anchor.id in self.reads.nodes:
+            if not anchor.version:
+                raise NoAccess(reference_of(root))
+            self.reads.nodes.setdefault(anchor.id, anchor.version)
+            return
+        self.statements += 1
+        records = self.view.load_nodes([anchor.id])
+        self.reads.nodes[anchor.id] = records[0].version if records else 0
+        if not records or records[0].kind != "":
+            raise NoAccess(reference_of(root))
+        self._fill(root, records[0])
+
+    def load_roots(self, ids: Iterable[str]) -> None:
+        """Load the grants of roots, where several are not here yet in one query; a single one is loaded when it is asked for."""
+        missing = [
+            id
+            for id in ids
+            if id not in self.reads.nodes
+            and not (id in self._set.nodes and self._set.nodes[id].__jac__.version)
+        ]
+        if len(missing) > 1:
+            self.statements += 1
+            for record in self.view.load_nodes(missing):
+                self._take(record)
+
+    def edge_by_id(self, id: str) -> Edge | None:
+        """The edge with this id; None if it is absent."""
+        edge = self._set.edges.get(id)
+        if id not in self.reads.edges and (edge is None or edge.__jac__.version):
+            self.statements += 1
+            records = self.view.load_edges([id])
+            if records:
+                edge = self.edge_of(records[0])
+            elif edge is not None:
+                edge.__jac__.is_deleted = True
+            self.reads.edges[id] = records[0].version if records else 0
+        return None if edge is None or edge.__jac__.is_deleted else edge
+
+    def links(self, selection: Selection) -> list[tuple[EdgeRecord, Node]]:
+        """What a selection holds."""
+        self.statements += 1
+        pairs, mark = self.view.load_neighbourhood(selection)
+        self.reads.neighbourhoods[selection] = mark
+        return [(edge, self._take(far)) for edge, far in pairs]
+
+    def search_nodes(self, search: Search) -> list[Any]:
+        """The stored nodes that fit, roots, kept objects and walkers included."""
+        self.statements += 1
+        records = self.view.search_nodes(search)
+        ids = frozenset(record.id for record in records)
+        if self.reads.node_searches.setdefault(search, ids) != ids:
+            self.lose(Lost(kinds=kinds_searched([search], ())))
+        return [self._take(record) for record in records]
+
+    def search_edges(self, search: Search) -> list[Edge]:
+        """The stored edges that fit."""
+        self.statements += 1
+        records = self.view.search_edges(search)
+        ids = frozenset(record.id for record in records)
+        if self.reads.edge_searches.setdefault(search, ids) != ids:
+            self.lose(Lost(kinds=kinds_searched((), [search])))
+        return [self.edge_of(record) for record in records]
+
+    def task(self, id: str) -> TaskRecord | None:
+        """What became of a walker that walks by itself."""
+        self.statements += 1
+        task = self.view.load_task(id)
+        state = None if task is None else task.state
+        if self.reads.tasks.setdefault(id, state) != state:
+            self.lose(Lost([id]))
+        return task
+
+    def user(self, key: UserKey) -> UserRecord | None:
+        """The user that this look-up finds, without password and token generation."""
+        self.statements += 1
+        user = known_user(self.view.load_user(key))
+        if self.reads.users.setdefault(key, user) != user:
+            self.lose(Lost([key[1] if user is None else user.id]))
+        return user
+
+    def edge_of(self, record: EdgeRecord) -> Edge:
+        """The edge of a record: the one that is here already, or a new one."""
+        known = self._set.edges.get(record.id)
+        if known is not None:
+            if self._is_outdated(known, record, self.reads.edges):
+                self._fill_edge(known, record)
+            self.reads.edges.setdefault(record.id, record.version)
+            return known
+        cls = stored_edge_class(self._registry, record.kind)
+        anchor = AnchorOfEdge(record.kind, record.id)
+        edge: Edge = loaded(cls, anchor)
+        anchor.graph = self._graph
+        anchor.source, anchor.target = record.source, record.target
+        anchor.is_guarded = True
+        self._fill_edge(edge, record)
+        self._set.edges[record.id] = edge
+        self.reads.edges.setdefault(record.id, record.version)
+        return edge
+
+    def _take(self, record: NodeRecord) -> Any:
+        """The node of a record: the one that is here already, or a new one."""
+        node = self._set.nodes.get(record.id)
+        if node is None:
+            node = self._made(record)
+        elif isinstance(node, Root):
+            if not node.__jac__.version:
+                self._fill(node, record)
+        elif self._is_outdated(node, record, self.reads.nodes):
+            self._fill(node, record)
+        self.reads.nodes.setdefault(record.id, record.version)
+        return node
+
+    def _is_outdated(
+        self, archetype: Archetype, record: NodeRecord | EdgeRecord, seen: Mapping[str, int]
+    ) -> bool:
+        """Whether an archetype that is here already is to be filled anew. A stale one has its fields back afterwards."""
+        anchor = archetype.__jac__
+        is_other = anchor.version != record.version and not anchor.is_deleted
+        if is_other and (record.id in seen or self._set.is_changed(archetype)):
+            self.lose(Lost([record.id]))
+        if anchor.is_stale:
+            restore(archetype)
+            if isinstance(record, NodeRecord):
+                anchor.is_guarded = level_without_grants(self._graph.caller, record.owner) is None
+        return is_other
+
+    def _made(self, record: NodeRecord) -> Any:
+        if record.kind == "":
+            root = self.root(record.id)
+            self._fill(root, record)
+            return root
+        family, base, kind = kept_as(record.kind)
+        cls = self._registry.find(family, kind) or base
+        node = loaded(cls, Anchor(kind, record.id)) if family == "node" else bare(cls)
+        anchor = node.__jac__
+        anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, kind, self._graph, record.owner
+        anchor.is_guarded = level_without_grants(self._graph.caller, record.owner) is None
+        self._set.nodes[record.id] = node
+        self._fill(node, record)
+        return node
+
+    def _fill(self, node: Archetype, record: NodeRecord) -> None:
+        anchor = node.__jac__
+        anchor.version, anchor.stored_grants = record.version, record.access
+        anchor.grants = decode_grants(record.access)
+        codec_of(type(node)).decode(node, record.data, self._resolve)
+        remember(node, record.data)
+
+    def _fill_edge(self, edge: Edge, record: EdgeRecord) -> None:
+        edge.__jac__.version = record.version
+        codec_of(type(edge)).decode(edge, record.data, self._resolve)
+        remember(edge, record.data)
+
+    def _by_reference(self, reference: str) -> Archetype | None:
+        kind, name, id = parse_reference(reference)
+        if kind == "n" and not name:
+            return self.root(id)
+        found: Archetype | None = self._graph.find(id)
+        return found

@@ -1,0 +1,1 @@
+"""Walker: what a walker is made of: its abilities, fields, specs, reports and the verbs of its code."""

@@ -1,0 +1,119 @@
+"""Fields: what a request may give a walker, as pydantic reads it. An enum is taken by value or name, a node by reference."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    create_model,
+)
+
+from walkwire.walk.archetype import Archetype
+from walkwire.walk.archetypes.annotation import annotations_of, member_of, optional_if_none, rewritten
+from walkwire.walk.archetypes.obj import Obj
+
+_models: dict[type, type[BaseModel]] = {}
+_node_fields: dict[type, list[str]] = {}
+
+
+def model_of(walker: type) -> type[BaseModel]:
+    """The model of what a request gives a walker, made once: a field for each of its own that may be given.
+
+    A field of the model has the walker's name for it as its alias; `values_of` gives back the walker's names.
+    """
+    if walker not in _models:
+        _models[walker] = _modelled(walker)
+    return _models[walker]
+
+
+def values_of(model: BaseModel) -> dict[str, Any]:
+    """What was given, by the walker's own names."""
+    fields = type(model).model_fields
+    return {field.alias or name: getattr(model, name) for name, field in fields.items()}
+
+
+def holds_files(walker: type, file: type) -> bool:
+    """Whether a field of the walker is a `file`, or a list of them, so that only a form can bring it."""
+    return any(_mentions(field.annotation, file) for field in model_of(walker).model_fields.values())
+
+
+def nodes_found(walker: type, values: dict[str, Any], find: Callable[[str], Any]) -> dict[str, Any]:
+    """The values with what `find` gives for each reference, in the fields that are to hold nodes."""
+    names = _node_fields.get(walker)
+    if names is None:
+        hints = annotations_of(walker)
+        names = _node_fields[walker] = [name for name in hints if _mentions(hints[name], Archetype)]
+    return (
+        values | {name: _found(values[name], find) for name in names if name in values} if names else values
+    )
+
+
+def _found(value: Any, find: Callable[[str], Any]) -> Any:
+    if isinstance(value, str):
+        return find(value)
+    if isinstance(value, list):
+        return [_found(one, find) for one in value]
+    return value
+
+
+def _modelled(walker: type) -> type[BaseModel]:
+    hints = annotations_of(walker)
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(walker):
+        if not field.init:
+            continue
+        annotation = optional_if_none(field, rewritten(hints[field.name], _requested_class))
+        # An alias, so that a field may bear a name that pydantic keeps for itself (`copy`, `json`, `_x`).
+        fields[_attribute(field.name)] = (annotation, Field(alias=field.name, **_default_of(field)))
+    config = ConfigDict(arbitrary_types_allowed=True, val_json_bytes="base64", populate_by_name=False)
+    model: type[BaseModel] = create_model(walker.__name__, __config__=config, **fields)
+    return model
+
+
+def _default_of(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    if field.default is not dataclasses.MISSING:
+        return {"default": field.default}
+    if field.default_factory is not dataclasses.MISSING:
+        return {"default_factory": field.default_factory}
+    return {}
+
+
+def _attribute(name: str) -> str:
+    return f"field_{name}"
+
+
+def _mentions(annotation: Any, cls: type) -> bool:
+    if isinstance(annotation, type):
+        return issubclass(annotation, cls)
+    return any(_mentions(one, cls) for one in typing.get_args(annotation))
+
+
+def _requested_class(cls: Any) -> Any:
+    if not isinstance(cls, type):
+        return cls
+    if issubclass(cls, Obj):
+        return _request_object(cls)
+    if issubclass(cls, Archetype):
+        return typing.Annotated[str, WithJsonSchema({"type": "string", "description": "a reference"})]
+    if issubclass(cls, Enum):
+        return typing.Annotated[cls, BeforeValidator(member_of(cls, by_name_first=False))]
+    return cls
+
+
+def _request_object(cls: type) -> Any:
+    model = model_of(cls)
+
+    def build(value: Any) -> Any:
+        return cls(**values_of(model.model_validate(value)))
+
+    return typing.Annotated[Any, PlainValidator(build, json_schema_input_type=model)]

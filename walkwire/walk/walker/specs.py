@@ -1,0 +1,302 @@
+"""Specs: how a walker is exposed. Read from a class `__specs__` inside the walker, or given by the decorator `specs`.
+
+What a key may hold is checked here, when the program is loaded. A derived walker has its base's specs unless it has
+specs of its own, as with any class attribute.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Literal, TypeVar, overload
+from weakref import WeakSet
+
+from walkwire.errors import StartError
+from walkwire.walk.walker.timetable import Timetable, timetable
+
+EntryType = Literal["ROOT", "NODE", "BOTH"]
+Every = Literal["*"]
+
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "websocket")
+
+_NAME = "__specs__"
+TAGS = ("Walker APIs",)
+_PATH_FIELD = re.compile(r"\{([^{}]*)\}")
+
+W = TypeVar("W", bound=type)
+
+_log = logging.getLogger("walkwire.program")
+_warned: WeakSet[type] = WeakSet()  # what is read anew by each part of a server is told of once
+
+KeyPlace = Literal["header", "query", "path", "body"]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where a call of another service brings its key, and under which name."""
+
+    place: KeyPlace = "header"
+    name: str = "X-API-KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """A walker's exposure, as `docs/protocol.md` lists its keys ("REST").
+
+    `methods` are in lower case. `path` is "" or a path with or without a leading "/". `as_query` and `excluded` are names of
+    fields, or "*" for all. Keys from `response_model` on describe the walker in OpenAPI; `status_code` is also the status of an
+    answer whose walker set none (None: 200).
+    """
+
+    path: str = ""
+    methods: tuple[str, ...] = ("post",)
+    as_query: tuple[str, ...] | Every = ()
+    excluded: tuple[str, ...] | Every = ()
+    auth: bool = True
+    private: bool = False
+    entry_type: EntryType = "BOTH"
+    webhook: Webhook | None = None
+    schedule: Timetable | None = None
+    rerun: bool = True
+    seconds: float | None = None
+    response_model: Any = None
+    status_code: int | None = None
+    response_class: Any = None
+    tags: tuple[str, ...] = TAGS
+    summary: str | None = None
+    description: str | None = None
+    name: str | None = None
+    deprecated: bool | None = None
+    responses: Mapping[int | str, dict[str, Any]] | None = None
+    response_description: str = "Successful Response"
+    include_in_schema: bool = True
+    openapi_extra: Mapping[str, Any] | None = None
+
+    @property
+    def http_methods(self) -> tuple[str, ...]:
+        """The methods that REST serves, none of a private walker."""
+        return () if self.private else tuple(method for method in self.methods if method != "websocket")
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The fields that the path carries: x for each {x}."""
+        return tuple(_PATH_FIELD.findall(self.path))
+
+
+def specs_of(walker: type) -> Specs:
+    """The specs of a walker class. Raises StartError naming the walker and the key."""
+    given = getattr(walker, _NAME, None)
+    if given is not None and not isinstance(given, type):
+        raise StartError(f"Walker {walker.__name__}: {_NAME} is a class, not {given!r}")
+    keys = {} if given is None else _keys_of(given)
+    unknown = keys.keys() - _READERS.keys()
+    if unknown and not _is_jac(given):
+        raise _unknown(walker, unknown)
+    if unknown:
+        _warn(walker, given, unknown)
+    read = {key: _read(walker, key, value) for key, value in keys.items() if key not in unknown}
+    return Specs(**read)
+
+
+@overload
+def specs(walker: W, /) -> W: ...
+@overload
+def specs(**keys: Any) -> Callable[[W], W]: ...
+def specs(walker: W | None = None, /, **keys: Any) -> W | Callable[[W], W]:
+    """Give a walker its specs: `@specs(methods=["get", "websocket"], auth=False)`. A wrong key is a StartError, at once."""
+
+    def give(target: W) -> W:
+        if unknown := keys.keys() - _READERS.keys():
+            raise _unknown(target, unknown)
+        setattr(target, _NAME, type(_NAME, (), {"__module__": target.__module__, **keys}))
+        specs_of(target)
+        return target
+
+    return give if walker is None else give(walker)
+
+
+def _keys_of(given: type) -> dict[str, Any]:
+    """What a class `__specs__` holds: its attributes, and the defaults of its fields where it is a dataclass, as Jac's are."""
+    found: dict[str, Any] = {}
+    for base in reversed(given.__mro__):
+        if base is not object and not base.__module__.startswith("walkwire."):
+            found.update(vars(base))
+    if dataclasses.is_dataclass(given):
+        for field in dataclasses.fields(given):
+            if field.default_factory is not dataclasses.MISSING:
+                found[field.name] = field.default_factory()
+    return {key: value for key, value in found.items() if not key.startswith("_") and not _is_method(value)}
+
+
+def _is_jac(given: Any) -> bool:
+    """Whether a class `__specs__` is written in Jac: Jac Cloud passed over keys that it did not know, and programs have such."""
+    return _file_of(given).endswith(".jac")
+
+
+def _file_of(cls: type) -> str:
+    return getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+
+
+def _warn(walker: type, given: Any, unknown: Iterable[str]) -> None:
+    if given in _warned:
+        return
+    _warned.add(given)
+    from difflib import get_close_matches  # few programs need it
+
+    file = Path(_file_of(walker)).name
+    for key in sorted(unknown):
+        close = get_close_matches(key, _READERS, 1, 0.5)
+        advice = f" Is {close[0]!r} meant?" if close else ""
+        _log.warning(
+            "%s: Walker %s, specs: %r is not a key of specs, and is passed over.%s",
+            file,
+            walker.__name__,
+            key,
+            advice,
+        )
+
+
+def _unknown(walker: type, unknown: Iterable[str]) -> StartError:
+    return _wrong(walker, min(unknown), f"is not a key of specs. There are: {', '.join(_READERS)}")
+
+
+def _is_method(value: object) -> bool:
+    return isinstance(value, FunctionType | classmethod | staticmethod | property)
+
+
+def _read(walker: type, key: str, value: Any) -> Any:
+    try:
+        return _READERS[key](value)
+    except ValueError as error:
+        raise _wrong(walker, key, f"{error}, not {value!r}") from None
+    except NotImplementedError as error:
+        raise _wrong(walker, key, str(error)) from None
+
+
+def _wrong(walker: type, key: str, message: str) -> StartError:
+    return StartError(f"Walker {walker.__name__}, specs: {key!r} {message}")
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or re.search(r"[\s?#\\]", value):
+        raise ValueError("is a path of a URL")
+    fields = _PATH_FIELD.findall(value)
+    if not all(name.isidentifier() for name in fields) or len(set(fields)) < len(fields):
+        raise ValueError("holds names of fields in braces, each once")
+    if set("{}") & set(_PATH_FIELD.sub("", value)):
+        raise ValueError("holds names of fields in braces, each once")
+    return value
+
+
+def _methods(value: Any) -> tuple[str, ...]:
+    methods = tuple(name.lower() for name in _names(value))
+    if not set(methods) <= set(METHODS):
+        raise ValueError(f"is a list of {', '.join(METHODS)}")
+    return tuple(dict.fromkeys(methods))
+
+
+def _entry_type(value: Any) -> EntryType:
+    match str(getattr(value, "value", value)).upper():  # of an Enum, or a string
+        case "ROOT" | "NODE" | "BOTH" as entry_type:
+            return entry_type
+    raise ValueError("is ROOT, NODE or BOTH")
+
+
+def _fields(value: Any) -> tuple[str, ...] | Every:
+    if value is None:
+        return ()
+    if value == "*":
+        return "*"
+    return (value,) if isinstance(value, str) else _names(value)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        names = tuple(value)
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise ValueError("is a list of strings")
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    return TAGS if value is None else _names(value)
+
+
+def _bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("is True or False")
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    raise ValueError("is a number of seconds")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("is a string")
+
+
+def _status(value: Any) -> int:
+    # Jac programs give it as digits too
+    if (isinstance(value, int) or str(value).isdecimal()) and 200 <= int(value) <= 599:
+        return int(value)
+    raise ValueError("is an HTTP status from 200 to 599")
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise ValueError("is a dictionary")
+
+
+def _webhook(value: Any) -> Webhook | None:
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and set(value) <= {"type", "name"}:
+        name = value.get("name", "X-API-KEY")
+        match str(value.get("type", "header")).lower():
+            case "header" | "query" | "path" | "body" as place if isinstance(name, str) and name:
+                return Webhook(place, name)
+    raise ValueError("is a dictionary with type (header, query, path or body) and name")
+
+
+def _optional(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else reader(value)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "path": _path,
+    "methods": _methods,
+    "as_query": _fields,
+    "excluded": _fields,
+    "auth": _bool,
+    "private": _bool,
+    "entry_type": _entry_type,
+    "webhook": _webhook,
+    "schedule": timetable,
+    "rerun": _bool,
+    "seconds": _optional(_seconds),
+    "response_model": lambda value: value,
+    "status_code": _optional(_status),
+    "response_class": lambda value: value,
+    "tags": _tags,
+    "summary": _optional(_text),
+    "description": _optional(_text),
+    "name": _optional(_text),
+    "deprecated": _optional(_bool),
+    "responses": _optional(_mapping),
+    "response_description": _text,
+    "include_in_schema": _bool,
+    "openapi_extra": _optional(_mapping),
+}

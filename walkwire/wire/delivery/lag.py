@@ -1,0 +1,148 @@
+"""Lag: a client that takes its frames slower than they come. What waits for it, what may be dropped, and when it is given up.
+
+Nothing of this exists for a client that keeps up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
+
+from walkwire.wire.delivery.client import Client
+from walkwire.wire.message.notification import Keep
+
+FULL = 64 * 1024  # bytes unsent, beyond which what may still be dropped waits here
+
+
+class Lag:
+    """What waits for one client. `give_up` is called when more than `bound` bytes wait that may not be dropped."""
+
+    __slots__ = ("_backlog", "_bound", "_client", "_droppable", "_give_up", "_numbers", "_owed", "is_full")
+
+    def __init__(self, client: Client, bound: int, give_up: Callable[[Client], None]) -> None:
+        self.is_full = True  # until the transport says otherwise
+        self._client = client
+        self._bound = bound
+        self._give_up = give_up
+        self._backlog: OrderedDict[Hashable, _Waiting] = OrderedDict()
+        self._droppable = 0
+        self._owed = 0
+        self._numbers = itertools.count()
+
+    def write(self, data: bytes) -> None:
+        """Frames that may not be dropped, in place of the transport's `write`."""
+        if self._client.transport.unsent() + self._owed > self._bound:
+            self._give_up(self._client)
+        elif self._backlog:
+            self._append(next(self._numbers), data, is_owed=True)
+        else:
+            self._client.transport.write(data)
+
+    def put(self, data: bytes, keep: Keep, audience: Hashable) -> None:
+        """A frame that may be dropped: for a newer one of the same audience, or when more than `bound` bytes wait."""
+        if not self._backlog and self._client.transport.unsent() <= FULL:
+            self._client.transport.write(data)
+            return
+        key: Hashable = ("latest", audience) if keep == "latest" else next(self._numbers)
+        if (earlier := self._backlog.pop(key, None)) is not None:
+            self._droppable -= len(earlier.data)
+        self._append(key, data, is_owed=False)
+        if self._droppable > self._bound:
+            self._drop_oldest()
+
+    def catch_up(self) -> bool:
+        """Write what waits, as far as the transport takes it. Tells whether nothing waits any more."""
+        transport = self._client.transport
+        while self._backlog and transport.unsent() <= FULL:
+            _, (data, is_owed) = self._backlog.popitem(last=False)
+            self._count(-len(data), is_owed)
+            transport.write(data)
+        return not self._backlog
+
+    def write_all(self) -> None:
+        """Write what waits, however full the transport is."""
+        for waiting in self._backlog.values():
+            self._client.transport.write(waiting.data)
+        self._backlog.clear()
+
+    def _append(self, key: Hashable, data: bytes, is_owed: bool) -> None:
+        self._backlog[key] = _Waiting(data, is_owed)
+        self._count(len(data), is_owed)
+
+    def _count(self, size: int, is_owed: bool) -> None:
+        if is_owed:
+            self._owed += size
+        else:
+            self._droppable += size
+
+    def _drop_oldest(self) -> None:
+        for key in [key for key, waiting in self._backlog.items() if not waiting.is_owed]:
+            if self._droppable <= self._bound // 2:  # half, so that not each further frame costs a search
+                return
+            self._droppable -= len(self._backlog.pop(key).data)
+
+
+class Lags:
+    """All clients that lag."""
+
+    def __init__(self, bound: int, give_up: Callable[[Client], None]) -> None:
+        self.bound = bound
+        self._give_up = give_up
+        self._lags: dict[Client, Lag] = {}
+
+    def __len__(self) -> int:
+        return len(self._lags)
+
+    def among(self, members: set[Client]) -> list[Client]:
+        """Those of them who lag."""
+        return [client for client in self._lags if client in members] if self._lags else []
+
+    def begin(self, client: Client) -> None:
+        """The client's transport is full."""
+        lag = self._lags.get(client)
+        if lag is None:
+            self._lags[client] = lag = Lag(client, self.bound, self._give_up)
+        lag.is_full = True
+        client.write = lag.write
+
+    def put(self, client: Client, data: bytes, keep: Keep, audience: Hashable) -> None:
+        """Say to a client that lags what may be dropped."""
+        self._lags[client].put(data, keep, audience)
+
+    def catch_up(self, client: Client) -> None:
+        """The client's transport has room again."""
+        lag = self._lags.get(client)
+        if lag is not None:
+            lag.is_full = False
+            self._write(client, lag)
+
+    def forget(self, client: Client) -> None:
+        """The client has gone."""
+        self._lags.pop(client, None)
+
+    def part(self, client: Client) -> None:
+        """The client will be carried by another transport: this one is given all that waits."""
+        lag = self._lags.pop(client, None)
+        if lag is not None:
+            lag.write_all()
+            client.write = client.transport.write
+
+    def _write(self, client: Client, lag: Lag) -> None:
+        if lag.is_full or self._lags.get(client) is not lag:
+            return
+        is_empty = lag.catch_up()
+        if lag.is_full:
+            return
+        if is_empty:
+            del self._lags[client]
+            client.write = client.transport.write
+        else:  # the transport has seen these bytes only at the end of this turn, and may be full then
+            asyncio.get_running_loop().call_soon(self._write, client, lag)
+
+
+class _Waiting(NamedTuple):
+    data: bytes
+    is_owed: bool

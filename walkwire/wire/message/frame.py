@@ -1,0 +1,119 @@
+"""Frame: what the server says, to bytes. Each of these shapes is a promise of `docs/protocol.md`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+from pydantic_core import PydanticSerializationError, to_json
+from websockets.frames import Frame, Opcode
+
+from walkwire.errors import BadEvent, Internal, PublicError
+from walkwire.ids import root_reference
+from walkwire.wire.message.lenient import Id
+
+LIMIT = 16 * 1024 * 1024  # bytes in a frame of the server
+BODY_LIMIT = LIMIT - 1024  # of a walker's answer, which may have to travel inside a reply
+LONGEST_ECHO = 64 * 1024  # bytes of errors that still quote what was sent
+SMALL = 4096  # bytes in a payload; the heads of small frames are kept, one a size
+PING = Frame(Opcode.PING, b"").serialize(mask=False)
+
+_encode = msgspec.json.Encoder().encode
+_NULL = Raw(b"null")
+
+
+def text(payload: bytes) -> bytes:
+    """A payload in its RFC 6455 text frame. What a server sends is not masked, so the same bytes serve every recipient."""
+    size = len(payload)
+    return _head(size) + payload if size <= SMALL else Frame(Opcode.TEXT, payload).serialize(mask=False)
+
+
+def who(client_id: str, root_id: str, channel_id: str) -> bytes:
+    """The data of a connection frame."""
+    return _encode(_Who(client_id, root_reference(root_id), channel_id))
+
+
+def connection(data: bytes) -> bytes:
+    """A connection frame around the `who` of a client."""
+    return _encode(_Connection(Raw(data)))
+
+
+def reply(event_id: Id, data: bytes | None = None) -> bytes:
+    """The reply to an event that had an id and went well. `data` is ready JSON."""
+    return _encode(_Reply(id=_id(event_id), data=_NULL if data is None else Raw(data)))
+
+
+def refusal(event_id: Id, error: PublicError) -> bytes:
+    """The reply to an event that had an id and did not go well."""
+    return _encode(_Refusal(id=_id(event_id), error=_Problem(_plain(error.code), _plain(error.message))))
+
+
+def error(error: PublicError, is_walker: bool = False) -> bytes:
+    """Version 1's word for an error: how it looks depends on the event, a walker's or another, and on the error."""
+    if isinstance(error, BadEvent) and error.details is not None:
+        return _encode(_Error(_details(error)))
+    if is_walker and not isinstance(error, Internal):
+        return _encode(_WalkerError(_plain(error.message)))
+    return _encode(_Error(_plain(error.message)))
+
+
+@cache
+def _head(size: int) -> bytes:
+    return Frame(Opcode.TEXT, bytes(size)).serialize(mask=False).removesuffix(bytes(size))
+
+
+class _Who(Struct, gc=False):
+    client_id: str
+    root_id: str
+    channel_id: str
+
+
+class _Connection(Struct, gc=False, tag_field="type", tag="connection"):
+    data: Raw
+
+
+class _Reply(Struct, gc=False, kw_only=True, tag_field="type", tag="reply"):
+    id: Raw
+    ok: Literal[True] = True
+    data: Raw
+
+
+class _Problem(Struct, gc=False):
+    code: str
+    message: str
+
+
+class _Refusal(Struct, gc=False, kw_only=True, tag_field="type", tag="reply"):
+    id: Raw
+    ok: Literal[False] = False
+    error: _Problem
+
+
+class _Error(Struct, gc=False):
+    error: str | Raw
+
+
+class _WalkerError(Struct, gc=False, tag_field="type", tag="walker"):
+    error: str
+
+
+def _id(event_id: Id) -> Raw:
+    return Raw(str(event_id).encode() if isinstance(event_id, int) else _encode(event_id))  # ints of any size
+
+
+def _plain(words: str) -> str:
+    return words.encode("utf-8", "replace").decode()  # a program's sentence may hold a lone surrogate
+
+
+def _details(error: BadEvent) -> Raw | str:
+    details: Any = error.details
+    try:
+        told = to_json(details, inf_nan_mode="null", serialize_unknown=True)
+        if len(told) > LONGEST_ECHO:
+            without = [{**detail, "input": None} for detail in details]
+            told = to_json(without, inf_nan_mode="null", serialize_unknown=True)
+        return Raw(told)
+    except (PydanticSerializationError, ValueError):
+        return _plain(error.message)
