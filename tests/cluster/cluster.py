@@ -20,6 +20,7 @@ from tests.serving import Server, Socket, client
 
 PROGRAM = Path(__file__).with_name("program.py")
 PATIENCE = 20.0
+POOL = "8"  # connections of a server to PostgreSQL, which takes 100 of all the tests that run at once
 
 
 class Cluster:
@@ -65,15 +66,15 @@ class Cluster:
         return self.wires[-1].url
 
     def _start(self, url: str, settings: dict[str, str]) -> Server:
-        ours = {"broker": url, "database": self._database, "token_secret": "s" * 32}
-        return Server(self._program, self._folder, **ours, **settings)
+        ours = {"broker": url, "database": self._database, "token_secret": "s" * 32, "database_pool": POOL}
+        return Server(self._program, self._folder, **(ours | settings))
 
     async def ready(self, server: Server, is_ready: bool = True, seconds: float = PATIENCE) -> float:
         """Wait until the server says that it is ready, or that it is not; gives how long that took."""
         start = time.monotonic()
         while await readiness(server) != (200 if is_ready else 503):
             assert time.monotonic() - start < seconds
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
         return time.monotonic() - start
 
 

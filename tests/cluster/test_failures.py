@@ -18,7 +18,7 @@ import pytest
 
 from tests.brokers.service import KINDS, Kind
 from tests.cluster.cluster import Cluster, Ear, Voice, cluster, readiness, until
-from tests.serving import Server, client
+from tests.serving import PATIENCE, Server, client
 from walkwire.ids import PUBLIC_ROOT, root_reference
 
 NOTICED = 5.0  # seconds: the promise
@@ -212,7 +212,7 @@ async def test_servers_start_without_their_broker(kind: Kind, tmp_path: Path) ->
     async with cluster(kind, tmp_path, 0) as made:
         made.broker.kill()
         starting = asyncio.create_task(made.start())
-        await until(lambda: bool(made.servers))
+        await until(lambda: bool(made.servers), 3 * PATIENCE)
         await made.ready(made.servers[0], False)  # it serves, and has found no broker
         assert not starting.done()
         made.broker.start()

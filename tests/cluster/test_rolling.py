@@ -18,7 +18,7 @@ from tests.brokers.service import KINDS, Kind
 from tests.cluster.cluster import Cluster, cluster, readiness
 from tests.serving import Server, client
 
-DRAIN = 3.0
+DRAIN = 2.0
 
 
 class Balancer:
@@ -85,7 +85,7 @@ class Load:
                         )
                         assert reply["ok"], reply
                         self.acknowledged[number] = asked, time.monotonic()
-                        await asyncio.sleep(0.01)
+                        await asyncio.sleep(0.03)
             if number not in self.acknowledged:
                 self.unanswered.add(number)
 
