@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import select
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
@@ -17,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy import exc as sql_errors
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from walkwire.errors import Busy
 from walkwire.stores.postgres.driver.watch import Watch
@@ -86,6 +88,11 @@ class Pool:
         self._away_since: float | None = None
         self._was_there = False
         self._hangs = False
+        # Connections that nobody uses just now, the last one used at the end. SQLAlchemy's pool counts them as taken: to take one
+        # from there costs as much as the statement that follows.
+        self._idle: deque[PoolProxiedConnection] = deque()
+        self._waiting = 0
+        self._lock = threading.Lock()
         self.watch = Watch(seconds * _STATEMENTS + _GRACE_SECONDS, seconds / _RESTS, self._suspect)
         usual = {name: value for name, value in _CONNECTION.items() if name not in url.query}
         self.engine = create_engine(
@@ -104,26 +111,15 @@ class Pool:
         event.listen(self.engine, "connect", self._set_up)
         event.listen(self.engine, "checkout", self._pass_over_the_dead)
 
-    @contextmanager
-    def raw(self, records: int = 0) -> Iterator[Raw]:
+    def raw(self, records: int = 0) -> Lease:
         """A connection of the driver's, on which each statement is a transaction of its own unless it begins one. Many statements
         in one go may take the longer the more `records` they are about."""
-        with told():
-            pooled = _taken(self.engine.raw_connection)
-            connection = cast(Raw, pooled.driver_connection)
-            self.watch.begin(connection, records)
-            try:
-                yield connection
-            finally:
-                self.watch.end(connection)
-                if connection.pgconn.transaction_status != TransactionStatus.IDLE:
-                    pooled.invalidate()
-                pooled.close()
+        return Lease(self, records)
 
     @contextmanager
     def plain(self) -> Iterator[Connection]:
         """A connection of SQLAlchemy's, on which each statement is a transaction of its own."""
-        with told(), _taken(self.engine.connect) as connection:
+        with told(), self._waited_for(self.engine.connect) as connection:
             driver = driver_of(connection)
             self.watch.begin(driver)
             try:
@@ -174,7 +170,49 @@ class Pool:
     def close(self) -> None:
         """Close all connections."""
         self.watch.stop()
+        self._give_up_idle(is_broken=False)
         self.engine.dispose()
+
+    def take(self) -> PoolProxiedConnection:
+        """Take a connection, one that was used just now if there is one."""
+        if self._hangs:
+            self._give_up_idle(is_broken=True)
+        while (pooled := self._idle_one()) is not None:
+            if _is_alive(cast(Raw, pooled.driver_connection)):
+                return pooled
+            pooled.invalidate()
+            pooled.close()
+        return self._waited_for(self.engine.raw_connection)
+
+    def give_back(self, pooled: PoolProxiedConnection) -> None:
+        """Keep a connection for whoever is next, or leave it to SQLAlchemy's pool, where others wait."""
+        self._idle.append(pooled)
+        if self._waiting and (one := self._idle_one()) is not None:
+            one.close()
+
+    def _waited_for(self, take: Callable[[], Result]) -> Result:
+        """Take a connection from SQLAlchemy's pool. It is left the idle ones first: it counts them as taken."""
+        with self._lock:
+            self._waiting += 1
+        try:
+            if (pooled := self._idle_one()) is not None:
+                pooled.close()
+            return _taken(take)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _idle_one(self) -> PoolProxiedConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _give_up_idle(self, is_broken: bool) -> None:
+        while (pooled := self._idle_one()) is not None:
+            if is_broken:
+                pooled.invalidate()
+            pooled.close()
 
     def _connect(self, dialect: Any, record: Any, arguments: Any, options: Any) -> Raw:
         """A new connection. A database that was there, and is away, is waited for: it may be starting again."""
@@ -210,13 +248,8 @@ class Pool:
         if self._hangs:
             self._hangs = False
             raise sql_errors.InvalidatePoolError
-        waiting = select.poll()
-        try:
-            waiting.register(connection.fileno(), select.POLLIN)
-            while waiting.poll(0):
-                connection.pgconn.consume_input()
-        except psycopg.Error:
-            raise sql_errors.DisconnectionError from None
+        if not _is_alive(connection):
+            raise sql_errors.DisconnectionError
 
     def _set_up(self, connection: Raw, record: Any) -> None:
         connection.prepared, connection.session, connection.tag = set(), None, 0
@@ -232,6 +265,46 @@ class Pool:
         words = ", ".join("set_config(%s, %s, false)" for _ in settings)
         given = [word for setting in settings.items() for word in setting]
         connection.execute(f"SELECT {words}", given, prepare=False)
+
+
+class Lease:
+    """A connection of the driver's for the time of a `with` block. Raises Busy, Away or Overtaken for what the driver says of a
+    busy or absent database."""
+
+    __slots__ = ("_connection", "_pool", "_pooled", "_records")
+
+    def __init__(self, pool: Pool, records: int) -> None:
+        self._pool = pool
+        self._records = records
+
+    def __enter__(self) -> Raw:
+        with told():
+            self._pooled = self._pool.take()
+        self._connection = cast(Raw, self._pooled.driver_connection)
+        self._pool.watch.begin(self._connection, self._records)
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._pool.watch.end(self._connection)
+        if self._connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            self._pool.give_back(self._pooled)
+        else:
+            self._pooled.invalidate()
+            self._pooled.close()
+        if isinstance(error, psycopg.Error):
+            _tell(error)
+
+
+def _is_alive(connection: Raw) -> bool:
+    """Whether the other end has not said goodbye, which is asked of this machine and not of the database."""
+    waiting = select.poll()
+    try:
+        waiting.register(connection.fileno(), select.POLLIN)
+        while waiting.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.Error:
+        return False
+    return True
 
 
 def _taken(take: Callable[[], Result]) -> Result:
