@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,11 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from walkwire import brokers, stores
 from walkwire.config import Config
 from walkwire.server.http.walkers.rest import places_of
 from walkwire.walk.walker.specs import Specs, specs_of
-
-_PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
 
 
 def show_banner(
@@ -36,10 +34,10 @@ def _places(config: Config, port: int, page: Path | None) -> list[tuple[str, ...
     places: list[tuple[str, ...]] = [
         ("WebSocket", f"ws://{host}:{port}/websocket"),
         ("API", f"http://{host}:{port}/docs"),
-        ("Database", _PASSWORD.sub(r"\1:***@", config.database)),
+        ("Database", stores.kind_of(config.database).shown(config.database)),
     ]
-    if not config.broker.startswith("memory:"):
-        places.append(("Broker", _PASSWORD.sub(r"\1:***@", config.broker)))
+    if (kind := brokers.kind_of(config.broker)).is_multi_server:
+        places.append(("Broker", kind.shown(config.broker)))
     return [("Page", f"http://{host}:{port}/"), *places] if page is not None else places
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import uvicorn
 
-from walkwire.brokers import MEMORY
+from walkwire import brokers, stores
 from walkwire.config import Config
 from walkwire.errors import StartError
 from walkwire.server.app import App, Loaded, load_program, open_app
@@ -83,11 +83,11 @@ def serve(
 
 
 def _check_workers(config: Config) -> None:
-    if config.broker.startswith(MEMORY):
+    if not brokers.kind_of(config.broker).is_multi_server:
         raise StartError(
             "Several workers need a broker to hear each other: give --broker redis://… or nats://…"
         )
-    if config.database.startswith("sqlite"):
+    if not stores.kind_of(config.database).is_multi_server:
         raise StartError("Several workers need a database server: give --database postgresql://…")
 
 

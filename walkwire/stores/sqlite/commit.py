@@ -19,10 +19,10 @@ from walkwire.stores.sqlite.statements import (
     NODE_VERSIONS,
     Statement,
     chunks,
+    driver_of,
     rows_by_id,
     sequence_of,
 )
-from walkwire.stores.sqlite.view import driver_of
 
 _FIRST: dict[str, Any] = {"version": literal_column("1")}
 

@@ -12,6 +12,7 @@ from sqlite3 import Connection, Cursor
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from walkwire.store import Selection
@@ -97,6 +98,11 @@ TOKEN_GENERATIONS = Statement(
         _among(users.c.root_id, "ids"), users.c.is_activated
     )
 )
+
+
+def driver_of(connection: SqlConnection) -> Connection:
+    """Return the driver's connection below one of SQLAlchemy's."""
+    return cast(Connection, connection.connection.driver_connection)
 
 
 def rows_by_id(connection: Connection, statement: Statement, ids: Iterable[str]) -> Iterator[Any]:

@@ -34,8 +34,8 @@ from walkwire.store import (
 from walkwire.stores.sql import lookups, revision
 from walkwire.stores.sql.registers import Registers
 from walkwire.stores.sqlite.commit import check_reads, write_changes
-from walkwire.stores.sqlite.statements import AT_ONCE
-from walkwire.stores.sqlite.view import SqliteView, driver_of
+from walkwire.stores.sqlite.statements import AT_ONCE, driver_of
+from walkwire.stores.sqlite.view import SqliteView
 from walkwire.stores.sqlite.writer import Writer
 
 Result = TypeVar("Result")

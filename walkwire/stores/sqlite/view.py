@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sqlite3 import Connection as Driver
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -16,6 +15,7 @@ from walkwire.stores.sqlite.statements import (
     EDGES_BY_ID,
     NODES_BY_ID,
     TOKEN_GENERATIONS,
+    driver_of,
     neighbourhood_of,
     rows_by_id,
 )
@@ -56,8 +56,3 @@ class SqliteView(SqlView):
         if shape_of(selection).is_end_of_many:
             return ends(self.driver, selection)
         return neighbourhood_of(selection).run(self.driver, parameters(selection)).fetchall()
-
-
-def driver_of(connection: Connection) -> Driver:
-    """The driver's connection below one of SQLAlchemy's."""
-    return cast(Driver, connection.connection.driver_connection)
