@@ -89,21 +89,19 @@ class Broker(Protocol):
 
 
 class BrokerKind(Protocol):
-    """A kind of broker. No answer here needs the kind's driver, except `make`.
-
-    - `schemes`: the URL schemes that choose this kind.
-    - `example`: a URL of this kind, for error sentences.
-    - `is_multi_server`: whether it carries messages between servers and worker processes.
-    """
+    """A kind of broker. No answer here needs the kind's driver, except `make`."""
 
     @property
-    def schemes(self) -> tuple[str, ...]: ...
+    def schemes(self) -> tuple[str, ...]:
+        """Return the URL schemes that choose this kind."""
 
     @property
-    def example(self) -> str: ...
+    def example(self) -> str:
+        """Return a URL of this kind, for error sentences."""
 
     @property
-    def is_multi_server(self) -> bool: ...
+    def is_multi_server(self) -> bool:
+        """Return whether it carries messages between servers and worker processes."""
 
     def make(self, url: str) -> Broker:
         """Return a broker for `url`, not started yet. Raises StartError, or ModuleNotFoundError without the driver."""

@@ -12,25 +12,23 @@ from walkwire.store.store import Store
 
 
 class StoreKind(Protocol):
-    """A kind of database.
-
-    - `schemes`: the URL schemes that choose this kind.
-    - `example`: a URL of this kind, for error sentences.
-    - `is_multi_server`: whether several servers and worker processes may use one database at the same time.
-    - `has_pool`: whether the store keeps a bounded pool of connections. If False, `open` ignores `connections` and `seconds`.
-    """
+    """A kind of database."""
 
     @property
-    def schemes(self) -> tuple[str, ...]: ...
+    def schemes(self) -> tuple[str, ...]:
+        """Return the URL schemes that choose this kind."""
 
     @property
-    def example(self) -> str: ...
+    def example(self) -> str:
+        """Return a URL of this kind, for error sentences."""
 
     @property
-    def is_multi_server(self) -> bool: ...
+    def is_multi_server(self) -> bool:
+        """Return whether several servers and worker processes may use one database at the same time."""
 
     @property
-    def has_pool(self) -> bool: ...
+    def has_pool(self) -> bool:
+        """Return whether the store keeps a bounded pool of connections. If not, `open` ignores `connections` and `seconds`."""
 
     def open(self, url: str, connections: int, seconds: float) -> Store:
         """Open the database and create or migrate its tables.
