@@ -34,7 +34,7 @@ from walkwire.stores.postgres.driver.prepared import (
 )
 from walkwire.stores.postgres.functions import NUMBERS
 from walkwire.stores.postgres.locks import NOTHING, CommitLocks, Cut, Gone, crowd_numbers, written_kinds
-from walkwire.stores.postgres.outcome import Mark
+from walkwire.stores.postgres.outcome import CommitTag
 from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, NODE_KINDS
 from walkwire.stores.sql import lookups
 from walkwire.stores.sql.selections import shape_of
@@ -74,14 +74,14 @@ class Commit:
         self._bound = bound
         self.size = size_of(reads, changes)
 
-    def make(self, connection: Raw, mark: Mark) -> bool:
+    def make(self, connection: Raw, tag: CommitTag) -> bool:
         """Commit. Raises Held, Lost or TaskTaken; False if all is to be tried again: a node that is to go has got another edge
         meanwhile, or the row of the connection is gone. Nothing is written then."""
         gone = self._look_up(connection)
         locks = CommitLocks(self._reads, self._changes, gone, self._bound)
-        return self._send(connection, mark, gone, locks)
+        return self._send(connection, tag, gone, locks)
 
-    def make_after_lookups(self, connection: Connection, mark: Mark) -> bool:
+    def make_after_lookups(self, connection: Connection, tag: CommitTag) -> bool:
         """As `make`, where searches, tasks or users were looked at: in a transaction, with the locks taken before."""
         raw = driver_of(connection)
         gone = self._look_up(raw)
@@ -89,7 +89,7 @@ class Commit:
         with raw.transaction() as transaction:
             _LOCK.run(raw, [long_numbers(locks.numbers), truths(locks.alone)])
             lookups.check(connection, self._reads)
-            is_made = self._send(raw, mark, gone, locks)
+            is_made = self._send(raw, tag, gone, locks)
             if not is_made:
                 raise Rollback(transaction)
         return is_made
@@ -98,9 +98,9 @@ class Commit:
         """Take the one lock for all instead of many from now on."""
         self._bound = 0
 
-    def _send(self, connection: Raw, mark: Mark, gone: Gone, locks: CommitLocks) -> bool:
+    def _send(self, connection: Raw, tag: CommitTag, gone: Gone, locks: CommitLocks) -> bool:
         crowd = self._crowd(gone)
-        answer = _COMMIT.value(connection, self._values(mark, gone, locks, list(crowd)))
+        answer = _COMMIT.value(connection, self._values(tag, gone, locks, list(crowd)))
         if answer is None:
             return True
         told = json.loads(answer)
@@ -138,15 +138,15 @@ class Commit:
         keys = lock_keys([*records, *deleted], (ends - new).union(deleted), written_kinds(changes, gone))
         return crowd_numbers(keys.difference(self._mine))
 
-    def _values(self, mark: Mark, gone: Gone, locks: CommitLocks, crowd: Sequence[int]) -> list[Value]:
+    def _values(self, tag: CommitTag, gone: Gone, locks: CommitLocks, crowd: Sequence[int]) -> list[Value]:
         """The arguments of `walkwire_commit`, in its order."""
         changes, reads = self._changes, self._reads
         nodes = {node.id: node.version for node in changes.changed_nodes} | reads.nodes
         edges = {edge.id: edge.version for edge in changes.changed_edges} | reads.edges
         ends = _old_ends(changes) - reads.nodes.keys()
         return [
-            mark.session.encode(),
-            str(mark.tag).encode(),
+            tag.session.encode(),
+            str(tag.number).encode(),
             long_numbers(crowd) if crowd else _NO_LONG_NUMBERS,
             long_numbers(locks.numbers),
             truths(locks.alone),

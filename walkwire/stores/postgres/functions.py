@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from walkwire.stores.postgres.driver.pool import driver_of
 from walkwire.stores.postgres.statements import DIALECT, found
 from walkwire.stores.sql.schema import of_postgres
-from walkwire.stores.sql.selections import Shape
+from walkwire.stores.sql.selections import SelectionShape
 
 sessions = Table(
     "walkwire_sessions",
@@ -48,7 +48,7 @@ CHANGED = "WW001"  # the state of the error if a record was changed although it 
 # Every shape that a selection can have, by its number.
 _IS = (False, True)
 NUMBERS = {
-    Shape(*restricted): number
+    SelectionShape(*restricted): number
     for number, restricted in enumerate(
         product(("out", "into", "both"), _IS, _IS, _IS, ("all", "first", "last"))
     )
@@ -80,7 +80,7 @@ def _mark() -> str:
 
 
 @cache
-def _numbers(shape: Shape) -> str:
+def _numbers(shape: SelectionShape) -> str:
     edge = found(shape)
     seqs = func.array_agg(aggregate_order_by(edge.c.seq, edge.c.seq))
     compiled = select(func.coalesce(seqs, literal_column("'{}'::bigint[]"))).compile(dialect=DIALECT)

@@ -69,8 +69,8 @@ class CommitLocks:
     def __init__(self, reads: Reads, changes: Changes, gone: Gone, bound: int) -> None:
         self._held: dict[int, bool] = {}
         searched = kinds_searched(reads.node_searches, reads.edge_searches)
-        self._read(reads)
-        self._write(changes, gone)
+        self._lock_reads(reads)
+        self._lock_writes(changes, gone)
         for kind in written_kinds(changes, gone):
             self._held[number(kind, b"kind")] = False
         for kind in searched:
@@ -84,7 +84,7 @@ class CommitLocks:
         self.numbers = [GATE, *sorted(self._held)]
         self.alone = [self.is_alone, *(self._held[number] for number in self.numbers[1:])]
 
-    def _read(self, reads: Reads) -> None:
+    def _lock_reads(self, reads: Reads) -> None:
         for records in (reads.nodes, reads.edges):
             for id, version in records.items():
                 if version:
@@ -92,7 +92,7 @@ class CommitLocks:
         for selection in reads.neighbourhoods:
             self._held[_neighbourhood(selection.node) + random.randrange(PLACES)] = True
 
-    def _write(self, changes: Changes, gone: Gone) -> None:
+    def _lock_writes(self, changes: Changes, gone: Gone) -> None:
         new = {node.id for node in changes.new_nodes}
         ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
         for node in changes.changed_nodes:

@@ -21,7 +21,7 @@ _FENCE = Prepared("UPDATE walkwire_sessions SET is_fenced = true WHERE id = $1 R
 _FORGET = Prepared("DELETE FROM walkwire_sessions WHERE made < now() - interval '1 day'", [])
 
 
-class Mark:
+class CommitTag:
     """The name of one transaction: a connection's row, and the tag that the transaction writes there."""
 
     def __init__(self, connection: Raw) -> None:
@@ -31,17 +31,17 @@ class Mark:
             _NEW.run(connection, [session.encode()])
             connection.session = session
         connection.tag += 1
-        self.session, self.tag = connection.session, connection.tag
+        self.session, self.number = connection.session, connection.tag
 
     def write(self, connection: Raw) -> None:
         """Write the tag, in the transaction. Raises Away if the row was fenced or forgotten."""
-        if not _MARK.run(connection, [self.session.encode(), str(self.tag).encode()]):
+        if not _MARK.run(connection, [self.session.encode(), str(self.number).encode()]):
             connection.session = None
             raise Away
 
     def was_committed(self, connection: Raw) -> bool:
         """Return whether the transaction was committed, asked on another connection. Waits while the transaction is under way."""
-        return _FENCE.run(connection, [self.session.encode()]) == [(self.tag,)]
+        return _FENCE.run(connection, [self.session.encode()]) == [(self.number,)]
 
 
 def forget(connection: Raw) -> None:

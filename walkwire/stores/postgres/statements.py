@@ -30,7 +30,7 @@ from walkwire.stores.sql.selections import (
     HERE,
     LIMIT,
     NODE,
-    Shape,
+    SelectionShape,
     Side,
     from_side,
     neighbourhood,
@@ -46,7 +46,7 @@ _LEAST: Any = literal_column("0")
 _MOST: Any = literal_column("9223372036854775807")
 
 
-class Statement:
+class PostgresStatement:
     """A statement that reads. Its parameters are given by name: texts, numbers and lists of texts."""
 
     def __init__(self, statement: Any) -> None:
@@ -89,30 +89,30 @@ def among(column: Any, name: str) -> ColumnElement[bool]:
 
 
 # These, and neighbourhoods, have the moment in their last column.
-NODES_BY_ID = Statement(select(*NODE, _MOMENT).where(among(nodes.c.id, "ids")))
-EDGES_BY_ID = Statement(select(*EDGE, _MOMENT).where(among(edges.c.id, "ids")))
-NODE_KINDS = Statement(select(nodes.c.kind).where(among(nodes.c.id, "ids")).distinct())
+NODES_BY_ID = PostgresStatement(select(*NODE, _MOMENT).where(among(nodes.c.id, "ids")))
+EDGES_BY_ID = PostgresStatement(select(*EDGE, _MOMENT).where(among(edges.c.id, "ids")))
+NODE_KINDS = PostgresStatement(select(nodes.c.kind).where(among(nodes.c.id, "ids")).distinct())
 _CUT = select(edges.c.id, edges.c.kind, edges.c.source, edges.c.target)
-CUT_EDGES = Statement(_CUT.where(among(edges.c.id, "ids")))
-EDGES_AT = Statement(_CUT.where(or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))))
-TOKEN_GENERATIONS = Statement(
+CUT_EDGES = PostgresStatement(_CUT.where(among(edges.c.id, "ids")))
+EDGES_AT = PostgresStatement(_CUT.where(or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))))
+TOKEN_GENERATIONS = PostgresStatement(
     select(users.c.root_id, users.c.token_generation).where(
         among(users.c.root_id, "ids"), users.c.is_activated
     )
 )
 
 
-def neighbourhood_of(selection: Selection) -> Statement:
+def neighbourhood_of(selection: Selection) -> PostgresStatement:
     """`seq`, edge and far node, in the order of `seq`."""
     return _neighbourhood(shape_of(selection))
 
 
 @cache
-def _neighbourhood(shape: Shape) -> Statement:
-    return Statement(neighbourhood(found(shape)).add_columns(_MOMENT))
+def _neighbourhood(shape: SelectionShape) -> PostgresStatement:
+    return PostgresStatement(neighbourhood(found(shape)).add_columns(_MOMENT))
 
 
-def found(shape: Shape) -> Any:
+def found(shape: SelectionShape) -> Any:
     """`seq`, edge and `far` of what is selected, as a part of a statement.
 
     It is found by itself. Where some nodes have very many edges, a plan for any node is one for many edges, and would go through
@@ -124,7 +124,7 @@ def found(shape: Shape) -> Any:
     return select(*edges_found.c).cte("found").prefix_with("MATERIALIZED")
 
 
-def _ends(side: Side, shape: Shape) -> Select[Any]:
+def _ends(side: Side, shape: SelectionShape) -> Select[Any]:
     """The first or last edges of each pair of classes (the edge's, the far node's) that a selection may mean."""
     pairs = _pairs(side)
     each: Any = _of_pair(side, pairs, shape).correlate(pairs).lateral()
@@ -154,7 +154,7 @@ def _pairs(side: Side) -> Any:
     return pairs
 
 
-def _of_pair(side: Side, pairs: Any, shape: Shape) -> Select[Any]:
+def _of_pair(side: Side, pairs: Any, shape: SelectionShape) -> Select[Any]:
     """The first or last edges of a pair, and some beyond it where it has fewer.
 
     To ask for those of the pair alone would let the planner look for them along any index that happens to be in order.

@@ -24,7 +24,7 @@ from walkwire.store import (
     known_user,
 )
 from walkwire.stores.postgres.commit import check_all, size_of
-from walkwire.stores.postgres.driver.pool import Away, Pool, Raw, driver_of, told
+from walkwire.stores.postgres.driver.pool import Away, Pool, Raw, as_busy, driver_of
 from walkwire.stores.postgres.driver.prepared import Row
 from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, TOKEN_GENERATIONS, neighbourhood_of
 from walkwire.stores.sql.selections import EDGE, parameters
@@ -105,7 +105,7 @@ class Latest:
 
     def _seen(self, work: Callable[[SqlView], Result]) -> Result:
         self._moments.add(None)
-        return self._pool.see(lambda connection: work(SqlView(connection)))
+        return self._pool.read_sql(lambda connection: work(SqlView(connection)))
 
 
 def token_generations(connection: Raw, root_ids: Sequence[str]) -> dict[str, int]:
@@ -113,7 +113,7 @@ def token_generations(connection: Raw, root_ids: Sequence[str]) -> dict[str, int
     return dict(TOKEN_GENERATIONS.run(connection, ids=root_ids))
 
 
-class Moment:
+class Snapshot:
     """A view of one moment, on a connection in a transaction for it. A walk whose connection breaks has to run again.
 
     A walk may wait for something else between two reads. Then the connection is given back (`rest`), and the next read is of a
@@ -126,7 +126,7 @@ class Moment:
         self._pool = pool
         self._reads = Reads()
         self._lock = threading.Lock()
-        self._taken = ExitStack()
+        self._opened = ExitStack()
         self._connection: Connection | None = None
         self._used = 0.0
 
@@ -172,7 +172,7 @@ class Moment:
     def is_idle(self, seconds: float) -> bool:
         return self._connection is not None and time.monotonic() - self._used > seconds
 
-    def rest(self, seconds: float) -> None:
+    def give_back(self, seconds: float) -> None:
         if self._lock.acquire(blocking=False):  # else it reads, or rests already
             try:
                 if self.is_idle(seconds):
@@ -187,30 +187,30 @@ class Moment:
 
     def _ask(self, question: Callable[[Connection], Result]) -> Result:
         with self._lock:
-            connection = self._connection or self._take()
-            self._pool.watch.begin(driver_of(connection))
+            connection = self._connection or self._open()
+            self._pool.watchdog.begin(driver_of(connection))
             try:
-                with told():
+                with as_busy():
                     return question(connection)
             except Away:
                 raise Lost from None
             finally:
                 self._used = time.monotonic()
 
-    def _take(self) -> Connection:
+    def _open(self) -> Connection:
         with ExitStack() as stack:
-            connection = stack.enter_context(self._pool.moment())
+            connection = stack.enter_context(self._pool.snapshot())
             if self._used:
-                self._pool.watch.begin(driver_of(connection), size_of(self._reads))
-                with told():
+                self._pool.watchdog.begin(driver_of(connection), size_of(self._reads))
+                with as_busy():
                     check_all(connection, self._reads)
-            self._taken = stack.pop_all()
+            self._opened = stack.pop_all()
             self._connection = connection
             return connection
 
     def _give_back(self) -> None:
         self._connection = None
-        self._taken.close()
+        self._opened.close()
 
     def _noted(self, found: list[NodeRecord]) -> list[NodeRecord]:
         self._reads.nodes.update((node.id, node.version) for node in found)

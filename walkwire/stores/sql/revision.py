@@ -47,7 +47,7 @@ _alone = threading.Lock()  # Alembic has the migration under way in a global var
 _log = logging.getLogger("walkwire.stores")
 
 
-class Own(Protocol):
+class EngineSchema(Protocol):
     """What an engine's databases have besides the common tables. Handed in by the engine."""
 
     def make(self, connection: Connection) -> None:
@@ -70,7 +70,7 @@ def is_newest(connection: Connection, name: str) -> bool:
     return found == NEWEST
 
 
-def renew(connection: Connection, name: str, own: Own | None = None) -> None:
+def renew(connection: Connection, name: str, own: EngineSchema | None = None) -> None:
     """Make the tables, or migrate them. To be called in a transaction that keeps everyone else from doing the same.
 
     Raises StartError; the caller undoes the transaction then, and the database is as it was.
@@ -86,7 +86,7 @@ def renew(connection: Connection, name: str, own: Own | None = None) -> None:
         _migrate(connection, name, found, own)
 
 
-def migrations(connection: Connection, own: Own | None = None) -> Config:
+def migrations(connection: Connection, own: EngineSchema | None = None) -> Config:
     """What Alembic's commands need to know, to work in the transaction that is open on `connection`."""
     from alembic.config import Config
 
@@ -115,7 +115,7 @@ def _make(connection: Connection) -> None:
     connection.execute(insert(nodes), roots)
 
 
-def _migrate(connection: Connection, name: str, found: str, own: Own | None) -> None:
+def _migrate(connection: Connection, name: str, found: str, own: EngineSchema | None) -> None:
     from alembic import command
 
     way = f"the database {name} from schema {found or 'without a number'} to {NEWEST}"

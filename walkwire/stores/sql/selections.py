@@ -32,7 +32,7 @@ LIMIT = bindparam("limit", type_=Integer)
 Among = Callable[[Any, str], ColumnElement[bool]]
 
 
-class Shape(NamedTuple):
+class SelectionShape(NamedTuple):
     """What a selection restricts. `end` is which of the edges are wanted: "all", "first" or "last"."""
 
     direction: str
@@ -60,11 +60,11 @@ INTO = Side(edges.c.target, edges.c.source, edges.c.source_kind)
 SIDES = {"out": (OUT,), "into": (INTO,), "both": (OUT, INTO)}
 
 
-def shape_of(selection: Selection) -> Shape:
+def shape_of(selection: Selection) -> SelectionShape:
     """The shape of a selection."""
     end = "all" if selection.limit is None else "first" if selection.limit >= 0 else "last"
     by_edge, by_node = selection.edge_kinds is not None, selection.node_kinds is not None
-    return Shape(selection.direction, by_edge, by_node, selection.far is not None, end)
+    return SelectionShape(selection.direction, by_edge, by_node, selection.far is not None, end)
 
 
 def parameters(selection: Selection) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def sequence(found: Any) -> Select[Any]:
     return select(found.c.seq).order_by(found.c.seq)
 
 
-def selected(shape: Shape, each: Callable[[Side], Select[Any]]) -> Any:
+def selected(shape: SelectionShape, each: Callable[[Side], Select[Any]]) -> Any:
     """`seq`, edge and `far` of what is selected, as a part of a statement; `each` selects from one side."""
     sides = [each(side) for side in SIDES[shape.direction]]
     if len(sides) == 2:  # an edge from a node to itself is one edge
@@ -102,7 +102,7 @@ def selected(shape: Shape, each: Callable[[Side], Select[Any]]) -> Any:
     return select(*found.c).order_by(order).limit(LIMIT).subquery()
 
 
-def from_side(side: Side, shape: Shape, among: Among) -> Select[Any]:
+def from_side(side: Side, shape: SelectionShape, among: Among) -> Select[Any]:
     """`seq`, edge and `far` of all that a selection may mean on one side."""
     statement = select(edges.c.seq, *EDGE, side.far.label("far")).where(side.near == HERE)
     if shape.by_edge:

@@ -17,7 +17,7 @@ from walkwire.stores.sqlite.ends import ends
 from walkwire.stores.sqlite.statements import (
     EDGE_VERSIONS,
     NODE_VERSIONS,
-    Statement,
+    SqliteStatement,
     chunks,
     driver_of,
     rows_by_id,
@@ -26,20 +26,24 @@ from walkwire.stores.sqlite.statements import (
 
 _FIRST: dict[str, Any] = {"version": literal_column("1")}
 
-_NEW_NODES = Statement(insert(nodes).values({name: bindparam(name) for name in NodeRecord._fields} | _FIRST))
-_NEW_EDGES = Statement(insert(edges).values({name: bindparam(name) for name in EdgeRecord._fields} | _FIRST))
-_CHANGED_NODE = Statement(
+_NEW_NODES = SqliteStatement(
+    insert(nodes).values({name: bindparam(name) for name in NodeRecord._fields} | _FIRST)
+)
+_NEW_EDGES = SqliteStatement(
+    insert(edges).values({name: bindparam(name) for name in EdgeRecord._fields} | _FIRST)
+)
+_CHANGED_NODE = SqliteStatement(
     update(nodes)
     .where(nodes.c.id == bindparam("at"), nodes.c.version == bindparam("was"))
     .values(version=nodes.c.version + literal_column("1"), data=bindparam("now"), access=bindparam("grants"))
 )
-_CHANGED_EDGE = Statement(
+_CHANGED_EDGE = SqliteStatement(
     update(edges)
     .where(edges.c.id == bindparam("at"), edges.c.version == bindparam("was"))
     .values(version=edges.c.version + literal_column("1"), data=bindparam("now"))
 )
-_DELETED_NODES = Statement(delete(nodes).where(nodes.c.id.in_(bindparam("ids", expanding=True))))
-_DELETED_EDGES = Statement(delete(edges).where(edges.c.id.in_(bindparam("ids", expanding=True))))
+_DELETED_NODES = SqliteStatement(delete(nodes).where(nodes.c.id.in_(bindparam("ids", expanding=True))))
+_DELETED_EDGES = SqliteStatement(delete(edges).where(edges.c.id.in_(bindparam("ids", expanding=True))))
 
 
 def check_reads(driver: Driver, reads: Reads) -> None:
@@ -80,7 +84,7 @@ def write_changes(connection: Connection, changes: Changes) -> None:
         _DELETED_NODES.run(driver, {"ids": ids})
 
 
-def _moved(driver: Driver, statement: Statement, expected: Mapping[str, int]) -> set[str]:
+def _moved(driver: Driver, statement: SqliteStatement, expected: Mapping[str, int]) -> set[str]:
     if not expected:
         return set()
     found = dict(rows_by_id(driver, statement, expected))

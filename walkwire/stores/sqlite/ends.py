@@ -16,7 +16,7 @@ from sqlalchemy import Select, String, bindparam, select
 from walkwire.store import Selection
 from walkwire.stores.sql.schema import edges, nodes
 from walkwire.stores.sql.selections import EDGE, HERE, LIMIT, NODE, OUT, SIDES, Side
-from walkwire.stores.sqlite.statements import Statement
+from walkwire.stores.sqlite.statements import SqliteStatement
 
 _KIND = bindparam("kind", type_=String)
 _FAR_KIND = bindparam("far_kind", type_=String)
@@ -53,12 +53,12 @@ def _pairs(connection: Connection, side: Side, selection: Selection) -> Iterator
         ).fetchone()
 
 
-def _steps(side: Side) -> tuple[Statement, Statement, Statement]:
+def _steps(side: Side) -> tuple[SqliteStatement, SqliteStatement, SqliteStatement]:
     here = select(edges.c.kind, side.far_kind).where(side.near == HERE).limit(1)
     in_kind = here.where(edges.c.kind == _KIND, side.far_kind > _FAR_KIND).order_by(side.far_kind)
     in_order = here.order_by(edges.c.kind, side.far_kind)
     next_kind = in_order.where(edges.c.kind > _KIND)
-    return Statement(in_order), Statement(in_kind), Statement(next_kind)
+    return SqliteStatement(in_order), SqliteStatement(in_kind), SqliteStatement(next_kind)
 
 
 def _of_pair(side: Side, order: Any) -> Select[Any]:
@@ -72,7 +72,7 @@ _BOTH: tuple[Side, ...] = SIDES["both"]
 _STEPS = {side is OUT: _steps(side) for side in _BOTH}
 _STATEMENTS = {
     side is OUT: {
-        is_last: Statement(_of_pair(side, edges.c.seq.desc() if is_last else edges.c.seq))
+        is_last: SqliteStatement(_of_pair(side, edges.c.seq.desc() if is_last else edges.c.seq))
         for is_last in (False, True)
     }
     for side in _BOTH

@@ -20,7 +20,7 @@ from walkwire.stores.sql.schema import edges, nodes, users
 from walkwire.stores.sql.selections import (
     EDGE,
     NODE,
-    Shape,
+    SelectionShape,
     from_side,
     neighbourhood,
     selected,
@@ -33,7 +33,7 @@ AT_ONCE = 512  # ids in one statement: SQLite before 3.32 takes 999 parameters
 _DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
 
 
-class Statement:
+class SqliteStatement:
     """A statement in the driver's words.
 
     One with lists has a text for each length of them; that these be few, a list is filled up with its last element.
@@ -89,11 +89,11 @@ def _among(column: Any, name: str) -> ColumnElement[bool]:
     return cast(ColumnElement[bool], column.in_(bindparam(name, expanding=True)))
 
 
-NODES_BY_ID = Statement(select(*NODE).where(_among(nodes.c.id, "ids")))
-EDGES_BY_ID = Statement(select(*EDGE).where(_among(edges.c.id, "ids")))
-NODE_VERSIONS = Statement(select(nodes.c.id, nodes.c.version).where(_among(nodes.c.id, "ids")))
-EDGE_VERSIONS = Statement(select(edges.c.id, edges.c.version).where(_among(edges.c.id, "ids")))
-TOKEN_GENERATIONS = Statement(
+NODES_BY_ID = SqliteStatement(select(*NODE).where(_among(nodes.c.id, "ids")))
+EDGES_BY_ID = SqliteStatement(select(*EDGE).where(_among(edges.c.id, "ids")))
+NODE_VERSIONS = SqliteStatement(select(nodes.c.id, nodes.c.version).where(_among(nodes.c.id, "ids")))
+EDGE_VERSIONS = SqliteStatement(select(edges.c.id, edges.c.version).where(_among(edges.c.id, "ids")))
+TOKEN_GENERATIONS = SqliteStatement(
     select(users.c.root_id, users.c.token_generation).where(
         _among(users.c.root_id, "ids"), users.c.is_activated
     )
@@ -105,7 +105,7 @@ def driver_of(connection: SqlConnection) -> Connection:
     return cast(Connection, connection.connection.driver_connection)
 
 
-def rows_by_id(connection: Connection, statement: Statement, ids: Iterable[str]) -> Iterator[Any]:
+def rows_by_id(connection: Connection, statement: SqliteStatement, ids: Iterable[str]) -> Iterator[Any]:
     """What a statement with a list `ids` finds."""
     for chunk in chunks(ids):
         yield from statement.run(connection, {"ids": chunk})
@@ -118,25 +118,25 @@ def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def neighbourhood_of(selection: Selection) -> Statement:
+def neighbourhood_of(selection: Selection) -> SqliteStatement:
     """`seq`, edge and far node, in the order of `seq`."""
     return _neighbourhood(shape_of(selection))
 
 
-def sequence_of(selection: Selection) -> Statement:
+def sequence_of(selection: Selection) -> SqliteStatement:
     """The `seq` of each edge, in their order."""
     return _sequence(shape_of(selection))
 
 
 @cache
-def _neighbourhood(shape: Shape) -> Statement:
-    return Statement(neighbourhood(_found(shape)))
+def _neighbourhood(shape: SelectionShape) -> SqliteStatement:
+    return SqliteStatement(neighbourhood(_found(shape)))
 
 
 @cache
-def _sequence(shape: Shape) -> Statement:
-    return Statement(sequence(_found(shape)))
+def _sequence(shape: SelectionShape) -> SqliteStatement:
+    return SqliteStatement(sequence(_found(shape)))
 
 
-def _found(shape: Shape) -> Any:
+def _found(shape: SelectionShape) -> Any:
     return selected(shape, lambda side: from_side(side, shape, _among))

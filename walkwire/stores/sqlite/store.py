@@ -32,7 +32,7 @@ from walkwire.store import (
     View,
 )
 from walkwire.stores.sql import lookups, revision
-from walkwire.stores.sql.registers import Registers
+from walkwire.stores.sql.store import SqlStore
 from walkwire.stores.sqlite.commit import check_reads, write_changes
 from walkwire.stores.sqlite.statements import AT_ONCE, driver_of
 from walkwire.stores.sqlite.view import SqliteView
@@ -67,7 +67,7 @@ def open_sqlite(url: str) -> Store:
         raise StartError(f"Cannot open the database {parsed.database}: {error.orig}") from None
 
 
-class SqliteStore(Registers):
+class SqliteStore(SqlStore):
     """The store in one SQLite file, for any number of threads and, at a price, processes."""
 
     crowd: Crowd | None = None
@@ -96,11 +96,11 @@ class SqliteStore(Registers):
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
-        with self._moment() as view:
+        with self._snapshot() as view:
             yield view
 
     def check(self, reads: Reads) -> None:
-        with self._moment() as view:
+        with self._snapshot() as view:
             check_reads(view.driver, reads)
             lookups.check(view.connection, reads)
 
@@ -126,18 +126,18 @@ class SqliteStore(Registers):
     def _ask(self, question: Callable[..., Result], *of: Any, several: bool = False) -> Result:
         """`several`: it takes more than one statement, and these have to see the same."""
         if several:
-            with self._moment() as view:
+            with self._snapshot() as view:
                 return question(view, *of)
-        view = self._take()
+        view = self._borrow_view()
         try:
             return question(view, *of)
         finally:
             self._views.append(view)
 
     @contextmanager
-    def _moment(self) -> Iterator[SqliteView]:
+    def _snapshot(self) -> Iterator[SqliteView]:
         """A view whose reads all see the database as it is at the first of them."""
-        view = self._take()
+        view = self._borrow_view()
         view.driver.execute("BEGIN")
         try:
             yield view
@@ -145,17 +145,17 @@ class SqliteStore(Registers):
             view.driver.rollback()
             self._views.append(view)
 
-    def _take(self) -> SqliteView:
+    def _borrow_view(self) -> SqliteView:
         """A connection to read by, the one used last, as its cache is the warmest."""
         try:
             return self._views.pop()
         except IndexError:
             return SqliteView(self._engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
 
-    def _read(self, work: Callable[[Connection], Result]) -> Result:
+    def _run_read(self, work: Callable[[Connection], Result]) -> Result:
         return self._ask(lambda view: work(view.connection))
 
-    def _write(self, work: Callable[[Connection], Result]) -> Result:
+    def _run_write(self, work: Callable[[Connection], Result]) -> Result:
         return self._writer.write(work)
 
     def _renew(self, path: str) -> None:

@@ -65,7 +65,7 @@ class Writer:
     def _commit(self, jobs: list[_Job]) -> None:
         try:
             self._driver.execute("BEGIN IMMEDIATE")
-            self._do(jobs)
+            self._run_together(jobs)
             self._driver.execute("COMMIT")  # kept prepared, as what the driver itself says on commit() is not
             self._end()
         except BaseException as error:
@@ -78,7 +78,7 @@ class Writer:
             if job.error is None and job.then is not None:
                 job.then()
 
-    def _do(self, jobs: list[_Job]) -> None:
+    def _run_together(self, jobs: list[_Job]) -> None:
         try:
             for job in jobs:
                 job.result = job.work(self._connection)
@@ -88,9 +88,9 @@ class Writer:
             self._end()
             self._driver.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                self._do_apart(job)
+                self._run_apart(job)
 
-    def _do_apart(self, job: _Job) -> None:
+    def _run_apart(self, job: _Job) -> None:
         self._driver.execute("SAVEPOINT work")
         try:
             job.result = job.work(self._connection)

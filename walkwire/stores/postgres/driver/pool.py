@@ -20,7 +20,7 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import QueuePool
 
 from walkwire.errors import Busy
-from walkwire.stores.postgres.driver.watch import Watch
+from walkwire.stores.postgres.driver.watchdog import Watchdog
 
 
 class Raw(psycopg.Connection[Any]):
@@ -79,14 +79,14 @@ class Overtaken(Busy):
 
 
 class Pool:
-    """At most `size` connections. Whoever waits longer than `seconds`, for one of them or for a lock, is told Busy."""
+    """At most `size` connections. Whoever waits longer than `seconds`, for one of them or for a lock, is as_busy Busy."""
 
     def __init__(self, url: URL, size: int, seconds: float) -> None:
         self._seconds = seconds
         self._away_since: float | None = None
         self._was_there = False
         self._hangs = False
-        self.watch = Watch(seconds * _STATEMENTS + _GRACE_SECONDS, seconds / _RESTS, self._suspect)
+        self.watchdog = Watchdog(seconds * _STATEMENTS + _GRACE_SECONDS, seconds / _RESTS, self._note_hang)
         usual = {name: value for name, value in _CONNECTION.items() if name not in url.query}
         self.engine = create_engine(
             url.set(drivername="postgresql+psycopg").update_query_dict(usual),
@@ -102,20 +102,20 @@ class Pool:
         )
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "connect", self._set_up)
-        event.listen(self.engine, "checkout", self._pass_over_the_dead)
+        event.listen(self.engine, "checkout", self._replace_dead)
 
     @contextmanager
     def raw(self, records: int = 0) -> Iterator[Raw]:
         """A connection of the driver's, on which each statement is a transaction of its own unless it begins one. Many statements
         in one go may take the longer the more `records` they are about."""
-        with told():
-            pooled = _taken(self.engine.raw_connection)
+        with as_busy():
+            pooled = _checked_out(self.engine.raw_connection)
             connection = cast(Raw, pooled.driver_connection)
-            self.watch.begin(connection, records)
+            self.watchdog.begin(connection, records)
             try:
                 yield connection
             finally:
-                self.watch.end(connection)
+                self.watchdog.end(connection)
                 if connection.pgconn.transaction_status != TransactionStatus.IDLE:
                     pooled.invalidate()
                 pooled.close()
@@ -123,13 +123,13 @@ class Pool:
     @contextmanager
     def plain(self) -> Iterator[Connection]:
         """A connection of SQLAlchemy's, on which each statement is a transaction of its own."""
-        with told(), _taken(self.engine.connect) as connection:
+        with as_busy(), _checked_out(self.engine.connect) as connection:
             driver = driver_of(connection)
-            self.watch.begin(driver)
+            self.watchdog.begin(driver)
             try:
                 yield connection
             finally:
-                self.watch.end(driver)
+                self.watchdog.end(driver)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -140,7 +140,7 @@ class Pool:
                 yield connection
 
     @contextmanager
-    def moment(self) -> Iterator[Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """A connection of SQLAlchemy's whose reads all see the database as it is at the first of them."""
         with self.plain() as connection:
             driver = driver_of(connection)
@@ -162,7 +162,7 @@ class Pool:
             with self.raw(records) as connection:
                 return work(connection)
 
-    def see(self, work: Callable[[Connection], Result]) -> Result:
+    def read_sql(self, work: Callable[[Connection], Result]) -> Result:
         """As `read`, on a connection of SQLAlchemy's."""
         try:
             with self.plain() as connection:
@@ -173,7 +173,7 @@ class Pool:
 
     def close(self) -> None:
         """Close all connections."""
-        self.watch.stop()
+        self.watchdog.stop()
         self.engine.dispose()
 
     def _connect(self, dialect: Any, record: Any, arguments: Any, options: Any) -> Raw:
@@ -200,11 +200,11 @@ class Pool:
             _log.warning("The database is away: %s", error)
         return now - self._away_since < self._seconds
 
-    def _suspect(self) -> None:
+    def _note_hang(self) -> None:
         _log.warning("The database hangs")
         self._hangs = True
 
-    def _pass_over_the_dead(self, connection: Raw, record: Any, proxy: Any) -> None:
+    def _replace_dead(self, connection: Raw, record: Any, proxy: Any) -> None:
         """Have a connection replaced whose other end has said goodbye, which is asked of this machine and not of the database;
         and all that there are, where it hung."""
         if self._hangs:
@@ -234,7 +234,7 @@ class Pool:
         connection.execute(f"SELECT {words}", given, prepare=False)
 
 
-def _taken(take: Callable[[], Result]) -> Result:
+def _checked_out(take: Callable[[], Result]) -> Result:
     try:
         return take()
     except sql_errors.InvalidRequestError:  # the one made in place of a dead one was dead at once
@@ -247,21 +247,21 @@ def driver_of(connection: Connection) -> Raw:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def as_busy() -> Iterator[None]:
     """Turn what the driver says of a busy or absent database into a sentence for a client: Busy, Away, Overtaken."""
     try:
         yield
     except sql_errors.TimeoutError:
         raise Busy from None  # all connections are in use
     except sql_errors.DBAPIError as error:
-        _tell(error.orig if isinstance(error.orig, psycopg.Error) else error)
+        _raise_busy(error.orig if isinstance(error.orig, psycopg.Error) else error)
         raise
     except psycopg.Error as error:
-        _tell(error)
+        _raise_busy(error)
         raise
 
 
-def _tell(error: Exception) -> None:
+def _raise_busy(error: Exception) -> None:
     """Raise Busy or one of its kinds where the statement is not to blame."""
     state = getattr(error, "sqlstate", None) or ""
     if state[:2] == "40":

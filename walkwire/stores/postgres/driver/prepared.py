@@ -63,14 +63,14 @@ class Prepared:
     def _result(self, connection: Raw, values: Sequence[Value]) -> PGresult:
         driver = connection.pgconn
         if self._name not in connection.prepared:
-            _judge(connection, driver.prepare(self._name, self._text))
+            _raise_errors(connection, driver.prepare(self._name, self._text))
             connection.prepared.add(self._name)
         result = driver.exec_prepared(self._name, cast(Sequence[bytes], values), self._formats, _TEXT)
-        _judge(connection, result)
+        _raise_errors(connection, result)
         return result
 
 
-def _judge(connection: Raw, result: PGresult) -> None:
+def _raise_errors(connection: Raw, result: PGresult) -> None:
     if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
         return
     if connection.pgconn.status == ConnStatus.BAD:

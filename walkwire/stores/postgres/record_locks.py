@@ -1,4 +1,4 @@
-"""Turns: who wrote the same record tells of it in the order of the commits, in one process."""
+"""RecordLocks: who wrote the same record tells of it in the order of the commits, in one process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from walkwire.errors import Busy
 _PLACES = 1024  # records share them: that costs some a wait for another's commit
 
 
-class Turns:
+class RecordLocks:
     """From before its commit until it has told of it, whoever writes a record keeps others from it."""
 
     def __init__(self, seconds: float) -> None:
@@ -19,7 +19,7 @@ class Turns:
         self._places = [threading.Lock() for _ in range(_PLACES)]
 
     @contextmanager
-    def of(self, ids: Iterable[str]) -> Iterator[None]:
+    def hold(self, ids: Iterable[str]) -> Iterator[None]:
         """Have the turn of all these records for the time of the block. Raises Busy where that takes too long."""
         with ExitStack() as stack:
             for place in sorted({hash(id) % _PLACES for id in ids}):

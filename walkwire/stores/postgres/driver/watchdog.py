@@ -24,20 +24,20 @@ _MANY = 10_000  # records: for each so many, all of them in a few statements, it
 _log = logging.getLogger("walkwire.stores")
 
 
-class Resting(Protocol):
+class IdleView(Protocol):
     """What has a connection for longer than one question, and does not need it all the time."""
 
     def is_idle(self, seconds: float) -> bool:
         """Whether it has one, and did not need it for so long."""
 
-    def rest(self, seconds: float) -> None:
+    def give_back(self, seconds: float) -> None:
         """Give it back, if that is so."""
 
     def end(self) -> None:
         """Give it back."""
 
 
-class Watch:
+class Watchdog:
     """Over the connections that are in use. `on_hang` is called, in the thread, after one was broken."""
 
     def __init__(self, overdue: float, idle: float, on_hang: Callable[[], None]) -> None:
@@ -45,12 +45,12 @@ class Watch:
         self._idle = idle
         self._on_hang = on_hang
         self._until: dict[psycopg.Connection[Any], float] = {}
-        self._resting: dict[int, Resting] = {}
+        self._views: dict[int, IdleView] = {}
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """From now on."""
-        threading.Thread(target=self._run, name="watch", daemon=True).start()
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def stop(self) -> None:
         """Let the thread end."""
@@ -65,27 +65,27 @@ class Watch:
         self._until.pop(connection, None)
 
     @contextmanager
-    def over(self, resting: Resting) -> Iterator[None]:
+    def over(self, view: IdleView) -> Iterator[None]:
         """Let it rest when it may, and end with the block."""
-        self._resting[id(resting)] = resting
+        self._views[id(view)] = view
         try:
             yield
         finally:
-            del self._resting[id(resting)]
-            resting.end()
+            del self._views[id(view)]
+            view.end()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._idle / 2):
             try:
-                self._look()
+                self._inspect()
             except Exception:
                 _log.exception("A look at the connections failed; there will be others")
 
-    def _look(self) -> None:
-        for resting in list(self._resting.values()):
-            if resting.is_idle(self._idle):
+    def _inspect(self) -> None:
+        for view in list(self._views.values()):
+            if view.is_idle(self._idle):
                 # In a thread of its own: the database is told, and may hang just then.
-                threading.Thread(target=resting.rest, args=(self._idle,), daemon=True).start()
+                threading.Thread(target=view.give_back, args=(self._idle,), daemon=True).start()
         now = time.monotonic()
         for connection in [one for one, until in list(self._until.items()) if until < now]:
             if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
