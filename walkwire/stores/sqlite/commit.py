@@ -1,4 +1,4 @@
-"""Commit: what a commit asks of SQLite and writes to it. To be called inside a transaction, which the caller ends."""
+"""Commit: check what a walk read, and write what it changed, in SQLite. All runs inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _DELETED_EDGES = SqliteStatement(delete(edges).where(edges.c.id.in_(bindparam("i
 
 
 def check_reads(driver: Driver, reads: Reads) -> None:
-    """Raise Lost unless every version and mark in `reads` is what the database has."""
+    """Raise Lost unless every version and mark in `reads` equals that in the database."""
     records = _moved(driver, NODE_VERSIONS, reads.nodes) | _moved(driver, EDGE_VERSIONS, reads.edges)
     neighbourhoods = {
         selection.node for selection, mark in reads.neighbourhoods.items() if _mark(driver, selection) != mark
@@ -57,7 +57,7 @@ def check_reads(driver: Driver, reads: Reads) -> None:
 
 
 def write_changes(connection: Connection, changes: Changes) -> None:
-    """Write all of `changes`, or raise Lost or TaskTaken."""
+    """Write all of `changes`. Raises Lost or TaskTaken; the caller then rolls back."""
     driver = driver_of(connection)
     if changes.ended_task is not None:
         tasks.end_or_raise(connection, changes.ended_task)
@@ -76,7 +76,7 @@ def write_changes(connection: Connection, changes: Changes) -> None:
     if changes.new_edges:
         try:
             _NEW_EDGES.run_for_all(driver, changes.new_edges)
-        except IntegrityError:  # an end of one of them is gone
+        except IntegrityError:  # an end of one of them was deleted
             raise Lost({end for edge in changes.new_edges for end in (edge.source, edge.target)}) from None
     if changes.new_tasks:
         tasks.add(connection, changes.new_tasks)
@@ -92,7 +92,7 @@ def _moved(driver: Driver, statement: SqliteStatement, expected: Mapping[str, in
 
 
 def _mark(driver: Driver, selection: Selection) -> tuple[int, ...]:
-    """The numbers of the edges, none of which is ever used twice."""
+    """Return the `seq` of each selected edge: the mark of the neighbourhood."""
     if shape_of(selection).is_end_of_many:
         return tuple([row[0] for row in ends(driver, selection)])
     return tuple([row[0] for row in sequence_of(selection).run(driver, parameters(selection))])

@@ -1,8 +1,8 @@
-"""Ends: the first or the last of a node's many edges, in SQLite.
+"""Ends: the first or last of a node's many edges, in SQLite.
 
-Edges lie in the index by node, class of the edge, class of the far node, number. So it is asked which pairs of classes there are
-at the node, each found by one step from the one before, and for the ends of each pair. (SQLite goes through all entries of a
-pair to compare several columns at once; by one column at a time it steps over them.)
+The index orders edges by node, class of the edge, class of the far node, and `seq`. So one statement for each step finds the
+pairs of classes at the node, each from the one before, and another finds the ends of each pair. SQLite scans all entries of a
+pair if several columns are compared at once; compared one at a time, it skips them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ _Pair = tuple[str, str]
 
 
 def ends(connection: Connection, selection: Selection) -> list[Any]:
-    """`seq`, edge and far node of each edge of a selection with a limit, in the order of `seq`. To be called in a transaction,
-    so that all its reads are of one moment."""
+    """Return `seq`, edge and far node of each edge of a selection with a limit, ordered by `seq`.
+
+    Call it in a transaction, so that all its statements see the same snapshot.
+    """
     assert selection.limit is not None
     found: dict[int, Any] = {}
     for side in SIDES[selection.direction]:
@@ -39,7 +41,7 @@ def ends(connection: Connection, selection: Selection) -> list[Any]:
 
 
 def _pairs(connection: Connection, side: Side, selection: Selection) -> Iterator[dict[str, str]]:
-    """The pairs of classes at a node that a selection may mean."""
+    """Yield the pairs of classes at a node that match a selection."""
     first, in_kind, next_kind = _STEPS[side is OUT]
     pair = first.run(connection, {"node": selection.node}).fetchone()
     while pair is not None:
@@ -62,7 +64,7 @@ def _steps(side: Side) -> tuple[SqliteStatement, SqliteStatement, SqliteStatemen
 
 
 def _of_pair(side: Side, order: Any) -> Select[Any]:
-    """The first edges of one pair of classes in an order."""
+    """Return a statement for the first edges of one pair of classes, in the given order."""
     found = select(edges.c.seq, *EDGE, *NODE).join(nodes, nodes.c.id == side.far)
     of_pair = found.where(side.near == HERE, edges.c.kind == _KIND, side.far_kind == _FAR_KIND)
     return of_pair.order_by(order).limit(LIMIT)

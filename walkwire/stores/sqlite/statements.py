@@ -1,6 +1,6 @@
-"""Statements: what SQLite is asked on the roads that matter, in SQLAlchemy Core, compiled once and put to the driver itself.
+"""Statements: the frequent statements on SQLite, written in SQLAlchemy Core, compiled once and executed by the driver itself.
 
-SQLAlchemy's own way to execute takes several times as long as SQLite does.
+Executing through SQLAlchemy takes several times as long as SQLite itself does.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ from walkwire.stores.sql.selections import (
     shape_of,
 )
 
-AT_ONCE = 512  # ids in one statement: SQLite before 3.32 takes 999 parameters
+AT_ONCE = 512  # ids in one statement: SQLite before 3.32 allows 999 parameters
 
 _DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
 
 
 class SqliteStatement:
-    """A statement in the driver's words.
+    """A statement compiled for the driver.
 
-    One with lists has a text for each length of them; that these be few, a list is filled up with its last element.
+    A statement with lists has a text for each list length. To keep these few, a list is padded to a power of two with its last
+    element.
     """
 
     def __init__(self, statement: Any) -> None:
@@ -48,12 +49,12 @@ class SqliteStatement:
         self._texts: dict[tuple[int, ...], str] = {}
 
     def run(self, connection: Connection, given: Mapping[str, Any]) -> Cursor:
-        """Execute it."""
+        """Execute with these parameters and return the cursor."""
         if self._constants:
             given = {**self._constants, **given}
         if not self._lists:
             return connection.execute(self._text, [given[name] for name in self._names])
-        filled = {name: _filled_up(given[name]) for name in self._lists}
+        filled = {name: _padded(given[name]) for name in self._lists}
         values: list[Any] = []
         for name in self._names:
             if name in filled:
@@ -63,7 +64,7 @@ class SqliteStatement:
         return connection.execute(self._text_for(filled), values)
 
     def run_for_all(self, connection: Connection, records: Iterable[Any]) -> None:
-        """Execute one without lists for each of these named tuples."""
+        """Execute once for each of these named tuples. For statements without lists."""
         rows = [[getattr(record, name) for name in self._names] for record in records]
         if len(rows) == 1:
             connection.execute(self._text, rows[0])
@@ -79,7 +80,7 @@ class SqliteStatement:
         return text
 
 
-def _filled_up(values: Sequence[Any]) -> Sequence[Any]:
+def _padded(values: Sequence[Any]) -> Sequence[Any]:
     size = len(values)
     more = (1 << (size - 1).bit_length()) - size if 0 < size <= AT_ONCE else 0
     return [*values, *[values[-1]] * more] if more else values
@@ -106,25 +107,25 @@ def driver_of(connection: SqlConnection) -> Connection:
 
 
 def rows_by_id(connection: Connection, statement: SqliteStatement, ids: Iterable[str]) -> Iterator[Any]:
-    """What a statement with a list `ids` finds."""
+    """Yield the rows of a statement whose list parameter is `ids`."""
     for chunk in chunks(ids):
         yield from statement.run(connection, {"ids": chunk})
 
 
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    """As many at a time as one statement takes."""
+    """Yield the ids in lists of at most AT_ONCE."""
     rest = iter(ids)
     while chunk := list(islice(rest, AT_ONCE)):
         yield chunk
 
 
 def neighbourhood_of(selection: Selection) -> SqliteStatement:
-    """`seq`, edge and far node, in the order of `seq`."""
+    """Return the statement for `seq`, edge and far node of a selection, ordered by `seq`."""
     return _neighbourhood(shape_of(selection))
 
 
 def sequence_of(selection: Selection) -> SqliteStatement:
-    """The `seq` of each edge, in their order."""
+    """Return the statement for the `seq` of each edge of a selection, in order."""
     return _sequence(shape_of(selection))
 
 
