@@ -39,19 +39,21 @@ Result = TypeVar("Result")
 
 _OLDEST = 14
 _ATTEMPTS = 5
-_UNDONE = (
-    "23503",
-    CHANGED,
-)  # a commit that met a node, or the version of a record, that its locks should have kept
-# All that may be locked in a database at once, over all connections (`max_locks_per_transaction`).
+# The SQLSTATEs of a commit that met a node, or the version of a record, that its locks should have protected.
+_UNDONE = ("23503", CHANGED)
+# How many locks all connections together may hold (`max_locks_per_transaction`).
 _ROOM = "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int"
-# A migration may take its time; it does not wait longer than others for a lock, behind which they would wait.
+# A migration may run for any time. It does not wait longer than others for a lock: they would queue behind it.
 _UNLIMITED = ("statement_timeout", "idle_in_transaction_session_timeout")
-_SHARE = 16  # a commit takes this part of the room at most
+_SHARE = 16  # one commit takes at most this fraction of all locks
 
 
 def open_postgres(url: str, connections: int, seconds: float) -> Store:
-    """Open the database that `url` names, and make its tables. Raises StartError with a sentence for the operator."""
+    """Open the database that `url` names, and create or migrate its tables. Raises StartError with a sentence for the operator.
+
+    - `connections`: the largest number of connections.
+    - `seconds`: how long to wait for a connection or a lock.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -87,27 +89,34 @@ class PostgresStore(SqlStore):
             raise
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        """One round trip; see `View.load_nodes`."""
         return self._pool.read(lambda connection: view.load_nodes(connection, ids))
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """One round trip; see `View.load_edges`."""
         return self._pool.read(lambda connection: view.load_edges(connection, ids))
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        """One round trip; see `View.load_neighbourhood`."""
         return self._pool.read(lambda connection: view.load_neighbourhood(connection, selection))
 
     def latest(self) -> View:
+        """Return a view that notes which snapshot each of its statements saw; see `GraphStore.latest`."""
         return view.Latest(self._pool)
 
     def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        """One round trip; see `UserStore.token_generations`."""
         return self._pool.read(lambda connection: view.token_generations(connection, root_ids))
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
+        """Yield a view in one REPEATABLE READ transaction; see `GraphStore.snapshot`."""
         snapshot = view.Snapshot(self._pool)
         with self._pool.watchdog.over(snapshot):
             yield snapshot
 
     def check(self, reads: Reads) -> None:
+        """One round trip, unless there are searches, tasks or users; see `GraphStore.check`."""
         if not lookups.is_any(reads):
             return self._pool.read(lambda connection: check(connection, reads), size_of(reads))
         try:
@@ -118,6 +127,7 @@ class PostgresStore(SqlStore):
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
     ) -> None:
+        """One round trip, unless something is deleted or was searched; see `GraphStore.commit`."""
         commit = Commit(reads, changes, mine, self._bound)
 
         def attempt(sent: _Sending[bool]) -> bool:
@@ -138,7 +148,7 @@ class PostgresStore(SqlStore):
                             attempt_after_lookups if lookups.is_any(reads) else attempt
                         ):
                             break
-                    except psycopg.errors.OutOfMemory:  # there is no room for so many locks
+                    except psycopg.errors.OutOfMemory:  # the lock table is full
                         commit.take_all_locks()
                 else:
                     raise _everything_lost(reads, changes)
@@ -151,6 +161,7 @@ class PostgresStore(SqlStore):
             then()
 
     def close(self) -> None:
+        """Close all connections and stop the watchdog."""
         self._pool.close()
 
     def _check_all(self, reads: Reads) -> None:
@@ -158,8 +169,11 @@ class PostgresStore(SqlStore):
             check_all(connection, reads)
 
     def _retry_until_known(self, attempt: Callable[[_Sending[Result]], Result]) -> Result:
-        """Have a transaction made and return its result. If its connection breaks, find out whether it was committed; if it was
-        not, try again. Raises Away, or CommitInDoubt if the database cannot be asked."""
+        """Execute a transaction and return its result. If its connection breaks, find out whether it was committed; if not,
+        retry.
+
+        Raises Away if the retries fail, CommitInDoubt if the outcome cannot be found out.
+        """
         broken = None
         for left in reversed(range(_ATTEMPTS)):
             sent: _Sending[Result] = _Sending()
@@ -218,7 +232,7 @@ class PostgresStore(SqlStore):
 
 
 class _Sending(Generic[Result]):
-    """A transaction that is on its way: its mark, and what it gives if it was committed; None before all of it was sent."""
+    """A transaction in flight: its tag, and its result if it is committed. Both are None before all of it was sent."""
 
     tag: CommitTag | None = None
     result: Result | None = None
@@ -232,7 +246,7 @@ def _refuse_old(version: int) -> None:
 
 
 def _written(changes: Changes) -> Iterator[str]:
-    """The ids of the records that a commit changes."""
+    """Yield the ids of the records that a commit changes or deletes."""
     for records in (changes.changed_nodes, changes.changed_edges):
         yield from (record.id for record in records)
     yield from changes.deleted_nodes
@@ -240,7 +254,7 @@ def _written(changes: Changes) -> Iterator[str]:
 
 
 def _everything_lost(reads: Reads, changes: Changes) -> Lost:
-    """That something was lost, and nobody knows what: all that the walk read, or would write, may be it."""
+    """Return a Lost that names everything that the walk read or would write, because the real cause is unknown."""
     ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
     looked_at = {selection.node for selection in reads.neighbourhoods}
     return Lost({*reads.nodes, *reads.edges, *_written(changes), *ends}, looked_at | ends)

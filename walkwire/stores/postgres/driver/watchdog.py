@@ -1,8 +1,7 @@
-"""Watch: a thread that breaks connections on which an answer is overdue, so that nobody waits for ever for a database that hangs,
-and has those given back which a walk holds while it waits for something else.
+"""Watchdog: a thread that closes connections on which an answer is overdue, and returns idle snapshots' connections to the pool.
 
-PostgreSQL ends by itself what takes too long (`statement_timeout`); who has heard nothing by then will not hear anything. While
-the system at the other end still acknowledges what is sent, neither TCP nor the driver would find that out.
+PostgreSQL itself ends statements that take too long (`statement_timeout`). If nothing has arrived by then, nothing will. While
+the peer's kernel still acknowledges packets, neither TCP nor the driver notices that.
 """
 
 from __future__ import annotations
@@ -19,26 +18,31 @@ from typing import Any, Protocol
 import psycopg
 from psycopg.pq import TransactionStatus
 
-_MANY = 10_000  # records: for each so many, all of them in a few statements, it is waited as long again
+_MANY = 10_000  # records: each so many add the whole time once more
 
 _log = logging.getLogger("walkwire.stores")
 
 
 class IdleView(Protocol):
-    """What has a connection for longer than one question, and does not need it all the time."""
+    """A view that holds a connection for longer than one statement, and does not always need it."""
 
     def is_idle(self, seconds: float) -> bool:
-        """Whether it has one, and did not need it for so long."""
+        """Return whether it holds a connection that it has not used for `seconds`."""
 
     def give_back(self, seconds: float) -> None:
-        """Give it back, if that is so."""
+        """Return the connection to the pool if it has been idle for `seconds`."""
 
     def end(self) -> None:
-        """Give it back."""
+        """Return the connection to the pool."""
 
 
 class Watchdog:
-    """Over the connections that are in use. `on_hang` is called, in the thread, after one was broken."""
+    """Watches the connections that are in use.
+
+    - `overdue`: seconds after which an answer is overdue.
+    - `idle`: seconds after which an unused connection of a view is returned.
+    - `on_hang`: called in the watchdog's thread after it closed a connection.
+    """
 
     def __init__(self, overdue: float, idle: float, on_hang: Callable[[], None]) -> None:
         self._overdue = overdue
@@ -49,7 +53,7 @@ class Watchdog:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """From now on."""
+        """Start the thread."""
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def stop(self) -> None:
@@ -57,16 +61,16 @@ class Watchdog:
         self._stopped.set()
 
     def begin(self, connection: psycopg.Connection[Any], records: int = 0) -> None:
-        """It is in use, and something is asked about now, which is about so many records."""
+        """Watch a connection from now on, or restart its time. `records`: how many records the statement touches."""
         self._until[connection] = time.monotonic() + self._overdue * (1 + records / _MANY)
 
     def end(self, connection: psycopg.Connection[Any]) -> None:
-        """It is not in use any more."""
+        """Stop watching a connection."""
         self._until.pop(connection, None)
 
     @contextmanager
     def over(self, view: IdleView) -> Iterator[None]:
-        """Let it rest when it may, and end with the block."""
+        """Let a view return its connection when it is idle. Ends the view after the block."""
         self._views[id(view)] = view
         try:
             yield
@@ -79,12 +83,12 @@ class Watchdog:
             try:
                 self._inspect()
             except Exception:
-                _log.exception("A look at the connections failed; there will be others")
+                _log.exception("A check of the connections failed; it will be repeated")
 
     def _inspect(self) -> None:
         for view in list(self._views.values()):
             if view.is_idle(self._idle):
-                # In a thread of its own: the database is told, and may hang just then.
+                # In a thread of its own: this sends a statement, and the database may hang.
                 threading.Thread(target=view.give_back, args=(self._idle,), daemon=True).start()
         now = time.monotonic()
         for connection in [one for one, until in list(self._until.items()) if until < now]:
@@ -94,10 +98,10 @@ class Watchdog:
 
 
 def _break(connection: psycopg.Connection[Any]) -> None:
-    """Have whoever waits at it find it closed."""
+    """Shut the socket down, so that the thread that waits for an answer gets an error."""
     with suppress(psycopg.Error, OSError):
         number = connection.pgconn.socket
         with socket.socket(fileno=os.dup(number)) as end:
-            # Else it was closed in the meantime, and its number may be another's by now.
+            # If not, the connection was closed meanwhile, and its number may belong to another socket.
             if connection.pgconn.socket == number:
                 end.shutdown(socket.SHUT_RDWR)
