@@ -1,4 +1,4 @@
-"""Banner: what is said when a server is ready: where to look, which walkers there are, what is allowed."""
+"""Banner: what the terminal shows once a server is ready: addresses, walkers and policies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from walkwire.walk.walker.specs import Specs, specs_of
 def show_banner(
     config: Config, walkers: Mapping[str, type], port: int, *, title: str, page: Path | None
 ) -> None:
-    """Print it to stdout: in colour and columns on a terminal, one plain line for each thing elsewhere."""
+    """Print the banner to stdout: in colour and columns on a terminal, else as one plain line for each item."""
     console = Console(highlight=False)
     is_plain = not console.is_terminal
     console.print(Text(title, style="bold"))
@@ -69,7 +69,7 @@ def _print(console: Console, rows: Iterable[tuple[str, ...]], is_plain: bool) ->
     if not rows:
         return
     console.print()
-    if is_plain:  # one line each, however long: a log is no page
+    if is_plain:  # one line each, however long: log lines are not wrapped
         for first, *rest in rows:
             console.print(f"{first}: {'  '.join(filter(None, rest))}", soft_wrap=True, markup=False)
         return
