@@ -28,7 +28,7 @@ from pydantic_settings import (
 from walkwire.errors import StartError
 
 Policy = Literal["all", "authenticated", "none"]
-Keep = Literal["close", "drop_oldest", "latest"]
+Overflow = Literal["close", "drop_oldest", "latest"]
 
 FILE = "walkwire.toml"
 MEBIBYTE = 1024 * 1024
@@ -85,7 +85,7 @@ class Config(BaseModel):
     drain_seconds: float = Field(0, ge=0)
     metrics: bool = False
     compression: bool = False
-    keep: Annotated[dict[str, Keep], NoDecode] = {}
+    keep: Annotated[dict[str, Overflow], NoDecode] = {}
 
     @field_validator("origins", mode="before")
     @classmethod
