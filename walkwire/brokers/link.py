@@ -1,5 +1,4 @@
-"""Link: what all brokers across a network share. A kind of broker adds its own `BrokerConnection`, which encodes and decodes
-bytes.
+"""Link: what all brokers across a network share. A kind of broker adds its own `BrokerConnection`, which knows the protocol.
 
 - Requests are sent in the order of the calls, in one write for each turn of the event loop.
 - After each write follows a fence: a request that the other side answers once it has handled everything before it. So one answer

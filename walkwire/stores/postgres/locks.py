@@ -1,7 +1,7 @@
 """Locks: what a commit locks while it runs, so that its reads still hold when others see it.
 
 - A record has one lock: shared to read it, exclusive to write it.
-- In a neighbourhood, any number of commits may add and remove edges at once, and any number may have read it, but not both.
+- In a neighbourhood, any number of commits may add and remove edges at once, and several may have read it, but not both.
   PostgreSQL has no such lock, so each neighbourhood has PLACES of them. A commit that adds or removes edges shares them all; a
   commit that has read the neighbourhood takes any one of them exclusively.
 - A class has one lock for searches: a commit that creates or deletes records of the class shares it, a commit that searched for
@@ -9,7 +9,8 @@
 - All commits share one lock. A commit that would need too many others takes it exclusively instead. So does a commit that read
   what has no lock: an absent record, a search for any class, for roots or for walkers, a task, a user.
 
-All are advisory locks of the transaction. All commits acquire them in the same order, which rules out deadlocks.
+All are advisory locks of the transaction. All commits acquire them in the same order, so that they do not deadlock
+on them.
 """
 
 from __future__ import annotations
