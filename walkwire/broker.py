@@ -1,10 +1,14 @@
-"""Broker: how servers hear each other. Kinds live in `brokers/`, chosen by URL.
+"""Broker: carries messages between servers. Kinds live in `brokers/`, chosen by the scheme of a URL.
 
-A topic is a user, a channel, or a server (`wire/message/envelope` names them: letters, digits and `.:_-` only).
+A topic stands for a user, a channel or a server. Its name has letters, digits and `.:_-` only (`wire/message/envelope`).
 
-Guarantees: at most once; in order per publisher and topic; a message reaches every server whose subscription of its topic had
-settled before it was published, the publisher's own included or not (the hub drops its own echo), and no other server. Nothing
-is kept for those who come later, nor for those whom the broker cannot reach for a while.
+Guarantees:
+
+- A message is delivered at most once to each server.
+- Messages of one publisher on one topic are delivered in the order in which they were published.
+- A message reaches every server whose subscription was in force (`settled`) before it was published, and no other server. The
+  publisher's own server may receive it too; the hub drops that echo.
+- Nothing is stored. A server that subscribes later, or that is disconnected for a while, never gets the message.
 """
 
 from __future__ import annotations
@@ -20,8 +24,14 @@ Returned = Callable[[], None]
 
 @dataclass(slots=True)
 class Counts:
-    """What has happened so far. `lost`: messages refused or on their way when the broker went; `faults`: listeners and
-    deliveries that raised what they should not; `returns`: how often the broker came back."""
+    """Counters since the broker was made.
+
+    - `published`: messages accepted by `publish`.
+    - `received`: messages passed to `deliver`.
+    - `lost`: messages refused by `publish`, or in flight when the connection broke.
+    - `returns`: how often the connection was restored.
+    - `faults`: unexpected exceptions in receivers and deliveries.
+    """
 
     published: int = 0
     received: int = 0
@@ -31,36 +41,70 @@ class Counts:
 
 
 class Broker(Protocol):
-    """All calls come from the event loop of the sockets. No call waits for the network."""
+    """Publish and subscribe between servers. All calls come from the event loop of the sockets; none waits for the network."""
 
     counts: Counts
 
     @property
     def away(self) -> str | None:
-        """Why other servers cannot be reached, in a sentence for the operator; None: they can. True to within 5 seconds, also
-        where the other side hangs or says nothing."""
+        """Return why other servers cannot be reached, as a sentence for the operator; None if they can be reached.
+
+        A failure is noticed within 5 seconds, even if the other side hangs or stays silent.
+        """
 
     async def start(self, deliver: Deliver, returned: Returned = lambda: None) -> None:
-        """Connect, and from now on call `deliver(topic, message)` on the loop for what arrives. Returns at once when the other
-        side is away: the broker keeps trying, subscribes all topics again when it is back, and then calls `returned`."""
+        """Connect, and call `deliver(topic, message)` on the loop for each message that arrives.
+
+        Returns without an error if the other side is unreachable. The broker then retries, subscribes all topics again once it is
+        connected, and calls `returned`.
+        """
 
     async def stop(self) -> None:
-        """Send what is queued and let go. `deliver` is not called afterwards."""
+        """Send what is queued and disconnect. `deliver` is not called afterwards."""
 
     def subscribe(self, topics: Iterable[str]) -> None:
-        """Ask for these topics from now on; takes effect in the order of the calls."""
+        """Subscribe to these topics. Calls take effect in their order; a topic that is subscribed already stays so."""
 
     def unsubscribe(self, topics: Iterable[str]) -> None:
-        """Give these topics back."""
+        """Unsubscribe from these topics. Topics that are not subscribed are ignored."""
 
     def settled(self) -> Future[None] | None:
-        """None where all subscriptions asked for so far are in force, or the other side is away; else what is done then.
+        """Return a future that resolves once all subscriptions so far are in force.
 
-        A connection that brings no new topic must not cost a task, so there is nothing to await in the usual case."""
+        Returns None if they are in force already, or if the other side is unreachable. That is the usual case: a connection that
+        brings no new topic does not cost a task.
+        """
 
     def publish(self, topic: str, message: bytes) -> None:
-        """Send `message` to every server that subscribes `topic`. Raises Unreached where the other side is away or does not
-        keep up, Limited where the message is larger than it takes."""
+        """Send `message` to every server that subscribes to `topic`.
+
+        Raises Unreached if the other side is unreachable or too slow, Limited if the message is too large for it.
+        """
 
     def taken(self) -> Future[None] | None:
-        """None where the broker has all that was published so far; else what is done then, or fails with Unreached."""
+        """Return a future that resolves once the other side has all messages published so far; None if it has them already.
+
+        The future fails with Unreached if the connection breaks first.
+        """
+
+
+class BrokerKind(Protocol):
+    """A kind of broker. No answer here needs the kind's driver, except `make`."""
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """Return the URL schemes that choose this kind."""
+
+    @property
+    def example(self) -> str:
+        """Return a URL of this kind, for error sentences."""
+
+    @property
+    def is_multi_server(self) -> bool:
+        """Return whether it carries messages between servers and worker processes."""
+
+    def make(self, url: str) -> Broker:
+        """Return a broker for `url`, not started yet. Raises StartError, or ModuleNotFoundError without the driver."""
+
+    def shown(self, url: str) -> str:
+        """Return the URL without its passwords, for logs and the terminal."""

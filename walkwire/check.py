@@ -1,4 +1,4 @@
-"""Check: what is wrong with programs, found without running them (`walkwire check`)."""
+"""Check: find the syntax errors of programs without running them (`walkwire check`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PASSED_OVER = {"__pycache__", "__jac_cache__", "__jac_gen__", "node_modules"}
 
 
 def files_in(paths: Iterable[Path]) -> Iterator[Path]:
-    """The programs named, and those in the folders named, in the order of their names. Raises StartError."""
+    """Yield the files in `paths` and the programs in its folders, ordered by name. Raises StartError if a path does not exist."""
     for path in paths:
         if path.is_dir():
             yield from (found for found in sorted(path.rglob("*")) if _is_program(found))
@@ -24,7 +24,7 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def errors_in(file: Path, era: str | None = None) -> list[ProgramError]:
-    """All syntax errors of one file, in their order."""
+    """Return all syntax errors of one file, in the order of their lines. `era`: the version of Jac; None: what the file says."""
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -33,7 +33,7 @@ def errors_in(file: Path, era: str | None = None) -> list[ProgramError]:
 
 
 def as_json(errors: Iterable[ProgramError]) -> str:
-    """Errors for programs: a list of `{"path","line","column","message","text"}`; lines and columns count from 1."""
+    """Return the errors as JSON: a list of `{"path","line","column","message","text"}`. Lines and columns count from 1."""
     return json.dumps(
         [
             {

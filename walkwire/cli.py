@@ -1,4 +1,4 @@
-"""The command line. What is heavy is imported by the command that needs it: `walkwire --version` is quick."""
+"""Command line: the commands of `walkwire`. Each command imports what it needs, so that `walkwire --version` is quick."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command that was asked for."""
+    """Run the command that the arguments name."""
     app()
 
 
@@ -29,7 +29,8 @@ def walkwire(
     _: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
-) -> None: ...
+) -> None:
+    """Accept the options that come before a command."""
 
 
 @app.command()
@@ -42,8 +43,8 @@ def serve(
             show_default=False,
         ),
     ],
-    host: Annotated[str | None, typer.Option(help="Where to listen. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="0 takes a free one. [default: 8000]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="0: any free port. [default: 8000]")] = None,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="[default: sqlite:///walkwire.db]")
     ] = None,
@@ -53,11 +54,11 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that share the port. [default: 1]")] = None,
     drain_seconds: Annotated[
-        float | None, typer.Option(help="To send the sockets elsewhere, when stopped. [default: 0]")
+        float | None, typer.Option(help="Time to close the sockets when stopping. [default: 0]")
     ] = None,
     production: Annotated[
         bool | None,
-        typer.Option("--production", help="Only users may send, and the signing secret must be given."),
+        typer.Option("--production", help="Only users may send; a signing secret is required."),
     ] = None,
 ) -> None:
     """Serve a program.
@@ -110,7 +111,7 @@ def run(
     ] = None,
     database: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="What it does to the graph is kept there. [default: nowhere]"),
+        typer.Option(metavar="URL", help="Where to store its changes. [default: nowhere]"),
     ] = None,
 ) -> None:
     """Run a program once, as the public user."""
@@ -131,9 +132,9 @@ def check(
     jac: Annotated[
         str | None, typer.Option(metavar="ERA", help="0.7, 0.8 or 0.9. [default: what each file says]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the errors as JSON.")] = False,
 ) -> None:
-    """Find the syntax errors of programs without running them. Exits with 1 where there are any."""
+    """Find the syntax errors of programs without running them. Exits with 1 if there are any."""
     from walkwire import check as checks
 
     try:
@@ -157,7 +158,7 @@ def run_test_blocks(
         str | None, typer.Option(metavar="ERA", help="0.7, 0.8 or 0.9. [default: what the file says]")
     ] = None,
 ) -> None:
-    """Run the test blocks of a Jac program. Exits with 1 where one failed."""
+    """Run the test blocks of a Jac program. Exits with 1 if one fails."""
     from walkwire import blocks
     from walkwire import program as programs
 
@@ -170,10 +171,10 @@ def run_test_blocks(
 
 @app.command()
 def new(
-    name: Annotated[Path, typer.Argument(metavar="NAME", help="The folder to make.", show_default=False)],
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="The folder to create.", show_default=False)],
     python: Annotated[bool, typer.Option("--python", help="In Python rather than in Jac.")] = False,
 ) -> None:
-    """Begin a project: a walker, a test of it, a README."""
+    """Create a project: a walker, a test of it, a README."""
     from walkwire.new import make_project
 
     try:
@@ -184,9 +185,7 @@ def new(
         typer.echo(str(file))
 
 
-keys = typer.Typer(
-    no_args_is_help=True, help="API keys, by which other services notify those who are connected."
-)
+keys = typer.Typer(no_args_is_help=True, help="API keys, with which other services send notifications.")
 app.add_typer(keys, name="keys")
 
 _Database = Annotated[
@@ -196,10 +195,10 @@ _Database = Annotated[
 
 @keys.command("create")
 def create_key(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the service.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the service.", show_default=False)],
     database: _Database = None,
 ) -> None:
-    """Make a key, and show it for the only time."""
+    """Create a key and print it. It cannot be printed again."""
     from walkwire.server.process import api_keys
 
     try:
@@ -212,7 +211,7 @@ def create_key(
 
 @keys.command("list")
 def list_keys(database: _Database = None) -> None:
-    """Show the names of the keys, and since when they are there."""
+    """Print the names of the keys, and when each was created."""
     from walkwire.server.process import api_keys
 
     try:
@@ -225,10 +224,10 @@ def list_keys(database: _Database = None) -> None:
 
 @keys.command("revoke")
 def revoke_key(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the service.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the service.", show_default=False)],
     database: _Database = None,
 ) -> None:
-    """End a key."""
+    """Revoke a key."""
     from walkwire.server.process import api_keys
 
     try:
@@ -240,19 +239,19 @@ def revoke_key(
 @app.command()
 def load(
     url: Annotated[
-        str, typer.Argument(metavar="URL", help="Of a server, or of its WebSocket.")
+        str, typer.Argument(metavar="URL", help="The URL of a server, or of its WebSocket.")
     ] = "ws://127.0.0.1:8000/websocket",
-    connections: Annotated[int, typer.Option(min=1, help="How many there are.")] = 100,
-    channels: Annotated[int, typer.Option(min=1, help="Over which they are spread.")] = 10,
-    rate: Annotated[float, typer.Option(help="Messages a second, in all channels together.")] = 100,
-    seconds: Annotated[float, typer.Option(help="For how long.")] = 10,
-    size: Annotated[int, typer.Option(min=1, help="Bytes of a message.")] = 100,
-    token: Annotated[str | None, typer.Option(help="Signs all connections in.")] = None,
+    connections: Annotated[int, typer.Option(min=1, help="Number of connections.")] = 100,
+    channels: Annotated[int, typer.Option(min=1, help="Number of channels, joined in turn.")] = 10,
+    rate: Annotated[float, typer.Option(help="Messages per second, in all channels together.")] = 100,
+    seconds: Annotated[float, typer.Option(help="Duration.")] = 10,
+    size: Annotated[int, typer.Option(min=1, help="Size of a message in bytes.")] = 100,
+    token: Annotated[str | None, typer.Option(help="A token that all connections sign in with.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Tell a running server messages at a fixed rate, and see how late each reaches everybody.
+    """Send messages to a running server at a fixed rate, and measure when each arrives at every receiver.
 
-    Messages are numbered: what is lost, comes twice or out of order is counted. Exits with 1 where not all reached everybody.
+    Messages that are lost, duplicated or out of order are counted. Exits with 1 if any receiver missed one.
     """
     from rich.console import Console
 

@@ -1,7 +1,8 @@
-"""Config: what walkwire is told to be. The environment and `walkwire.toml` are read here and nowhere else.
+"""Config: all settings. The environment and `walkwire.toml` are read here and nowhere else.
 
-An argument counts over `WALKWIRE_X` in the environment, that over `x` in the `walkwire.toml` of the current folder, that over
-the default. A wrong value, or a key of the file that does not exist, is a StartError that names the key and where it was read.
+A setting is taken from the first of these that has it: an argument, `WALKWIRE_X` in the environment, `x` in the `walkwire.toml`
+of the current folder, the default. A wrong value, or an unknown key in the file, raises a StartError that names the key and its
+source.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from pydantic_settings import (
 from walkwire.errors import StartError
 
 Policy = Literal["all", "authenticated", "none"]
-Keep = Literal["close", "drop_oldest", "latest"]
+Overflow = Literal["close", "drop_oldest", "latest"]
 
 FILE = "walkwire.toml"
 MEBIBYTE = 1024 * 1024
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
 
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, nothing listens there
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, no address to listen at
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -47,10 +48,11 @@ def _body_limit(values: dict[str, Any]) -> ByteSize:
 
 
 class Config(BaseModel):
-    """All settings. `Config(…)` itself reads nothing but its arguments; `load` reads everything.
+    """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
-    Sizes are bytes (the file and the environment may say "1MiB"), times seconds. Who may do what (`policy_…`) is everybody in
-    development and whoever signed in in production. `show_endpoint_returns`: answers with what abilities returned.
+    - Sizes are bytes; the file and the environment may say "1MiB". Times are seconds.
+    - `policy_…`: who may do it. The default is everybody in development, and signed-in users in production.
+    - `show_endpoint_returns`: whether answers include what abilities returned.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -60,7 +62,7 @@ class Config(BaseModel):
     database: str = Field("sqlite:///walkwire.db", repr=False)  # may hold a password
     database_pool: int = Field(16, ge=4, le=1000)
     database_timeout: float = Field(10, gt=0)
-    broker: str = Field("memory://", repr=False)  # as well
+    broker: str = Field("memory://", repr=False)  # may hold a password
     workers: int = Field(1, ge=1, le=256)
     production: bool = False
     token_secret: SecretStr | None = None
@@ -83,7 +85,7 @@ class Config(BaseModel):
     drain_seconds: float = Field(0, ge=0)
     metrics: bool = False
     compression: bool = False
-    keep: Annotated[dict[str, Keep], NoDecode] = {}
+    keep: Annotated[dict[str, Overflow], NoDecode] = {}
 
     @field_validator("origins", mode="before")
     @classmethod
@@ -119,10 +121,14 @@ class Config(BaseModel):
         return secret
 
     def allows_origin(self, origin: str | None, host: str | None) -> bool:
-        """May a page of `origin` (the header, None where absent) talk to this server, which it called `host` (the header)?
+        """Return whether a page of `origin` may talk to this server.
 
-        Browsers always name the page's origin, so what carries none is no page and is let in. In development pages of this
-        machine are, from any port; in production those of the server's own name. Those of the list `origins` are in both.
+        - `origin`: the Origin header, None if absent. Browsers always send it, so a request without it is allowed: it comes from
+          no page.
+        - `host`: the Host header, by which the client called this server.
+
+        The origins of the setting `origins` are always allowed. Besides these, development allows pages of this machine on any
+        port, and production those with the server's own name.
         """
         if origin is None:
             return True
@@ -139,7 +145,7 @@ class Config(BaseModel):
 
 
 def load(**arguments: Any) -> Config:
-    """The settings from `arguments` (those that are None count as not given), the environment and the file.
+    """Return the settings from `arguments`, the environment and the file. Arguments that are None count as absent.
 
     Raises StartError.
     """
@@ -147,7 +153,7 @@ def load(**arguments: Any) -> Config:
     try:
         return _Settings(**given)
     except ValidationError as error:
-        # A policy's default is not asked for where anything else is wrong.
+        # The default of a policy is not computed if another value is wrong.
         problems = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
         raise StartError("; ".join(_sentence(problem, given) for problem in problems)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -155,7 +161,7 @@ def load(**arguments: Any) -> Config:
 
 
 class _JacCloudNames(PydanticBaseSettingsSource):
-    """What Jac Cloud reads, without a prefix: TOKEN_SECRET, SHOW_ENDPOINT_RETURNS; TOKEN_SECRET_FILE beside it."""
+    """The variables without a prefix that Jac Cloud reads too, and TOKEN_SECRET_FILE."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         name = field_name.upper()
@@ -203,11 +209,14 @@ def _source(key: str, given: dict[str, Any]) -> str:
 
 def _without_usual_port(origin: str) -> str:
     scheme = origin.partition(":")[0]
-    return origin.removesuffix(f":{_PORTS.get(scheme)}")  # a browser leaves it out
+    return origin.removesuffix(f":{_PORTS.get(scheme)}")  # browsers omit it
 
 
 def _authority(origin: str) -> tuple[str, int | None] | None:
-    """Host (without brackets) and port of an origin, the port its scheme stands for included; None where it has no host."""
+    """Return host (without brackets) and port of an origin; None if it has no host.
+
+    An absent port is that of the scheme.
+    """
     try:
         parts = urlsplit(origin)
         return (parts.hostname, parts.port or _PORTS.get(parts.scheme)) if parts.hostname else None

@@ -1,4 +1,4 @@
-"""New: the beginning of a project, in Jac or in Python: a walker, a test of it, a README (`walkwire new`)."""
+"""New: create a project in Jac or Python, with a walker, a test and a README (`walkwire new`)."""
 
 from __future__ import annotations
 
@@ -107,7 +107,9 @@ _IGNORED = "walkwire.db*\n*.secret\n__pycache__/\n__jac_cache__/\n.venv/\n"
 
 
 def make_project(folder: Path, language: str) -> list[Path]:
-    """Make `folder` with a project in "jac" or "python"; give the files made. Raises StartError where it is there already."""
+    """Create `folder` with a project in "jac" or "python", and return the files. Raises StartError if the folder exists or its
+    name is not allowed.
+    """
     name = folder.resolve().name
     if not re.fullmatch(r"[\w.-]+", name):
         raise StartError(f"A project's name is made of letters, digits, '_', '-' and '.', not {name!r}")

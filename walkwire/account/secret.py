@@ -9,14 +9,16 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import unquote
 
 from walkwire.config import SECRET_BYTES, Config
 from walkwire.errors import StartError
 
 
-def signing_secret(config: Config) -> bytes:
-    """The secret that tokens are signed with, at least 32 bytes. Raises StartError."""
+def signing_secret(config: Config, database: Path | None) -> bytes:
+    """Return the secret that tokens are signed with, at least 32 bytes. Raises StartError.
+
+    In development, one that is not given is made once and kept beside the file `database`; None: in the current folder.
+    """
     if config.token_secret is not None and config.token_secret_file is not None:
         raise StartError("TOKEN_SECRET and TOKEN_SECRET_FILE are both given: leave one out")
     if config.token_secret is not None:
@@ -28,14 +30,12 @@ def signing_secret(config: Config) -> bytes:
             f"Production needs a signing secret of at least {SECRET_BYTES} bytes: set WALKWIRE_TOKEN_SECRET, or"
             " WALKWIRE_TOKEN_SECRET_FILE to the path of a file that holds it"
         )
-    return _kept(place_of_secret(config.database))
+    return _kept(place_of_secret(database))
 
 
-def place_of_secret(database: str) -> Path:
-    """Where the secret of development is kept: beside the file of a SQLite database, else in the current folder."""
-    scheme, _, rest = database.partition("://")
-    file = unquote(rest.partition("?")[0].removeprefix("/"))
-    return Path(f"{file}.secret") if scheme.startswith("sqlite") and file else Path("walkwire.secret")
+def place_of_secret(database: Path | None) -> Path:
+    """Return where the secret of development is kept: beside the file of a database, else in the current folder."""
+    return Path("walkwire.secret") if database is None else Path(f"{database}.secret")
 
 
 def _kept(place: Path) -> bytes:

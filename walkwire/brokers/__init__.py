@@ -1,37 +1,32 @@
-"""Brokers: the kinds of broker, chosen by URL, so that a driver is needed only by those who use it."""
+"""Brokers: the kinds of broker. The scheme of a URL chooses one; its driver is imported when the broker is made."""
 
 from __future__ import annotations
 
-from walkwire.broker import Broker
+from walkwire.broker import Broker, BrokerKind
+from walkwire.brokers.kinds import MemoryKind, NatsKind, RedisClusterKind, RedisKind
 from walkwire.errors import StartError
 
 MEMORY = "memory://"
+KINDS: tuple[BrokerKind, ...] = (MemoryKind(), RedisKind(), RedisClusterKind(), NatsKind())
+
+
+def kind_of(url: str) -> BrokerKind:
+    """Return the kind of the broker at `url`. Raises StartError, which names the kinds, if the scheme is unknown."""
+    scheme = url.partition(":")[0]
+    for kind in KINDS:
+        if scheme in kind.schemes:
+            return kind
+    *examples, last = (kind.example for kind in KINDS)
+    raise StartError(f"No broker of the kind {scheme!r}: give {', '.join(examples)} or {last}")
 
 
 def open_broker(url: str = MEMORY) -> Broker:
-    """The broker at `url`, not started yet. Raises StartError."""
-    scheme = url.partition(":")[0]
+    """Return a broker for `url`, not started yet. Raises StartError, also if the driver is not installed."""
     try:
-        match scheme:
-            case "memory":
-                from walkwire.brokers.memory import MemoryBroker
-
-                return MemoryBroker()
-            case "redis" | "rediss" | "unix":
-                from walkwire.brokers.redis import open_redis
-
-                return open_redis(url)
-            case "redis+cluster" | "rediss+cluster":
-                from walkwire.brokers.redis_cluster import open_redis_cluster
-
-                return open_redis_cluster(url)
-            case "nats" | "tls":
-                from walkwire.brokers.nats import open_nats
-
-                return open_nats(url)
+        return kind_of(url).make(url)
     except ModuleNotFoundError as error:
         extra = str(error.name).partition(".")[0]
+        scheme = url.partition(":")[0]
         raise StartError(
             f"The broker {scheme}:// needs the package {extra}: pip install 'walkwire[{extra}]'"
         ) from None
-    raise StartError(f"No broker of the kind {scheme!r}: give memory://, redis://… or nats://…")

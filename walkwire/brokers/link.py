@@ -1,10 +1,11 @@
-"""Link: what every broker across a network shares: it asks in the order of the calls, one write per turn of the loop, watches
-over the other side, comes back, and asks for all topics again. How bytes look is the kind's own `Line`.
+"""Link: what all brokers across a network share. A kind of broker adds its own `BrokerConnection`, which knows the protocol.
 
-After each write a fence is sent, a question that the other side answers when it has handled what came before. So one answer
-confirms any number of asks, and no answer for a while means that nobody is there, whatever the sockets say.
-
-When the other side is back, others may not have found it yet. So what is published then waits until they must have.
+- Requests are sent in the order of the calls, in one write for each turn of the event loop.
+- After each write follows a fence: a request that the other side answers once it has handled everything before it. So one answer
+  confirms any number of requests.
+- A fence that is not answered in time means that the other side is unreachable, whatever the socket reports. The link reconnects
+  and subscribes all topics again.
+- After a reconnect, other servers may not have reconnected yet. So messages published then are held back until they must have.
 """
 
 from __future__ import annotations
@@ -23,28 +24,29 @@ from typing import NamedTuple, Protocol
 from walkwire.broker import Counts, Deliver, Returned
 from walkwire.errors import Limited, Unreached
 
-TICK = 1.0  # seconds between two looks at whether answers come
+TICK = 1.0  # seconds between two checks for answers
 PATIENCE = 3  # ticks until a fence must be answered: with the tick before it, the end is noticed within 4 s
 OPENING_SECONDS = 3.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0  # seconds between two attempts to connect
-HOLD_SECONDS = 2.0  # after a return: another's longest pause, and to connect, and to subscribe 100,000 topics
-ASKS_AT_ONCE, BYTES_AT_ONCE = 2000, 1024 * 1024  # of one write
+# After a reconnect: the longest pause of other servers, plus the time to connect and to subscribe 100,000 topics.
+HOLD_SECONDS = 2.0
+ASKS_AT_ONCE, BYTES_AT_ONCE = 2000, 1024 * 1024  # in one write
 SILENT = "it does not answer"
-BOUND = 64 * 1024 * 1024  # bytes published and not confirmed; beyond: Unreached
+BOUND = 64 * 1024 * 1024  # bytes published and not confirmed; more raise Unreached
 
 _log = logging.getLogger(__name__)
 
 Ask = tuple[str, bytes | bool]
-"""A topic, and what about it: True subscribe, False unsubscribe, bytes publish them."""
+"""A topic and what to do: True subscribes, False unsubscribes, bytes are published."""
 
 
-class LineError(Exception):
-    """Why a line cannot be opened, or has broken: half a sentence without secrets, for the log and for `away`."""
+class BrokerConnectionError(Exception):
+    """A connection cannot be opened, or broke. The text is half a sentence without secrets, for the log and for `away`."""
 
 
 def reason(error: BaseException) -> str:
-    """Half a sentence about why a driver gave up, without the address that drivers like to tell."""
-    cause: BaseException | None = None if isinstance(error, LineError) else error
+    """Return half a sentence about why a driver failed, without the address that drivers include."""
+    cause: BaseException | None = None if isinstance(error, BrokerConnectionError) else error
     while cause is not None:
         if isinstance(cause, socket.gaierror):
             return "its host name is not known"
@@ -54,26 +56,26 @@ def reason(error: BaseException) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
-class Line(Protocol):
-    """One connection to the other side."""
+class BrokerConnection(Protocol):
+    """One connection to the other side. `limit` is the largest size of a message in bytes."""
 
-    limit: int  # bytes of a message
+    limit: int  # bytes
 
     async def open(self) -> None:
-        """Connect and introduce oneself. Raises LineError, OSError."""
+        """Connect and authenticate. Raises BrokerConnectionError, OSError."""
 
     async def send(self, asks: list[Ask]) -> None:
-        """Write these and a fence, in one piece; wait while the socket takes no more. Raises as `open`."""
+        """Write these requests and a fence in one piece; wait while the socket buffer is full. Raises as `open`."""
 
     async def listen(self, deliver: Deliver, passed: Callable[[], None]) -> None:
-        """Call `deliver` for each message and `passed` for each answered fence, until the line breaks. Raises as `open`."""
+        """Call `deliver` for each message and `passed` for each answered fence, until the connection breaks. Raises as `open`."""
 
     async def close(self) -> None:
-        """Let go at once. Never raises."""
+        """Close the connection at once. Never raises."""
 
 
 class _Sent(NamedTuple):
-    """What a fence confirms: all asks up to the one of this number, so many bytes and messages of them not confirmed before."""
+    """What a fence confirms: all requests up to `number`, with so many bytes and messages that were not confirmed before."""
 
     number: int
     size: int
@@ -81,43 +83,53 @@ class _Sent(NamedTuple):
 
 
 class Link:
-    """A broker behind the lines that `make_line` makes, one after the other. `name` says what it is; `place`, where, is for the
-    log only."""
+    """A broker that connects with one `BrokerConnection` after another.
+
+    - `make_connection`: returns a new connection, not open yet.
+    - `name`: the kind of broker.
+    - `place`: its address, for the log only.
+    """
 
     def __init__(
-        self, make_line: Callable[[], Line], name: str, place: str, counts: Counts | None = None
+        self,
+        make_connection: Callable[[], BrokerConnection],
+        name: str,
+        place: str,
+        counts: Counts | None = None,
     ) -> None:
         self.counts = counts or Counts()
         self.topics: set[str] = set()
-        self._make_line = make_line
+        self._make_connection = make_connection
         self._name = name
         self._place = place
         self._deliver: Deliver = _drop
         self._returned: Returned = lambda: None
         self._task: Task[None] | None = None
         self._attempts = 0
-        self._line: Line | None = None
+        self._connection: BrokerConnection | None = None
         self._why: str | None = "no connection was tried yet"
         self._asks: deque[Ask] = deque()
         self._news = asyncio.Event()
         self._wants_sign = False
         self._sent: deque[_Sent] = deque()
-        self._passed = 0  # fences, so far
-        self._size = 0  # of messages that are not confirmed
-        # Asks are counted: how many were made, and which of them is the last of its sort, and the last confirmed.
+        self._passed = 0  # answered fences
+        self._size = 0  # bytes of messages that are not confirmed
+        # Requests are numbered: the last one made, the last one of each sort, and the last one confirmed.
         self._asked = self._confirmed = self._last_subscription = self._last_message = self._restored = 0
         self._settling: deque[tuple[int, Future[None]]] = deque()
         self._taking: deque[tuple[int, Future[None]]] = deque()
-        self._was_gone = False  # for all, not only for us
+        self._was_gone = False  # whether all servers lost it, not only this one
         self._hold: TimerHandle | None = None
         self._held: list[Ask] = []
         self._held_taking: list[Future[None]] = []
 
     @property
     def away(self) -> str | None:
+        """Return why the other side is unreachable; see `Broker.away`."""
         return None if self._why is None else f"{self._name}: {self._why}"
 
     async def start(self, deliver: Deliver, returned: Returned = lambda: None) -> None:
+        """Connect. Returns after the first attempt or OPENING_SECONDS; see `Broker.start`."""
         self._deliver, self._returned = deliver, returned
         is_first_over = asyncio.get_running_loop().create_future()
         self._revive(is_first_over)
@@ -125,33 +137,37 @@ class Link:
             await asyncio.wait_for(is_first_over, OPENING_SECONDS)
 
     async def stop(self) -> None:
+        """Wait up to TICK seconds for confirmation of what is queued, then disconnect; see `Broker.stop`."""
         task, self._task = self._task, None
         if task is None:
             return
         self._let_go()
         with suppress(Exception):
             async with asyncio.timeout(TICK):
-                while self._line is not None and self._confirmed < self._asked:
+                while self._connection is not None and self._confirmed < self._asked:
                     await self._take_after(self._asked)
         self._deliver = _drop
         task.cancel()
         await asyncio.wait((task,))
-        self._forget("it was let go")
+        self._forget("it was stopped")
 
     def subscribe(self, topics: Iterable[str]) -> None:
+        """Queue one request for each new topic; see `Broker.subscribe`."""
         new = [topic for topic in dict.fromkeys(topics) if topic not in self.topics]
         self.topics.update(new)
-        if self._line is not None and new:
+        if self._connection is not None and new:
             self._ask([(topic, True) for topic in new])
             self._last_subscription = self._asked
 
     def unsubscribe(self, topics: Iterable[str]) -> None:
+        """Queue one request for each subscribed topic; see `Broker.unsubscribe`."""
         old = [topic for topic in dict.fromkeys(topics) if topic in self.topics]
         self.topics.difference_update(old)
-        if self._line is not None and old:
+        if self._connection is not None and old:
             self._ask([(topic, False) for topic in old])
 
     def settled(self) -> Future[None] | None:
+        """Return a future for the fence after the last subscription; see `Broker.settled`."""
         if self._why is not None or self._last_subscription <= self._confirmed:
             return None
         future: Future[None] = asyncio.get_running_loop().create_future()
@@ -159,12 +175,13 @@ class Link:
         return future
 
     def publish(self, topic: str, message: bytes) -> None:
-        if self._line is None or self._size > BOUND:
+        """Queue a message. Raises Unreached also if more than BOUND bytes are not confirmed; see `Broker.publish`."""
+        if self._connection is None or self._size > BOUND:
             self.counts.lost += 1
             raise Unreached
-        if len(message) > self._line.limit:
+        if len(message) > self._connection.limit:
             self.counts.lost += 1
-            raise Limited(f"This is too large for other servers: {self._line.limit} bytes at most.")
+            raise Limited(f"This is too large for other servers: {self._connection.limit} bytes at most.")
         self.counts.published += 1
         self._size += len(message)
         if self._hold is not None:
@@ -174,6 +191,7 @@ class Link:
         self._last_message = self._asked
 
     def taken(self) -> Future[None] | None:
+        """Return a future for the fence after the last message; see `Broker.taken`."""
         if self._held:
             self._held_taking.append(asyncio.get_running_loop().create_future())
             return self._held_taking[-1]
@@ -195,42 +213,42 @@ class Link:
 
     def _see_end(self, task: Task[None]) -> None:
         if task is not self._task:
-            return  # it was stopped
+            return  # `stop` was called
         self.counts.faults += 1
         error = None if task.cancelled() else task.exception()
-        _log.error("The listener of the broker ended and is started again", exc_info=error)
-        self._lose("its listener ended")
+        _log.error("The receiver of the broker ended and is restarted", exc_info=error)
+        self._lose("its receiver ended")
         self._revive()
 
     async def _run(self, first: Future[None] | None) -> None:
         pause = FIRST_PAUSE
         while True:
             self._attempts += 1
-            line = self._make_line()
+            connection = self._make_connection()
             try:
                 async with asyncio.timeout(OPENING_SECONDS):
-                    await line.open()
+                    await connection.open()
                 pause = FIRST_PAUSE
-                self._greet(line)
+                self._greet(connection)
                 _resolve(first)
-                await self._converse(line)
+                await self._converse(connection)
             except TimeoutError:
                 self._lose(SILENT)
-            except (LineError, OSError) as error:
+            except (BrokerConnectionError, OSError) as error:
                 self._lose(reason(error))
             except Exception as error:
                 self.counts.faults += 1
-                _log.exception("A fault on the way to the broker")
+                _log.exception("Unexpected error in the connection to the broker")
                 self._lose(type(error).__name__)
             finally:
-                await line.close()
+                await connection.close()
             _resolve(first)
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _greet(self, line: Line) -> None:
-        """Ask for all topics before anything else."""
-        self._line = line
+    def _greet(self, connection: BrokerConnection) -> None:
+        """Subscribe all topics before any other request."""
+        self._connection = connection
         if self._was_gone:
             self._was_gone = False
             self._hold = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._let_go)
@@ -242,7 +260,7 @@ class Link:
             self._welcome()
 
     def _let_go(self) -> None:
-        """Send what was held for those who come back later than we did."""
+        """Send the messages that were held back for servers that reconnect later than this one."""
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
@@ -259,11 +277,11 @@ class Link:
             _log.warning("%s at %s is back, with %d topics", self._name, self._place, len(self.topics))
             self._returned()
 
-    async def _converse(self, line: Line) -> None:
-        """Returns never: raises when the line breaks."""
+    async def _converse(self, connection: BrokerConnection) -> None:
+        """Send, receive and watch. Never returns: raises when the connection breaks."""
         parts = [
             asyncio.ensure_future(work)
-            for work in (self._write(line), line.listen(self._hear, self._pass), self._watch())
+            for work in (self._write(connection), connection.listen(self._receive, self._pass), self._watch())
         ]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -273,16 +291,16 @@ class Link:
             await asyncio.gather(*parts, return_exceptions=True)
         for part in done:
             part.result()
-        raise LineError("the connection ended")
+        raise BrokerConnectionError("the connection ended")
 
-    async def _write(self, line: Line) -> None:
+    async def _write(self, connection: BrokerConnection) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
             while self._asks or self._wants_sign:
                 self._wants_sign = False
-                await line.send(self._next_asks())
-                await asyncio.sleep(0)  # a long queue leaves the loop to others
+                await connection.send(self._next_asks())
+                await asyncio.sleep(0)  # a long queue lets other tasks run
 
     def _next_asks(self) -> list[Ask]:
         asks: list[Ask] = []
@@ -296,7 +314,7 @@ class Link:
         self._sent.append(_Sent(self._asked - len(self._asks), size, messages))
         return asks
 
-    def _hear(self, topic: str, message: bytes) -> None:
+    def _receive(self, topic: str, message: bytes) -> None:
         self.counts.received += 1
         try:
             self._deliver(topic, message)
@@ -305,7 +323,7 @@ class Link:
             _log.exception("A message on %s could not be delivered", topic)
 
     def _pass(self) -> None:
-        """A fence was answered."""
+        """Handle the answer to a fence."""
         if not self._sent:
             return
         number, size, _ = self._sent.popleft()
@@ -319,35 +337,39 @@ class Link:
             self._welcome()
 
     async def _watch(self) -> None:
-        """Time is counted in turns of this, not read from a clock: a loop that was held up has not listened, either."""
+        """Raise if a fence stays unanswered for PATIENCE ticks.
+
+        Time is counted in turns of this loop and not read from a clock: an event loop that was blocked has not read answers
+        either.
+        """
         silent, passed = 0, self._passed
         while True:
             await asyncio.sleep(TICK)
             silent = silent + 1 if self._sent and passed == self._passed else 0
             passed = self._passed
             if silent >= PATIENCE:
-                raise LineError(SILENT)
+                raise BrokerConnectionError(SILENT)
             if not self._sent:
                 self._wants_sign = True
                 self._news.set()
 
     def _lose(self, why: str) -> None:
-        """The line is gone, and with it whatever was on its way."""
-        if self._line is None or why == SILENT:
+        """Handle a broken connection, with which everything in flight is lost."""
+        if self._connection is None or why == SILENT:
             self._was_gone = True
-        if self._line is not None or self._attempts == 1:
+        if self._connection is not None or self._attempts == 1:
             _log.error("%s at %s cannot be reached: %s", self._name, self._place, why)
         self._forget(why)
 
     def _forget(self, why: str) -> None:
         self._let_go()
-        self._line, self._why = None, why
+        self._connection, self._why = None, why
         lost = sum(sent.messages for sent in self._sent) + sum(
             not isinstance(ask[1], bool) for ask in self._asks
         )
         if lost:
             self.counts.lost += lost
-            _log.warning("%d messages to other servers were on their way, and may be lost", lost)
+            _log.warning("%d messages to other servers were in flight, and may be lost", lost)
         self._asks.clear()
         self._sent.clear()
         self._size = 0
@@ -372,4 +394,4 @@ def _resolve(future: Future[None] | None) -> None:
 def _refuse(future: Future[None]) -> None:
     if not future.done():
         future.set_exception(Unreached())
-        future.exception()  # nobody may be waiting any more: that is no fault
+        future.exception()  # retrieved: the caller may have given up, which is no error

@@ -1,4 +1,4 @@
-"""Memory: the broker of a server that is alone. Servers in one process hear each other where they are given one `Bus`."""
+"""Memory: the broker of a server that runs alone. Brokers in one process that share a `Bus` reach each other."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from walkwire.broker import Counts, Deliver, Returned
 
 
 class Bus:
-    """What the brokers of one process share: who wants which topic."""
+    """The brokers of one process that reach each other."""
 
     def __init__(self) -> None:
         self.brokers: list[MemoryBroker] = []
 
 
 class MemoryBroker:
-    """Hands messages to the other brokers of its bus, in a later turn of the loop, as a network would."""
+    """Delivers messages to the other brokers of its bus in a later turn of the event loop, as a network would."""
 
     def __init__(self, bus: Bus | None = None) -> None:
         self.counts = Counts()
@@ -27,36 +27,44 @@ class MemoryBroker:
 
     @property
     def away(self) -> str | None:
+        """Return None: there is nothing to lose."""
         return None
 
     async def start(self, deliver: Deliver, returned: Returned = lambda: None) -> None:
+        """Join the bus."""
         self._deliver = deliver
         self._bus.brokers.append(self)
 
     async def stop(self) -> None:
+        """Leave the bus."""
         self._deliver = None
         if self in self._bus.brokers:
             self._bus.brokers.remove(self)
 
     def subscribe(self, topics: Iterable[str]) -> None:
+        """Subscribe, in force at once."""
         self._topics.update(topics)
 
     def unsubscribe(self, topics: Iterable[str]) -> None:
+        """Unsubscribe, in force at once."""
         self._topics.difference_update(topics)
 
     def settled(self) -> Future[None] | None:
+        """Return None: subscriptions are in force at once."""
         return None
 
     def publish(self, topic: str, message: bytes) -> None:
+        """Schedule delivery to each other broker that subscribes to the topic. Never raises."""
         self.counts.published += 1
         for broker in self._bus.brokers:
             if broker is not self and topic in broker._topics:
-                asyncio.get_running_loop().call_soon(broker._take, topic, message)
+                asyncio.get_running_loop().call_soon(broker._deliver_message, topic, message)
 
     def taken(self) -> Future[None] | None:
+        """Return None: nothing is queued."""
         return None
 
-    def _take(self, topic: str, message: bytes) -> None:
+    def _deliver_message(self, topic: str, message: bytes) -> None:
         if self._deliver is not None:
             self.counts.received += 1
             self._deliver(topic, message)

@@ -1,6 +1,6 @@
-"""NATS: core publish and subscribe, over one connection per server (no JetStream: nothing is kept).
+"""NATS: core publish and subscribe, over one connection for each server. JetStream is not used: nothing is stored.
 
-`?prefix=shop.` keeps systems apart that share one NATS. A message may be as large as its `max_payload`, 1 MiB by default.
+`?prefix=shop.` separates systems that share one NATS. A message may be as large as its `max_payload`, 1 MiB by default.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from walkwire.broker import Deliver
-from walkwire.brokers.link import Ask, LineError, Link, reason
+from walkwire.brokers.link import Ask, BrokerConnectionError, Link, reason
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
@@ -23,8 +23,12 @@ _PING = b"PING\r\n"
 
 
 def open_nats(url: str) -> Link:
-    """`nats://user:password@host:4222`, `tls://`; several servers with commas; `?creds=` a file of credentials, `?nkey=` a
-    file of a seed. Raises StartError."""
+    """Return a broker for a URL, not started yet. Raises StartError.
+
+    - `nats://user:password@host:4222`, or `tls://`; several servers separated by commas.
+    - `?creds=`: a file of credentials. `?nkey=`: a file that holds a seed.
+    - `?prefix=`: what topics begin with.
+    """
     servers, _, query = url.partition("?")
     options = dict(parse_qsl(query))
     prefix = options.pop("prefix", PREFIX)
@@ -39,12 +43,15 @@ def open_nats(url: str) -> Link:
         shown = ", ".join(f"{parts.hostname}:{parts.port or 4222}" for parts in map(urlsplit, places))
     except ValueError as error:
         raise StartError(f"Not a URL of NATS: {error}") from None
-    return Link(lambda: NatsLine(settings, prefix), "NATS", shown)
+    return Link(lambda: NatsConnection(settings, prefix), "NATS", shown)
 
 
-class NatsLine:
-    """One connection. The driver makes it, with TLS and credentials, and reads it; what we say is written by us: a subscription
-    of the driver's own would cost a queue and a task each."""
+class NatsConnection:
+    """One connection to NATS.
+
+    The driver opens it, with TLS and credentials, and reads from it. This class writes the requests itself: a subscription of the
+    driver's would cost a queue and a task each.
+    """
 
     def __init__(self, settings: dict[str, Any], prefix: str) -> None:
         self.limit = 0
@@ -55,6 +62,7 @@ class NatsLine:
         self._number = 0
 
     async def open(self) -> None:
+        """Connect, without the driver's own reconnects and pings; see `BrokerConnection.open`."""
         client = self._client
         try:
             await client.connect(
@@ -64,21 +72,23 @@ class NatsLine:
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
-                ping_interval=24 * 3600,  # the link has its own
+                ping_interval=24 * 3600,  # the link sends its own
                 error_cb=client.note,
             )
         except (NatsError, OSError) as error:
-            raise LineError(client.trouble or _reason(error)) from None
+            raise BrokerConnectionError(client.trouble or _reason(error)) from None
         self.limit = client.max_payload
 
     async def send(self, asks: list[Ask]) -> None:
+        """Write SUB, UNSUB and PUB commands, and a PING as the fence; see `BrokerConnection.send`."""
         transport = self._client._transport
         if transport is None:
-            raise LineError("the connection ended")
+            raise BrokerConnectionError("the connection ended")
         transport.write(self._packed(asks))
         await transport.drain()  # type: ignore[no-untyped-call]
 
     async def listen(self, deliver: Deliver, passed: Callable[[], None]) -> None:
+        """Let the driver's reader deliver; a PONG answers a fence. See `BrokerConnection.listen`."""
         client = self._client
         client.deliver, client.passed = deliver, passed
         assert client._reading_task is not None
@@ -86,10 +96,11 @@ class NatsLine:
         await client.ended
 
     async def close(self) -> None:
+        """Close the driver within a second; see `BrokerConnection.close`."""
         try:
             async with asyncio.timeout(1):
                 await self._client.close()
-        except Exception:  # noqa: S110 - what a broken connection says about being closed is of no use
+        except Exception:  # noqa: S110 - an error while closing a broken connection is of no use
             pass
 
     def _packed(self, asks: list[Ask]) -> bytes:
@@ -111,25 +122,25 @@ class NatsLine:
 
 
 class _Client(Client):
-    """The driver, with its ends in our hands."""
+    """The driver, whose callbacks are replaced."""
 
     def __init__(self, prefix_length: int) -> None:
         super().__init__()
         self.deliver: Deliver = _drop
         self.passed: Callable[[], None] = _nothing
-        self.trouble = ""  # what the driver last complained of
+        self.trouble = ""  # the last error that the driver reported
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._prefix_length = prefix_length
 
     async def note(self, error: Exception) -> None:
-        """The driver tells of trouble."""
+        """Remember an error that the driver reports."""
         self.trouble = _reason(error)
 
     def end(self, why: str) -> None:
-        """The connection is of no more use."""
+        """Make `listen` raise: the connection is no longer usable."""
         if not self.ended.done():
-            self.ended.set_exception(LineError(why))
-            self.ended.exception()  # nobody may listen yet
+            self.ended.set_exception(BrokerConnectionError(why))
+            self.ended.exception()  # retrieved: nothing may wait for it yet
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> None:
         self.deliver(subject[self._prefix_length :].decode(), data)

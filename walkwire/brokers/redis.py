@@ -1,6 +1,6 @@
-"""Redis: publish and subscribe, over one RESP3 connection per server (Redis 6, Valkey, KeyDB, Dragonfly and newer).
+"""Redis: publish and subscribe, over one RESP3 connection for each server (Redis 6, Valkey, KeyDB, Dragonfly and newer).
 
-Nothing is stored in it. `?prefix=shop.` keeps systems apart that share one Redis: its databases do not, for topics.
+Nothing is stored in Redis. `?prefix=shop.` separates systems that share one Redis; its database numbers do not separate topics.
 """
 
 from __future__ import annotations
@@ -15,32 +15,31 @@ from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from walkwire.broker import Deliver
-from walkwire.brokers.link import Ask, LineError, Link, reason
+from walkwire.brokers.link import Ask, BrokerConnectionError, Link, reason
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
-LIMIT = (
-    32 * 1024 * 1024
-)  # bytes: Redis cuts a subscriber off that has more than this waiting (client-output-buffer-limit)
+# Bytes. Redis disconnects a subscriber that has more than this queued (client-output-buffer-limit).
+LIMIT = 32 * 1024 * 1024
 
 _PING = b"*1\r\n$4\r\nPING\r\n"
 _PONG = b"PONG"
 
 
 def open_redis(url: str) -> Link:
-    """`redis://user:password@host:6379`, `rediss://` for TLS, `unix://`. Raises StartError."""
+    """Return a broker for `redis://user:password@host:6379`, `rediss://` or `unix://`, not started yet. Raises StartError."""
     settings, prefix = read_url(url)
-    return Link(lambda: RedisLine(settings, prefix), "Redis", place_of(settings))
+    return Link(lambda: RedisConnection(settings, prefix), "Redis", place_of(settings))
 
 
 def read_url(url: str) -> tuple[dict[str, Any], str]:
-    """The driver's settings of a connection, and the prefix of our topics. Raises StartError."""
+    """Return the driver's settings of a connection, and the prefix of topics. Raises StartError."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     prefix = query.pop("prefix", PREFIX)
     try:
         settings: dict[str, Any] = dict(parse_url(parts._replace(query=urlencode(query)).geturl()))
-        RedisLine(settings, prefix)
+        RedisConnection(settings, prefix)
     except (ValueError, TypeError, RedisError) as error:
         raise StartError(f"Not a URL of Redis: {str(error).rpartition('() got an ')[2]}") from None
     if "host" not in settings and "path" not in settings:
@@ -49,12 +48,12 @@ def read_url(url: str) -> tuple[dict[str, Any], str]:
 
 
 def place_of(settings: dict[str, Any]) -> str:
-    """Where it is, for the log: no password, no user."""
+    """Return the address for the log, without user and password."""
     return str(settings.get("path") or f"{settings['host']}:{settings.get('port', 6379)}")
 
 
-class RedisLine:
-    """One connection. `is_sharded`: to one node of a cluster, with the commands that stay inside a shard."""
+class RedisConnection:
+    """One connection to Redis. `is_sharded`: to one node of a cluster, with the commands that stay inside a shard."""
 
     limit = LIMIT
 
@@ -68,52 +67,56 @@ class RedisLine:
         self._publish = b"*3\r\n" + _words(letter + b"PUBLISH")
         self._message = letter.lower() + b"message"
         self._moved = letter.lower() + b"unsubscribe" if is_sharded else b""
-        self._given_back: Counter[bytes] = Counter()
+        self._asked_to_end: Counter[bytes] = Counter()
         self._deliver: Deliver | None = None
 
     async def open(self) -> None:
+        """Connect and authenticate; see `BrokerConnection.open`."""
         try:
             await self._connection.connect()
         except AuthenticationError:
-            raise LineError("it does not accept the user or password") from None
+            raise BrokerConnectionError("it does not accept the user or password") from None
         except RedisError as error:
-            raise LineError(reason(error)) from None
+            raise BrokerConnectionError(reason(error)) from None
 
     async def send(self, asks: list[Ask]) -> None:
+        """Write SUBSCRIBE, UNSUBSCRIBE and PUBLISH commands, and a PING as the fence; see `BrokerConnection.send`."""
         try:
             await self._connection.send_packed_command(self._packed(asks), check_health=False)
         except RedisError as error:
-            raise LineError(reason(error)) from None
+            raise BrokerConnectionError(reason(error)) from None
 
     async def listen(self, deliver: Deliver, passed: Callable[[], None]) -> None:
+        """Read pushes and answers; a PONG answers a fence. See `BrokerConnection.listen`."""
         self._deliver = deliver
-        self._connection._parser.set_pubsub_push_handler(self._take)
+        self._connection._parser.set_pubsub_push_handler(self._receive)
         read = self._connection.read_response
         try:
             while True:
                 if await read(disable_decoding=True, timeout=math.inf, push_request=True) == _PONG:
                     passed()
         except ResponseError as error:
-            raise LineError(f"it refuses: {error}") from None
+            raise BrokerConnectionError(f"it refuses: {error}") from None
         except RedisError as error:
-            raise LineError(reason(error)) from None
+            raise BrokerConnectionError(reason(error)) from None
 
     async def close(self) -> None:
+        """Disconnect at once; see `BrokerConnection.close`."""
         await self._connection.disconnect(nowait=True)
 
-    async def _take(self, push: list[Any]) -> None:
+    async def _receive(self, push: list[Any]) -> None:
         if push[0] == self._message and self._deliver is not None:
             self._deliver(push[1][len(self._prefix) :].decode(), push[2])
         elif push[0] == self._moved:
-            self._see_off(push[1])
+            self._unsubscribed(push[1])
 
-    def _see_off(self, name: bytes) -> None:
-        """A topic of a shard was given back, by us, or by a node that does not have its slot any more."""
-        if not self._given_back[name]:
-            raise LineError("slots have moved to another node")
-        self._given_back[name] -= 1
-        if not self._given_back[name]:
-            del self._given_back[name]
+    def _unsubscribed(self, name: bytes) -> None:
+        """Handle an unsubscribed topic of a shard. Raises if this server did not ask for it: the node no longer has the slot."""
+        if not self._asked_to_end[name]:
+            raise BrokerConnectionError("slots have moved to another node")
+        self._asked_to_end[name] -= 1
+        if not self._asked_to_end[name]:
+            del self._asked_to_end[name]
 
     def _packed(self, asks: list[Ask]) -> bytes:
         prefix, publish, verbs = self._prefix, self._publish, self._verbs
@@ -122,7 +125,7 @@ class RedisLine:
             name = prefix + topic.encode()
             if isinstance(what, bool):
                 if self._moved and not what:
-                    self._given_back[name] += 1
+                    self._asked_to_end[name] += 1
                 pieces.append(b"*2\r\n%b$%d\r\n%b\r\n" % (verbs[what], len(name), name))
             else:
                 pieces.append(b"%b$%d\r\n%b\r\n$%d\r\n" % (publish, len(name), name, len(what)))

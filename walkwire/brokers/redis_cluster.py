@@ -1,7 +1,7 @@
 """Redis cluster: sharded publish and subscribe (Redis 7), so that a message stays inside the shard of its topic.
 
-One link to each node that has slots. Who has which is asked at the start, while a link is away, and every half minute; topics
-whose slots have moved are subscribed where they are now.
+There is one link for each node that has slots. The slots are queried at the start, while a link is away, and every half minute.
+Topics whose slots have moved are subscribed at their new node.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from redis.exceptions import RedisError
 
 from walkwire.broker import Broker, Counts, Deliver, Returned
 from walkwire.brokers.link import OPENING_SECONDS, TICK, Link
-from walkwire.brokers.redis import RedisLine, place_of, read_url
+from walkwire.brokers.redis import RedisConnection, place_of, read_url
 from walkwire.errors import StartError, Unreached
 
 REFRESH_SECONDS = 30.0
 
-Node = tuple[str, int]
+ClusterNode = tuple[str, int]
 
 _log = logging.getLogger(__name__)
 
 
 def open_redis_cluster(url: str) -> Broker:
-    """`redis+cluster://user:password@host:6379,host:6379`, `rediss+cluster://` with TLS. Raises StartError."""
+    """Return a broker for `redis+cluster://user:password@host:6379,host:6379`, or `rediss+cluster://` with TLS, not started yet.
+
+    Raises StartError.
+    """
     scheme, _, rest = url.partition("://")
     head, comma, _ = rest.partition(",")
     query = rest.partition("?")[2]
@@ -44,38 +47,42 @@ def open_redis_cluster(url: str) -> Broker:
 
 
 class RedisCluster:
-    """The broker in front of all nodes."""
+    """A broker in front of the links to all nodes."""
 
-    def __init__(self, settings: dict[str, Any], prefix: str, seeds: list[Node]) -> None:
+    def __init__(self, settings: dict[str, Any], prefix: str, seeds: list[ClusterNode]) -> None:
         self.counts = Counts()
         self._settings = settings
         self._prefix = prefix
         self._seeds = seeds
         self._deliver: Deliver = lambda topic, message: None
         self._returned: Returned = lambda: None
-        self._slots: dict[int, Node] = {}
-        self._links: dict[Node, Link] = {}
-        self._places: dict[str, Link | None] = {}  # the topics asked for, and at which link
+        self._slots: dict[int, ClusterNode] = {}
+        self._links: dict[ClusterNode, Link] = {}
+        self._places: dict[str, Link | None] = {}  # the subscribed topics, and the link of each
         self._task: Task[None] | None = None
 
     @property
     def away(self) -> str | None:
+        """Return why one of the nodes is unreachable; see `Broker.away`."""
         if not self._slots:
-            return "Redis cluster: nobody tells who has which slots"
+            return "Redis cluster: no node tells which nodes have which slots"
         return next((link.away for link in self._links.values() if link.away is not None), None)
 
     async def start(self, deliver: Deliver, returned: Returned = lambda: None) -> None:
+        """Query the slots and connect to all nodes; see `Broker.start`."""
         self._deliver, self._returned = deliver, returned
         await self._refresh()
         self._task = asyncio.get_running_loop().create_task(self._follow(), name="walkwire cluster")
 
     async def stop(self) -> None:
+        """Stop the links to all nodes; see `Broker.stop`."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
         await asyncio.gather(*(link.stop() for link in self._links.values()))
 
     def subscribe(self, topics: Iterable[str]) -> None:
+        """Subscribe each topic at the node that has its slot; see `Broker.subscribe`."""
         for topic in topics:
             if topic not in self._places:
                 link = self._places[topic] = self._link_of(topic)
@@ -83,15 +90,18 @@ class RedisCluster:
                     link.subscribe((topic,))
 
     def unsubscribe(self, topics: Iterable[str]) -> None:
+        """Unsubscribe each topic at the node where it is subscribed; see `Broker.unsubscribe`."""
         for topic in topics:
             link = self._places.pop(topic, None)
             if link is not None:
                 link.unsubscribe((topic,))
 
     def settled(self) -> Future[None] | None:
+        """Return a future for all nodes; see `Broker.settled`."""
         return _all(link.settled() for link in self._links.values())
 
     def publish(self, topic: str, message: bytes) -> None:
+        """Send to the node that has the topic's slot. Raises Unreached if none is known to have it; see `Broker.publish`."""
         link = self._link_of(topic)
         if link is None:
             self.counts.lost += 1
@@ -99,6 +109,7 @@ class RedisCluster:
         link.publish(topic, message)
 
     def taken(self) -> Future[None] | None:
+        """Return a future for all nodes; see `Broker.taken`."""
         return _all(link.taken() for link in self._links.values())
 
     def _link_of(self, topic: str) -> Link | None:
@@ -116,10 +127,10 @@ class RedisCluster:
                     await self._refresh()
                 except Exception:
                     self.counts.faults += 1
-                    _log.exception("The nodes of the Redis cluster could not be looked at")
+                    _log.exception("The slots of the Redis cluster could not be queried")
 
     async def _refresh(self) -> None:
-        """Ask who has which slots, and move the topics there."""
+        """Query which node has which slots, and move the topics there."""
         slots = await self._ask_for_slots()
         if not slots or slots == self._slots:
             return
@@ -148,20 +159,20 @@ class RedisCluster:
     def _tell_return(self) -> None:
         self._returned()
 
-    def _make_link(self, node: Node) -> Link:
+    def _make_link(self, node: ClusterNode) -> Link:
         settings = self._settings | {"host": node[0], "port": node[1]}
-        line = (settings, self._prefix, True)
-        return Link(lambda: RedisLine(*line), "Redis", place_of(settings), self.counts)
+        arguments = (settings, self._prefix, True)
+        return Link(lambda: RedisConnection(*arguments), "Redis", place_of(settings), self.counts)
 
-    async def _ask_for_slots(self) -> dict[int, Node]:
-        """Whom each slot belongs to, as the first node says that answers; nothing where none does."""
+    async def _ask_for_slots(self) -> dict[int, ClusterNode]:
+        """Return the node of each slot, as told by the first node that answers; nothing if none answers."""
         for node in dict.fromkeys((*self._links, *self._seeds)):
             with suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(OPENING_SECONDS):
                     return await self._ask_node(node)
         return {}
 
-    async def _ask_node(self, node: Node) -> dict[int, Node]:
+    async def _ask_node(self, node: ClusterNode) -> dict[int, ClusterNode]:
         settings = self._settings | {"host": node[0], "port": node[1]}
         make = settings.pop("connection_class", Connection)
         connection = make(**settings, protocol=2, client_name="walkwire")
@@ -189,7 +200,7 @@ async def _each(waiting: list[Future[None]]) -> None:
     await asyncio.gather(*waiting)
 
 
-def _node(place: str) -> Node:
+def _node(place: str) -> ClusterNode:
     host, _, port = place.rpartition("@")[2].partition(":")
     try:
         return host, int(port or 6379)

@@ -1,11 +1,11 @@
-"""Suite: the contract of `broker.py` as checks that any broker has to pass, ours and yours. Needs no test library.
+"""Suite: the contract of `broker.py` as checks that every broker has to pass, yours too. Needs no test library.
 
     @pytest.mark.parametrize("check", suite.CHECKS, ids=suite.name)
     async def test_my_broker(check):
         await check(lambda: MyBroker("my://…"))
 
-Each check is given a callable that makes one more broker of the same system, not started. It raises AssertionError, or
-TimeoutError where something did not arrive in `PATIENCE` seconds.
+Each check takes a callable that returns one more broker of the same system, not started. It raises AssertionError, or
+TimeoutError if a message did not arrive within PATIENCE seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Check = Callable[[Make], Awaitable[None]]
 
 
 class Server:
-    """A broker, and what it delivered."""
+    """A broker, and the messages that it delivered."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
@@ -32,17 +32,18 @@ class Server:
         self._news = asyncio.Event()
 
     def deliver(self, topic: str, message: bytes) -> None:
+        """Append a message."""
         self.heard.append((topic, message))
         self._news.set()
 
     async def subscribe(self, *topics: str) -> None:
-        """Ask for topics, and wait until they are in force."""
+        """Subscribe to topics and wait until the subscriptions are in force."""
         self.broker.subscribe(topics)
         if (settled := self.broker.settled()) is not None:
             await asyncio.wait_for(settled, PATIENCE)
 
     async def hears(self, count: int) -> list[tuple[str, bytes]]:
-        """What arrived, when it is `count` messages."""
+        """Wait until `count` messages have arrived and return them all. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE):
             while len(self.heard) < count:
                 self._news.clear()
@@ -52,7 +53,7 @@ class Server:
 
 @asynccontextmanager
 async def servers(make: Make, count: int) -> AsyncIterator[list[Server]]:
-    """So many servers of one system, connected."""
+    """Yield `count` connected servers of one system."""
     async with AsyncExitStack() as stack:
         started = [Server(make()) for _ in range(count)]
         for server in started:
@@ -63,11 +64,12 @@ async def servers(make: Make, count: int) -> AsyncIterator[list[Server]]:
 
 
 def topic() -> str:
-    """A topic that nobody else uses, as the longest that walkwire makes."""
+    """Return a topic that no other test uses, as long as the longest that walkwire makes."""
     return f"c.{secrets.token_hex(8)}:A-z_{'0' * 83}"
 
 
 async def a_message_reaches_every_server_that_asked_for_its_topic(make: Make) -> None:
+    """Check that each subscriber gets a message once."""
     async with servers(make, 3) as (ann, bob, eve):
         lobby = topic()
         await bob.subscribe(lobby)
@@ -77,6 +79,7 @@ async def a_message_reaches_every_server_that_asked_for_its_topic(make: Make) ->
 
 
 async def a_server_without_interest_receives_nothing(make: Make) -> None:
+    """Check that a server gets no messages on topics that it does not subscribe to."""
     async with servers(make, 3) as (ann, bob, eve):
         lobby, end = topic(), topic()
         await bob.subscribe(lobby)
@@ -94,6 +97,7 @@ async def a_server_without_interest_receives_nothing(make: Make) -> None:
 
 
 async def messages_of_one_publisher_on_one_topic_arrive_in_order(make: Make) -> None:
+    """Check the order of 10,000 messages."""
     async with servers(make, 2) as (ann, bob):
         lobby = topic()
         await bob.subscribe(lobby)
@@ -104,6 +108,7 @@ async def messages_of_one_publisher_on_one_topic_arrive_in_order(make: Make) -> 
 
 
 async def a_topic_given_back_is_heard_no_more(make: Make) -> None:
+    """Check that nothing arrives after `unsubscribe`."""
     async with servers(make, 2) as (ann, bob):
         lobby, end = topic(), topic()
         await bob.subscribe(lobby, end)
@@ -115,6 +120,7 @@ async def a_topic_given_back_is_heard_no_more(make: Make) -> None:
 
 
 async def calls_take_effect_in_their_order(make: Make) -> None:
+    """Check that subscribe, unsubscribe, subscribe leaves the topic subscribed."""
     async with servers(make, 2) as (ann, bob):
         lobby = topic()
         bob.broker.subscribe([lobby])
@@ -125,6 +131,7 @@ async def calls_take_effect_in_their_order(make: Make) -> None:
 
 
 async def a_topic_asked_for_twice_is_heard_once(make: Make) -> None:
+    """Check that a second `subscribe` has no effect."""
     async with servers(make, 2) as (ann, bob):
         lobby = topic()
         await bob.subscribe(lobby, lobby)
@@ -137,6 +144,7 @@ async def a_topic_asked_for_twice_is_heard_once(make: Make) -> None:
 
 
 async def a_server_that_has_all_it_asked_for_has_nothing_to_wait_for(make: Make) -> None:
+    """Check that `settled` returns None if nothing new was subscribed."""
     async with servers(make, 1) as (ann,):
         lobby = topic()
         await ann.subscribe(lobby)
@@ -146,6 +154,7 @@ async def a_server_that_has_all_it_asked_for_has_nothing_to_wait_for(make: Make)
 
 
 async def bytes_are_not_touched(make: Make) -> None:
+    """Check that any bytes arrive unchanged, up to 512,000."""
     async with servers(make, 2) as (ann, bob):
         lobby = topic()
         await bob.subscribe(lobby)
@@ -156,18 +165,20 @@ async def bytes_are_not_touched(make: Make) -> None:
 
 
 async def what_was_published_is_known_to_be_taken(make: Make) -> None:
+    """Check that `taken` resolves, also if another caller cancelled its future."""
     async with servers(make, 1) as (ann,):
         assert ann.broker.taken() is None
         for _ in range(5000):
             ann.broker.publish(topic(), b"1")
         first, second = ann.broker.taken(), ann.broker.taken()
         if first is not None and second is not None:
-            first.cancel()  # one who waits may give up, the other goes on
+            first.cancel()  # one caller gives up, the other still waits
             await asyncio.wait_for(second, PATIENCE)
         assert ann.broker.taken() is None
 
 
 async def many_topics_at_once_are_in_force_when_it_says_so(make: Make) -> None:
+    """Check that `settled` covers 5,000 topics at once."""
     async with servers(make, 2) as (ann, bob):
         lobbies = [topic() for _ in range(5000)]
         await bob.subscribe(*lobbies)
@@ -177,6 +188,7 @@ async def many_topics_at_once_are_in_force_when_it_says_so(make: Make) -> None:
 
 
 async def what_was_published_before_the_stop_is_sent(make: Make) -> None:
+    """Check that `stop` sends what is queued."""
     async with servers(make, 2) as (ann, bob):
         lobby = topic()
         await bob.subscribe(lobby)
@@ -187,6 +199,7 @@ async def what_was_published_before_the_stop_is_sent(make: Make) -> None:
 
 
 async def after_stop_nothing_is_delivered(make: Make) -> None:
+    """Check that `deliver` is not called after `stop`."""
     async with servers(make, 3) as (ann, bob, eve):
         lobby = topic()
         await bob.subscribe(lobby)
@@ -201,6 +214,7 @@ async def after_stop_nothing_is_delivered(make: Make) -> None:
 
 
 async def publishing_does_not_call_back_before_it_returns(make: Make) -> None:
+    """Check that `publish` does not call `deliver` itself."""
     async with servers(make, 2) as (ann, bob):
         lobby = topic()
         await bob.subscribe(lobby)
@@ -226,5 +240,5 @@ CHECKS: tuple[Check, ...] = (
 
 
 def name(check: Check) -> str:
-    """A check's sentence."""
+    """Return the name of a check, for test ids."""
     return str(getattr(check, "__name__", check))

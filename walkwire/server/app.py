@@ -30,7 +30,7 @@ from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.scheduler import Schedule
 from walkwire.store import Store, TaskRecord
-from walkwire.stores import open_store
+from walkwire.stores import kind_of, open_store
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.runtime import Runtime
 from walkwire.walk.run.tasks import Runner
@@ -114,7 +114,7 @@ async def open_app(
         )
         patience = config.stop_seconds if patience is None else patience
         stack.push_async_callback(_stop, runtime, store, patience)
-        secret = signing_secret(config)
+        secret = signing_secret(config, kind_of(config.database).file(config.database))
         hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
         revocation = Revocation(store, hub)
         stack.push_async_callback(revocation.stop)

@@ -1,7 +1,11 @@
-"""Store: what the graph and the users ask of a database. Kinds live in `stores/`, chosen by URL.
+"""Store: the contract between walkwire and a database. Kinds live in `stores/`, chosen by the scheme of a URL.
 
-All calls are synchronous and may come from any thread. What a call raises besides the errors named here is the driver's.
-Guarantees: a commit is all or nothing, and once it returned it survives the death of the process; a read sees only commits.
+Guarantees:
+
+- All calls are synchronous and may come from any thread.
+- A commit is all or nothing. Once it has returned, it survives the death of the process.
+- A read sees committed data only.
+- A call raises the errors that its docstring names, and errors of the driver.
 """
 
 from walkwire.store.changes import Changes as Changes
@@ -10,6 +14,7 @@ from walkwire.store.changes import Lost as Lost
 from walkwire.store.changes import Reads as Reads
 from walkwire.store.graph import GraphStore as GraphStore
 from walkwire.store.graph import View as View
+from walkwire.store.kind import StoreKind as StoreKind
 from walkwire.store.record import ANY_KIND as ANY_KIND
 from walkwire.store.record import Direction as Direction
 from walkwire.store.record import EdgeRecord as EdgeRecord

@@ -1,4 +1,7 @@
-"""Changes: what a walk read, what it writes, and why a commit may be refused."""
+"""Changes: what a walk has read, what it writes, and why a commit is refused.
+
+Guarantee: a refused commit (Lost, Held) has written nothing, and names what was in its way.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from walkwire.store.user import UserKey, UserRecord
 
 @dataclass(slots=True)
 class Reads:
-    """Everything that a walk has looked at, as it was. A commit checks that all of it still holds.
+    """Everything that a walk has read, with the value it had. A commit checks that all of it still holds.
 
     - `nodes`, `edges`: the version of each record, by id; 0 if it was absent.
-    - `neighbourhoods`: the mark of each selection.
+    - `neighbourhoods`: the mark of each selection (`Neighbourhood.mark`).
     - `node_searches`, `edge_searches`: the ids of the records that each search found.
     - `tasks`: the state of each task, by id; None if there was no such task.
     - `users`: the user that each look-up found, without password and token generation (`known_user`); None if there was none.
@@ -33,8 +36,14 @@ class Reads:
 
 @dataclass(slots=True)
 class Changes:
-    """What a commit writes. The version in a changed or deleted record is the one that was read; the store counts it up.
-    Deleting a node deletes its edges as they are at the commit. `ended_task` is the task that this walk is."""
+    """What a commit writes.
+
+    - `new_…`: records to insert. Their version becomes 1.
+    - `changed_…`: records to update. `version` is the version that was read; the store increments it.
+    - `deleted_…`: ids to delete. Deleting a node deletes all edges that it has at the time of the commit.
+    - `new_tasks`: tasks to create.
+    - `ended_task`: the end of the task that this walk executes; None if the walk is not a task.
+    """
 
     new_nodes: list[NodeRecord] = field(default_factory=list)
     new_edges: list[EdgeRecord] = field(default_factory=list)
@@ -59,11 +68,11 @@ class Changes:
 
 
 class Lost(WalkwireError):
-    """What a walk read no longer holds.
+    """A read of the walk is out of date: the commit was refused, and the walk has to be retried.
 
     - `records`: ids of the records that changed, tasks and users included.
     - `neighbourhoods`: ids of the nodes whose neighbourhood changed.
-    - `kinds`: kinds of the searches that would find other records now (`kinds_searched`).
+    - `kinds`: kinds whose searches would find other records now (`kinds_searched`).
     """
 
     def __init__(
@@ -79,7 +88,10 @@ class Lost(WalkwireError):
 
 
 class Held(WalkwireError):
-    """A commit would write what walks that run again, perhaps of other servers, have locked (`Crowd`). Nothing was written."""
+    """A commit would write what retried walks have locked, perhaps on other servers (`Crowd`). Nothing was written.
+
+    `keys` are the names of these locks (`lock_keys`).
+    """
 
     def __init__(self, keys: Iterable[str]) -> None:
         self.keys = frozenset(keys)

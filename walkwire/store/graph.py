@@ -1,4 +1,11 @@
-"""Graph store: reads of the graph, and commits that check what a walk read."""
+"""Graph store: reads of the graph, and commits that check what a walk read.
+
+Guarantees:
+
+- The result of one read call is a snapshot: all of it is from the same set of commits.
+- Commits are serialisable: all walks have the effect that they would have had one after another.
+- A commit that would break this is refused with Lost and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,67 +21,81 @@ from walkwire.store.user import UserKey, UserRecord
 
 
 class View(Protocol):
-    """A way to read the graph: the newest commits (the store itself, `GraphStore.latest`) or one moment of it
-    (`GraphStore.snapshot`). What one call returns is of one moment.
-
-    `is_one_moment`: whether all that was read through this view is known to be of one moment.
+    """Reads of the graph: of the newest commits (`GraphStore.latest`, or the store itself) or of one snapshot
+    (`GraphStore.snapshot`).
     """
 
     @property
-    def is_one_moment(self) -> bool: ...
+    def is_one_moment(self) -> bool:
+        """Return whether all reads through this view so far are known to be from the same snapshot."""
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
-        """The nodes with these ids; absent ones are left out."""
+        """Return the nodes with these ids, in any order. Absent ones are left out."""
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
-        """The edges with these ids; absent ones are left out."""
+        """Return the edges with these ids, in any order. Absent ones are left out."""
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
-        """A node's edges and the nodes at their far ends, in the order in which the edges were made: that of their commits, but
-        two that were under way at the same time may stand either way."""
+        """Return a node's edges and the nodes at their far ends, in the order in which the edges were committed.
+
+        Two edges whose commits overlapped in time may be in either order.
+        """
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
-        """The nodes that fit, kept objects and walkers included. Without an id or an owner it costs a look at every record."""
+        """Return the nodes that match, stored objects and walkers included. Without ids or owners every node is scanned."""
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
-        """The edges that fit; otherwise as `search_nodes`."""
+        """Return the edges that match. Without ids or owners every edge is scanned."""
 
     def load_task(self, id: str) -> TaskRecord | None:
-        """The task of this walker. One that was begun by a server that is silent since is told as it was."""
+        """Return the task of the walker with this id, or None.
+
+        A task whose server has died since is still returned as STARTED until `TaskStore.abandon_tasks` marks it.
+        """
 
     def load_user(self, key: UserKey) -> UserRecord | None:
         """Return the user that this look-up finds, or None."""
 
 
 class GraphStore(View, Protocol):
-    """Nodes and edges."""
+    """A store of nodes and edges.
 
-    is_shared: bool  # whether anybody else may write to the database
+    - `is_shared`: whether other processes may write to the database.
+    """
+
+    is_shared: bool
 
     @property
     def crowd(self) -> Crowd | None:
-        """The locks between servers; None where one alone uses the database."""
+        """Return the locks that all servers on this database share; None if one server alone uses it."""
 
     def latest(self) -> View:
         """Return a view of the newest commits, for one unit of work of one walk."""
 
     def snapshot(self) -> AbstractContextManager[View]:
-        """A view in which all reads are of one moment."""
+        """Return a view in which all reads are from the same snapshot, until the block ends."""
 
     def check(self, reads: Reads) -> None:
-        """Raise Lost unless all of `reads` is still so, at one moment."""
+        """Raise Lost unless all of `reads` still holds, judged in one snapshot."""
 
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
     ) -> None:
-        """Write `changes` if `reads` is still so and both ends of each new edge exist; else write nothing and raise Lost.
+        """Write `changes` if all of `reads` still holds and both ends of each new edge exist.
 
-        Raises Held where others have taken locks of the `crowd` on what would be written; `mine` are those that this walk has.
+        - `then`: called after the commit, and before any later commit of this process that wrote one of the same records calls
+          its own. It must be quick and must not raise. There is no such order between processes.
+        - `mine`: names of the shared locks that this walk holds (`lock_keys`).
 
-        `then` is called after the commit, and before any later commit of this process that wrote one of the same records calls
-        its own; commits of other processes may be told earlier or later. It must be quick and must not raise. Raises Busy if the
-        database stays locked, CommitInDoubt, TaskTaken where `changes` end a task that is not this server's any more.
+        Raises, with nothing written:
+
+        - Lost: a read is out of date, or an end of a new edge is gone.
+        - Held: other walks hold shared locks on what would be written.
+        - TaskTaken: `changes.ended_task` no longer belongs to this server.
+        - Busy: the database stayed locked or unreachable.
+
+        Raises CommitInDoubt if the connection broke and the outcome cannot be found out.
         """
 
     def close(self) -> None:
-        """Free all connections. Nothing is called afterwards."""
+        """Free all connections. No method may be called afterwards."""

@@ -1,4 +1,7 @@
-"""Record: what a store keeps of nodes and edges, and how a part of the graph is asked for."""
+"""Record: nodes and edges as they are stored, and the ways to query them.
+
+Guarantee: every record here is an immutable value, and none is changed by a store after it was returned.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ Direction = Literal["out", "into", "both"]
 
 
 class NodeRecord(NamedTuple):
-    """A stored node. `kind` is its class ("" = a root), `owner` a root's id, `version` counts its changes from 1,
-    `data` its fields and `access` its grants, both JSON objects as text (`access` None: no grants).
+    """A stored node.
 
-    Objects and walkers that are kept by themselves are nodes too, without edges; their `kind` is `o:Class` and `w:Class`.
+    - `kind`: its class; "" for a root; `o:Class` for a stored object and `w:Class` for a stored walker, which have no edges.
+    - `owner`: the id of a root.
+    - `version`: 1 when created, incremented by each change.
+    - `data`: its fields, a JSON object as text.
+    - `access`: its grants, a JSON object as text; None for no grants.
     """
 
     id: str
@@ -24,7 +30,13 @@ class NodeRecord(NamedTuple):
 
 
 class EdgeRecord(NamedTuple):
-    """A stored edge. `kind` is its class ("" = a bare edge); the ends are ids of nodes with their classes, which never change."""
+    """A stored edge.
+
+    - `kind`: its class; "" for an edge without a class.
+    - `source`, `target`: ids of the nodes at its ends; `source_kind`, `target_kind`: their classes. None of these ever changes.
+    - `version`: 1 when created, incremented by each change.
+    - `data`: its fields, a JSON object as text.
+    """
 
     id: str
     kind: str
@@ -37,8 +49,15 @@ class EdgeRecord(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """A part of a node's neighbourhood: which way, edges of which classes, to nodes of which classes, to which nodes (None =
-    all), and of these how many: the first `limit`, or the last where it is negative."""
+    """A part of a node's neighbourhood. None means no restriction.
+
+    - `node`: the id of the node.
+    - `direction`: which edges: "out", "into" or "both".
+    - `edge_kinds`: classes of the edges.
+    - `node_kinds`: classes of the nodes at the far ends.
+    - `far`: ids of the nodes at the far ends.
+    - `limit`: how many: the first `limit` edges, or the last ones if it is negative.
+    """
 
     node: str
     direction: Direction
@@ -49,15 +68,18 @@ class Selection(NamedTuple):
 
 
 class Neighbourhood(NamedTuple):
-    """What a selection held when it was read: edges with their far nodes in the order in which they were made, and `mark`,
-    which is equal at a later reading if and only if no edge came or went in between. Opaque to all but the store."""
+    """What a selection held when it was read.
+
+    - `pairs`: edges with the nodes at their far ends, in the order in which the edges were created.
+    - `mark`: equal at a later read if and only if no edge was added or removed in between. Opaque outside the store.
+    """
 
     pairs: list[tuple[EdgeRecord, NodeRecord]]
     mark: object
 
 
 class Search(NamedTuple):
-    """Records by id, by class, by owner (of an edge: the owner of the node that it leaves); None stands for any."""
+    """A query by id, class and owner. None matches everything. The owner of an edge is the owner of its source node."""
 
     ids: frozenset[str] | None = None
     kinds: frozenset[str] | None = None
@@ -68,7 +90,7 @@ ANY_KIND = "*"
 
 
 def kinds_searched(node_searches: Iterable[Search], edge_searches: Iterable[Search]) -> set[str]:
-    """Return the kinds that searches are about: the kind of a node, `e:` and the kind of an edge, `*` or `e:*` for any kind."""
+    """Return the kinds that searches are about: the class of a node, `e:` and the class of an edge, `*` or `e:*` for any."""
     found: set[str] = set()
     for prefix, searches in (("", node_searches), ("e:", edge_searches)):
         for search in searches:
@@ -77,7 +99,7 @@ def kinds_searched(node_searches: Iterable[Search], edge_searches: Iterable[Sear
 
 
 def kinds_written(nodes: Iterable[str], edges: Iterable[str]) -> set[str]:
-    """Return the kinds, as `kinds_searched` names them, whose searches change when records of these kinds come or go."""
+    """Return the kinds (as in `kinds_searched`) whose searches change when records of these classes are added or deleted."""
     found: set[str] = set()
     for prefix, kinds in (("", nodes), ("e:", edges)):
         if written := {prefix + kind for kind in kinds}:

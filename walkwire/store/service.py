@@ -1,4 +1,7 @@
-"""Services: API keys of other programs."""
+"""Services: API keys of other programs.
+
+Guarantee: names and digests are unique; the text of a key is never stored.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,11 @@ from walkwire.errors import WalkwireError
 
 
 class ServiceRecord(NamedTuple):
-    """A service that may notify. `digest` is what its API key is known by, `created` in Unix seconds."""
+    """A service that may send notifications.
+
+    - `digest`: a hash of its API key.
+    - `created`: Unix seconds.
+    """
 
     id: str
     name: str
@@ -17,20 +24,20 @@ class ServiceRecord(NamedTuple):
 
 
 class ServiceExists(WalkwireError):
-    """A service of that name is there already."""
+    """A service of this name exists already."""
 
 
 class ServiceStore(Protocol):
-    """Services, by their API keys."""
+    """A store of services."""
 
     def add_service(self, service: ServiceRecord) -> None:
         """Store a service. Raises ServiceExists."""
 
     def services(self) -> list[ServiceRecord]:
-        """Every service, by name."""
+        """Return all services, ordered by name."""
 
     def service_by_digest(self, digest: str) -> ServiceRecord | None:
-        """The service whose key has this digest."""
+        """Return the service whose API key has this digest, or None."""
 
     def remove_service(self, name: str) -> bool:
-        """End the service of this name; False where there is none."""
+        """Delete the service of this name. Returns False if there is none."""

@@ -1,4 +1,8 @@
-"""Shared locks: locks that the walks of all servers on one database see."""
+"""Shared locks: locks that the walks of all servers on one database see.
+
+Guarantee: correctness does not depend on them, only the order in which contending walks commit. `GraphStore.commit` checks all
+reads whether or not locks are held.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +23,20 @@ def lock_keys(
 
 
 def are_of_kinds(keys: Iterable[str]) -> frozenset[str]:
-    """Return those of some locks' names (`lock_keys`) that are of kinds."""
+    """Return those lock names (`lock_keys`) that are locks of kinds."""
     return frozenset(key for key in keys if key[-1] == "k")
 
 
 class Crowd(Protocol):
-    """Locks that the walks of all servers on one database see. Who comes first depends on them, and nothing else does.
-
-    At most `width` walks of a server may hold such locks, read in a snapshot or wait for one of both: each costs a connection.
-    """
+    """Locks that all servers on one database share, taken by walks that are retried under contention."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Return how many walks of a server may hold such locks, wait for them or read in a snapshot: each needs a connection."""
 
     def take(self, keys: Collection[str], patience: float, hold: float) -> Callable[[], None]:
-        """Wait in line for all of these, and hold them until what is given back is called, from any thread, once. After `hold`
-        seconds they may be free again by themselves. Raises TimeoutError after `patience` seconds."""
+        """Wait until all of these locks are acquired. Returns a function that releases them; call it once, from any thread.
+
+        - `patience`: seconds to wait. Raises TimeoutError afterwards.
+        - `hold`: seconds after which the database may release the locks by itself.
+        """

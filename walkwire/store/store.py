@@ -1,4 +1,4 @@
-"""Store: one database that holds all of it."""
+"""Store: everything that one database has to store. Guarantee: its parts share one set of transactions."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ from walkwire.store.webhook import WebhookStore
 
 
 class Store(GraphStore, UserStore, ServiceStore, WebhookStore, TaskStore, Protocol):
-    """One database that holds all of it."""
+    """One database for the graph, users, services, webhook keys and tasks."""

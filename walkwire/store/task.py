@@ -1,4 +1,7 @@
-"""Tasks: walks for later, each begun once, by one server."""
+"""Tasks: walks that run later.
+
+Guarantees: each task is started once, by one server; its end is stored together with the changes of its walk.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,16 @@ TaskState = Literal["PENDING", "STARTED", "COMPLETED", "ERROR"]
 
 
 class TaskRecord(NamedTuple):
-    """A walk for later. `id` is its walker's (a record `w:…`), `walker` the class, `root_id` who walks, `node` a reference, None
-    for the own root. All times are Unix seconds: `asked` when it is wanted (None: soon), `due` when it may begin, `begun` when it
-    did. `status` is an HTTP status; `reports`, `custom` and `error` are JSON as text."""
+    """A walk that runs later. All times are Unix seconds.
+
+    - `id`: the id of its walker (a record `w:…`); `walker`: the walker's class.
+    - `root_id`: the root of the user who walks.
+    - `node`: a reference to the node where the walk enters; None for the user's root.
+    - `asked`: when the task should run; None for as soon as possible.
+    - `due`: when it may be started; `begun`: when it was.
+    - `status`: the HTTP status of its answer.
+    - `reports`, `custom`, `error`: JSON as text.
+    """
 
     id: str
     walker: str
@@ -30,7 +40,7 @@ class TaskRecord(NamedTuple):
 
 
 class TaskEnd(NamedTuple):
-    """How a task ended that `server` had begun."""
+    """How a task ended that was started by `server`."""
 
     id: str
     server: str
@@ -42,29 +52,26 @@ class TaskEnd(NamedTuple):
 
 
 class TaskTaken(WalkwireError):
-    """The task is not this server's any more: it stayed silent for so long that it was taken for dead."""
+    """The task no longer belongs to this server: it did not renew its lease, and was taken for dead."""
 
 
 class TaskStore(Protocol):
-    """Tasks. Each is begun once, by one server, which has to be heard of again and again until it ends it.
-
-    `alive_until` is the Unix second until which a server counts as alive that says nothing more.
-    """
+    """A store of tasks. A server that starts a task holds a lease on it until the Unix second `alive_until`, and renews it."""
 
     def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
-        """Take up to `limit` of the pending tasks that are due at `now`, the longest due first, and mark them STARTED."""
+        """Start up to `limit` pending tasks that are due at `now`, the longest due first: mark them STARTED and return them."""
 
     def next_task(self) -> float | None:
-        """When the next pending task is due, in Unix seconds."""
+        """Return when the next pending task is due, in Unix seconds; None if no task is pending."""
 
     def keep_tasks(self, server: str, ids: Sequence[str], alive_until: float) -> None:
-        """Say that `server` is alive, and still at these tasks."""
+        """Renew the lease of `server` on these tasks until `alive_until`."""
 
     def end_task(self, end: TaskEnd) -> bool:
-        """Tell how a task ended whose walk is not committed; False where it is not the server's any more."""
+        """Store the end of a task whose walk has no commit. Returns False if the task no longer belongs to the server."""
 
     def forget_task(self, id: str) -> None:
         """Delete a task and its walker."""
 
     def abandon_tasks(self, now: float, error: str) -> int:
-        """Mark ERROR, with `error`, all that servers had begun that are not alive at `now`; gives their number."""
+        """Mark all started tasks whose lease ended before `now` as ERROR, with `error`. Returns how many there were."""

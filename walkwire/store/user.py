@@ -1,4 +1,7 @@
-"""Users: accounts, found by id, e-mail address or root."""
+"""Users: accounts, found by id, e-mail address or root.
+
+Guarantees: an e-mail address belongs to one user, whatever its case; a user and its root are created together.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,13 @@ from walkwire.errors import WalkwireError
 
 
 class UserRecord(NamedTuple):
-    """A user. `password` is a hash. Raising `token_generation` revokes all tokens issued before. `state` is the program's own."""
+    """A user.
+
+    - `password`: a hash.
+    - `token_generation`: incrementing it revokes all tokens issued before.
+    - `is_activated`: whether the user may sign in.
+    - `state`: fields that the program keeps.
+    """
 
     id: str
     email: str
@@ -21,7 +30,7 @@ class UserRecord(NamedTuple):
     state: Mapping[str, Any] = {}
 
 
-UserKey = tuple[Literal["id", "email_key", "root_id"], str]  # how a user was looked up, and by which value
+UserKey = tuple[Literal["id", "email_key", "root_id"], str]  # the column of a look-up, and the value
 
 
 def known_user(user: UserRecord | None) -> UserRecord | None:
@@ -30,26 +39,26 @@ def known_user(user: UserRecord | None) -> UserRecord | None:
 
 
 class UserExists(WalkwireError):
-    """That e-mail address has a user already."""
+    """A user with this e-mail address exists already."""
 
 
 class UserStore(Protocol):
-    """Users. An e-mail address is one user's, whatever its case."""
+    """A store of users."""
 
     def add_user(self, user: UserRecord) -> None:
-        """Store a user and its root, together. Raises UserExists."""
+        """Store a user and its root in one transaction. Raises UserExists."""
 
     def user_by_email(self, email: str) -> UserRecord | None:
-        """The user with this address, in any case."""
+        """Return the user with this e-mail address, whatever its case, or None."""
 
     def user_by_id(self, user_id: str) -> UserRecord | None:
-        """The user with this id."""
+        """Return the user with this id, or None."""
 
     def user_by_root(self, root_id: str) -> UserRecord | None:
-        """The user whose root this is."""
+        """Return the user with this root, or None."""
 
     def change_password(self, user_id: str, old: str, new: str) -> bool:
-        """Replace the hash `old` by `new` and raise the token generation by one; False where the hash is another by now."""
+        """Replace the hash `old` by `new` and increment the token generation. Returns False if the stored hash is not `old`."""
 
     def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
-        """The token generations of the active users with these roots; the others are left out."""
+        """Return the token generation of each active user with one of these roots. Others are left out."""

@@ -1,4 +1,7 @@
-"""Webhook keys: what another service shows to walk as a user."""
+"""Webhook keys: credentials by which another service starts walks of a user.
+
+Guarantee: the secret part of a key is never stored; names are unique for each root.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ from walkwire.errors import WalkwireError
 
 
 class WebhookKey(NamedTuple):
-    """A webhook key of a root: for these walkers and entries (class names, `root` among them; empty: all), from `made` until
-    `expires`, Unix seconds. The key's secret part is not stored."""
+    """A webhook key of a root.
+
+    - `walkers`: the walkers that it may start; `nodes`: the classes of nodes where they may enter, `root` for a root. Empty: all.
+    - `made`, `expires`: Unix seconds.
+    """
 
     id: str
     name: str
@@ -22,20 +28,20 @@ class WebhookKey(NamedTuple):
 
 
 class WebhookKeyExists(WalkwireError):
-    """That root has a key of that name already."""
+    """This root has a key of this name already."""
 
 
 class WebhookStore(Protocol):
-    """Webhook keys."""
+    """A store of webhook keys."""
 
     def add_webhook_key(self, key: WebhookKey) -> None:
         """Store a key. Raises WebhookKeyExists."""
 
     def webhook_keys_of(self, root_id: str) -> list[WebhookKey]:
-        """A root's keys, in the order in which they were made."""
+        """Return a root's keys, in the order in which they were created."""
 
     def extend_webhook_key(self, root_id: str, id: str, seconds: float) -> bool:
-        """Let a key live longer; False where the root has none such."""
+        """Move the expiry of a key by `seconds`. Returns False if the root has no such key."""
 
     def delete_webhook_keys(self, root_id: str, ids: Sequence[str]) -> int:
-        """Delete those that are the root's; gives their number."""
+        """Delete those of the keys that belong to the root. Returns how many were deleted."""

@@ -1,28 +1,29 @@
-"""Stores: the kinds of store, chosen by URL, so that a driver is needed only by those who use it."""
+"""Stores: the kinds of database. The scheme of a URL chooses one; its driver is imported when the database is opened."""
 
 from __future__ import annotations
 
 from walkwire.errors import StartError
-from walkwire.store import Store
+from walkwire.store import Store, StoreKind
+from walkwire.stores.kinds import PostgresKind, SqliteKind
+
+KINDS: tuple[StoreKind, ...] = (SqliteKind(), PostgresKind())
+
+
+def kind_of(url: str) -> StoreKind:
+    """Return the kind of the database at `url`. Raises StartError, which names the kinds, if the scheme is unknown."""
+    scheme = url.partition(":")[0]
+    for kind in KINDS:
+        if scheme in kind.schemes:
+            return kind
+    examples = " or ".join(kind.example for kind in KINDS)
+    raise StartError(f"No database of the kind {scheme!r}: give {examples}")
 
 
 def open_store(url: str, *, connections: int = 16, seconds: float = 10) -> Store:
-    """Open the database at `url`, and make its tables: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://host/name`.
+    """Open the database at `url` and create or migrate its tables. Raises StartError.
 
-    Of a server, at most so many `connections` are used, and nobody waits longer than `seconds` for one of them or for a lock.
-    Raises StartError.
+    - `url`: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/name`.
+    - `connections`: the largest number of connections of this process, if the kind has a pool.
+    - `seconds`: how long a caller waits for a connection or a lock before Busy is raised, if the kind has a pool.
     """
-    scheme = url.partition(":")[0]
-    if scheme == "sqlite":
-        from walkwire.stores.sqlite.store import open_sqlite
-
-        return open_sqlite(url)
-    if scheme in ("postgresql", "postgres"):
-        try:
-            from walkwire.stores.postgres.store import open_postgres
-        except ImportError:
-            raise StartError("PostgreSQL needs its driver: pip install 'walkwire[postgres]'") from None
-        return open_postgres(f"postgresql{url.removeprefix(scheme)}", connections, seconds)
-    raise StartError(
-        f"No database of the kind {scheme!r}: give sqlite:///file.db or postgresql://user@host/name"
-    )
+    return kind_of(url).open(url, connections, seconds)

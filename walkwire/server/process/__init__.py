@@ -1,1 +1,1 @@
-"""Process: the life of a server process and its workers: ports, signals, drain. The roof of server/."""
+"""Process: the life of a server process and its workers: ports, signals, drain. The top of server/."""

@@ -1,4 +1,4 @@
-"""Keychain: the API keys of a database, for the operator at the command line."""
+"""API keys: create, list and revoke the keys of services in a database, for the command line."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from walkwire.stores import open_store
 
 
 def create(database: str | None, name: str) -> str:
-    """The text of a new key. Raises StartError."""
+    """Create a key for the service `name` and return its text. Raises StartError."""
     with _store(database) as store:
         return create_key(store, name).text
 
 
 def names(database: str | None) -> list[tuple[str, datetime]]:
-    """The keys by name, and when each was made. Raises StartError."""
+    """Return the names of all services, and when each key was created. Raises StartError."""
     with _store(database) as store:
         return [(key.name, datetime.fromtimestamp(key.created, UTC)) for key in store.services()]
 
 
 def revoke(database: str | None, name: str) -> None:
-    """End a key. Raises StartError."""
+    """Revoke the key of a service. Raises StartError."""
     with _store(database) as store:
         revoke_key(store, name)
 

@@ -1,8 +1,7 @@
-"""Banner: what is said when a server is ready: where to look, which walkers there are, what is allowed."""
+"""Banner: what the terminal shows once a server is ready: addresses, walkers and policies."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,17 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from walkwire import brokers, stores
 from walkwire.config import Config
 from walkwire.server.http.walkers.rest import places_of
 from walkwire.walk.walker.specs import Specs, specs_of
-
-_PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
 
 
 def show_banner(
     config: Config, walkers: Mapping[str, type], port: int, *, title: str, page: Path | None
 ) -> None:
-    """Print it to stdout: in colour and columns on a terminal, one plain line for each thing elsewhere."""
+    """Print the banner to stdout: in colour and columns on a terminal, else as one plain line for each item."""
     console = Console(highlight=False)
     is_plain = not console.is_terminal
     console.print(Text(title, style="bold"))
@@ -36,10 +34,10 @@ def _places(config: Config, port: int, page: Path | None) -> list[tuple[str, ...
     places: list[tuple[str, ...]] = [
         ("WebSocket", f"ws://{host}:{port}/websocket"),
         ("API", f"http://{host}:{port}/docs"),
-        ("Database", _PASSWORD.sub(r"\1:***@", config.database)),
+        ("Database", stores.kind_of(config.database).shown(config.database)),
     ]
-    if not config.broker.startswith("memory:"):
-        places.append(("Broker", _PASSWORD.sub(r"\1:***@", config.broker)))
+    if (kind := brokers.kind_of(config.broker)).is_multi_server:
+        places.append(("Broker", kind.shown(config.broker)))
     return [("Page", f"http://{host}:{port}/"), *places] if page is not None else places
 
 
@@ -71,7 +69,7 @@ def _print(console: Console, rows: Iterable[tuple[str, ...]], is_plain: bool) ->
     if not rows:
         return
     console.print()
-    if is_plain:  # one line each, however long: a log is no page
+    if is_plain:  # one line each, however long: log lines are not wrapped
         for first, *rest in rows:
             console.print(f"{first}: {'  '.join(filter(None, rest))}", soft_wrap=True, markup=False)
         return

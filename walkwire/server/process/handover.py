@@ -1,4 +1,4 @@
-"""Handover: connections that one process has accepted and another serves, sent over a pair of Unix sockets."""
+"""Handover: pass accepted connections to another process, over a pair of Unix sockets."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import select
 import socket
 from collections.abc import Iterator, Sequence
 
-SECONDS = 1.0  # for a process that is too busy to take one
+SECONDS = 1.0  # how long to wait for a busy process
 
-_BYTE = b"."  # a file cannot travel alone
+_BYTE = b"."  # a descriptor needs at least one byte of data with it
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -20,20 +20,20 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 def waiting(listener: socket.socket) -> Iterator[socket.socket]:
-    """Accept what waits at a listener that does not block, until there is nothing more."""
+    """Accept and yield all connections that wait at a non-blocking listener."""
     while True:
         try:
             connection, _ = listener.accept()
-        except ConnectionAbortedError:  # the peer has gone meanwhile
+        except ConnectionAbortedError:  # the peer has closed it meanwhile
             continue
-        except OSError:  # nothing more, or no file is left for it
+        except OSError:  # none is left, or this process is out of descriptors
             return
         connection.setblocking(False)
         yield connection
 
 
 def send(channels: Sequence[socket.socket], connection: socket.socket) -> bool:
-    """Send a connection into the first of the channels that takes it, and close it here. Returns whether one took it."""
+    """Send a connection into the first channel that accepts it, and close it here. Returns False if no channel accepts it."""
     with connection:
         for _ in range(2):
             for channel in channels:
@@ -47,7 +47,7 @@ def send(channels: Sequence[socket.socket], connection: socket.socket) -> bool:
 
 
 def received(channel: socket.socket) -> Iterator[socket.socket]:
-    """Take what has arrived. Raises EOFError where nothing will come any more."""
+    """Yield the connections that have arrived. Raises EOFError if the sender has closed the channel."""
     while True:
         try:
             byte, files, _, _ = socket.recv_fds(channel, 1, 1)

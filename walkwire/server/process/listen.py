@@ -1,4 +1,4 @@
-"""Listen: the sockets at which a server is reached, and why they cannot be had."""
+"""Listen: bind a server's sockets, and say why they cannot be bound."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ BACKLOG = 2048
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Return sockets that are bound to every address of `host`; port 0 takes a free one. Raises StartError.
+    """Return sockets bound to every address of `host`. Port 0 takes a free port. Raises StartError.
 
-    They do not listen yet (`begin`): a server does so when it is ready. Until then it refuses load balancers, which try another.
+    They do not listen yet: call `begin` when the server is ready. Until then it refuses connections, and load balancers try
+    another server.
     """
     return _bind(host, port, is_shared=False)
 
 
 def binder(host: str, port: int) -> Callable[[], list[socket.socket]]:
-    """Return a function that gives the sockets for one of several processes at the port. Both raise StartError.
+    """Return a function that binds sockets for one of several processes on the same port. Both raise StartError.
 
-    Each process has sockets of its own, and the system shares out the connections between those that listen. On other systems
-    than Linux, all have the same sockets.
+    On Linux each process has sockets of its own, and the kernel distributes connections among those that listen. On other systems
+    all processes share the same sockets.
     """
     first = bind(host, port)
     if not sys.platform.startswith("linux"):
         return lambda: first
-    port = first[0].getsockname()[1]  # nobody else has it: that was found out
+    port = first[0].getsockname()[1]  # now known to be free
     for listener in first:
         listener.close()
     return partial(_bind, host, port, is_shared=True)
 
 
 def begin(listener: socket.socket) -> None:
-    """Listen at a bound socket. Raises StartError: two may be bound to a port, but only one can listen."""
+    """Listen at a bound socket. Raises StartError: two processes may bind a port, but only one may listen."""
     try:
         listener.listen(BACKLOG)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Port: where a server's connections come from: its listeners, and the channel by which other processes hand some over."""
+"""Port: accepts a server's connections, from its listeners and from the channel by which the parent process hands some over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from walkwire.server.process import handover
 
 
 class Port:
-    """The listeners of a running server, whose `protocol` serves a connection. `channel` is None where nothing is handed over."""
+    """The listeners of a running server.
+
+    - `protocol`: makes the protocol that serves a connection.
+    - `channel`: brings connections of other workers; None if there is none.
+    """
 
     def __init__(
         self,
@@ -29,7 +33,7 @@ class Port:
             asyncio.get_running_loop().add_reader(channel, self._receive, channel)
 
     async def close(self) -> None:
-        """Listen no more. Connections that are established by then are accepted first: to close would reset them."""
+        """Stop listening. Connections that are established already are accepted first: closing the listener would reset them."""
         for listener, server in zip(self._listeners, self._servers, strict=True):
             for connection in handover.waiting(listener):
                 self._adopt(connection)
@@ -44,7 +48,7 @@ class Port:
         try:
             for connection in handover.received(channel):
                 self._adopt(connection)
-        except EOFError:  # the parent has died
+        except EOFError:  # the parent process has died
             asyncio.get_running_loop().remove_reader(channel)
 
     def _adopt(self, connection: socket.socket) -> None:
@@ -53,5 +57,5 @@ class Port:
         task.add_done_callback(self._adopting.discard)
 
     async def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError):  # the peer has gone
+        with suppress(OSError):  # the peer has closed it
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)

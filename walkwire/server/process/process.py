@@ -1,9 +1,12 @@
-"""Process: one server process: its port, its event loop, its signals, and how it stops.
+"""Process: one server process: its port, event loop and signals, and how it stops.
 
-To stop is: say so to load balancers, refuse new sockets and, over the drain's seconds, send those that are here elsewhere; then
-take no new connection, let the walks in flight end, write what is queued, say goodbye to whoever is left, exit with 0. SIGTERM
-says goodbye with 4200 (come back now), Ctrl-C with 1001 and without a drain. A second signal does not wait.
-The exit code is 0 however many signals come.
+The order of a stop:
+
+- The health check reports it and new sockets are refused. During the drain's seconds, open sockets are closed a few at a time.
+- No new connection is accepted. Walks in progress may finish, and queued data is written.
+- The remaining sockets are closed, and the process exits with 0, however many signals came.
+
+SIGTERM closes with 4200 (reconnect now); Ctrl-C closes with 1001 and without a drain. A second signal skips the waiting.
 """
 
 from __future__ import annotations
@@ -26,14 +29,14 @@ from typing import Any
 
 import uvicorn
 
-from walkwire.brokers import MEMORY
+from walkwire import brokers, stores
 from walkwire.config import Config
 from walkwire.errors import StartError
 from walkwire.server.app import App, Loaded, load_program, open_app
 from walkwire.server.process.listen import BACKLOG, begin, bind, binder
 from walkwire.server.process.port import Port
 from walkwire.server.process.timeslice import ask_for_short_slices
-from walkwire.server.process.workers import CANNOT_START, Post, Workers
+from walkwire.server.process.workers import CANNOT_START, Workers, WorkerSlot
 from walkwire.server.socket.gateway import gateway
 from walkwire.server.socket.stream import Stream
 from walkwire.walk.registry import Registry
@@ -41,16 +44,14 @@ from walkwire.wire.message import close
 from walkwire.wire.message.close import Close
 
 BATCHES = 10  # of a drain, at least
-LAST_SECONDS = 0.5  # after a drain, for requests that are under way on connections without an answer yet
-KEEP_ALIVE_SECONDS = (
-    75  # for an idle HTTP connection: longer than load balancers keep one, so that they close first
-)
-GOODBYE_SECONDS = 5.0  # for a peer to take what was written to it, and to close
-SWITCH_SECONDS = (
-    0.0002  # a walk that computes gives the interpreter back so often: broadcasts beside it stay quick
-)
-
-GARBAGE = 5000  # objects until the collector looks: a walk leaves some hundred behind, and to look takes some 0.3 ms
+LAST_SECONDS = 0.5  # after a drain, for requests in progress on connections without an answer yet
+# For an idle HTTP connection: longer than load balancers keep one, so that they close first.
+KEEP_ALIVE_SECONDS = 75
+GOODBYE_SECONDS = 5.0  # for a peer to read what was written to it, and to close
+# How often a computing walk releases the interpreter lock: broadcasts beside it stay quick.
+SWITCH_SECONDS = 0.0002
+# Allocated objects between two garbage collections: a walk leaves some hundred behind, and a collection takes about 0.3 ms.
+GARBAGE = 5000
 
 _log = logging.getLogger(__name__)
 
@@ -63,13 +64,13 @@ def serve(
     title: str = "walkwire",
     page: Path | None = None,
 ) -> int:
-    """Serve the program that `load` loads, until a signal comes; gives the exit code. Raises StartError.
+    """Serve the program that `load` loads until a signal comes. Returns the exit code.
 
-    `announce` is called with the port and the program's classes when all is ready.
+    `announce` is called with the port and the program's classes once everything is ready. Raises StartError.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     ask_for_short_slices()
-    atexit.register(_ignore_signals)  # the first to be registered is the last to be called
+    atexit.register(_ignore_signals)  # registered first, so called last
     if config.workers > 1:
         _check_workers(config)
         work = partial(_work, config, load, announce, title, page)
@@ -83,11 +84,11 @@ def serve(
 
 
 def _check_workers(config: Config) -> None:
-    if config.broker.startswith(MEMORY):
+    if not brokers.kind_of(config.broker).is_multi_server:
         raise StartError(
             "Several workers need a broker to hear each other: give --broker redis://… or nats://…"
         )
-    if config.database.startswith("sqlite"):
+    if not stores.kind_of(config.database).is_multi_server:
         raise StartError("Several workers need a database server: give --database postgresql://…")
 
 
@@ -97,28 +98,30 @@ def _work(
     announce: Callable[[int, Registry], None],
     title: str,
     page: Path | None,
-    post: Post,
+    slot: WorkerSlot,
 ) -> int:
-    """One worker's life, in its own process."""
-    logs = logging.Formatter(f"%(asctime)s worker {post.number} %(levelname)s %(name)s: %(message)s")
+    """Serve in a worker process and return its exit code."""
+    logs = logging.Formatter(f"%(asctime)s worker {slot.number} %(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
         handler.setFormatter(logs)
 
-    def tell(port: int, registry: Registry) -> None:
-        if post.gate is None:
-            _log.warning("Worker %d is ready", post.number)
-        elif post.number > 1:
-            os.close(post.gate)
+    def announce_all(port: int, registry: Registry) -> None:
+        if slot.ready_pipe is None:
+            _log.warning("Worker %d is ready", slot.number)
+        elif slot.number > 1:
+            os.close(slot.ready_pipe)
         else:
             with suppress(OSError):
-                os.read(post.gate, 1)  # ends when the last of the others has closed it
+                os.read(slot.ready_pipe, 1)  # returns when the last of the others has closed it
             announce(port, registry)
 
     try:
         program = load_program(config, load)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(
-                _serve(config, program, tell, title=title, page=page, sockets=post.listeners, post=post)
+                _serve(
+                    config, program, announce_all, title=title, page=page, sockets=slot.listeners, slot=slot
+                )
             )
     except StartError as error:
         print(error, file=sys.stderr)  # noqa: T201 - as the command line does
@@ -134,90 +137,91 @@ async def _serve(
     title: str,
     page: Path | None,
     sockets: list[socket.socket],
-    post: Post | None = None,
+    slot: WorkerSlot | None = None,
 ) -> None:
-    stop = _Stop(post)
+    stop = _Stop(slot)
     with stop.at_signals():
-        # The walks have been waited for by then.
+        # `_finish` has waited for the walks already.
         async with open_app(config, program, title=title, page=page, patience=0.1) as app:
             port = sockets[0].getsockname()[1]
-            channel = None if post is None else post.channel
+            channel = None if slot is None else slot.channel
             await _Server(app, config, stop, lambda: announce(port, app.registry), channel).serve(sockets)
 
 
 class _Stop:
-    """The wish to stop, as signals tell it: with which goodbye, and whether to wait for anything.
+    """The request to stop, made by signals: with which close code, and whether to wait.
 
-    A worker may be told the same twice, by its parent and by what told its parent: there only SIGQUIT hurries.
+    A worker may get the same signal twice: from its parent and from what signalled its parent. So in a worker only SIGQUIT skips
+    the waiting.
     """
 
-    def __init__(self, post: Post | None = None) -> None:
-        self._post = post
+    def __init__(self, slot: WorkerSlot | None = None) -> None:
+        self._slot = slot
         self._is_over = False
         self.asked = asyncio.Event()
         self.hurried = asyncio.Event()
-        self.goodbye = close.DRAIN
+        self.close_code = close.DRAIN
 
     @contextmanager
     def at_signals(self) -> Iterator[None]:
-        """Hear SIGTERM and Ctrl-C inside the block. After a stop, a signal that comes later ends the process at once, with 0.
+        """Handle SIGTERM and Ctrl-C inside the block. A signal after a stop ends the process at once, with 0.
 
-        The loop's own `remove_signal_handler` restores the default action, which would end a process that is about to exit
-        with 0 by the signal. So the handlers are Python's, and they stay.
+        The loop's `remove_signal_handler` restores the default action, by which a late signal would end the process with another
+        exit code. So the handlers are Python's, and they stay installed.
         """
         loop = asyncio.get_running_loop()
-        heard: dict[int, Callable[[], None]] = {
-            signal.SIGTERM: lambda: self._hear(close.DRAIN),
-            signal.SIGINT: lambda: self._hear(close.GOING),
+        handlers: dict[int, Callable[[], None]] = {
+            signal.SIGTERM: lambda: self._request(close.DRAIN),
+            signal.SIGINT: lambda: self._request(close.GOING),
         }
-        if self._post is not None:
-            heard[signal.SIGQUIT] = self._hurry
-            loop.add_reader(self._post.lifeline, self._lose_parent, self._post.lifeline)
+        if self._slot is not None:
+            handlers[signal.SIGQUIT] = self._hurry
+            loop.add_reader(self._slot.parent_pipe, self._lose_parent, self._slot.parent_pipe)
 
         def handle(number: int, _: FrameType | None) -> None:
             if self._is_over:
                 _leave()
-            loop.call_soon_threadsafe(heard[number])
+            loop.call_soon_threadsafe(handlers[number])
 
-        before = {number: signal.signal(number, handle) for number in heard}
+        before = {number: signal.signal(number, handle) for number in handlers}
         try:
             yield
         finally:
-            if self._post is not None:
-                loop.remove_reader(self._post.lifeline)
+            if self._slot is not None:
+                loop.remove_reader(self._slot.parent_pipe)
             self._is_over = self.asked.is_set()
-            if not self._is_over:  # it could not start: that has an exit code of its own
+            if not self._is_over:  # it could not start, which has an exit code of its own
                 for number, handler in before.items():
                     signal.signal(number, handler)
 
     async def unless_hurried(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it, but drop it when a second signal comes; returns when it has ended."""
+        """Await `work`, but cancel it when a second signal comes. Returns when it has ended."""
         task, hurry = asyncio.ensure_future(work), asyncio.ensure_future(self.hurried.wait())
         await asyncio.wait((task, hurry), return_when=asyncio.FIRST_COMPLETED)
         for one in (task, hurry):
             one.cancel()
         outcome, _ = await asyncio.gather(task, hurry, return_exceptions=True)
         if isinstance(outcome, Exception):
-            _log.error("A part of the stop failed", exc_info=outcome)
+            _log.error("A step of the stop failed", exc_info=outcome)
 
-    def _hear(self, goodbye: Close) -> None:
-        if self.asked.is_set() and self._post is None:
+    def _request(self, code: Close) -> None:
+        if self.asked.is_set() and self._slot is None:
             self.hurried.set()
         elif not self.asked.is_set():
-            self.goodbye = goodbye
+            self.close_code = code
             self.asked.set()
 
     def _hurry(self) -> None:
         self.asked.set()
         self.hurried.set()
 
-    def _lose_parent(self, lifeline: int) -> None:
-        asyncio.get_running_loop().remove_reader(lifeline)
-        self._hear(close.DRAIN)
+    def _lose_parent(self, parent_pipe: int) -> None:
+        asyncio.get_running_loop().remove_reader(parent_pipe)
+        self._request(close.DRAIN)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, with our way to stop."""
+    """uvicorn's server, with another way to stop."""
 
     def __init__(
         self,
@@ -252,7 +256,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ours are heard by `_Stop`; uvicorn would raise them again at the end, and the process not exit with 0."""
+        """Do nothing: `_Stop` handles signals. uvicorn would raise them again at the end, and the exit code would not be 0."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -265,12 +269,12 @@ class _Server(uvicorn.Server):
         state, app_state = self.server_state, self.lifespan.state
         protocol = partial(make, config=self.config, server_state=state, app_state=app_state)
         self._port = Port(protocol, sockets, self.servers, self._channel)
-        gc.freeze()  # what the start has made stays: the collector need not look at it again
+        gc.freeze()  # objects of the start live as long as the process: exempt them from collection
         self._announce()
 
     async def main_loop(self) -> None:
         while not self._stop.asked.is_set():
-            await self.on_tick(0)  # the date in the head of answers
+            await self.on_tick(0)  # updates the Date header of answers
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.asked.wait(), 1)
 
@@ -281,7 +285,7 @@ class _Server(uvicorn.Server):
             (b"connection", b"close")
         )  # each answer is the last of its connection
         await self.on_tick(0)
-        has_drain = self._stop.goodbye is close.DRAIN and self._drain_seconds > 0
+        has_drain = self._stop.close_code is close.DRAIN and self._drain_seconds > 0
         if has_drain:
             await self._stop.unless_hurried(self._drain())
         await self._port.close()
@@ -289,34 +293,34 @@ class _Server(uvicorn.Server):
             await self._stop.unless_hurried(asyncio.sleep(min(LAST_SECONDS, self._drain_seconds / BATCHES)))
         for connection in list(self.server_state.connections):
             if not isinstance(connection, Stream):
-                connection.shutdown()  # at once where it is idle, else after the answer
+                connection.shutdown()  # at once if it is idle, else after the answer
         await self._stop.unless_hurried(self._finish())
-        await self._stop.unless_hurried(self._say_goodbye(self._stop.goodbye))
+        await self._stop.unless_hurried(self._say_goodbye(self._stop.close_code))
 
     async def _drain(self) -> None:
-        """Send the sockets elsewhere, a few at a time so that they do not all come back at once.
+        """Close the sockets a few at a time, so that the clients do not reconnect all at once.
 
-        Requests are served meanwhile: a load balancer may not repeat a POST, so it could not take it to another server.
+        Requests are still served: a load balancer may not repeat a POST, so it could not send it to another server.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + self._drain_seconds
         pause = min(1.0, self._drain_seconds / BATCHES)
         while (left := end - loop.time()) > 0:
-            await asyncio.sleep(min(pause, left))  # the load balancer learns it first
+            await asyncio.sleep(min(pause, left))  # so that the load balancer notices first
             await self.on_tick(0)
             here = self.server_state.connections
             streams = [one for one in here if isinstance(one, Stream) and not one.is_leaving]
             for stream in streams[: math.ceil(len(streams) * pause / max(pause, left))]:
-                stream.leave(self._stop.goodbye)
+                stream.leave(self._stop.close_code)
 
     async def _finish(self) -> None:
-        """Let the requests and events end that are being handled."""
+        """Wait for the requests and events that are being handled."""
         events = asyncio.ensure_future(self._hub.finish(self._stop_seconds))
         tasks = asyncio.ensure_future(self._runner.finish(self._stop_seconds))
         try:
             everything = {*self.server_state.tasks, events, tasks}
             _, late = await asyncio.wait(everything, timeout=self._stop_seconds)
-        finally:  # they must not go on beside the end of the app
+        finally:  # they must not run while the app is closed
             for waiting in (events, tasks):
                 waiting.cancel()
             await asyncio.wait((events, tasks))
@@ -328,13 +332,13 @@ class _Server(uvicorn.Server):
     async def _say_goodbye(self, goodbye: Close) -> None:
         await self._hub.close_all(goodbye, GOODBYE_SECONDS)
         end = asyncio.get_running_loop().time() + GOODBYE_SECONDS
-        # uvicorn tells nobody when a connection goes
+        # uvicorn has no event for a closed connection
         while self.server_state.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
 def _leave() -> None:
-    """End the process at once, with 0: all that had to be said and written is."""
+    """End the process at once, with 0: everything has been sent and written."""
     with suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -342,7 +346,7 @@ def _leave() -> None:
 
 
 def _ignore_signals() -> None:
-    """For the last moments: the interpreter restores the default action of a signal that it handled, before it exits."""
+    """Ignore signals from now on: before it exits, the interpreter restores the default action of the signals that it handled."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 
@@ -350,6 +354,6 @@ def _ignore_signals() -> None:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
-    except ImportError:  # where it cannot be built
+    except ImportError:  # not available on this platform
         return None
     return uvloop.new_event_loop

@@ -1,9 +1,9 @@
-"""Slice: short turns on a core for the threads of a server, where Linux can be asked for them (6.12 and later).
+"""Time slice: asks Linux (6.12 and later) for short time slices for the threads of a server.
 
-Whoever holds the interpreter may be let run on for a whole slice of the kernel's, 1.4 to 4 ms, before the thread that wants it is
-let onto the same core, even to ask for it. With slices of 0.1 ms, on one core, a broadcast beside two walks that compute is 5 to
-7 ms late at p99, not 10 or more; it costs walks that commit in many threads at once about a tenth. It takes no privilege, and
-gives no larger share.
+A thread that holds the interpreter lock may run for a whole time slice, 1.4 to 4 ms, before the thread that wants the lock gets
+onto the same core even to ask for it. With slices of 0.1 ms, on one core, a broadcast beside two walks that compute is 5 to 7 ms
+late at p99, instead of more than 10. Walks that commit in many threads at once become about a tenth slower. It needs no privilege
+and gives no larger share of the CPU.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import platform
 import struct
 import sys
 
-SECONDS = 0.0001  # the least that Linux takes
+SECONDS = 0.0001  # the smallest value that Linux accepts
 
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
-_ATTRIBUTES = struct.Struct("=IIQiIQQQ")  # sched_attr of sched_setattr(2), its first version
+_ATTRIBUTES = struct.Struct("=IIQiIQQQ")  # sched_attr of sched_setattr(2), first version
 
 
 def ask_for_short_slices() -> bool:
-    """For this thread, and those that it starts from now on. False where that is not to be had."""
+    """Set the time slice of this thread and of all threads that it starts later. Returns False if that is not supported."""
     number = _SCHED_SETATTR.get(platform.machine())
     if sys.platform != "linux" or number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
         return False

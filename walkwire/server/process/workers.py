@@ -1,9 +1,9 @@
-"""Workers: processes that serve one port, and the parent that starts them, replaces one that dies, and tells them to stop.
+"""Workers: processes that serve one port, and the parent that starts, replaces and stops them.
 
-Each worker has a socket of its own (SO_REUSEPORT: the system shares connections out evenly), which listens from the moment that
-the worker is ready. The parent holds them, too. When a worker dies, the parent accepts the connections that wait at its socket,
-hands them to other workers and closes the socket, so that newcomers go to the others. If no other worker is ready, they wait for
-the successor. The parent runs no event loop and no thread: it may fork at any time.
+Each worker has a socket of its own (SO_REUSEPORT: the kernel distributes connections evenly), which listens once the worker is
+ready. The parent holds these sockets too. When a worker dies, the parent accepts the connections that wait at its socket, hands
+them to other workers and closes the socket, so that new connections go to the others. If no other worker is ready, they wait for
+the replacement. The parent runs no event loop and no thread, so it may fork at any time.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ from dataclasses import dataclass, field
 from walkwire.errors import StartError
 from walkwire.server.process import handover
 
-SHORT_LIFE = 10.0  # seconds: a worker that lived less is replaced after a pause, which grows
+SHORT_LIFE = 10.0  # seconds: a worker that lived less is replaced after a growing pause
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-CANNOT_START = 2  # exit code, as of the command line
+CANNOT_START = 2  # exit code, the same as that of the command line
 
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 _SIGNALS = {*_STOPS, signal.SIGCHLD}
-_ENDS = {*_STOPS, signal.SIGQUIT}  # what the parent tells
+_ENDS = {*_STOPS, signal.SIGQUIT}  # signals that the parent sends
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
-    """A worker's place.
+class WorkerSlot:
+    """What a worker gets from its parent.
 
-    `number`: from 1.
-    `channel`: brings connections that waited for a worker that died (`server/process/handover`).
-    `lifeline`: a pipe that ends with the parent.
-    `gate`: at the first start, a pipe that each worker closes when it is ready, but for the first one, which tells everybody
-    when it has ended.
+    - `number`: from 1.
+    - `listeners`: bound sockets.
+    - `channel`: brings connections that waited for a worker that died (`server/process/handover`).
+    - `parent_pipe`: the reading end of a pipe that is closed when the parent dies.
+    - `ready_pipe`: an end of a pipe, at the first start only. Each worker closes its end when it is ready; the first one reads
+      until all have, then announces the server.
     """
 
     number: int
     listeners: list[socket.socket]
     channel: socket.socket
-    lifeline: int
-    gate: int | None
+    parent_pipe: int
+    ready_pipe: int | None
 
 
-Work = Callable[[Post], int]
-"""Serves at a post, in a process of its own, until a signal comes; gives the exit code. SIGQUIT means: at once."""
+Work = Callable[[WorkerSlot], int]
+"""Serve in a process of its own until a signal comes, and return the exit code. SIGQUIT means: exit at once."""
 
 
 class Workers:
-    """`count` processes that do `work`, each at the sockets that `bind` gives. `run` is the parent's life; it gives the exit
-    code.
+    """The parent of `count` processes that run `work`, each at the sockets that `bind` returns.
 
     Raises StartError if a socket cannot be bound.
     """
@@ -71,32 +71,31 @@ class Workers:
         self._code = 0
 
     def run(self) -> int:
+        """Start the workers and supervise them until a signal stops all. Returns the exit code."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        lifeline, gate = os.pipe(), os.pipe()
+        parent_pipe, ready_pipe = os.pipe(), os.pipe()
         try:
             for worker in self._workers:
-                self._start(worker, lifeline, gate)
-            _close(*gate)
+                self._start(worker, parent_pipe, ready_pipe)
+            _close(*ready_pipe)
             while self._alive or self._due:
-                self._hear(signal.sigtimedwait(_SIGNALS, self._wait()), lifeline)
+                self._handle(signal.sigtimedwait(_SIGNALS, self._wait()), parent_pipe)
         finally:
-            _close(*lifeline)
-            if (
-                self._is_stopping
-            ):  # a late signal, or one that the mask holds back, must not decide the exit code
+            _close(*parent_pipe)
+            if self._is_stopping:  # a late or masked signal must not decide the exit code
                 for number in _STOPS:
                     signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._code
 
-    def _hear(self, said: signal.struct_siginfo | None, lifeline: tuple[int, int]) -> None:
-        if said is not None and said.si_signo != signal.SIGCHLD:
-            self._stop(signal.Signals(said.si_signo))
+    def _handle(self, received: signal.struct_siginfo | None, parent_pipe: tuple[int, int]) -> None:
+        if received is not None and received.si_signo != signal.SIGCHLD:
+            self._stop(signal.Signals(received.si_signo))
         self._reap()
         now = time.monotonic()
         for worker in [worker for worker in self._due if worker.due <= now]:
             self._due.remove(worker)
-            self._start(worker, lifeline, None)
+            self._start(worker, parent_pipe, None)
 
     def _wait(self) -> float:
         return max(
@@ -104,7 +103,7 @@ class Workers:
         )
 
     def _stop(self, number: signal.Signals) -> None:
-        """Tell all; the second time, that they should not wait."""
+        """Send the signal to all workers; the second time SIGQUIT, so that they exit at once."""
         tell = signal.SIGQUIT if self._is_stopping else number
         self._is_stopping = True
         self._due.clear()
@@ -120,14 +119,14 @@ class Workers:
                 process, status = found
                 if process in self._alive:
                     ended.append((self._alive.pop(process), os.waitstatus_to_exitcode(status)))
-        for worker, code in ended:  # when all are known: what one leaves is handed to those that live
+        for worker, code in ended:  # after all are known: connections go only to workers that are alive
             if worker.channel is not None:
                 worker.channel.close()
-            self._see_end(worker, code)
+            self._handle_end(worker, code)
 
-    def _see_end(self, worker: _Worker, code: int) -> None:
+    def _handle_end(self, worker: _Worker, code: int) -> None:
         if self._is_stopping:
-            is_clean = code == 0 or -code in _ENDS  # one that was still starting had no more to end
+            is_clean = code == 0 or -code in _ENDS  # a worker that was still starting is ended by the signal
             self._code = self._code or (0 if is_clean else 1)
             return
         if code == CANNOT_START and worker.starts == 1:
@@ -136,35 +135,39 @@ class Workers:
             return
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
         _log.error("Worker %d (process %d) %s and is replaced", worker.number, worker.process, how)
-        worker.rest()
+        worker.schedule_restart()
         self._due.append(worker)
-        self._relieve(worker)
+        self._hand_over(worker)
 
-    def _relieve(self, dead: _Worker) -> None:
-        """Hand what waits at the sockets of a worker that died to others, and let newcomers go to these."""
+    def _hand_over(self, dead: _Worker) -> None:
+        """Pass the connections that wait at the sockets of a dead worker to others, and let new ones go to these."""
         channels = [one.channel for one in self._alive.values() if one.channel is not None and one.is_ready]
         if not channels or not dead.is_ready:
             return
         try:
             fresh = self._bind()
         except StartError as error:
-            _log.error("Newcomers wait for worker %d: %s", dead.number, error)
+            _log.error("New connections wait for worker %d: %s", dead.number, error)
             return
-        if fresh is dead.listeners:  # all workers have the same
+        if fresh is dead.listeners:  # all workers share them
             return
         lost = 0
         for listener in dead.listeners:
             for connection in handover.waiting(listener):
-                channels.append(channels.pop(0))  # in turns
+                channels.append(channels.pop(0))  # round robin
                 lost += not handover.send(channels, connection)
         if lost:
             _log.error(
-                "%d connections that waited for worker %d are lost: no other takes them", lost, dead.number
+                "%d connections that waited for worker %d are lost: no other worker accepts them",
+                lost,
+                dead.number,
             )
         dead.close_listeners()
         dead.listeners = fresh
 
-    def _start(self, worker: _Worker, lifeline: tuple[int, int], gate: tuple[int, int] | None) -> None:
+    def _start(
+        self, worker: _Worker, parent_pipe: tuple[int, int], ready_pipe: tuple[int, int] | None
+    ) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         ours, theirs = handover.pair()
@@ -179,9 +182,9 @@ class Workers:
         code = 1
         try:
             ours.close()
-            code = self._serve(worker, theirs, lifeline, gate)
+            code = self._serve(worker, theirs, parent_pipe, ready_pipe)
         except BaseException:
-            _log.exception("A fault in worker %d", worker.number)
+            _log.exception("Unexpected error in worker %d", worker.number)
         finally:
             with suppress(Exception):
                 sys.stdout.flush()
@@ -189,24 +192,28 @@ class Workers:
             os._exit(code)
 
     def _serve(
-        self, worker: _Worker, channel: socket.socket, lifeline: tuple[int, int], gate: tuple[int, int] | None
+        self,
+        worker: _Worker,
+        channel: socket.socket,
+        parent_pipe: tuple[int, int],
+        ready_pipe: tuple[int, int] | None,
     ) -> int:
-        """In the child."""
-        os.setpgid(0, 0)  # Ctrl-C is for the parent, which passes it on
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server hears it
+        """Run the work in the child process and return its exit code."""
+        os.setpgid(0, 0)  # Ctrl-C goes to the parent, which forwards it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server handles it
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        os.close(lifeline[1])
+        os.close(parent_pipe[1])
         for other in self._workers:
             if other.listeners is not worker.listeners:
                 other.close_listeners()
             if other.channel is not None:
                 other.channel.close()
         ours = None
-        if gate is not None:
+        if ready_pipe is not None:
             is_first = worker.number == 1
-            os.close(gate[1 if is_first else 0])
-            ours = gate[0 if is_first else 1]
-        return self._work(Post(worker.number, worker.listeners, channel, lifeline[0], ours))
+            os.close(ready_pipe[1 if is_first else 0])
+            ours = ready_pipe[0 if is_first else 1]
+        return self._work(WorkerSlot(worker.number, worker.listeners, channel, parent_pipe[0], ours))
 
 
 @dataclass(slots=True)
@@ -222,16 +229,16 @@ class _Worker:
 
     @property
     def is_ready(self) -> bool:
-        """Whether its sockets listen: also of one that has died, as the parent holds them."""
+        """Whether its sockets listen. Also answers for a dead worker, since the parent holds its sockets."""
         return all(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) for one in self.listeners)
 
     def close_listeners(self) -> None:
-        """Close the sockets that this process holds."""
+        """Close this process's copies of the sockets."""
         for listener in self.listeners:
             listener.close()
 
-    def rest(self) -> None:
-        """It has died: say when to start it again."""
+    def schedule_restart(self) -> None:
+        """Decide when to start it again."""
         now = time.monotonic()
         is_early = now - self.began < SHORT_LIFE
         self.pause = (

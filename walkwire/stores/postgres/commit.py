@@ -1,15 +1,17 @@
-"""Commit: one walk's reads and changes as one transaction, in one statement.
+"""Commit: the reads and changes of one walk as one transaction, in one statement.
 
-`walkwire_commit` (`functions`) takes all locks (`locks`), then checks what was read, then writes. The locks are held while
-PostgreSQL works, never while it waits for us. There are two exceptions: what a commit deletes is looked up before, without a
-lock, and checked again under the locks; searches, tasks and users
-that a walk looked at are looked up again by us, under the locks.
+`walkwire_commit` (`functions`) acquires all locks (`locks`), then checks what was read, then writes. PostgreSQL holds the locks
+while it works, never while it waits for this process. There are two exceptions. What a commit deletes is looked up before,
+without a lock, and checked again under the locks. The searches, tasks and users that a walk looked up are queried again by this
+process, under the locks.
 
-Why this is serialisable: all that a commit has read is checked while it is locked, and stays locked until the commit is seen by
-others. So walks are in effect as if each had run alone, in the order in which their commits became visible; and what any one
-statement sees, or any snapshot, is the work of the first so many of them. `READ COMMITTED` is the level for this, as each
-statement sees what was committed before it began: the checks begin when the locks are held. Under `SERIALIZABLE` PostgreSQL finds
-conflicts by itself, but by pages of indexes as well as by rows, and so between walks that have nothing to do with each other.
+Why this is serialisable: everything that a commit has read is checked while it is locked, and stays locked until others can see
+the commit. So the effect is as if each walk had run alone, in the order in which the commits became visible. Any statement and
+any snapshot sees the first commits of this order.
+
+`READ COMMITTED` is the right level, because each statement sees what was committed before it began: the checks begin once the
+locks are held. Under `SERIALIZABLE`, PostgreSQL detects conflicts itself, but by pages of indexes as well as by rows, and so also
+between walks that have no record in common.
 """
 
 from __future__ import annotations
@@ -34,14 +36,14 @@ from walkwire.stores.postgres.driver.prepared import (
 )
 from walkwire.stores.postgres.functions import NUMBERS
 from walkwire.stores.postgres.locks import NOTHING, CommitLocks, Cut, Gone, crowd_numbers, written_kinds
-from walkwire.stores.postgres.outcome import Mark
+from walkwire.stores.postgres.outcome import CommitTag
 from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, NODE_KINDS
 from walkwire.stores.sql import lookups
 from walkwire.stores.sql.selections import shape_of
 
 
 def _call(function: str, arguments: int, as_text: Iterable[int] = ()) -> Prepared:
-    """A call whose arguments are arrays, but for some, by their places from 1."""
+    """Return a prepared call of a function. All arguments are arrays, except those at the positions `as_text`, counted from 1."""
     is_text = set(as_text)
     given = ", ".join(f"${place}" for place in range(1, arguments + 1))
     is_binary = [place not in is_text for place in range(1, arguments + 1)]
@@ -64,8 +66,11 @@ _UNCHANGED_EDGES = [_NO_TEXTS, _NO_NUMBERS, _NO_TEXTS]
 
 
 class Commit:
-    """One commit, which may have to be tried several times. `mine` are the locks of a crowd (`crowd`) that the walk has. It takes
-    up to `bound` others; where it needs more, the one for all."""
+    """One commit, which may have to be attempted several times.
+
+    - `mine`: names of the shared locks that the walk holds.
+    - `bound`: the largest number of locks. A commit that needs more takes the one lock that excludes all other commits.
+    """
 
     def __init__(self, reads: Reads, changes: Changes, mine: Iterable[str], bound: int) -> None:
         self._reads = reads
@@ -74,48 +79,51 @@ class Commit:
         self._bound = bound
         self.size = size_of(reads, changes)
 
-    def make(self, connection: Raw, mark: Mark) -> bool:
-        """Commit. Raises Held, Lost or TaskTaken; False if all is to be tried again: a node that is to go has got another edge
-        meanwhile, or the row of the connection is gone. Nothing is written then."""
+    def make(self, connection: Raw, tag: CommitTag) -> bool:
+        """Commit. Returns False if it has to be attempted again, with nothing written: a node to delete has got another edge
+        meanwhile, or the connection's row is gone.
+
+        Raises Held, Lost or TaskTaken.
+        """
         gone = self._look_up(connection)
         locks = CommitLocks(self._reads, self._changes, gone, self._bound)
-        return self._send(connection, mark, gone, locks)
+        return self._send(connection, tag, gone, locks)
 
-    def make_after_lookups(self, connection: Connection, mark: Mark) -> bool:
-        """As `make`, where searches, tasks or users were looked at: in a transaction, with the locks taken before."""
+    def make_after_lookups(self, connection: Connection, tag: CommitTag) -> bool:
+        """Do the same as `make` for a walk that searched, or looked up tasks or users: lock, query again, commit."""
         raw = driver_of(connection)
         gone = self._look_up(raw)
         locks = CommitLocks(self._reads, self._changes, gone, self._bound)
         with raw.transaction() as transaction:
             _LOCK.run(raw, [long_numbers(locks.numbers), truths(locks.alone)])
             lookups.check(connection, self._reads)
-            is_made = self._send(raw, mark, gone, locks)
+            is_made = self._send(raw, tag, gone, locks)
             if not is_made:
                 raise Rollback(transaction)
         return is_made
 
     def take_all_locks(self) -> None:
-        """Take the one lock for all instead of many from now on."""
+        """Make further attempts take the one lock for all commits instead of many locks."""
         self._bound = 0
 
-    def _send(self, connection: Raw, mark: Mark, gone: Gone, locks: CommitLocks) -> bool:
+    def _send(self, connection: Raw, tag: CommitTag, gone: Gone, locks: CommitLocks) -> bool:
         crowd = self._crowd(gone)
-        answer = _COMMIT.value(connection, self._values(mark, gone, locks, list(crowd)))
+        answer = _COMMIT.value(connection, self._values(tag, gone, locks, list(crowd)))
         if answer is None:
             return True
-        told = json.loads(answer)
-        if "held" in told:
-            raise Held(crowd[number] for number in told["held"])
-        if "records" in told:
-            raise Lost(told["records"], told["neighbourhoods"])
-        if "task" in told and self._changes.ended_task is not None:
+        refusal = json.loads(answer)
+        if "held" in refusal:
+            raise Held(crowd[number] for number in refusal["held"])
+        if "records" in refusal:
+            raise Lost(refusal["records"], refusal["neighbourhoods"])
+        if "task" in refusal and self._changes.ended_task is not None:
             raise TaskTaken(self._changes.ended_task.id)
-        if "session" in told:
+        if "session" in refusal:
             connection.session = None
         return False
 
     def _look_up(self, connection: Raw) -> Gone:
-        """What is to be deleted."""
+        """Return what is to be deleted."""
         changes = self._changes
         if not changes.deleted_edges and not changes.deleted_nodes:
             return NOTHING
@@ -128,7 +136,7 @@ class Commit:
         return Gone([Cut._make(row) for row in cut], kinds)
 
     def _crowd(self, gone: Gone) -> dict[int, str]:
-        """What walks that run again may hold of what this one writes."""
+        """Return the shared locks, by number, that other walks may hold on what this commit writes."""
         changes = self._changes
         records = [*(node.id for node in changes.changed_nodes), *(edge.id for edge in changes.changed_edges)]
         new = {node.id for node in changes.new_nodes}
@@ -138,15 +146,15 @@ class Commit:
         keys = lock_keys([*records, *deleted], (ends - new).union(deleted), written_kinds(changes, gone))
         return crowd_numbers(keys.difference(self._mine))
 
-    def _values(self, mark: Mark, gone: Gone, locks: CommitLocks, crowd: Sequence[int]) -> list[Value]:
-        """The arguments of `walkwire_commit`, in its order."""
+    def _values(self, tag: CommitTag, gone: Gone, locks: CommitLocks, crowd: Sequence[int]) -> list[Value]:
+        """Return the arguments of `walkwire_commit`, in its order."""
         changes, reads = self._changes, self._reads
         nodes = {node.id: node.version for node in changes.changed_nodes} | reads.nodes
         edges = {edge.id: edge.version for edge in changes.changed_edges} | reads.edges
         ends = _old_ends(changes) - reads.nodes.keys()
         return [
-            mark.session.encode(),
-            str(mark.tag).encode(),
+            tag.session.encode(),
+            str(tag.number).encode(),
             long_numbers(crowd) if crowd else _NO_LONG_NUMBERS,
             long_numbers(locks.numbers),
             truths(locks.alone),
@@ -166,8 +174,9 @@ class Commit:
 
 
 def check(connection: Raw, reads: Reads) -> None:
-    """Raise Lost unless all records and neighbourhoods of `reads` are as they were, at one moment: that of the transaction that
-    is open, or of this statement."""
+    """Raise Lost unless all records and neighbourhoods of `reads` are unchanged, judged in one snapshot: that of the open
+    transaction, or of this statement.
+    """
     answer = _LOST.value(connection, [*_expected(reads.nodes, reads.edges), _NO_TEXTS, *_marks(reads)])
     if answer is not None:
         lost = json.loads(answer)
@@ -175,13 +184,13 @@ def check(connection: Raw, reads: Reads) -> None:
 
 
 def check_all(connection: Connection, reads: Reads) -> None:
-    """As `check`, with searches, tasks and users. A transaction that reads at one moment has to be open."""
+    """Do the same as `check`, with searches, tasks and users too. Call it in a transaction that reads one snapshot."""
     check(driver_of(connection), reads)
     lookups.check(connection, reads)
 
 
 def size_of(reads: Reads, changes: Changes | None = None) -> int:
-    """How many records and neighbourhoods it is about."""
+    """Return how many records and neighbourhoods are read and written."""
     size = len(reads.nodes) + len(reads.edges) + len(reads.neighbourhoods)
     if changes is not None:
         size += len(changes.new_nodes) + len(changes.changed_nodes) + len(changes.deleted_nodes)

@@ -1,11 +1,11 @@
-"""Functions: what a commit does inside PostgreSQL, in one call. Installed by a migration; a change here needs another one.
+"""Functions: what a commit does inside PostgreSQL, in one call. A migration installs them; a change here needs another migration.
 
-- `walkwire_mark` returns the mark of a selection: the numbers of its edges, in their order.
-- `walkwire_lost` returns, of what a walk read, all that no longer holds. It sees the database at one moment.
-- `walkwire_commit` takes the locks of a commit, checks what was read, and writes, or tells why it did not write.
+- `walkwire_mark` returns the mark of a selection: the `seq` of its edges, in order.
+- `walkwire_lost` returns which reads of a walk are out of date, judged in one snapshot.
+- `walkwire_commit` acquires the locks of a commit, checks what was read, and writes, or returns why it did not write.
 
-`walkwire_sessions` has a row for each connection that commits: `tag` names the last commit that was made on it. After a
-connection broke, the row tells whether its commit was made; setting `is_fenced` first keeps it from being made later on.
+`walkwire_sessions` has a row for each connection that commits; `tag` names its last commit. After a connection broke, the row
+tells whether its commit was made. Setting `is_fenced` first keeps the commit from being made later on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from walkwire.stores.postgres.driver.pool import driver_of
 from walkwire.stores.postgres.statements import DIALECT, found
 from walkwire.stores.sql.schema import of_postgres
-from walkwire.stores.sql.selections import Shape
+from walkwire.stores.sql.selections import SelectionShape
 
 sessions = Table(
     "walkwire_sessions",
@@ -40,15 +40,15 @@ sessions = Table(
     Column("tag", BigInteger, nullable=False),
     Column("is_fenced", Boolean, nullable=False),
     Column("made", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    postgresql_with={"fillfactor": 50},  # room for the next version of a row beside it
+    postgresql_with={"fillfactor": 50},  # leaves space in each page for new versions of its rows
 )
 
-CHANGED = "WW001"  # the state of the error if a record was changed although it was locked
+CHANGED = "WW001"  # SQLSTATE: a record was changed although it was locked
 
-# Every shape that a selection can have, by its number.
+# The number of each shape that a selection can have.
 _IS = (False, True)
 NUMBERS = {
-    Shape(*restricted): number
+    SelectionShape(*restricted): number
     for number, restricted in enumerate(
         product(("out", "into", "both"), _IS, _IS, _IS, ("all", "first", "last"))
     )
@@ -56,13 +56,13 @@ NUMBERS = {
 
 
 def make(connection: Connection) -> None:
-    """Make the table and all functions, in the transaction that is open."""
+    """Create the table and all functions, in the open transaction."""
     sessions.create(connection)
     install(connection)
 
 
 def install(connection: Connection) -> None:
-    """Create all functions, in the transaction that is open, replacing those that are there."""
+    """Create or replace all functions, in the open transaction."""
     for statement in texts():
         driver_of(connection).execute(statement.encode(), prepare=False)
 
@@ -80,7 +80,7 @@ def _mark() -> str:
 
 
 @cache
-def _numbers(shape: Shape) -> str:
+def _numbers(shape: SelectionShape) -> str:
     edge = found(shape)
     seqs = func.array_agg(aggregate_order_by(edge.c.seq, edge.c.seq))
     compiled = select(func.coalesce(seqs, literal_column("'{}'::bigint[]"))).compile(dialect=DIALECT)
@@ -151,8 +151,8 @@ END
 $walkwire$
 """
 
-# The tag is written first, so that the row is locked from then on: whoever asks for the outcome waits for it. Each statement
-# sees what was committed before it began (READ COMMITTED), and so all that follows the locks sees what they protect.
+# The tag is written first. That locks the row, so that a query for the outcome waits until the transaction is over. Each
+# statement sees what was committed before it began (READ COMMITTED), so all statements after the locks see what they protect.
 _COMMIT = """
 CREATE OR REPLACE FUNCTION walkwire_commit(
   p_session text, p_tag bigint,

@@ -1,15 +1,16 @@
-"""Locks: what a commit locks while it is made, so that what it read is still so when it is seen by others.
+"""Locks: what a commit locks while it runs, so that its reads still hold when others see it.
 
-A record is read (shared) or written (alone). In a neighbourhood any number of commits may put and cut edges at once, and any
-number may have looked at it, but not both. PostgreSQL has no lock of this kind to offer, so each neighbourhood has several: who
-puts or cuts shares all of them, who has looked takes any one of them alone. And there is one lock that all commits share, but
-those that would take too many others: they take it alone.
+- A record has one lock: shared to read it, exclusive to write it.
+- In a neighbourhood, any number of commits may add and remove edges at once, and several may have read it, but not both.
+  PostgreSQL has no such lock, so each neighbourhood has PLACES of them. A commit that adds or removes edges shares them all; a
+  commit that has read the neighbourhood takes any one of them exclusively.
+- A class has one lock for searches: a commit that creates or deletes records of the class shares it, a commit that searched for
+  them takes it exclusively.
+- All commits share one lock. A commit that would need too many others takes it exclusively instead. So does a commit that read
+  what has no lock: an absent record, a search for any class, for roots or for walkers, a task, a user.
 
-A search by class has a lock for each class: a commit that makes or deletes records of the class shares it, a commit that searched
-for them takes it alone. What has no lock of its own takes the one lock of all commits alone: a record that was absent, a search
-for any class, for roots or for walkers, a task, a user.
-
-All are advisory locks of the transaction. They are taken in one order, whoever takes them.
+All are advisory locks of the transaction. All commits acquire them in the same order, so that they do not deadlock
+on them.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from typing import NamedTuple
 
 from walkwire.store import ANY_KIND, Changes, Reads, kinds_searched, kinds_written
 
-PLACES = 8  # locks of a neighbourhood: so many commits that have looked at it may be made at once
+PLACES = 8  # locks of a neighbourhood: how many commits that have read it may run at once
 
 
 class Cut(NamedTuple):
-    """An edge that goes with a commit: its id, its class, and the ids of its ends."""
+    """An edge that a commit deletes: its id, its class, and the ids of its ends."""
 
     id: str
     kind: str
@@ -41,7 +42,7 @@ class Gone(NamedTuple):
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds (`store.kinds_written`) of all of it."""
+        """Return the kinds (`store.kinds_written`) of everything that is deleted."""
         return kinds_written(self.node_kinds, (edge.kind for edge in self.edges))
 
 
@@ -49,28 +50,28 @@ NOTHING = Gone([], set())
 
 
 def number(name: str, of: bytes) -> int:
-    """The number of a lock, 64 bits with a sign, as PostgreSQL wants it; the last three bits are 0."""
+    """Return the number of a lock: 64 bits with a sign, as PostgreSQL needs it. The last three bits are 0."""
     digest = blake2b(name.encode(), digest_size=8, person=of).digest()
     return int.from_bytes(digest, "big", signed=True) & ~(PLACES - 1)
 
 
 GATE = number("gate", b"gate")
-SCHEMA = number("schema", b"schema")  # whose turn it is to migrate
+SCHEMA = number("schema", b"schema")  # held while migrating
 
 
 def crowd_numbers(keys: Iterable[str]) -> dict[int, str]:
-    """The numbers of locks of a crowd (`crowd`), and which each is of."""
+    """Return the numbers of shared locks, each with the lock's name."""
     return {number(key, b"crowd"): key for key in keys}
 
 
 class CommitLocks:
-    """The locks of one commit: numbers, and whether each is taken alone, in the order in which they are to be taken."""
+    """The locks of one commit, in the order in which to acquire them: their numbers, and whether each is exclusive (`alone`)."""
 
     def __init__(self, reads: Reads, changes: Changes, gone: Gone, bound: int) -> None:
         self._held: dict[int, bool] = {}
         searched = kinds_searched(reads.node_searches, reads.edge_searches)
-        self._read(reads)
-        self._write(changes, gone)
+        self._lock_reads(reads)
+        self._lock_writes(changes, gone)
         for kind in written_kinds(changes, gone):
             self._held[number(kind, b"kind")] = False
         for kind in searched:
@@ -84,7 +85,7 @@ class CommitLocks:
         self.numbers = [GATE, *sorted(self._held)]
         self.alone = [self.is_alone, *(self._held[number] for number in self.numbers[1:])]
 
-    def _read(self, reads: Reads) -> None:
+    def _lock_reads(self, reads: Reads) -> None:
         for records in (reads.nodes, reads.edges):
             for id, version in records.items():
                 if version:
@@ -92,7 +93,7 @@ class CommitLocks:
         for selection in reads.neighbourhoods:
             self._held[_neighbourhood(selection.node) + random.randrange(PLACES)] = True
 
-    def _write(self, changes: Changes, gone: Gone) -> None:
+    def _lock_writes(self, changes: Changes, gone: Gone) -> None:
         new = {node.id for node in changes.new_nodes}
         ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
         for node in changes.changed_nodes:
@@ -111,7 +112,7 @@ class CommitLocks:
 
 
 def written_kinds(changes: Changes, gone: Gone) -> set[str]:
-    """Return the kinds (`store.kinds_written`) of all that a commit makes or deletes."""
+    """Return the kinds (`store.kinds_written`) of all that a commit creates or deletes."""
     new_nodes = {node.kind for node in changes.new_nodes}
     new_edges = {edge.kind for edge in changes.new_edges}
     return kinds_written(new_nodes, new_edges) | gone.kinds
@@ -126,13 +127,17 @@ def _neighbourhood(id: str) -> int:
 
 
 def _is_unlocked(kind: str) -> bool:
-    """Return whether records of a kind come and go without its lock: any kind, roots (with their users), walkers (with tasks)."""
+    """Return whether records of a kind are created and deleted without its lock: any kind, roots (with users), walkers (with
+    tasks).
+    """
     return kind.endswith(ANY_KIND) or kind == "" or kind.startswith("w:")
 
 
 def _is_absence_read(reads: Reads) -> bool:
-    """Whether something was looked for in vain: nobody could lock what is not there. (An edge that was found by its id was
-    looked for among the nodes first.)"""
+    """Return whether a walk looked for a record that does not exist: there is nothing to lock.
+
+    An edge that was found by its id had been looked for among the nodes first. That does not count.
+    """
     found = {id for id, version in reads.edges.items() if version}
     return len(found) < len(reads.edges) or any(
         not version and id not in found for id, version in reads.nodes.items()

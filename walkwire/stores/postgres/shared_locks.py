@@ -1,9 +1,8 @@
-"""Crowd: the locks of walks that run again (`walk/unit/locks`), as all servers on one database see them.
+"""Shared locks: the locks of retried walks (`walk/unit/locks`), as all servers on one database see them.
 
-Each is held by a transaction that does nothing else, on a connection of its own: so at most `width` walks of a server hold such
-locks or wait for them. A commit never waits for one: it is told who is in its way, and lets go of everything before it waits.
-What is true does not depend on these locks, only who comes first: where a connection dies its locks are free, and its walk is one
-among others.
+Each walk's locks are held by a transaction on a connection of its own, so at most `width` walks of a server hold such locks or
+wait for them. A commit never waits for one: Held names the locks in its way, and the walk waits without holding anything.
+Correctness does not depend on these locks. If a connection breaks, its locks are released, and its walk contends like any other.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from walkwire.errors import Busy
 from walkwire.stores.postgres.driver.pool import Away, Pool
 from walkwire.stores.postgres.locks import crowd_numbers
 
-# In one go, but in no pipeline: after one PostgreSQL does not count for how long a transaction is idle.
+# One simple query and no pipeline: after a pipeline PostgreSQL does not enforce the limit on idle transactions.
 _TAKE = """
 BEGIN;
 SET LOCAL lock_timeout = %s;
@@ -30,13 +29,14 @@ _log = logging.getLogger("walkwire.stores")
 
 
 class PostgresCrowd:
-    """See `store.Crowd`."""
+    """Advisory locks of idle transactions. See `store.Crowd`."""
 
     def __init__(self, pool: Pool, width: int) -> None:
         self._pool = pool
         self.width = width
 
     def take(self, keys: Collection[str], patience: float, hold: float) -> Callable[[], None]:
+        """Acquire all locks in one round trip; see `Crowd.take`. Locks nothing if the database is unreachable."""
         try:
             with ExitStack() as stack:
                 connection = stack.enter_context(self._pool.raw())
@@ -55,4 +55,4 @@ def _release(held: ExitStack) -> None:
     try:
         held.close()
     except Busy:
-        _log.debug("The connection that held locks of a walk is gone, and they with it")
+        _log.debug("The connection that held locks of a walk broke, which released them")

@@ -1,4 +1,4 @@
-"""Statements: what PostgreSQL is asked on the roads that matter, in SQLAlchemy Core, compiled once and prepared by the driver."""
+"""Statements: the frequent statements on PostgreSQL, written in SQLAlchemy Core, compiled once and prepared by the driver."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from walkwire.stores.sql.selections import (
     HERE,
     LIMIT,
     NODE,
-    Shape,
+    SelectionShape,
     Side,
     from_side,
     neighbourhood,
@@ -39,15 +39,15 @@ from walkwire.stores.sql.selections import (
 )
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
-_ONE: Any = literal_column("1")  # in plain sight of the planner
-# The moment that a statement sees: two that tell the same have seen the same commits. Asked once, not for each row.
-_MOMENT: Any = select(literal_column("pg_current_snapshot()::text").label("moment")).scalar_subquery()
+_ONE: Any = literal_column("1")  # a literal, so that the planner sees it
+# The snapshot that a statement sees: two statements with equal ones saw the same commits. Evaluated once, not for each row.
+_SNAPSHOT: Any = select(literal_column("pg_current_snapshot()::text").label("snapshot")).scalar_subquery()
 _LEAST: Any = literal_column("0")
 _MOST: Any = literal_column("9223372036854775807")
 
 
-class Statement:
-    """A statement that reads. Its parameters are given by name: texts, numbers and lists of texts."""
+class PostgresStatement:
+    """A statement that reads. Its parameters are passed by name: strings, integers and lists of strings."""
 
     def __init__(self, statement: Any) -> None:
         compiled = statement.compile(dialect=DIALECT)
@@ -66,7 +66,7 @@ class Statement:
         self._prepared = Prepared(text, [False] * len(self._names))
 
     def run(self, connection: Raw, **parameters: Any) -> list[Row]:
-        """Execute it and return all rows."""
+        """Execute and return all rows."""
         values: list[bytes | None] = []
         for name in self._names:
             value = parameters[name]
@@ -79,44 +79,44 @@ def _text_of(value: Any) -> str:
 
 
 def list_of(name: str, type: Any) -> Any:
-    """A parameter that is a list."""
+    """Return a parameter that is a list."""
     return bindparam(name, type_=ARRAY(type))
 
 
 def among(column: Any, name: str) -> ColumnElement[bool]:
-    """That a column is in a list, which is a parameter: one statement for lists of any length."""
+    """Return an expression that is true if a column is in a list parameter: one statement for lists of any length."""
     return cast(ColumnElement[bool], column == any_(list_of(name, String)))
 
 
-# These, and neighbourhoods, have the moment in their last column.
-NODES_BY_ID = Statement(select(*NODE, _MOMENT).where(among(nodes.c.id, "ids")))
-EDGES_BY_ID = Statement(select(*EDGE, _MOMENT).where(among(edges.c.id, "ids")))
-NODE_KINDS = Statement(select(nodes.c.kind).where(among(nodes.c.id, "ids")).distinct())
+# The last column of these, and of neighbourhoods, is the snapshot.
+NODES_BY_ID = PostgresStatement(select(*NODE, _SNAPSHOT).where(among(nodes.c.id, "ids")))
+EDGES_BY_ID = PostgresStatement(select(*EDGE, _SNAPSHOT).where(among(edges.c.id, "ids")))
+NODE_KINDS = PostgresStatement(select(nodes.c.kind).where(among(nodes.c.id, "ids")).distinct())
 _CUT = select(edges.c.id, edges.c.kind, edges.c.source, edges.c.target)
-CUT_EDGES = Statement(_CUT.where(among(edges.c.id, "ids")))
-EDGES_AT = Statement(_CUT.where(or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))))
-TOKEN_GENERATIONS = Statement(
+CUT_EDGES = PostgresStatement(_CUT.where(among(edges.c.id, "ids")))
+EDGES_AT = PostgresStatement(_CUT.where(or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))))
+TOKEN_GENERATIONS = PostgresStatement(
     select(users.c.root_id, users.c.token_generation).where(
         among(users.c.root_id, "ids"), users.c.is_activated
     )
 )
 
 
-def neighbourhood_of(selection: Selection) -> Statement:
-    """`seq`, edge and far node, in the order of `seq`."""
+def neighbourhood_of(selection: Selection) -> PostgresStatement:
+    """Return the statement for `seq`, edge and far node of a selection, ordered by `seq`."""
     return _neighbourhood(shape_of(selection))
 
 
 @cache
-def _neighbourhood(shape: Shape) -> Statement:
-    return Statement(neighbourhood(found(shape)).add_columns(_MOMENT))
+def _neighbourhood(shape: SelectionShape) -> PostgresStatement:
+    return PostgresStatement(neighbourhood(found(shape)).add_columns(_SNAPSHOT))
 
 
-def found(shape: Shape) -> Any:
-    """`seq`, edge and `far` of what is selected, as a part of a statement.
+def found(shape: SelectionShape) -> Any:
+    """Return a subquery for `seq`, edge and `far` of the selected edges.
 
-    It is found by itself. Where some nodes have very many edges, a plan for any node is one for many edges, and would go through
-    all that there are, in the order of `seq`.
+    It is materialised. Without that, if some nodes have very many edges, the generic plan assumes many and scans all edges in the
+    order of `seq`.
     """
     if shape.is_end_of_many:
         return selected(shape, lambda side: _ends(side, shape))
@@ -124,8 +124,8 @@ def found(shape: Shape) -> Any:
     return select(*edges_found.c).cte("found").prefix_with("MATERIALIZED")
 
 
-def _ends(side: Side, shape: Shape) -> Select[Any]:
-    """The first or last edges of each pair of classes (the edge's, the far node's) that a selection may mean."""
+def _ends(side: Side, shape: SelectionShape) -> Select[Any]:
+    """Return a statement for the first or last edges of each pair of classes (edge, far node) that matches a selection."""
     pairs = _pairs(side)
     each: Any = _of_pair(side, pairs, shape).correlate(pairs).lateral()
     near, far, far_kind = (each.c[column.name] for column in side)
@@ -139,7 +139,7 @@ def _ends(side: Side, shape: Shape) -> Select[Any]:
 
 
 def _pairs(side: Side) -> Any:
-    """The pairs of classes at a node, each found by one step down the index from the one before it."""
+    """Return a subquery for the pairs of classes at a node. Each is found by one index step from the one before."""
     order = (side.near, edges.c.kind, side.far_kind)
 
     def one(where: Any) -> Any:
@@ -154,7 +154,7 @@ def _pairs(side: Side) -> Any:
     return pairs
 
 
-def _of_pair(side: Side, pairs: Any, shape: Shape) -> Select[Any]:
+def _of_pair(side: Side, pairs: Any, shape: SelectionShape) -> Select[Any]:
     """The first or last edges of a pair, and some beyond it where it has fewer.
 
     To ask for those of the pair alone would let the planner look for them along any index that happens to be in order.

@@ -29,29 +29,31 @@ from walkwire.stores.postgres.commit import Commit, check, check_all, size_of
 from walkwire.stores.postgres.driver.pool import Away, Overtaken, Pool, driver_of
 from walkwire.stores.postgres.functions import CHANGED
 from walkwire.stores.postgres.locks import GATE, SCHEMA
-from walkwire.stores.postgres.outcome import Mark, forget
+from walkwire.stores.postgres.outcome import CommitTag, forget
+from walkwire.stores.postgres.record_locks import RecordLocks
 from walkwire.stores.postgres.shared_locks import PostgresCrowd
-from walkwire.stores.postgres.turns import Turns
 from walkwire.stores.sql import lookups, revision
-from walkwire.stores.sql.registers import Registers
+from walkwire.stores.sql.store import SqlStore
 
 Result = TypeVar("Result")
 
 _OLDEST = 14
 _ATTEMPTS = 5
-_UNDONE = (
-    "23503",
-    CHANGED,
-)  # a commit that met a node, or the version of a record, that its locks should have kept
-# All that may be locked in a database at once, over all connections (`max_locks_per_transaction`).
+# The SQLSTATEs of a commit that met a node, or the version of a record, that its locks should have protected.
+_UNDONE = ("23503", CHANGED)
+# How many locks all connections together may hold (`max_locks_per_transaction`).
 _ROOM = "SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int"
-# A migration may take its time; it does not wait longer than others for a lock, behind which they would wait.
+# A migration may run for any time. It does not wait longer than others for a lock: they would queue behind it.
 _UNLIMITED = ("statement_timeout", "idle_in_transaction_session_timeout")
-_SHARE = 16  # a commit takes this part of the room at most
+_SHARE = 16  # one commit takes at most this fraction of all locks
 
 
 def open_postgres(url: str, connections: int, seconds: float) -> Store:
-    """Open the database that `url` names, and make its tables. Raises StartError with a sentence for the operator."""
+    """Open the database that `url` names, and create or migrate its tables. Raises StartError with a sentence for the operator.
+
+    - `connections`: the largest number of connections.
+    - `seconds`: how long to wait for a connection or a lock.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -65,12 +67,12 @@ def open_postgres(url: str, connections: int, seconds: float) -> Store:
         raise StartError(f"Cannot open the database {where}: {str(error.orig).strip()}") from None
 
 
-class PostgresStore(Registers):
+class PostgresStore(SqlStore):
     """The store in one PostgreSQL database, for any number of threads, processes and machines."""
 
     def __init__(self, url: URL, connections: int, seconds: float) -> None:
         self._pool = Pool(url, connections, seconds)
-        self._turns = Turns(seconds)
+        self._record_locks = RecordLocks(seconds)
         self._seconds = seconds
         self.crowd: Crowd | None = PostgresCrowd(self._pool, max(1, connections // 2))
         try:
@@ -81,33 +83,40 @@ class PostgresStore(Registers):
             self._renew(str(url.database))
             with self._pool.raw() as connection:
                 forget(connection)
-            self._pool.watch.start()
+            self._pool.watchdog.start()
         except BaseException:
             self._pool.close()
             raise
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        """One round trip; see `View.load_nodes`."""
         return self._pool.read(lambda connection: view.load_nodes(connection, ids))
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """One round trip; see `View.load_edges`."""
         return self._pool.read(lambda connection: view.load_edges(connection, ids))
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        """One round trip; see `View.load_neighbourhood`."""
         return self._pool.read(lambda connection: view.load_neighbourhood(connection, selection))
 
     def latest(self) -> View:
+        """Return a view that notes which snapshot each of its statements saw; see `GraphStore.latest`."""
         return view.Latest(self._pool)
 
     def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        """One round trip; see `UserStore.token_generations`."""
         return self._pool.read(lambda connection: view.token_generations(connection, root_ids))
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
-        moment = view.Moment(self._pool)
-        with self._pool.watch.over(moment):
-            yield moment
+        """Yield a view in one REPEATABLE READ transaction; see `GraphStore.snapshot`."""
+        snapshot = view.Snapshot(self._pool)
+        with self._pool.watchdog.over(snapshot):
+            yield snapshot
 
     def check(self, reads: Reads) -> None:
+        """One round trip, unless there are searches, tasks or users; see `GraphStore.check`."""
         if not lookups.is_any(reads):
             return self._pool.read(lambda connection: check(connection, reads), size_of(reads))
         try:
@@ -118,85 +127,92 @@ class PostgresStore(Registers):
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
     ) -> None:
+        """One round trip, unless something is deleted or was searched; see `GraphStore.commit`."""
         commit = Commit(reads, changes, mine, self._bound)
 
-        def attempt(sent: _Sent[bool]) -> bool:
+        def attempt(sent: _Sending[bool]) -> bool:
             with self._pool.raw(commit.size) as connection:
-                sent.mark, sent.result = Mark(connection), True
-                return commit.make(connection, sent.mark)
+                sent.tag, sent.result = CommitTag(connection), True
+                return commit.make(connection, sent.tag)
 
-        def attempt_after_lookups(sent: _Sent[bool]) -> bool:
+        def attempt_after_lookups(sent: _Sending[bool]) -> bool:
             with self._pool.plain() as connection:
-                sent.mark, sent.result = Mark(driver_of(connection)), True
-                return commit.make_after_lookups(connection, sent.mark)
+                sent.tag, sent.result = CommitTag(driver_of(connection)), True
+                return commit.make_after_lookups(connection, sent.tag)
 
-        with self._turns.of(_written(changes)):
+        with self._record_locks.hold(_written(changes)):
             try:
                 for _ in range(_ATTEMPTS):
                     try:
-                        if self._surely(attempt_after_lookups if lookups.is_any(reads) else attempt):
+                        if self._retry_until_known(
+                            attempt_after_lookups if lookups.is_any(reads) else attempt
+                        ):
                             break
-                    except psycopg.errors.OutOfMemory:  # there is no room for so many locks
+                    except psycopg.errors.OutOfMemory:  # the lock table is full
                         commit.take_all_locks()
                 else:
-                    raise _all_of(reads, changes)
+                    raise _everything_lost(reads, changes)
             except Overtaken:
-                raise _all_of(reads, changes) from None
+                raise _everything_lost(reads, changes) from None
             except psycopg.Error as error:
                 if error.diag.sqlstate in _UNDONE:
-                    raise _all_of(reads, changes) from None
+                    raise _everything_lost(reads, changes) from None
                 raise
             then()
 
     def close(self) -> None:
+        """Close all connections and stop the watchdog."""
         self._pool.close()
 
     def _check_all(self, reads: Reads) -> None:
-        with self._pool.moment() as connection:
+        with self._pool.snapshot() as connection:
             check_all(connection, reads)
 
-    def _surely(self, attempt: Callable[[_Sent[Result]], Result]) -> Result:
-        """Have a transaction made and return its result. If its connection breaks, find out whether it was committed; if it was
-        not, try again. Raises Away, or CommitInDoubt if the database cannot be asked."""
+    def _retry_until_known(self, attempt: Callable[[_Sending[Result]], Result]) -> Result:
+        """Execute a transaction and return its result. If its connection breaks, find out whether it was committed; if not,
+        retry.
+
+        Raises Away if the retries fail, CommitInDoubt if the outcome cannot be found out.
+        """
         broken = None
         for left in reversed(range(_ATTEMPTS)):
-            sent: _Sent[Result] = _Sent()
+            sent: _Sending[Result] = _Sending()
             try:
                 return attempt(sent)
             except Away:
                 broken = broken or time.monotonic()
-                if sent.mark is not None and sent.result is not None and self._was_committed(sent.mark):
+                if sent.tag is not None and sent.result is not None and self._was_committed(sent.tag):
                     return sent.result
                 if not left or time.monotonic() > broken + self._seconds:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _was_committed(self, mark: Mark) -> bool:
+    def _was_committed(self, tag: CommitTag) -> bool:
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             try:
                 with self._pool.raw() as connection:
-                    return mark.was_committed(connection)
+                    return tag.was_committed(connection)
             except Busy:
                 continue
         raise CommitInDoubt
 
-    def _read(self, work: Callable[[Connection], Result]) -> Result:
-        return self._pool.see(work)
+    def _run_read(self, work: Callable[[Connection], Result]) -> Result:
+        return self._pool.read_sql(work)
 
-    def _write(self, work: Callable[[Connection], Result]) -> Result:
-        def attempt(sent: _Sent[tuple[Result]]) -> tuple[Result]:
+    def _run_write(self, work: Callable[[Connection], Result]) -> Result:
+        def attempt(sent: _Sending[tuple[Result]]) -> tuple[Result]:
             with self._pool.plain() as connection:
                 raw = driver_of(connection)
-                mark = Mark(raw)
+                tag = CommitTag(raw)
                 with raw.transaction():
-                    mark.write(raw)
+                    tag.write(raw)
                     connection.execute(select(func.pg_advisory_xact_lock_shared(GATE)))
                     result = (work(connection),)
-                    sent.mark, sent.result = mark, result
+                    sent.tag, sent.result = tag, result
             return result
 
-        return self._surely(attempt)[0]
+        return self._retry_until_known(attempt)[0]
 
     def _renew(self, name: str) -> None:
         with self._pool.plain() as connection:
@@ -215,10 +231,10 @@ class PostgresStore(Registers):
             revision.renew(connection, name, functions)
 
 
-class _Sent(Generic[Result]):
-    """A transaction that is on its way: its mark, and what it gives if it was committed; None before all of it was sent."""
+class _Sending(Generic[Result]):
+    """A transaction in flight: its tag, and its result if it is committed. Both are None before all of it was sent."""
 
-    mark: Mark | None = None
+    tag: CommitTag | None = None
     result: Result | None = None
 
 
@@ -230,15 +246,15 @@ def _refuse_old(version: int) -> None:
 
 
 def _written(changes: Changes) -> Iterator[str]:
-    """The ids of the records that a commit changes."""
+    """Yield the ids of the records that a commit changes or deletes."""
     for records in (changes.changed_nodes, changes.changed_edges):
         yield from (record.id for record in records)
     yield from changes.deleted_nodes
     yield from changes.deleted_edges
 
 
-def _all_of(reads: Reads, changes: Changes) -> Lost:
-    """That something was lost, and nobody knows what: all that the walk read, or would write, may be it."""
+def _everything_lost(reads: Reads, changes: Changes) -> Lost:
+    """Return a Lost that names everything that the walk read or would write, because the real cause is unknown."""
     ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
     looked_at = {selection.node for selection in reads.neighbourhoods}
     return Lost({*reads.nodes, *reads.edges, *_written(changes), *ends}, looked_at | ends)

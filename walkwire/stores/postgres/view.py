@@ -1,4 +1,4 @@
-"""View: the reads of `store.View` in PostgreSQL. Those on the roads that matter are put to the driver itself."""
+"""View: the reads of `store.View` in PostgreSQL. Frequent reads are executed by the driver itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from walkwire.store import (
     known_user,
 )
 from walkwire.stores.postgres.commit import check_all, size_of
-from walkwire.stores.postgres.driver.pool import Away, Pool, Raw, driver_of, told
+from walkwire.stores.postgres.driver.pool import Away, Pool, Raw, as_busy, driver_of
 from walkwire.stores.postgres.driver.prepared import Row
 from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, TOKEN_GENERATIONS, neighbourhood_of
 from walkwire.stores.sql.selections import EDGE, parameters
@@ -36,17 +36,17 @@ _EDGE_END = 1 + len(EDGE)
 
 
 def load_nodes(connection: Raw, ids: Sequence[str]) -> list[NodeRecord]:
-    """The nodes with these ids."""
+    """Return the nodes with these ids."""
     return _nodes(NODES_BY_ID.run(connection, ids=ids))
 
 
 def load_edges(connection: Raw, ids: Sequence[str]) -> list[EdgeRecord]:
-    """The edges with these ids."""
+    """Return the edges with these ids."""
     return _edges(EDGES_BY_ID.run(connection, ids=ids))
 
 
 def load_neighbourhood(connection: Raw, selection: Selection) -> Neighbourhood:
-    """What is selected. Its mark is the numbers of the edges."""
+    """Return what a selection finds. Its mark is the `seq` of each edge."""
     return _neighbourhood(neighbourhood_of(selection).run(connection, **parameters(selection)))
 
 
@@ -64,8 +64,11 @@ def _neighbourhood(rows: list[Row]) -> Neighbourhood:
 
 
 class Latest:
-    """A view of the newest commits for one walk. Each statement tells which moment it saw, so that no check is needed where all
-    saw the same. A statement that found nothing tells nothing."""
+    """A view of the newest commits for one walk.
+
+    Each statement returns which snapshot it saw. If all saw the same one, no check is needed. A statement without rows returns no
+    snapshot.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -73,30 +76,38 @@ class Latest:
 
     @property
     def is_one_moment(self) -> bool:
+        """Return whether all statements so far saw the same snapshot."""
         return not self._moments or (len(self._moments) == 1 and None not in self._moments)
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        """One round trip; see `View.load_nodes`."""
         return _nodes(self._noted(self._pool.read(lambda connection: NODES_BY_ID.run(connection, ids=ids))))
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """One round trip; see `View.load_edges`."""
         return _edges(self._noted(self._pool.read(lambda connection: EDGES_BY_ID.run(connection, ids=ids))))
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        """One round trip; see `View.load_neighbourhood`."""
         statement, given = neighbourhood_of(selection), parameters(selection)
         return _neighbourhood(
             self._noted(self._pool.read(lambda connection: statement.run(connection, **given)))
         )
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
+        """One round trip, whose snapshot is not known; see `View.search_nodes`."""
         return self._seen(lambda view: view.search_nodes(search))
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
+        """One round trip, whose snapshot is not known; see `View.search_edges`."""
         return self._seen(lambda view: view.search_edges(search))
 
     def load_task(self, id: str) -> TaskRecord | None:
+        """One round trip, whose snapshot is not known; see `View.load_task`."""
         return self._seen(lambda view: view.load_task(id))
 
     def load_user(self, key: UserKey) -> UserRecord | None:
+        """One round trip, whose snapshot is not known; see `View.load_user`."""
         return self._seen(lambda view: view.load_user(key))
 
     def _noted(self, rows: list[Row]) -> list[Row]:
@@ -105,19 +116,19 @@ class Latest:
 
     def _seen(self, work: Callable[[SqlView], Result]) -> Result:
         self._moments.add(None)
-        return self._pool.see(lambda connection: work(SqlView(connection)))
+        return self._pool.read_sql(lambda connection: work(SqlView(connection)))
 
 
 def token_generations(connection: Raw, root_ids: Sequence[str]) -> dict[str, int]:
-    """As `store.UserStore`."""
+    """Return the token generation of each active user with one of these roots."""
     return dict(TOKEN_GENERATIONS.run(connection, ids=root_ids))
 
 
-class Moment:
-    """A view of one moment, on a connection in a transaction for it. A walk whose connection breaks has to run again.
+class Snapshot:
+    """A view of one snapshot, in a transaction on a connection of its own. If the connection breaks, the walk is retried.
 
-    A walk may wait for something else between two reads. Then the connection is given back (`rest`), and the next read is of a
-    later moment, if at that one all is still as it was read before. Else the walk has to run again.
+    A walk may wait for something else between two reads. Then its connection is returned to the pool (`give_back`). The next read
+    opens a newer snapshot, if everything read before is unchanged there. If not, it raises Lost and the walk is retried.
     """
 
     is_one_moment = True
@@ -126,22 +137,25 @@ class Moment:
         self._pool = pool
         self._reads = Reads()
         self._lock = threading.Lock()
-        self._taken = ExitStack()
+        self._opened = ExitStack()
         self._connection: Connection | None = None
         self._used = 0.0
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        """One round trip, noted for a later check; see `View.load_nodes`."""
         found = self._ask(lambda connection: load_nodes(driver_of(connection), ids))
         self._reads.nodes.update(dict.fromkeys(ids, 0))
         return self._noted(found)
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """One round trip, noted for a later check; see `View.load_edges`."""
         found = self._ask(lambda connection: load_edges(driver_of(connection), ids))
         self._reads.edges.update(dict.fromkeys(ids, 0))
         self._reads.edges.update((edge.id, edge.version) for edge in found)
         return found
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        """One round trip, noted for a later check; see `View.load_neighbourhood`."""
         found = self._ask(lambda connection: load_neighbourhood(driver_of(connection), selection))
         self._reads.neighbourhoods[selection] = found.mark
         self._reads.edges.update((edge.id, edge.version) for edge, _ in found.pairs)
@@ -149,31 +163,39 @@ class Moment:
         return found
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
+        """One round trip, noted for a later check; see `View.search_nodes`."""
         found = self._ask(lambda connection: SqlView(connection).search_nodes(search))
         self._reads.node_searches[search] = frozenset(node.id for node in found)
         return self._noted(found)
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
+        """One round trip, noted for a later check; see `View.search_edges`."""
         found = self._ask(lambda connection: SqlView(connection).search_edges(search))
         self._reads.edge_searches[search] = frozenset(edge.id for edge in found)
         self._reads.edges.update((edge.id, edge.version) for edge in found)
         return found
 
     def load_task(self, id: str) -> TaskRecord | None:
+        """One round trip, noted for a later check; see `View.load_task`."""
         task = self._ask(lambda connection: SqlView(connection).load_task(id))
         self._reads.tasks[id] = None if task is None else task.state
         return task
 
     def load_user(self, key: UserKey) -> UserRecord | None:
+        """One round trip, noted for a later check; see `View.load_user`."""
         user = self._ask(lambda connection: SqlView(connection).load_user(key))
         self._reads.users[key] = known_user(user)
         return user
 
     def is_idle(self, seconds: float) -> bool:
+        """Return whether the view holds a connection that it has not used for `seconds`."""
         return self._connection is not None and time.monotonic() - self._used > seconds
 
-    def rest(self, seconds: float) -> None:
-        if self._lock.acquire(blocking=False):  # else it reads, or rests already
+    def give_back(self, seconds: float) -> None:
+        """Return the connection to the pool if it has been idle for `seconds`. Never waits for a read."""
+        if self._lock.acquire(
+            blocking=False
+        ):  # not free: a read is in progress, or the connection is being returned
             try:
                 if self.is_idle(seconds):
                     self._give_back()
@@ -181,36 +203,36 @@ class Moment:
                 self._lock.release()
 
     def end(self) -> None:
-        """No more is read."""
+        """Return the connection to the pool. Nothing may be read afterwards."""
         with self._lock:
             self._give_back()
 
     def _ask(self, question: Callable[[Connection], Result]) -> Result:
         with self._lock:
-            connection = self._connection or self._take()
-            self._pool.watch.begin(driver_of(connection))
+            connection = self._connection or self._open()
+            self._pool.watchdog.begin(driver_of(connection))
             try:
-                with told():
+                with as_busy():
                     return question(connection)
             except Away:
                 raise Lost from None
             finally:
                 self._used = time.monotonic()
 
-    def _take(self) -> Connection:
+    def _open(self) -> Connection:
         with ExitStack() as stack:
-            connection = stack.enter_context(self._pool.moment())
+            connection = stack.enter_context(self._pool.snapshot())
             if self._used:
-                self._pool.watch.begin(driver_of(connection), size_of(self._reads))
-                with told():
+                self._pool.watchdog.begin(driver_of(connection), size_of(self._reads))
+                with as_busy():
                     check_all(connection, self._reads)
-            self._taken = stack.pop_all()
+            self._opened = stack.pop_all()
             self._connection = connection
             return connection
 
     def _give_back(self) -> None:
         self._connection = None
-        self._taken.close()
+        self._opened.close()
 
     def _noted(self, found: list[NodeRecord]) -> list[NodeRecord]:
         self._reads.nodes.update((node.id, node.version) for node in found)

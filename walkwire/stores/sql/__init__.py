@@ -1,1 +1,1 @@
-"""SQL: what the stores of every SQL engine share: tables, migrations, statements that need no engine of their own."""
+"""SQL: what the stores of all SQL engines share: tables, migrations, and statements that run on any engine."""

@@ -1,4 +1,4 @@
-"""Lookups: the searches, tasks and users that a walk looked at, asked once more. To be called inside a transaction."""
+"""Lookups: repeat the searches and the look-ups of tasks and users that a walk made. All run inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from walkwire.stores.sql import tasks, view
 
 
 def is_any(reads: Reads) -> bool:
-    """Return whether a walk looked at any of these."""
+    """Return whether a walk searched, or looked up a task or a user."""
     return bool(reads.node_searches or reads.edge_searches or reads.tasks or reads.users)
 
 
 def check(connection: Connection, reads: Reads) -> None:
-    """Raise Lost, with the kinds of searches and the ids of tasks and users, unless each look-up finds what it found before."""
+    """Raise Lost, with the kinds of searches and the ids of tasks and users, unless each query finds what it found before."""
     nodes = [
         search for search, ids in reads.node_searches.items() if view.node_ids(connection, search) != ids
     ]

@@ -1,7 +1,8 @@
-"""Revision: which schema a database has. An empty one gets the newest, an older one is migrated, a newer one refused.
+"""Revision: the schema version of a database. An empty database gets the newest schema, an older one is migrated, a newer one
+refused.
 
-Alembic takes longer to import than a server may take to start, so it is imported only where there is something to migrate. An
-empty database is made from the tables of `schema` at once; that this comes to the same as all migrations is tested.
+Importing Alembic takes longer than a server may take to start, so it is imported only if there is something to migrate. An empty
+database is created from the tables of `schema` directly; a test ensures that this equals the result of all migrations.
 """
 
 from __future__ import annotations
@@ -34,31 +35,31 @@ NEWEST = "0002"
 TABLE = "walkwire_version"
 _FOLDER = Path(__file__).with_name("migrations")
 
-_UNNUMBERED = ""  # made before schemas had numbers
-# As Alembic makes it.
+_UNNUMBERED = ""  # created before schemas had numbers
+# The table that Alembic keeps.
 _versions = Table(
     TABLE,
     MetaData(),
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name=f"{TABLE}_pkc"),
 )
-_alone = threading.Lock()  # Alembic has the migration under way in a global variable
+_alone = threading.Lock()  # Alembic keeps the current migration in a global variable
 
 _log = logging.getLogger("walkwire.stores")
 
 
-class Own(Protocol):
-    """What an engine's databases have besides the common tables. Handed in by the engine."""
+class EngineSchema(Protocol):
+    """What the databases of one engine have besides the common tables. Each engine passes its own."""
 
     def make(self, connection: Connection) -> None:
-        """Make all of it, in an empty database."""
+        """Create all of it in an empty database."""
 
     def install(self, connection: Connection) -> None:
-        """Create its functions, replacing those that are there. Called by migrations."""
+        """Create or replace its functions. Called by migrations."""
 
 
 def is_newest(connection: Connection, name: str) -> bool:
-    """Whether there is nothing to do in the database `name`. Raises StartError where it is newer than this walkwire."""
+    """Return whether the database `name` has the newest schema. Raises StartError if it is newer than this walkwire knows."""
     found = _found(connection)
     if found is not None and found > NEWEST:
         from importlib.metadata import version
@@ -70,12 +71,12 @@ def is_newest(connection: Connection, name: str) -> bool:
     return found == NEWEST
 
 
-def renew(connection: Connection, name: str, own: Own | None = None) -> None:
-    """Make the tables, or migrate them. To be called in a transaction that keeps everyone else from doing the same.
+def renew(connection: Connection, name: str, own: EngineSchema | None = None) -> None:
+    """Create the tables, or migrate them. Call it in a transaction that keeps other servers from doing the same.
 
-    Raises StartError; the caller undoes the transaction then, and the database is as it was.
+    Raises StartError. The caller then rolls the transaction back, and the database is unchanged.
     """
-    if is_newest(connection, name):  # while this one waited for its turn another did it
+    if is_newest(connection, name):  # another server did it while this one waited for the lock
         return
     found = _found(connection)
     if found is None:
@@ -86,8 +87,8 @@ def renew(connection: Connection, name: str, own: Own | None = None) -> None:
         _migrate(connection, name, found, own)
 
 
-def migrations(connection: Connection, own: Own | None = None) -> Config:
-    """What Alembic's commands need to know, to work in the transaction that is open on `connection`."""
+def migrations(connection: Connection, own: EngineSchema | None = None) -> Config:
+    """Return the configuration of Alembic's commands for the transaction that is open on `connection`."""
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection, "own": own})
@@ -96,7 +97,7 @@ def migrations(connection: Connection, own: Own | None = None) -> Config:
 
 
 def _found(connection: Connection) -> str | None:
-    """The number of the schema, None where there is none."""
+    """Return the number of the schema; None for an empty database."""
     tables = inspect(connection)
     if tables.has_table(TABLE):
         return connection.execute(select(_versions.c.version_num)).scalar() or _UNNUMBERED
@@ -104,7 +105,7 @@ def _found(connection: Connection) -> str | None:
 
 
 def _make(connection: Connection) -> None:
-    """The tables, and the two roots that are nobody's."""
+    """Create the tables and the system and public roots."""
     metadata.create_all(connection, checkfirst=False)
     _versions.create(connection)
     connection.execute(insert(_versions), {"version_num": NEWEST})
@@ -115,14 +116,14 @@ def _make(connection: Connection) -> None:
     connection.execute(insert(nodes), roots)
 
 
-def _migrate(connection: Connection, name: str, found: str, own: Own | None) -> None:
+def _migrate(connection: Connection, name: str, found: str, own: EngineSchema | None) -> None:
     from alembic import command
 
-    way = f"the database {name} from schema {found or 'without a number'} to {NEWEST}"
-    _log.info("Migrating %s", way)
+    what = f"the database {name} from schema {found or 'without a number'} to {NEWEST}"
+    _log.info("Migrating %s", what)
     try:
         with _alone:
             command.upgrade(migrations(connection, own), "head")
     except Exception as error:
-        told = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise StartError(f"Cannot migrate {way}: {told}. Nothing was changed") from error
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise StartError(f"Cannot migrate {what}: {reason}. Nothing was changed") from error

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
-of_postgres = MetaData()  # what only a PostgreSQL database has (`stores/postgres/functions`)
+of_postgres = MetaData()  # tables that only PostgreSQL has (`stores/postgres/functions`)
 
 nodes = Table(
     "nodes",
@@ -34,8 +34,8 @@ nodes = Table(
     Index("owned", "owner"),
 )
 
-# `seq` gives neighbours the order in which they came, and is never used twice: the mark of a neighbourhood rests on that.
-# The classes of both ends stand here too, so that a selection by class touches no node that it does not want.
+# `seq` orders the neighbours of a node by creation and is never reused: the mark of a neighbourhood depends on that.
+# The classes of both ends are stored here too, so that a selection by class reads no node that it does not return.
 edges = Table(
     "edges",
     metadata,
@@ -77,7 +77,7 @@ users = Table(
     Column("state", Text, nullable=False),
 )
 
-# `server` began it, and counts as alive until `alive_until`. A task whose walker is deleted has nobody to walk: it goes as well.
+# `server` started the task and has a lease on it until `alive_until`. Deleting the walker deletes its task.
 tasks = Table(
     "tasks",
     metadata,

@@ -1,7 +1,7 @@
-"""Selections: a part of a node's neighbourhood as a statement.
+"""Selections: statements that read a part of a node's neighbourhood.
 
-A selection becomes one of a few statements, which are compiled once each: its shape is what it restricts. Where the first or the
-last of many edges are wanted, an engine has its own way to find them, whose price is that of what is found.
+A selection is read by one of a few statements, each compiled once for a shape: the set of restrictions that it has. For the first
+or last of many edges, each engine has its own statement whose cost depends on the edges found, not on all edges of the node.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ EDGE = (
 HERE = bindparam("node", type_=String)
 LIMIT = bindparam("limit", type_=Integer)
 
-# How an engine says that a column is in a list, which is a parameter of this name.
+# Return an expression that is true if a column is in a list. The list is the parameter of this name.
 Among = Callable[[Any, str], ColumnElement[bool]]
 
 
-class Shape(NamedTuple):
-    """What a selection restricts. `end` is which of the edges are wanted: "all", "first" or "last"."""
+class SelectionShape(NamedTuple):
+    """Which restrictions a selection has. `end` says which of the edges are wanted: "all", "first" or "last"."""
 
     direction: str
     by_edge: bool
@@ -43,12 +43,12 @@ class Shape(NamedTuple):
 
     @property
     def is_end_of_many(self) -> bool:
-        """Whether to look at all that might be meant would be too much."""
+        """Whether reading all candidates and then cutting them would cost too much."""
         return self.end != "all" and not self.by_far
 
 
 class Side(NamedTuple):
-    """The columns of an edge, seen from one of its ends."""
+    """The columns of an edge, as seen from one of its ends."""
 
     near: Any
     far: Any
@@ -60,15 +60,15 @@ INTO = Side(edges.c.target, edges.c.source, edges.c.source_kind)
 SIDES = {"out": (OUT,), "into": (INTO,), "both": (OUT, INTO)}
 
 
-def shape_of(selection: Selection) -> Shape:
-    """The shape of a selection."""
+def shape_of(selection: Selection) -> SelectionShape:
+    """Return the shape of a selection."""
     end = "all" if selection.limit is None else "first" if selection.limit >= 0 else "last"
     by_edge, by_node = selection.edge_kinds is not None, selection.node_kinds is not None
-    return Shape(selection.direction, by_edge, by_node, selection.far is not None, end)
+    return SelectionShape(selection.direction, by_edge, by_node, selection.far is not None, end)
 
 
 def parameters(selection: Selection) -> dict[str, Any]:
-    """What the statements of a selection's shape are to be given."""
+    """Return the parameters for the statements of a selection's shape."""
     lists = {"edge_kinds": selection.edge_kinds, "node_kinds": selection.node_kinds, "far": selection.far}
     found: dict[str, Any] = {name: sorted(values) for name, values in lists.items() if values is not None}
     if selection.limit is not None:
@@ -77,20 +77,22 @@ def parameters(selection: Selection) -> dict[str, Any]:
 
 
 def neighbourhood(found: Any) -> Select[Any]:
-    """`seq`, edge and far node of each edge that was selected, in the order of `seq`."""
+    """Return a statement for `seq`, edge and far node of each selected edge, ordered by `seq`."""
     edge = [found.c[column.name] for column in EDGE]
     joined = found.join(nodes, nodes.c.id == found.c.far)
     return select(found.c.seq, *edge, *NODE).select_from(joined).order_by(found.c.seq)
 
 
 def sequence(found: Any) -> Select[Any]:
-    """The `seq` of each edge that was selected, in their order. As none is ever used twice, it is the same at a later reading if
-    and only if no edge came or went."""
+    """Return a statement for the `seq` of each selected edge, in order: the mark of a neighbourhood.
+
+    No `seq` is ever reused, so the result is the same at a later read if and only if no edge was added or removed.
+    """
     return select(found.c.seq).order_by(found.c.seq)
 
 
-def selected(shape: Shape, each: Callable[[Side], Select[Any]]) -> Any:
-    """`seq`, edge and `far` of what is selected, as a part of a statement; `each` selects from one side."""
+def selected(shape: SelectionShape, each: Callable[[Side], Select[Any]]) -> Any:
+    """Return a subquery for `seq`, edge and `far` of the selected edges. `each` returns the statement for one side."""
     sides = [each(side) for side in SIDES[shape.direction]]
     if len(sides) == 2:  # an edge from a node to itself is one edge
         into = sides[1].subquery()
@@ -102,8 +104,8 @@ def selected(shape: Shape, each: Callable[[Side], Select[Any]]) -> Any:
     return select(*found.c).order_by(order).limit(LIMIT).subquery()
 
 
-def from_side(side: Side, shape: Shape, among: Among) -> Select[Any]:
-    """`seq`, edge and `far` of all that a selection may mean on one side."""
+def from_side(side: Side, shape: SelectionShape, among: Among) -> Select[Any]:
+    """Return a statement for `seq`, edge and `far` of all edges on one side that match a selection."""
     statement = select(edges.c.seq, *EDGE, side.far.label("far")).where(side.near == HERE)
     if shape.by_edge:
         statement = statement.where(among(edges.c.kind, "edge_kinds"))

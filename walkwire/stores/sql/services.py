@@ -1,4 +1,4 @@
-"""Services: what every SQL engine is asked of API services, inside a transaction, which the caller ends."""
+"""Services: statements on API services. All run inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SERVICE = tuple(services.c[field] for field in ServiceRecord._fields)
 
 
 def add(connection: Connection, key: ServiceRecord) -> None:
-    """Write a key. Raises ServiceExists."""
+    """Insert a service. Raises ServiceExists."""
     try:
         connection.execute(insert(services), [key._asdict()])
     except IntegrityError:
@@ -20,16 +20,16 @@ def add(connection: Connection, key: ServiceRecord) -> None:
 
 
 def every(connection: Connection) -> list[ServiceRecord]:
-    """All of them, by name."""
+    """Return all services, ordered by name."""
     return [ServiceRecord(*row) for row in connection.execute(select(*_SERVICE).order_by(services.c.name))]
 
 
 def by_digest(connection: Connection, digest: str) -> ServiceRecord | None:
-    """The key with this digest."""
+    """Return the service whose API key has this digest, or None."""
     row = connection.execute(select(*_SERVICE).where(services.c.digest == digest)).first()
     return ServiceRecord(*row) if row else None
 
 
 def remove(connection: Connection, name: str) -> bool:
-    """Delete the key of this name; False where there is none."""
+    """Delete the service of this name. Returns False if there is none."""
     return connection.execute(delete(services).where(services.c.name == name)).rowcount == 1

@@ -1,4 +1,4 @@
-"""Tasks: what every SQL engine is asked of them. Each function is to be called inside a transaction, which the caller ends."""
+"""Tasks: statements on tasks. All run inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STARTED = tasks.c.state == "STARTED"
 
 
 def load(connection: Connection, id: str) -> TaskRecord | None:
-    """The task of a walker."""
+    """Return the task of a walker, or None."""
     row = connection.execute(select(*_TASK).where(tasks.c.id == id)).first()
     return TaskRecord(*row) if row else None
 
@@ -27,14 +27,14 @@ def state_of(connection: Connection, id: str) -> TaskState | None:
 
 
 def add(connection: Connection, records: list[TaskRecord]) -> None:
-    """Write new tasks; their walkers are there already."""
+    """Insert new tasks. Their walkers must exist."""
     connection.execute(insert(tasks), [record._asdict() for record in records])
 
 
 def begin(
     connection: Connection, server: str, now: float, alive_until: float, limit: int
 ) -> list[TaskRecord]:
-    """Take due tasks, passing over those that another server is taking right now."""
+    """Start due tasks and return them. Tasks that another server is starting at this moment are skipped."""
     due = select(*_TASK).where(_PENDING, tasks.c.due <= now).order_by(tasks.c.due).limit(limit)
     found = [TaskRecord(*row) for row in connection.execute(due.with_for_update(skip_locked=True))]
     taken = update(tasks).where(tasks.c.id.in_([task.id for task in found]), _PENDING)
@@ -44,25 +44,25 @@ def begin(
 
 
 def next_due(connection: Connection) -> float | None:
-    """When the next pending task is due."""
+    """Return when the next pending task is due, in Unix seconds; None if no task is pending."""
     return connection.execute(select(func.min(tasks.c.due)).where(_PENDING)).scalar()
 
 
 def keep(connection: Connection, server: str, ids: Sequence[str], alive_until: float) -> None:
-    """Say that a server is alive, and still at these tasks."""
+    """Renew the lease of a server on these tasks."""
     mine = update(tasks).where(_STARTED, tasks.c.server == server, tasks.c.id.in_(ids))
     connection.execute(mine.values(alive_until=alive_until))
 
 
 def end(connection: Connection, ended: TaskEnd) -> bool:
-    """Tell how a task ended; False where it is not the server's any more."""
+    """Store how a task ended. Returns False if it no longer belongs to the server."""
     values = {name: value for name, value in ended._asdict().items() if name not in ("id", "server")}
     mine = update(tasks).where(tasks.c.id == ended.id, tasks.c.server == ended.server, _STARTED)
     return connection.execute(mine.values(values)).rowcount == 1
 
 
 def end_or_raise(connection: Connection, ended: TaskEnd) -> None:
-    """As `end`, within the commit of the task's own walk. Raises TaskTaken."""
+    """Store how a task ended, within the commit of its own walk. Raises TaskTaken if it no longer belongs to the server."""
     if not end(connection, ended):
         raise TaskTaken(ended.id)
 
@@ -74,6 +74,6 @@ def forget(connection: Connection, id: str) -> None:
 
 
 def abandon(connection: Connection, now: float, error: str) -> int:
-    """Mark ERROR what was begun by servers that are not alive."""
+    """Mark tasks whose lease has ended as ERROR. Returns how many there were."""
     lost = update(tasks).where(_STARTED, tasks.c.alive_until < now)
     return connection.execute(lost.values(state="ERROR", error=error)).rowcount

@@ -1,4 +1,4 @@
-"""SQL: what every SQL engine is asked, in SQLAlchemy Core. Connections, and who may write when, are the engine's own file."""
+"""View: reads of the graph and statements on users that all SQL engines share. Connections and transactions are the engine's."""
 
 from __future__ import annotations
 
@@ -28,29 +28,33 @@ _NEW_NODES = insert(nodes)
 
 
 class SqlView:
-    """The reads of `store.View`, on one open connection."""
+    """The searches and look-ups of `store.View`, on one open connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
+        """Return the nodes that match, ordered by id; see `View.search_nodes`."""
         statement = _nodes_found(search, *NODE).order_by(nodes.c.id)
         return [NodeRecord(*row) for row in self._connection.execute(statement)]
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
+        """Return the edges that match, in the order of creation; see `View.search_edges`."""
         statement = _edges_found(search, *EDGE).order_by(edges.c.seq)
         return [EdgeRecord(*row) for row in self._connection.execute(statement)]
 
     def load_task(self, id: str) -> TaskRecord | None:
+        """One look-up by primary key; see `View.load_task`."""
         return tasks.load(self._connection, id)
 
     def load_user(self, key: UserKey) -> UserRecord | None:
+        """One look-up by index; see `View.load_user`."""
         column, value = key
         return user_by(self._connection, **{column: value})
 
 
 def add_user(connection: Connection, user: UserRecord) -> None:
-    """Write a user and its root. Raises UserExists."""
+    """Insert a user and its root. Raises UserExists."""
     root = NodeRecord(user.root_id, "", user.root_id, 1, "{}")
     connection.execute(_NEW_NODES, [root._asdict()])
     row = user._asdict() | {"email_key": user.email.casefold(), "state": json.dumps(dict(user.state))}
@@ -61,7 +65,7 @@ def add_user(connection: Connection, user: UserRecord) -> None:
 
 
 def user_by(connection: Connection, **column: str) -> UserRecord | None:
-    """The user whose `email_key` or `id` is the one given."""
+    """Return the user with this value in one column (`id`, `email_key` or `root_id`), or None."""
     ((name, value),) = column.items()
     columns = [users.c[field] for field in UserRecord._fields]
     row = connection.execute(select(*columns).where(users.c[name] == value)).first()
@@ -69,7 +73,7 @@ def user_by(connection: Connection, **column: str) -> UserRecord | None:
 
 
 def change_password(connection: Connection, user_id: str, old: str, new: str) -> bool:
-    """Replace a hash and raise the token generation; False where the hash is not `old` any more."""
+    """Replace a hash and increment the token generation. Returns False if the stored hash is not `old`."""
     statement = (
         update(users)
         .where(users.c.id == user_id, users.c.password == old)
@@ -89,7 +93,7 @@ def edge_ids(connection: Connection, search: Search) -> frozenset[str]:
 
 
 def _nodes_found(search: Search, *columns: Any) -> Select[Any]:
-    if search.kinds == frozenset({""}):  # roots, which have an index of their own
+    if search.kinds == frozenset({""}):  # roots have an index of their own
         return _fitting(
             select(*columns).where(nodes.c.kind == literal_column("''")),
             search._replace(kinds=None),

@@ -1,4 +1,4 @@
-"""Webhooks: what every SQL engine is asked of webhook keys, inside a transaction, which the caller ends."""
+"""Webhooks: statements on webhook keys. All run inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEY = tuple(webhook_keys.c[name] for name in WebhookKey._fields)
 
 
 def add(connection: Connection, key: WebhookKey) -> None:
-    """Write a key. Raises WebhookKeyExists."""
+    """Insert a key. Raises WebhookKeyExists."""
     row = key._asdict() | {"walkers": json.dumps(list(key.walkers)), "nodes": json.dumps(list(key.nodes))}
     try:
         connection.execute(insert(webhook_keys), [row])
@@ -24,7 +24,7 @@ def add(connection: Connection, key: WebhookKey) -> None:
 
 
 def of(connection: Connection, root_id: str) -> list[WebhookKey]:
-    """A root's keys."""
+    """Return a root's keys, in the order in which they were created."""
     rows = connection.execute(
         select(*_KEY).where(webhook_keys.c.root_id == root_id).order_by(webhook_keys.c.id)
     )
@@ -35,13 +35,13 @@ def of(connection: Connection, root_id: str) -> list[WebhookKey]:
 
 
 def extend(connection: Connection, root_id: str, id: str, seconds: float) -> bool:
-    """Let a key live longer; False where the root has none such."""
+    """Move the expiry of a key by `seconds`. Returns False if the root has no such key."""
     mine = update(webhook_keys).where(webhook_keys.c.id == id, webhook_keys.c.root_id == root_id)
     return connection.execute(mine.values(expires=webhook_keys.c.expires + seconds)).rowcount == 1
 
 
 def remove(connection: Connection, root_id: str, ids: Sequence[str]) -> int:
-    """Delete those that are the root's; gives their number."""
+    """Delete those of the keys that belong to the root. Returns how many were deleted."""
     return connection.execute(
         delete(webhook_keys).where(webhook_keys.c.root_id == root_id, webhook_keys.c.id.in_(ids))
     ).rowcount

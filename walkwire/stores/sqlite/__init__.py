@@ -1,1 +1,1 @@
-"""SQLite: the store in one SQLite file. Imports stores/sql and its driver only."""
+"""SQLite: the store in one SQLite file. Imports only stores/sql and the driver."""

@@ -1,4 +1,4 @@
-"""Commit: what a commit asks of SQLite and writes to it. To be called inside a transaction, which the caller ends."""
+"""Commit: check what a walk read, and write what it changed, in SQLite. All runs inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -17,29 +17,33 @@ from walkwire.stores.sqlite.ends import ends
 from walkwire.stores.sqlite.statements import (
     EDGE_VERSIONS,
     NODE_VERSIONS,
-    Statement,
+    SqliteStatement,
     chunks,
+    driver_of,
     rows_by_id,
     sequence_of,
 )
-from walkwire.stores.sqlite.view import driver_of
 
 _FIRST: dict[str, Any] = {"version": literal_column("1")}
 
-_NEW_NODES = Statement(insert(nodes).values({name: bindparam(name) for name in NodeRecord._fields} | _FIRST))
-_NEW_EDGES = Statement(insert(edges).values({name: bindparam(name) for name in EdgeRecord._fields} | _FIRST))
-_CHANGED_NODE = Statement(
+_NEW_NODES = SqliteStatement(
+    insert(nodes).values({name: bindparam(name) for name in NodeRecord._fields} | _FIRST)
+)
+_NEW_EDGES = SqliteStatement(
+    insert(edges).values({name: bindparam(name) for name in EdgeRecord._fields} | _FIRST)
+)
+_CHANGED_NODE = SqliteStatement(
     update(nodes)
     .where(nodes.c.id == bindparam("at"), nodes.c.version == bindparam("was"))
     .values(version=nodes.c.version + literal_column("1"), data=bindparam("now"), access=bindparam("grants"))
 )
-_CHANGED_EDGE = Statement(
+_CHANGED_EDGE = SqliteStatement(
     update(edges)
     .where(edges.c.id == bindparam("at"), edges.c.version == bindparam("was"))
     .values(version=edges.c.version + literal_column("1"), data=bindparam("now"))
 )
-_DELETED_NODES = Statement(delete(nodes).where(nodes.c.id.in_(bindparam("ids", expanding=True))))
-_DELETED_EDGES = Statement(delete(edges).where(edges.c.id.in_(bindparam("ids", expanding=True))))
+_DELETED_NODES = SqliteStatement(delete(nodes).where(nodes.c.id.in_(bindparam("ids", expanding=True))))
+_DELETED_EDGES = SqliteStatement(delete(edges).where(edges.c.id.in_(bindparam("ids", expanding=True))))
 
 
 def check_reads(driver: Driver, reads: Reads) -> None:
@@ -55,7 +59,7 @@ def check_reads(driver: Driver, reads: Reads) -> None:
 
 
 def write_changes(connection: Connection, changes: Changes) -> None:
-    """Write all of `changes`, or raise Lost or TaskTaken."""
+    """Write all of `changes`. Raises Lost or TaskTaken; the caller then rolls back."""
     driver = driver_of(connection)
     if changes.ended_task is not None:
         tasks.end_or_raise(connection, changes.ended_task)
@@ -74,7 +78,7 @@ def write_changes(connection: Connection, changes: Changes) -> None:
     if changes.new_edges:
         try:
             _NEW_EDGES.run_for_all(driver, changes.new_edges)
-        except IntegrityError:  # an end of one of them is gone
+        except IntegrityError:  # an end of one of them was deleted
             raise Lost({end for edge in changes.new_edges for end in (edge.source, edge.target)}) from None
     if changes.new_tasks:
         tasks.add(connection, changes.new_tasks)
@@ -82,7 +86,7 @@ def write_changes(connection: Connection, changes: Changes) -> None:
         _DELETED_NODES.run(driver, {"ids": ids})
 
 
-def _moved(driver: Driver, statement: Statement, expected: Mapping[str, int]) -> set[str]:
+def _moved(driver: Driver, statement: SqliteStatement, expected: Mapping[str, int]) -> set[str]:
     if not expected:
         return set()
     found = dict(rows_by_id(driver, statement, expected))
@@ -90,7 +94,7 @@ def _moved(driver: Driver, statement: Statement, expected: Mapping[str, int]) ->
 
 
 def _mark(driver: Driver, selection: Selection) -> tuple[int, ...]:
-    """The numbers of the edges, none of which is ever used twice."""
+    """Return the `seq` of each selected edge: the mark of the neighbourhood."""
     if shape_of(selection).is_end_of_many:
         return tuple([row[0] for row in ends(driver, selection)])
     return tuple([row[0] for row in sequence_of(selection).run(driver, parameters(selection))])

@@ -1,8 +1,8 @@
-"""Ends: the first or the last of a node's many edges, in SQLite.
+"""Ends: the first or last of a node's many edges, in SQLite.
 
-Edges lie in the index by node, class of the edge, class of the far node, number. So it is asked which pairs of classes there are
-at the node, each found by one step from the one before, and for the ends of each pair. (SQLite goes through all entries of a
-pair to compare several columns at once; by one column at a time it steps over them.)
+The index orders edges by node, class of the edge, class of the far node, and `seq`. So one statement for each step finds the
+pairs of classes at the node, each from the one before, and another finds the ends of each pair. SQLite scans all entries of a
+pair if several columns are compared at once; compared one at a time, it skips them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy import Select, String, bindparam, select
 from walkwire.store import Selection
 from walkwire.stores.sql.schema import edges, nodes
 from walkwire.stores.sql.selections import EDGE, HERE, LIMIT, NODE, OUT, SIDES, Side
-from walkwire.stores.sqlite.statements import Statement
+from walkwire.stores.sqlite.statements import SqliteStatement
 
 _KIND = bindparam("kind", type_=String)
 _FAR_KIND = bindparam("far_kind", type_=String)
@@ -25,8 +25,10 @@ _Pair = tuple[str, str]
 
 
 def ends(connection: Connection, selection: Selection) -> list[Any]:
-    """`seq`, edge and far node of each edge of a selection with a limit, in the order of `seq`. To be called in a transaction,
-    so that all its reads are of one moment."""
+    """Return `seq`, edge and far node of each edge of a selection with a limit, ordered by `seq`.
+
+    Call it in a transaction, so that all its statements see the same snapshot.
+    """
     assert selection.limit is not None
     found: dict[int, Any] = {}
     for side in SIDES[selection.direction]:
@@ -39,7 +41,7 @@ def ends(connection: Connection, selection: Selection) -> list[Any]:
 
 
 def _pairs(connection: Connection, side: Side, selection: Selection) -> Iterator[dict[str, str]]:
-    """The pairs of classes at a node that a selection may mean."""
+    """Yield the pairs of classes at a node that match a selection."""
     first, in_kind, next_kind = _STEPS[side is OUT]
     pair = first.run(connection, {"node": selection.node}).fetchone()
     while pair is not None:
@@ -53,16 +55,16 @@ def _pairs(connection: Connection, side: Side, selection: Selection) -> Iterator
         ).fetchone()
 
 
-def _steps(side: Side) -> tuple[Statement, Statement, Statement]:
+def _steps(side: Side) -> tuple[SqliteStatement, SqliteStatement, SqliteStatement]:
     here = select(edges.c.kind, side.far_kind).where(side.near == HERE).limit(1)
     in_kind = here.where(edges.c.kind == _KIND, side.far_kind > _FAR_KIND).order_by(side.far_kind)
     in_order = here.order_by(edges.c.kind, side.far_kind)
     next_kind = in_order.where(edges.c.kind > _KIND)
-    return Statement(in_order), Statement(in_kind), Statement(next_kind)
+    return SqliteStatement(in_order), SqliteStatement(in_kind), SqliteStatement(next_kind)
 
 
 def _of_pair(side: Side, order: Any) -> Select[Any]:
-    """The first edges of one pair of classes in an order."""
+    """Return a statement for the first edges of one pair of classes, in the given order."""
     found = select(edges.c.seq, *EDGE, *NODE).join(nodes, nodes.c.id == side.far)
     of_pair = found.where(side.near == HERE, edges.c.kind == _KIND, side.far_kind == _FAR_KIND)
     return of_pair.order_by(order).limit(LIMIT)
@@ -72,7 +74,7 @@ _BOTH: tuple[Side, ...] = SIDES["both"]
 _STEPS = {side is OUT: _steps(side) for side in _BOTH}
 _STATEMENTS = {
     side is OUT: {
-        is_last: Statement(_of_pair(side, edges.c.seq.desc() if is_last else edges.c.seq))
+        is_last: SqliteStatement(_of_pair(side, edges.c.seq.desc() if is_last else edges.c.seq))
         for is_last in (False, True)
     }
     for side in _BOTH

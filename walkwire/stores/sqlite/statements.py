@@ -1,6 +1,6 @@
-"""Statements: what SQLite is asked on the roads that matter, in SQLAlchemy Core, compiled once and put to the driver itself.
+"""Statements: the frequent statements on SQLite, written in SQLAlchemy Core, compiled once and executed by the driver itself.
 
-SQLAlchemy's own way to execute takes several times as long as SQLite does.
+Executing through SQLAlchemy takes several times as long as SQLite itself does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlite3 import Connection, Cursor
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from walkwire.store import Selection
@@ -20,7 +21,7 @@ from walkwire.stores.sql.schema import edges, nodes, users
 from walkwire.stores.sql.selections import (
     EDGE,
     NODE,
-    Shape,
+    SelectionShape,
     from_side,
     neighbourhood,
     selected,
@@ -28,15 +29,16 @@ from walkwire.stores.sql.selections import (
     shape_of,
 )
 
-AT_ONCE = 512  # ids in one statement: SQLite before 3.32 takes 999 parameters
+AT_ONCE = 512  # ids in one statement: SQLite before 3.32 allows 999 parameters
 
 _DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
 
 
-class Statement:
-    """A statement in the driver's words.
+class SqliteStatement:
+    """A statement compiled for the driver.
 
-    One with lists has a text for each length of them; that these be few, a list is filled up with its last element.
+    A statement with lists has a text for each list length. To keep these few, a list is padded to a power of two with its last
+    element.
     """
 
     def __init__(self, statement: Any) -> None:
@@ -48,12 +50,12 @@ class Statement:
         self._texts: dict[tuple[int, ...], str] = {}
 
     def run(self, connection: Connection, given: Mapping[str, Any]) -> Cursor:
-        """Execute it."""
+        """Execute with these parameters and return the cursor."""
         if self._constants:
             given = {**self._constants, **given}
         if not self._lists:
             return connection.execute(self._text, [given[name] for name in self._names])
-        filled = {name: _filled_up(given[name]) for name in self._lists}
+        filled = {name: _padded(given[name]) for name in self._lists}
         values: list[Any] = []
         for name in self._names:
             if name in filled:
@@ -80,7 +82,7 @@ class Statement:
         return text
 
 
-def _filled_up(values: Sequence[Any]) -> Sequence[Any]:
+def _padded(values: Sequence[Any]) -> Sequence[Any]:
     size = len(values)
     more = (1 << (size - 1).bit_length()) - size if 0 < size <= AT_ONCE else 0
     return [*values, *[values[-1]] * more] if more else values
@@ -90,49 +92,54 @@ def _among(column: Any, name: str) -> ColumnElement[bool]:
     return cast(ColumnElement[bool], column.in_(bindparam(name, expanding=True)))
 
 
-NODES_BY_ID = Statement(select(*NODE).where(_among(nodes.c.id, "ids")))
-EDGES_BY_ID = Statement(select(*EDGE).where(_among(edges.c.id, "ids")))
-NODE_VERSIONS = Statement(select(nodes.c.id, nodes.c.version).where(_among(nodes.c.id, "ids")))
-EDGE_VERSIONS = Statement(select(edges.c.id, edges.c.version).where(_among(edges.c.id, "ids")))
-TOKEN_GENERATIONS = Statement(
+NODES_BY_ID = SqliteStatement(select(*NODE).where(_among(nodes.c.id, "ids")))
+EDGES_BY_ID = SqliteStatement(select(*EDGE).where(_among(edges.c.id, "ids")))
+NODE_VERSIONS = SqliteStatement(select(nodes.c.id, nodes.c.version).where(_among(nodes.c.id, "ids")))
+EDGE_VERSIONS = SqliteStatement(select(edges.c.id, edges.c.version).where(_among(edges.c.id, "ids")))
+TOKEN_GENERATIONS = SqliteStatement(
     select(users.c.root_id, users.c.token_generation).where(
         _among(users.c.root_id, "ids"), users.c.is_activated
     )
 )
 
 
-def rows_by_id(connection: Connection, statement: Statement, ids: Iterable[str]) -> Iterator[Any]:
-    """What a statement with a list `ids` finds."""
+def driver_of(connection: SqlConnection) -> Connection:
+    """Return the driver's connection below one of SQLAlchemy's."""
+    return cast(Connection, connection.connection.driver_connection)
+
+
+def rows_by_id(connection: Connection, statement: SqliteStatement, ids: Iterable[str]) -> Iterator[Any]:
+    """Yield the rows of a statement whose list parameter is `ids`."""
     for chunk in chunks(ids):
         yield from statement.run(connection, {"ids": chunk})
 
 
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    """As many at a time as one statement takes."""
+    """Yield the ids in lists of at most AT_ONCE."""
     rest = iter(ids)
     while chunk := list(islice(rest, AT_ONCE)):
         yield chunk
 
 
-def neighbourhood_of(selection: Selection) -> Statement:
-    """`seq`, edge and far node, in the order of `seq`."""
+def neighbourhood_of(selection: Selection) -> SqliteStatement:
+    """Return the statement for `seq`, edge and far node of a selection, ordered by `seq`."""
     return _neighbourhood(shape_of(selection))
 
 
-def sequence_of(selection: Selection) -> Statement:
-    """The `seq` of each edge, in their order."""
+def sequence_of(selection: Selection) -> SqliteStatement:
+    """Return the statement for the `seq` of each edge of a selection, in order."""
     return _sequence(shape_of(selection))
 
 
 @cache
-def _neighbourhood(shape: Shape) -> Statement:
-    return Statement(neighbourhood(_found(shape)))
+def _neighbourhood(shape: SelectionShape) -> SqliteStatement:
+    return SqliteStatement(neighbourhood(_found(shape)))
 
 
 @cache
-def _sequence(shape: Shape) -> Statement:
-    return Statement(sequence(_found(shape)))
+def _sequence(shape: SelectionShape) -> SqliteStatement:
+    return SqliteStatement(sequence(_found(shape)))
 
 
-def _found(shape: Shape) -> Any:
+def _found(shape: SelectionShape) -> Any:
     return selected(shape, lambda side: from_side(side, shape, _among))

@@ -1,8 +1,8 @@
-"""SQLite: reads in short autocommits, and one writer (`stores/sqlite/writer`), whose commits are each one BEGIN IMMEDIATE.
+"""Store: the store in one SQLite file. Reads are short autocommits; one writer commits (`stores/sqlite/writer`).
 
-A transaction that reads first and writes later fails at once with "database is locked" when another wrote in between, whatever
-the time-out; one that begins as a writer waits its turn. `synchronous=NORMAL` with the write-ahead log: what was acknowledged
-survives the death of the process, not the loss of power; a URL with `?synchronous=FULL` survives that too.
+A transaction that reads first and writes later fails at once with "database is locked" if another wrote in between, whatever the
+time-out. One that begins as a writer waits for the lock. With `synchronous=NORMAL` and the write-ahead log, an acknowledged
+commit survives the death of the process, but not a power failure; with `?synchronous=FULL` in the URL it survives that too.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from walkwire.store import (
     View,
 )
 from walkwire.stores.sql import lookups, revision
-from walkwire.stores.sql.registers import Registers
+from walkwire.stores.sql.store import SqlStore
 from walkwire.stores.sqlite.commit import check_reads, write_changes
-from walkwire.stores.sqlite.statements import AT_ONCE
-from walkwire.stores.sqlite.view import SqliteView, driver_of
+from walkwire.stores.sqlite.statements import AT_ONCE, driver_of
+from walkwire.stores.sqlite.view import SqliteView
 from walkwire.stores.sqlite.writer import Writer
 
 Result = TypeVar("Result")
 
-_BUSY_MILLISECONDS = 5000  # how long to wait for another process that writes to the same file
+_BUSY_MILLISECONDS = 5000  # how long to wait for the write lock of another process
 _AGAIN_SECONDS = 0.005
 _SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
 
 
 def open_sqlite(url: str) -> Store:
-    """Open or make the file that `url` names. Raises StartError with a sentence for the operator."""
+    """Open or create the file that `url` names. Raises StartError with a sentence for the operator."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -67,8 +67,8 @@ def open_sqlite(url: str) -> Store:
         raise StartError(f"Cannot open the database {parsed.database}: {error.orig}") from None
 
 
-class SqliteStore(Registers):
-    """The store in one SQLite file, for any number of threads and, at a price, processes."""
+class SqliteStore(SqlStore):
+    """The store in one SQLite file, for any number of threads. Processes wait for its one write lock."""
 
     crowd: Crowd | None = None
 
@@ -83,30 +83,41 @@ class SqliteStore(Registers):
             raise
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        """One statement for each 512 ids, all in one snapshot; see `View.load_nodes`."""
         return self._ask(SqliteView.load_nodes, ids, several=len(ids) > AT_ONCE)
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """One statement for each 512 ids, all in one snapshot; see `View.load_edges`."""
         return self._ask(SqliteView.load_edges, ids, several=len(ids) > AT_ONCE)
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        """One statement; several in one snapshot if the selection has a limit; see `View.load_neighbourhood`."""
         return self._ask(SqliteView.load_neighbourhood, selection, several=selection.limit is not None)
 
     def latest(self) -> View:
+        """Return the store itself."""
         return self
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
-        with self._moment() as view:
+        """Yield a view in one read transaction; see `GraphStore.snapshot`."""
+        with self._snapshot() as view:
             yield view
 
     def check(self, reads: Reads) -> None:
-        with self._moment() as view:
+        """Check in one read transaction; see `GraphStore.check`."""
+        with self._snapshot() as view:
             check_reads(view.driver, reads)
             lookups.check(view.connection, reads)
 
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
     ) -> None:
+        """Check and write under the file's write lock, perhaps together with other commits; see `GraphStore.commit`.
+
+        `mine` is ignored: there are no shared locks.
+        """
+
         def work(connection: Connection) -> None:
             check_reads(driver_of(connection), reads)
             lookups.check(connection, reads)
@@ -115,29 +126,31 @@ class SqliteStore(Registers):
         self._writer.write(work, then)
 
     def close(self) -> None:
+        """Close all connections, after the batch that is being written."""
         self._writer.close()
         while self._views:
             self._views.pop().close()
         self._engine.dispose()
 
     def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+        """One statement for each 512 roots; see `UserStore.token_generations`."""
         return self._ask(SqliteView.token_generations, root_ids)
 
     def _ask(self, question: Callable[..., Result], *of: Any, several: bool = False) -> Result:
-        """`several`: it takes more than one statement, and these have to see the same."""
+        """Return the result of `question` on a view. `several`: it runs several statements, which need a common snapshot."""
         if several:
-            with self._moment() as view:
+            with self._snapshot() as view:
                 return question(view, *of)
-        view = self._take()
+        view = self._borrow_view()
         try:
             return question(view, *of)
         finally:
             self._views.append(view)
 
     @contextmanager
-    def _moment(self) -> Iterator[SqliteView]:
-        """A view whose reads all see the database as it is at the first of them."""
-        view = self._take()
+    def _snapshot(self) -> Iterator[SqliteView]:
+        """Yield a view whose statements all see the database as it is at the first of them."""
+        view = self._borrow_view()
         view.driver.execute("BEGIN")
         try:
             yield view
@@ -145,17 +158,17 @@ class SqliteStore(Registers):
             view.driver.rollback()
             self._views.append(view)
 
-    def _take(self) -> SqliteView:
-        """A connection to read by, the one used last, as its cache is the warmest."""
+    def _borrow_view(self) -> SqliteView:
+        """Take the view that was used last, whose page cache is the warmest, or open another."""
         try:
             return self._views.pop()
         except IndexError:
             return SqliteView(self._engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
 
-    def _read(self, work: Callable[[Connection], Result]) -> Result:
+    def _run_read(self, work: Callable[[Connection], Result]) -> Result:
         return self._ask(lambda view: work(view.connection))
 
-    def _write(self, work: Callable[[Connection], Result]) -> Result:
+    def _run_write(self, work: Callable[[Connection], Result]) -> Result:
         return self._writer.write(work)
 
     def _renew(self, path: str) -> None:
@@ -168,7 +181,7 @@ class SqliteStore(Registers):
 
 @contextmanager
 def _alone(engine: Engine) -> Iterator[Connection]:
-    """A transaction in which a table may be replaced: what refers to it stays, and has to fit in the end."""
+    """Yield a connection in a write transaction that may replace tables. Foreign keys are checked once, at its end."""
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         try:
@@ -190,7 +203,7 @@ def _engine(path: str, synchronous: str) -> Engine:
         poolclass=QueuePool,
         pool_size=32,
         max_overflow=-1,
-        pool_reset_on_return=None,  # outside BEGIN … COMMIT the driver commits by itself: there is nothing to undo
+        pool_reset_on_return=None,  # outside BEGIN … COMMIT the driver autocommits: there is nothing to roll back
         connect_args={
             "check_same_thread": False,
             "isolation_level": None,
@@ -200,15 +213,15 @@ def _engine(path: str, synchronous: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: object) -> None:
-        _keep_a_log(connection)
+        _use_write_ahead_log(connection)
         for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
 
 
-def _keep_a_log(connection: Any) -> None:
-    """Write ahead. While another makes the same file SQLite says that it is locked, and does not wait as it does elsewhere."""
+def _use_write_ahead_log(connection: Any) -> None:
+    """Switch to the write-ahead log. SQLite fails here without waiting while another process creates the file: retry."""
     until = time.monotonic() + _BUSY_MILLISECONDS / 1000
     while True:
         try:

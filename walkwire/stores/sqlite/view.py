@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sqlite3 import Connection as Driver
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -16,6 +15,7 @@ from walkwire.stores.sqlite.statements import (
     EDGES_BY_ID,
     NODES_BY_ID,
     TOKEN_GENERATIONS,
+    driver_of,
     neighbourhood_of,
     rows_by_id,
 )
@@ -24,7 +24,7 @@ _EDGE_END = 1 + len(EDGE)
 
 
 class SqliteView(SqlView):
-    """Those on the roads that matter are put to the driver itself. It is used for one call, or in a transaction."""
+    """A view on one connection. The driver itself executes frequent reads. Use it for one call, or in a transaction."""
 
     is_one_moment = True
 
@@ -34,30 +34,28 @@ class SqliteView(SqlView):
         self.driver = driver_of(connection)
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
+        """One statement for each 512 ids; see `View.load_nodes`."""
         return [NodeRecord._make(row) for row in rows_by_id(self.driver, NODES_BY_ID, ids)]
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """One statement for each 512 ids; see `View.load_edges`."""
         return [EdgeRecord._make(row) for row in rows_by_id(self.driver, EDGES_BY_ID, ids)]
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
+        """Needs a transaction if the selection has a limit; see `View.load_neighbourhood`."""
         rows = self._rows(selection)
         pairs = [(EdgeRecord._make(row[1:_EDGE_END]), NodeRecord._make(row[_EDGE_END:])) for row in rows]
         return Neighbourhood(pairs, tuple([row[0] for row in rows]))
 
     def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
-        """As `store.UserStore`."""
+        """One statement for each 512 roots; see `UserStore.token_generations`."""
         return dict(rows_by_id(self.driver, TOKEN_GENERATIONS, root_ids))
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Return the connection to its pool."""
         self.connection.close()
 
     def _rows(self, selection: Selection) -> list[Any]:
         if shape_of(selection).is_end_of_many:
             return ends(self.driver, selection)
         return neighbourhood_of(selection).run(self.driver, parameters(selection)).fetchall()
-
-
-def driver_of(connection: Connection) -> Driver:
-    """The driver's connection below one of SQLAlchemy's."""
-    return cast(Driver, connection.connection.driver_connection)

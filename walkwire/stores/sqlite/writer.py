@@ -1,8 +1,9 @@
-"""Writer: the one connection by which a SQLite file is written. Who comes while it is busy is committed together.
+"""Writer: the one connection that writes to a SQLite file. Writes that arrive while it is busy are committed together.
 
-The first to get the turn commits for all that wait: one BEGIN IMMEDIATE, one COMMIT. As each work sees what those before it
-wrote, it is as if they had come one after another. If one of them loses or fails, all is undone and done again, now each in a
-savepoint of its own, so that the others stay untouched. So a work may be done twice, and must do nothing beside what it writes.
+The first thread to get the lock commits for all that wait: one BEGIN IMMEDIATE, one COMMIT. Each write sees the ones before it,
+so the result is the same as if they had been committed one after another. If one of them raises, all are rolled back and executed
+again, each in a savepoint of its own, so that the others succeed. So `work` may be executed twice, and must have no other
+effects.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from walkwire.errors import Busy
 
-_TOGETHER = 64  # works in one commit at most: the first of them should not wait for ever
+_TOGETHER = 64  # writes in one commit at most, which bounds the wait of the first
 
 Result = TypeVar("Result")
 
@@ -38,15 +39,16 @@ class Writer:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        # The words of a transaction are said to the driver itself: SQLAlchemy would take longer over them than SQLite does.
+        # BEGIN and COMMIT go to the driver itself: through SQLAlchemy they take longer than SQLite needs.
         self._driver: Any = connection.connection.driver_connection
         self._turn = threading.Lock()
         self._jobs: deque[_Job] = deque()
 
     def write(self, work: Callable[[Connection], Result], then: Callable[[], None] | None = None) -> Result:
-        """Do `work` in a transaction and give its result; then call `then`, before a later commit of this process calls its own.
+        """Execute `work` in a transaction and return its result.
 
-        Raises what `work` raised, and Busy where another process keeps the file locked; nothing is written then.
+        `then` is called after the commit, and before a later commit of this process calls its own. Raises what `work` raised, and
+        Busy if another process keeps the file locked. Nothing is written then.
         """
         job = _Job(work, then)
         self._jobs.append(job)
@@ -58,27 +60,27 @@ class Writer:
         return cast(Result, job.result)
 
     def close(self) -> None:
-        """Free the connection, after the batch that is being written."""
+        """Close the connection, after the batch that is being written."""
         with self._turn:
             self._connection.close()
 
     def _commit(self, jobs: list[_Job]) -> None:
         try:
             self._driver.execute("BEGIN IMMEDIATE")
-            self._do(jobs)
-            self._driver.execute("COMMIT")  # kept prepared, as what the driver itself says on commit() is not
+            self._run_together(jobs)
+            self._driver.execute("COMMIT")  # a prepared statement, unlike that of the driver's commit()
             self._end()
         except BaseException as error:
             self._end()
-            told = Busy() if _is_locked(error) else error
+            shown = Busy() if _is_locked(error) else error
             for job in jobs:
-                job.error = job.error or told
+                job.error = job.error or shown
         for job in jobs:
             job.is_done = True
             if job.error is None and job.then is not None:
                 job.then()
 
-    def _do(self, jobs: list[_Job]) -> None:
+    def _run_together(self, jobs: list[_Job]) -> None:
         try:
             for job in jobs:
                 job.result = job.work(self._connection)
@@ -88,9 +90,9 @@ class Writer:
             self._end()
             self._driver.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                self._do_apart(job)
+                self._run_apart(job)
 
-    def _do_apart(self, job: _Job) -> None:
+    def _run_apart(self, job: _Job) -> None:
         self._driver.execute("SAVEPOINT work")
         try:
             job.result = job.work(self._connection)
@@ -100,7 +102,7 @@ class Writer:
         self._driver.execute("RELEASE work")
 
     def _end(self) -> None:
-        """Leave no transaction behind, neither of SQLAlchemy's nor of the driver's."""
+        """Roll back what is open, both in SQLAlchemy and in the driver."""
         if self._connection.in_transaction():
             self._connection.rollback()
         if self._driver.in_transaction:

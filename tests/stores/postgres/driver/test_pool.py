@@ -83,6 +83,6 @@ def test_connections_that_were_ended_meanwhile_are_passed_over(url: str, pool: P
 def test_all_are_replaced_after_the_database_hung(url: str, pool: Pool) -> None:
     with pool.raw() as first, pool.raw() as second:
         old = {first.info.backend_pid, second.info.backend_pid}
-    pool._suspect()
+    pool._note_hang()
     with pool.raw() as first, pool.raw() as second:
         assert old.isdisjoint({first.info.backend_pid, second.info.backend_pid})

@@ -1,1 +1,1 @@
-"""Driver: connections to PostgreSQL, and statements on them. No table is known here."""
+"""Driver: connections to PostgreSQL and prepared statements. Nothing here knows a table."""

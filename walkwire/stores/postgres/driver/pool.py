@@ -1,6 +1,6 @@
-"""Pool: a bounded number of connections to PostgreSQL, replaced when they are dead, and what is said when there is none.
+"""Pool: a bounded number of connections to PostgreSQL. Dead ones are replaced; errors of the driver become Busy and its kinds.
 
-A connection that is given back in the midst of anything is closed: the database undoes what it had not committed.
+A connection that is returned in the middle of a transaction is closed, and the database rolls back.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from walkwire.errors import Busy
-from walkwire.stores.postgres.driver.watch import Watch
+from walkwire.stores.postgres.driver.watchdog import Watchdog
 
 
 class Raw(psycopg.Connection[Any]):
-    """A connection of the driver's.
+    """A connection of the driver.
 
-    - `prepared`: the names of the statements that are prepared on it (`prepared`).
+    - `prepared`: names of the statements that are prepared on it.
     - `session`: the id of its row in `walkwire_sessions`; None before its first commit.
     - `tag`: how many commits were sent on it so far.
     """
@@ -41,13 +41,14 @@ class Raw(psycopg.Connection[Any]):
 Result = TypeVar("Result")
 
 _AWAY = "The database does not answer. Please try again!"
-_NO_ROOM = "53200"  # for so many locks: it is the statement that asks for too much
+_NO_ROOM = "53200"  # no memory for so many locks: the statement is at fault
+_UNUSABLE = ("25P03", "25006")  # the session idled in a transaction; the server has become a standby
 _RETRY_SECONDS = 0.1
-_STATEMENTS = 3  # a statement may take this many times as long as one may wait for a lock
-_RESTS = 5  # a moment's connection is given back after this part of that time
-_GRACE_SECONDS = 1  # until the answer that it took too long has to be here
+_STATEMENTS = 3  # the time-out of a statement, as a multiple of the time-out of a lock
+_IDLE_PART = 5  # an idle snapshot returns its connection after this fraction of the time-out
+_GRACE_SECONDS = 1  # for the database to report that a statement timed out
 
-# By these an end that went away without a word is found out.
+# These detect a peer that vanished without closing the connection.
 _CONNECTION = {
     "application_name": "walkwire",
     "connect_timeout": "5",
@@ -56,8 +57,8 @@ _CONNECTION = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-# Every statement has an index, whatever the tables hold when it is planned; a plan is made once. What is joined is looked up by
-# its id: a plan for a node with very many edges would read all nodes instead.
+# Every statement has an index to use, whatever the tables hold when it is planned, and is planned once. Joins look rows up by id:
+# a plan made for a node with very many edges would read all nodes instead.
 _PLANNER = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -70,18 +71,18 @@ _log = logging.getLogger("walkwire.stores")
 
 
 class Away(Busy):
-    """The connection broke, or none can be made."""
+    """The connection broke, or none can be opened."""
 
     def __init__(self) -> None:
         super().__init__(_AWAY)
 
 
 class Overtaken(Busy):
-    """The database found that a transaction and another were in each other's way, and undid it."""
+    """The database rolled a transaction back because of a deadlock or a serialisation failure."""
 
 
 class Pool:
-    """At most `size` connections. Whoever waits longer than `seconds`, for one of them or for a lock, is told Busy."""
+    """At most `size` connections. A caller that waits longer than `seconds` for one of them, or for a lock, gets Busy."""
 
     def __init__(self, url: URL, size: int, seconds: float) -> None:
         self._seconds = seconds
@@ -93,7 +94,9 @@ class Pool:
         self._idle: deque[PoolProxiedConnection] = deque()
         self._waiting = 0
         self._lock = threading.Lock()
-        self.watch = Watch(seconds * _STATEMENTS + _GRACE_SECONDS, seconds / _RESTS, self._suspect)
+        self.watchdog = Watchdog(
+            seconds * _STATEMENTS + _GRACE_SECONDS, seconds / _IDLE_PART, self._note_hang
+        )
         usual = {name: value for name, value in _CONNECTION.items() if name not in url.query}
         self.engine = create_engine(
             url.set(drivername="postgresql+psycopg").update_query_dict(usual),
@@ -103,41 +106,44 @@ class Pool:
             max_overflow=0,
             pool_timeout=seconds,
             pool_use_lifo=True,
-            pool_reset_on_return=None,  # `raw` sees to it
+            pool_reset_on_return=None,  # `raw` does it
             use_native_hstore=False,
-            connect_args={"prepare_threshold": None},  # its ROLLBACK would discard those of `prepared`, too
+            connect_args={
+                "prepare_threshold": None
+            },  # its ROLLBACK would discard the statements of `prepared` too
         )
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "connect", self._set_up)
-        event.listen(self.engine, "checkout", self._pass_over_the_dead)
+        event.listen(self.engine, "checkout", self._replace_dead)
 
     def raw(self, records: int = 0) -> Lease:
-        """A connection of the driver's, on which each statement is a transaction of its own unless it begins one. Many statements
-        in one go may take the longer the more `records` they are about."""
+        """Return a driver connection in autocommit mode, for the time of a `with` block. `records`: how many records its
+        statements touch; more of them get more time.
+        """
         return Lease(self, records)
 
     @contextmanager
     def plain(self) -> Iterator[Connection]:
-        """A connection of SQLAlchemy's, on which each statement is a transaction of its own."""
-        with told(), self._waited_for(self.engine.connect) as connection:
+        """Yield a SQLAlchemy connection in autocommit mode."""
+        with as_busy(), self._waited_for(self.engine.connect) as connection:
             driver = driver_of(connection)
-            self.watch.begin(driver)
+            self.watchdog.begin(driver)
             try:
                 yield connection
             finally:
-                self.watch.end(driver)
+                self.watchdog.end(driver)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection of SQLAlchemy's in a transaction, which is committed at the end of the block unless it raises."""
+        """Yield a SQLAlchemy connection in a transaction, which is committed at the end of the block unless it raises."""
         with self.plain() as connection:
             connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
                 yield connection
 
     @contextmanager
-    def moment(self) -> Iterator[Connection]:
-        """A connection of SQLAlchemy's whose reads all see the database as it is at the first of them."""
+    def snapshot(self) -> Iterator[Connection]:
+        """Yield a SQLAlchemy connection whose statements all see the database as it is at the first of them."""
         with self.plain() as connection:
             driver = driver_of(connection)
             driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -150,7 +156,7 @@ class Pool:
                     connection.invalidate()
 
     def read(self, work: Callable[[Raw], Result], records: int = 0) -> Result:
-        """Do what only reads; where its connection turns out to be dead, on another."""
+        """Return the result of `work`, which only reads. If its connection is dead, retry once on another."""
         try:
             with self.raw(records) as connection:
                 return work(connection)
@@ -158,8 +164,8 @@ class Pool:
             with self.raw(records) as connection:
                 return work(connection)
 
-    def see(self, work: Callable[[Connection], Result]) -> Result:
-        """As `read`, on a connection of SQLAlchemy's."""
+    def read_sql(self, work: Callable[[Connection], Result]) -> Result:
+        """Do the same as `read`, on a SQLAlchemy connection."""
         try:
             with self.plain() as connection:
                 return work(connection)
@@ -168,8 +174,8 @@ class Pool:
                 return work(connection)
 
     def close(self) -> None:
-        """Close all connections."""
-        self.watch.stop()
+        """Stop the watchdog and close all connections."""
+        self.watchdog.stop()
         self._give_up_idle(is_broken=False)
         self.engine.dispose()
 
@@ -197,7 +203,7 @@ class Pool:
         try:
             if (pooled := self._idle_one()) is not None:
                 pooled.close()
-            return _taken(take)
+            return _checked_out(take)
         finally:
             with self._lock:
                 self._waiting -= 1
@@ -215,7 +221,7 @@ class Pool:
             pooled.close()
 
     def _connect(self, dialect: Any, record: Any, arguments: Any, options: Any) -> Raw:
-        """A new connection. A database that was there, and is away, is waited for: it may be starting again."""
+        """Open a connection. If the database was reachable before, retry for `seconds`: it may be restarting."""
         while True:
             try:
                 connection: Raw = Raw.connect(*arguments, **options)
@@ -238,13 +244,15 @@ class Pool:
             _log.warning("The database is away: %s", error)
         return now - self._away_since < self._seconds
 
-    def _suspect(self) -> None:
+    def _note_hang(self) -> None:
         _log.warning("The database hangs")
         self._hangs = True
 
-    def _pass_over_the_dead(self, connection: Raw, record: Any, proxy: Any) -> None:
-        """Have a connection replaced whose other end has said goodbye, which is asked of this machine and not of the database;
-        and all that there are, where it hung."""
+    def _replace_dead(self, connection: Raw, record: Any, proxy: Any) -> None:
+        """Make the pool replace a connection that the other end has closed, and all connections after the database hung.
+
+        The check asks this machine's kernel, not the database.
+        """
         if self._hangs:
             self._hangs = False
             raise sql_errors.InvalidatePoolError
@@ -268,8 +276,8 @@ class Pool:
 
 
 class Lease:
-    """A connection of the driver's for the time of a `with` block. Raises Busy, Away or Overtaken for what the driver says of a
-    busy or absent database."""
+    """A driver connection for the time of a `with` block. Raises Busy, Away or Overtaken for what the driver reports of a busy or
+    absent database."""
 
     __slots__ = ("_connection", "_pool", "_pooled", "_records")
 
@@ -278,25 +286,25 @@ class Lease:
         self._records = records
 
     def __enter__(self) -> Raw:
-        with told():
+        with as_busy():
             self._pooled = self._pool.take()
         self._connection = cast(Raw, self._pooled.driver_connection)
-        self._pool.watch.begin(self._connection, self._records)
+        self._pool.watchdog.begin(self._connection, self._records)
         return self._connection
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._pool.watch.end(self._connection)
+        self._pool.watchdog.end(self._connection)
         if self._connection.pgconn.transaction_status == TransactionStatus.IDLE:
             self._pool.give_back(self._pooled)
         else:
             self._pooled.invalidate()
             self._pooled.close()
         if isinstance(error, psycopg.Error):
-            _tell(error)
+            _raise_busy(error)
 
 
 def _is_alive(connection: Raw) -> bool:
-    """Whether the other end has not said goodbye, which is asked of this machine and not of the database."""
+    """Return whether the server has not closed the connection, as far as this machine knows. Nothing is sent."""
     waiting = select.poll()
     try:
         waiting.register(connection.fileno(), select.POLLIN)
@@ -307,44 +315,41 @@ def _is_alive(connection: Raw) -> bool:
     return True
 
 
-def _taken(take: Callable[[], Result]) -> Result:
+def _checked_out(take: Callable[[], Result]) -> Result:
     try:
         return take()
-    except sql_errors.InvalidRequestError:  # the one made in place of a dead one was dead at once
+    except sql_errors.InvalidRequestError:  # the replacement of a dead connection was dead at once
         raise Away from None
 
 
 def driver_of(connection: Connection) -> Raw:
-    """The driver's connection below one of SQLAlchemy's."""
+    """Return the driver's connection below one of SQLAlchemy's."""
     return cast(Raw, connection.connection.driver_connection)
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn what the driver says of a busy or absent database into a sentence for a client: Busy, Away, Overtaken."""
+def as_busy() -> Iterator[None]:
+    """Turn errors of a busy or unreachable database into Busy, Away or Overtaken, whose sentences a client may see."""
     try:
         yield
     except sql_errors.TimeoutError:
         raise Busy from None  # all connections are in use
     except sql_errors.DBAPIError as error:
-        _tell(error.orig if isinstance(error.orig, psycopg.Error) else error)
+        _raise_busy(error.orig if isinstance(error.orig, psycopg.Error) else error)
         raise
     except psycopg.Error as error:
-        _tell(error)
+        _raise_busy(error)
         raise
 
 
-def _tell(error: Exception) -> None:
-    """Raise Busy or one of its kinds where the statement is not to blame."""
+def _raise_busy(error: Exception) -> None:
+    """Raise Busy or one of its kinds, unless the statement itself is at fault."""
     state = getattr(error, "sqlstate", None) or ""
     if state[:2] == "40":
         raise Overtaken from None
-    if state in ("55P03", "57014"):  # it waited too long for a lock, or took too long
+    if state in ("55P03", "57014"):  # time-out of a lock or of a statement
         raise Busy from None
     is_gone = isinstance(error, psycopg.OperationalError) and state[:2] in ("", "08", "57", "53", "58")
-    if (is_gone and state != _NO_ROOM) or state in (
-        "25P03",
-        "25006",
-    ):  # it idled in a transaction; it is a standby by now
+    if (is_gone and state != _NO_ROOM) or state in _UNUSABLE:
         _log.warning("The database: %s", str(error).strip())
         raise Away from None

@@ -1,7 +1,7 @@
-"""Prepared: statements that are sent through libpq itself. The driver's cursors take three times as long over each.
+"""Prepared: statements that are sent through libpq directly. The driver's cursors take three times as long for each.
 
-A statement is prepared once for each connection. Parameters go as text, or as arrays in PostgreSQL's binary format; results come
-as text and are read by the driver's own loaders.
+A statement is prepared once on each connection. Parameters are sent as text, or as arrays in PostgreSQL's binary format. Results
+come as text and are decoded by the driver's loaders.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _names = count()
 class Prepared:
     """One statement.
 
-    - `text` has its parameters as $1, $2, …
-    - `is_binary` tells for each of them whether its value is a binary array.
-    - `name` is what the statement is called on a connection; None: a number.
+    - `text`: its SQL, with parameters $1, $2, …
+    - `is_binary`: for each parameter, whether its value is a binary array.
+    - `name`: its name on a connection; None for a generated one.
     """
 
     def __init__(self, text: str, is_binary: Sequence[bool], name: str | None = None) -> None:
@@ -57,20 +57,20 @@ class Prepared:
         return reader.load_rows(0, result.ntuples, tuple)
 
     def value(self, connection: Raw, values: Sequence[Value]) -> bytes | None:
-        """Execute with these values and return the only column of the only row as PostgreSQL writes it."""
+        """Execute with these values and return the only column of the only row, as PostgreSQL encodes it."""
         return self._result(connection, values).get_value(0, 0)
 
     def _result(self, connection: Raw, values: Sequence[Value]) -> PGresult:
         driver = connection.pgconn
         if self._name not in connection.prepared:
-            _judge(connection, driver.prepare(self._name, self._text))
+            _raise_errors(connection, driver.prepare(self._name, self._text))
             connection.prepared.add(self._name)
         result = driver.exec_prepared(self._name, cast(Sequence[bytes], values), self._formats, _TEXT)
-        _judge(connection, result)
+        _raise_errors(connection, result)
         return result
 
 
-def _judge(connection: Raw, result: PGresult) -> None:
+def _raise_errors(connection: Raw, result: PGresult) -> None:
     if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
         return
     if connection.pgconn.status == ConnStatus.BAD:

@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: on the connection it is handed, in the transaction that is open there (`stores/sql/revision`)."""
+"""The script that Alembic runs: it migrates on the connection and in the transaction that `stores/sql/revision` passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema with which numbering began. Databases made before it have the tables, but perhaps not all, nor all indexes."""
+"""The first numbered schema. Older databases may lack some of its tables and indexes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make what is missing."""
+    """Create what is missing."""
     _nodes()
     _edges()
     _registers()
     _tasks()
-    op.drop_table("meta", if_exists=True)  # where the version stood before
+    op.drop_table("meta", if_exists=True)  # held the version before
 
 
 def _nodes() -> None:

@@ -1,4 +1,4 @@
-"""What PostgreSQL needs for a commit that is one call: its functions, and where they note which commits were made."""
+"""PostgreSQL only: the functions that make a commit one call, and the table that records which commits were made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the table and the functions, in PostgreSQL only."""
+    """Create the table and the functions, on PostgreSQL only."""
     connection = op.get_bind()
     if connection.dialect.name != "postgresql":
         return

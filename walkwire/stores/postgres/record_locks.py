@@ -1,4 +1,4 @@
-"""Turns: who wrote the same record tells of it in the order of the commits, in one process."""
+"""Per-record locks that keep the notifications of one process in commit order."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from contextlib import ExitStack, contextmanager
 
 from walkwire.errors import Busy
 
-_PLACES = 1024  # records share them: that costs some a wait for another's commit
+_PLACES = 1024  # records share these locks: some commits wait without need
 
 
-class Turns:
-    """From before its commit until it has told of it, whoever writes a record keeps others from it."""
+class RecordLocks:
+    """Locks that a commit holds from before it writes until it has notified."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._places = [threading.Lock() for _ in range(_PLACES)]
 
     @contextmanager
-    def of(self, ids: Iterable[str]) -> Iterator[None]:
-        """Have the turn of all these records for the time of the block. Raises Busy where that takes too long."""
+    def hold(self, ids: Iterable[str]) -> Iterator[None]:
+        """Hold the locks of all these records during the block. Raises Busy if they are not free within the time-out."""
         with ExitStack() as stack:
             for place in sorted({hash(id) % _PLACES for id in ids}):
                 lock = self._places[place]

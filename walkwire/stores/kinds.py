@@ -1,0 +1,61 @@
+"""Kinds: what each kind of database can do. A kind imports its driver only to open a database."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from walkwire.errors import StartError
+from walkwire.store import Store
+
+_PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
+
+
+class SqliteKind:
+    """One file, used by one server. See `store.StoreKind`."""
+
+    schemes = ("sqlite",)
+    example = "sqlite:///file.db"
+    is_multi_server = False
+    has_pool = False
+
+    def open(self, url: str, connections: int, seconds: float) -> Store:
+        """Open or create the file. Raises StartError."""
+        from walkwire.stores.sqlite.store import open_sqlite
+
+        return open_sqlite(url)
+
+    def shown(self, url: str) -> str:
+        """Return the URL as it is: it holds no password."""
+        return url
+
+    def file(self, url: str) -> Path | None:
+        """Return the path in the URL, relative to the current folder unless it begins with a slash."""
+        path = unquote(url.partition("://")[2].partition("?")[0].removeprefix("/"))
+        return Path(path) if path else None
+
+
+class PostgresKind:
+    """A database server, used by any number of walkwire servers. See `store.StoreKind`."""
+
+    schemes = ("postgresql", "postgres")
+    example = "postgresql://user@host/name"
+    is_multi_server = True
+    has_pool = True
+
+    def open(self, url: str, connections: int, seconds: float) -> Store:
+        """Connect to the database. Raises StartError, also if the driver is not installed."""
+        try:
+            from walkwire.stores.postgres.store import open_postgres
+        except ImportError:
+            raise StartError("PostgreSQL needs its driver: pip install 'walkwire[postgres]'") from None
+        return open_postgres(f"postgresql:{url.partition(':')[2]}", connections, seconds)
+
+    def shown(self, url: str) -> str:
+        """Return the URL with asterisks in place of the password."""
+        return _PASSWORD.sub(r"\1:***@", url)
+
+    def file(self, url: str) -> Path | None:
+        """Return None: the database is on a server."""
+        return None

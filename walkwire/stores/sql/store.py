@@ -1,0 +1,134 @@
+"""Store: the base of every SQL store: users, services, webhook keys, tasks, and searches of the graph.
+
+An engine's own store adds the other graph calls, and says how a read and a write are run (`_run_read`, `_run_write`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from walkwire.store import (
+    EdgeRecord,
+    NodeRecord,
+    Search,
+    ServiceRecord,
+    TaskEnd,
+    TaskRecord,
+    UserKey,
+    UserRecord,
+    WebhookKey,
+)
+from walkwire.stores.sql import services, tasks, view, webhooks
+
+Result = TypeVar("Result")
+
+
+class SqlStore(ABC):
+    """The part of a store that is the same for all SQL engines. `walkwire.store` documents the promises of each method."""
+
+    is_shared = True
+    is_one_moment = False
+
+    @abstractmethod
+    def _run_read(self, work: Callable[[Connection], Result]) -> Result:
+        """Return the result of `work`, which only reads, on a connection."""
+
+    @abstractmethod
+    def _run_write(self, work: Callable[[Connection], Result]) -> Result:
+        """Return the result of `work`, run in a transaction that is committed unless it raises."""
+
+    def search_nodes(self, search: Search) -> list[NodeRecord]:
+        """One statement; see `View.search_nodes`."""
+        return self._run_read(lambda connection: view.SqlView(connection).search_nodes(search))
+
+    def search_edges(self, search: Search) -> list[EdgeRecord]:
+        """One statement; see `View.search_edges`."""
+        return self._run_read(lambda connection: view.SqlView(connection).search_edges(search))
+
+    def load_task(self, id: str) -> TaskRecord | None:
+        """One statement; see `View.load_task`."""
+        return self._run_read(lambda connection: view.SqlView(connection).load_task(id))
+
+    def load_user(self, key: UserKey) -> UserRecord | None:
+        """One statement; see `View.load_user`."""
+        return self._run_read(lambda connection: view.SqlView(connection).load_user(key))
+
+    def add_user(self, user: UserRecord) -> None:
+        """Insert the root and the user in one transaction; see `UserStore.add_user`."""
+        self._run_write(lambda connection: view.add_user(connection, user))
+
+    def user_by_email(self, email: str) -> UserRecord | None:
+        """One look-up by the case-folded address; see `UserStore.user_by_email`."""
+        return self._run_read(lambda connection: view.user_by(connection, email_key=email.casefold()))
+
+    def user_by_id(self, user_id: str) -> UserRecord | None:
+        """One look-up by primary key; see `UserStore.user_by_id`."""
+        return self._run_read(lambda connection: view.user_by(connection, id=user_id))
+
+    def user_by_root(self, root_id: str) -> UserRecord | None:
+        """One look-up by index; see `UserStore.user_by_root`."""
+        return self._run_read(lambda connection: view.user_by(connection, root_id=root_id))
+
+    def change_password(self, user_id: str, old: str, new: str) -> bool:
+        """One conditional UPDATE; see `UserStore.change_password`."""
+        return self._run_write(lambda connection: view.change_password(connection, user_id, old, new))
+
+    def add_service(self, service: ServiceRecord) -> None:
+        """One INSERT; see `ServiceStore.add_service`."""
+        self._run_write(lambda connection: services.add(connection, service))
+
+    def services(self) -> list[ServiceRecord]:
+        """One statement; see `ServiceStore.services`."""
+        return self._run_read(services.every)
+
+    def service_by_digest(self, digest: str) -> ServiceRecord | None:
+        """One look-up by index; see `ServiceStore.service_by_digest`."""
+        return self._run_read(lambda connection: services.by_digest(connection, digest))
+
+    def remove_service(self, name: str) -> bool:
+        """One DELETE; see `ServiceStore.remove_service`."""
+        return self._run_write(lambda connection: services.remove(connection, name))
+
+    def add_webhook_key(self, key: WebhookKey) -> None:
+        """One INSERT; see `WebhookStore.add_webhook_key`."""
+        self._run_write(lambda connection: webhooks.add(connection, key))
+
+    def webhook_keys_of(self, root_id: str) -> list[WebhookKey]:
+        """One statement; see `WebhookStore.webhook_keys_of`."""
+        return self._run_read(lambda connection: webhooks.of(connection, root_id))
+
+    def extend_webhook_key(self, root_id: str, id: str, seconds: float) -> bool:
+        """One UPDATE; see `WebhookStore.extend_webhook_key`."""
+        return self._run_write(lambda connection: webhooks.extend(connection, root_id, id, seconds))
+
+    def delete_webhook_keys(self, root_id: str, ids: Sequence[str]) -> int:
+        """One DELETE; see `WebhookStore.delete_webhook_keys`."""
+        return self._run_write(lambda connection: webhooks.remove(connection, root_id, ids))
+
+    def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
+        """Select and mark due tasks in one transaction; see `TaskStore.begin_tasks`."""
+        return self._run_write(lambda connection: tasks.begin(connection, server, now, alive_until, limit))
+
+    def next_task(self) -> float | None:
+        """One look-up by index; see `TaskStore.next_task`."""
+        return self._run_read(tasks.next_due)
+
+    def keep_tasks(self, server: str, ids: Sequence[str], alive_until: float) -> None:
+        """One UPDATE; see `TaskStore.keep_tasks`."""
+        self._run_write(lambda connection: tasks.keep(connection, server, ids, alive_until))
+
+    def end_task(self, end: TaskEnd) -> bool:
+        """One conditional UPDATE; see `TaskStore.end_task`."""
+        return self._run_write(lambda connection: tasks.end(connection, end))
+
+    def forget_task(self, id: str) -> None:
+        """Delete the task and its walker in one transaction; see `TaskStore.forget_task`."""
+        self._run_write(lambda connection: tasks.forget(connection, id))
+
+    def abandon_tasks(self, now: float, error: str) -> int:
+        """One UPDATE; see `TaskStore.abandon_tasks`."""
+        return self._run_write(lambda connection: tasks.abandon(connection, now, error))
