@@ -11,12 +11,23 @@ from typing import Any
 import pytest
 
 from tests.wire.conftest import ANN, BOB, House
-from walkwire.errors import BadEvent, BadReference, Busy, Internal, NoAccess, PublicError, Unauthenticated
+from walkwire.errors import (
+    BadEvent,
+    BadReference,
+    Busy,
+    Internal,
+    NoAccess,
+    PublicError,
+    Refused,
+    Unauthenticated,
+)
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Closed, Loopback
+from walkwire.wire.connection import Connection, handles
 from walkwire.wire.door import Call
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import close, frame
+from walkwire.wire.message.event import EVENTS, BaseEvent, Events
 from walkwire.wire.message.notification import Notification
 from walkwire.wire.policy import Policies
 
@@ -625,3 +636,35 @@ async def test_a_channel_refused_at_the_handshake_is_named_all_the_same(build: B
     assert (await socket.receive())["data"]["channel_id"] == "lobby"
     await user.send(say)
     assert await socket.quiet() == [{"n": 1}]
+
+
+class PokeEvent(BaseEvent, frozen=True, kw_only=True, tag="poke"):
+    whom: str
+
+
+class Poking(Connection):
+    """A connection that knows one event more: this is all that a new event takes."""
+
+    _decode = staticmethod(Events((*EVENTS.kinds.values(), PokeEvent)).decode)
+
+    @handles(PokeEvent)
+    def _poke(self, event: PokeEvent) -> None:
+        if event.whom == "nobody":
+            raise Refused("Nobody is there.")
+        self._say(frame.reply(event.id, b'"%b"' % event.whom.encode()))
+
+
+async def test_a_new_event_needs_one_declaration_and_one_method(house: House) -> None:
+    socket = Loopback(house.door)
+    socket.connection = Poking(house.door, socket)
+    async with socket:
+        assert (await socket.receive())["type"] == "connection"
+        await socket.send({"type": "poke", "id": 1, "whom": "ann"})
+        await socket.send({"type": "poke", "id": 2, "whom": "nobody"})
+        await socket.send({"type": "poke", "id": 3})
+        await socket.send({"type": "connection", "id": 4})
+        said = [await socket.receive() for _ in range(4)]
+    assert said[0] == {"type": "reply", "id": 1, "ok": True, "data": "ann"}
+    assert [each["error"]["code"] for each in said[1:3]] == ["refused", "bad_event"]
+    assert said[2]["error"]["message"] == "whom: Field required"
+    assert said[3]["ok"] is True

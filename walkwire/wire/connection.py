@@ -11,7 +11,7 @@ import logging
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from walkwire.errors import Internal, Limited, PublicError, Refused
 from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, parse_root
@@ -21,6 +21,8 @@ from walkwire.wire.door import Call, Door
 from walkwire.wire.message import frame
 from walkwire.wire.message.close import REFUSED, Close
 from walkwire.wire.message.event import (
+    EVENTS,
+    BaseEvent,
     ChangeUserEvent,
     ChannelEvent,
     ClientEvent,
@@ -28,11 +30,9 @@ from walkwire.wire.message.event import (
     Event,
     JoinEvent,
     LeaveEvent,
-    Spoken,
     Unreadable,
     UserEvent,
     WalkerEvent,
-    decode,
 )
 from walkwire.wire.message.lenient import Id
 from walkwire.wire.message.notification import Kind, Notification
@@ -40,9 +40,27 @@ from walkwire.wire.policy import Policy
 
 Work = Coroutine[Any, Any, None]
 
+_Handler = TypeVar("_Handler", bound=Callable[[Any, Any], Coroutine[Any, Any, None] | None])
+
 _TOO_LONG = REFUSED._replace(reason=f"a channel id has at most {CHANNEL_LENGTH:,} characters")
 
+_HANDLERS: dict[type[Event], Callable[[Any, Any], Work | None]] = {}
+
 _log = logging.getLogger(__name__)
+
+
+def handles(kind: type[Event]) -> Callable[[_Handler], _Handler]:
+    """Make a method of a connection the handler of one kind of event.
+
+    A handler that need not wait does its work and returns None. Otherwise it returns a coroutine: events that come meanwhile are
+    handled after it. An error that it raises is sent to the client.
+    """
+
+    def register(method: _Handler) -> _Handler:
+        _HANDLERS[kind] = method
+        return method
+
+    return register
 
 
 class Connection:
@@ -60,6 +78,8 @@ class Connection:
         "_place",
         "client",
     )
+
+    _decode = staticmethod(EVENTS.decode)
 
     def __init__(self, door: Door, transport: Transport, channel_id: str | None = None) -> None:
         hub = door.hub
@@ -173,9 +193,9 @@ class Connection:
 
     def _take(self, payload: bytes) -> Work | None:
         """Handle a message, or give back what has to be waited for."""
-        event = decode(payload)
+        event = self._decode(payload)
         try:
-            return _DEEDS[type(event)](self, event)
+            return _HANDLERS[type(event)](self, event)
         except Exception as error:
             self._fail(event, error)
             return None
@@ -217,12 +237,15 @@ class Connection:
             _log.exception("A token could not be checked; its bearer is treated as the public user")
             return PUBLIC_ROOT
 
+    @handles(Unreadable)
     def _unreadable(self, event: Unreadable) -> None:
         raise event.error
 
+    @handles(ConnectionEvent)
     def _connection(self, event: ConnectionEvent) -> None:
         self._say(self._introduction(event.id))
 
+    @handles(ChangeUserEvent)
     def _change_user(self, event: ChangeUserEvent) -> Work | None:
         if not event.token:
             return self._become(PUBLIC_ROOT, event.id)
@@ -236,6 +259,7 @@ class Connection:
         if work is not None:
             await work
 
+    @handles(JoinEvent)
     def _join(self, event: JoinEvent) -> Work | None:
         waiting = self._hub.admit(self.client, dict.fromkeys(event.channel_ids))
         if waiting is not None and event.id is not None:
@@ -243,20 +267,24 @@ class Connection:
         self._acknowledge(event)
         return None
 
+    @handles(LeaveEvent)
     def _leave(self, event: LeaveEvent) -> None:
         for channel_id in event.channel_ids:
             self._hub.leave(self.client.id, channel_id)
         self._acknowledge(event)
 
+    @handles(UserEvent)
     def _user(self, event: UserEvent) -> None:
         roots = tuple(dict.fromkeys(map(parse_root, event.root_ids)))
         if self._hub.policies.is_guarded and PUBLIC_ROOT in roots:
             raise Refused("Clients may not write to all who have not signed in.")
         self._notify(event, "users", roots, self._hub.policies.user)
 
+    @handles(ChannelEvent)
     def _channel(self, event: ChannelEvent) -> None:
         self._notify(event, "channels", tuple(dict.fromkeys(event.channel_ids)), self._hub.policies.channel)
 
+    @handles(ClientEvent)
     def _client(self, event: ClientEvent) -> None:
         self._notify(event, "clients", tuple(dict.fromkeys(event.client_ids)), self._hub.policies.client)
 
@@ -274,11 +302,11 @@ class Connection:
             self._owed += 1
             self._start(self._acknowledge_when_taken(waiting, event))
 
-    def _acknowledge(self, event: Spoken) -> None:
+    def _acknowledge(self, event: BaseEvent) -> None:
         if event.id is not None:
             self._say(frame.reply(event.id))
 
-    async def _acknowledge_when_taken(self, waiting: Future[None], event: Spoken) -> None:
+    async def _acknowledge_when_taken(self, waiting: Future[None], event: BaseEvent) -> None:
         """Beside what follows: a broker that is slow, or gone, holds up nobody."""
         try:
             await waiting
@@ -290,10 +318,11 @@ class Connection:
             self._owed -= 1
             self._leave_if_free()
 
-    async def _acknowledge_after(self, waiting: Future[None], event: Spoken) -> None:
+    async def _acknowledge_after(self, waiting: Future[None], event: BaseEvent) -> None:
         await waiting
         self._acknowledge(event)
 
+    @handles(WalkerEvent)
     def _walker(self, event: WalkerEvent) -> Work | None:
         if event.id is None:
             return self._walk(event, self._call(event))
@@ -351,16 +380,3 @@ class Connection:
 
     def _say(self, payload: bytes) -> None:
         self._hub.turn.put(self.client, payload)
-
-
-_DEEDS: dict[type[Event], Callable[[Connection, Any], Work | None]] = {
-    ConnectionEvent: Connection._connection,
-    WalkerEvent: Connection._walker,
-    UserEvent: Connection._user,
-    ChannelEvent: Connection._channel,
-    ClientEvent: Connection._client,
-    JoinEvent: Connection._join,
-    LeaveEvent: Connection._leave,
-    ChangeUserEvent: Connection._change_user,
-    Unreadable: Connection._unreadable,
-}

@@ -22,7 +22,7 @@ from walkwire.server.http.walkers.route import Route
 from walkwire.store import ServiceRecord
 from walkwire.wire.hub import Hub
 from walkwire.wire.message import text
-from walkwire.wire.message.lenient import TARGETS
+from walkwire.wire.message.bounds import TARGETS
 from walkwire.wire.message.notification import Kind, Notification
 
 TAGS = ["Notify APIs"]
