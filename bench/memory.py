@@ -71,6 +71,7 @@ async def main() -> None:
 def _kept(stream: Stream, hub: Hub) -> Iterator[tuple[str, int]]:
     connection: Any = stream._connection
     client = connection.client
+    user: Any = hub._users.find(PUBLIC_ROOT)
     size = sys.getsizeof
     yield "uvloop's transport", size(stream._transport)
     yield "`server/socket/stream`: Stream", size(stream)
@@ -79,11 +80,12 @@ def _kept(stream: Stream, hub: Hub) -> Iterator[tuple[str, int]]:
     yield "its id", size(client.id)
     yield "the name of its channel", size(client.channel_id)
     yield "the set of its channels", size(client.channels)
+    yield "`wire/delivery/channel`: its own Channel", size(hub._channels.find(client.channel_id))
     yield "its way to write: a bound method", size(client.write)
     yield "its place in the hub's table of clients", size(hub.clients) // len(hub.clients)
     yield (
         "its places in the sets of its user and of its channel",
-        2 * size(hub._users.of(PUBLIC_ROOT)) // len(hub.clients),
+        2 * size(user.members) // len(hub.clients),
     )
     streams = len(hub.heartbeat)
     wheel = sum(size(slot) for slot in hub.heartbeat._wheel) // streams

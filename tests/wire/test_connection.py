@@ -513,7 +513,7 @@ async def test_what_was_heard_before_a_client_left_is_still_done(house: House) -
     gate.let_go()
     assert await other.quiet() == [{"n": 1}]
     assert set(house.hub.clients) == {other.connection.client.id}
-    assert house.hub._channels.of("lobby") == {other.connection.client}
+    assert house.hub._channels.find("lobby").members == {other.connection.client}
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_the_others_hear_all(build: Build) -> None:

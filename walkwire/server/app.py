@@ -36,7 +36,7 @@ from walkwire.walk.run.runtime import Runtime
 from walkwire.walk.run.tasks import Runner
 from walkwire.walk.unit.unit import unit_of_work
 from walkwire.walk.walker.fields import model_of
-from walkwire.wire.delivery.overflow import Keeping
+from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.door import Door
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
@@ -115,7 +115,13 @@ async def open_app(
         patience = config.stop_seconds if patience is None else patience
         stack.push_async_callback(_stop, runtime, store, patience)
         secret = signing_secret(config)
-        hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
+        hub = Hub(
+            open_broker(config.broker),
+            None,
+            _policies(config),
+            _limits(config),
+            OverflowPolicies(config.keep),
+        )
         revocation = Revocation(store, hub)
         stack.push_async_callback(revocation.stop)
         hub.on_revoked, hub.on_return = revocation.hear, revocation.recheck

@@ -10,22 +10,23 @@ import itertools
 import logging
 from asyncio import Future, Task
 from collections.abc import Callable, Collection
+from functools import partial
 
 from walkwire.broker import Broker, Counts
 from walkwire.errors import Limited, PublicError, Unreached
 from walkwire.ids import PUBLIC_ROOT, ServerIds, server_of
 from walkwire.wire import policy
-from walkwire.wire.delivery.arrivals import Arrivals
-from walkwire.wire.delivery.audience import Audiences
+from walkwire.wire.delivery.channel import Channels
 from walkwire.wire.delivery.client import Client
-from walkwire.wire.delivery.overflow import Keeping
+from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import envelope, frame
 from walkwire.wire.message.close import Close
 from walkwire.wire.message.envelope import Head
-from walkwire.wire.message.notification import Keep, Notification
+from walkwire.wire.message.frame import Message
+from walkwire.wire.message.notification import Notification, Overflow
 from walkwire.wire.policy import Policies
 
 REMEMBERED = 1024  # letters to several topics, of which more than one copy may arrive
@@ -48,12 +49,11 @@ class Hub:
         ids: ServerIds | None = None,
         policies: Policies | None = None,
         limits: Limits | None = None,
-        keeping: Keeping | None = None,
+        overflow: OverflowPolicies | None = None,
     ) -> None:
         self.ids = ids or ServerIds()
         self.policies = policies or Policies()
         self.limits = limits or Limits()
-        self.keeping = keeping or Keeping()
         self.turn = Turn(self.limits.unsent)
         self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
         self.clients: dict[str, Client] = {}
@@ -66,11 +66,15 @@ class Hub:
         self.closing: Close | None = None
         self._broker = broker
         self._own_topic = envelope.server_topic(self.ids.server)
-        self._users = Audiences(broker, envelope.user_topic)
-        self._channels = Audiences(broker, self._channel_topic)
+        self._users = Channels(broker, envelope.user_topic, partial(envelope.topics, "users"))
+        self._channels = Channels(
+            broker,
+            self._channel_topic,
+            partial(envelope.topics, "channels"),
+            overflow or OverflowPolicies(),
+        )
         self._numbers = itertools.count(1)
         self._seen: dict[tuple[str, int], None] = {}
-        self._arrivals = Arrivals()
         self._untold_before = 0  # the broker was lost
 
     @property
@@ -103,7 +107,7 @@ class Hub:
         """A client is here. What is given back, if anything, is done when other servers reach it, too: then it may be told."""
         self.turn.settle()
         self.clients[client.id] = client
-        self._users.add(client.root_id, client)
+        self._users.join(client.root_id, client)
         self._ask_again(client, was_in=frozenset())
         return self._broker.settled()
 
@@ -113,18 +117,18 @@ class Hub:
         if self.clients.get(client.id) is not client:
             return
         del self.clients[client.id]
-        self._users.remove(client.root_id, client)
+        self._users.leave(client.root_id, client)
         for channel_id in client.channels - client.refused:
-            self._channels.remove(channel_id, client)
+            self._channels.leave(channel_id, client)
 
     def change(self, client: Client, root_id: str) -> Future[None] | None:
         """A client is another user from now on, and each of its channels is asked about again. As `enter`, what is given back."""
         if self.clients.get(client.id) is not client:
             return None
         self.turn.settle()
-        self._users.remove(client.root_id, client)
+        self._users.leave(client.root_id, client)
         client.root_id = root_id
-        self._users.add(root_id, client)
+        self._users.join(root_id, client)
         self._ask_again(client, was_in=client.channels - client.refused)
         return self._broker.settled()
 
@@ -161,16 +165,17 @@ class Hub:
         self.turn.settle()
         client.channels.discard(channel_id)
         client.refused -= {channel_id}
-        self._channels.remove(channel_id, client)
+        self._channels.leave(channel_id, client)
 
     def is_here(self, root_id: str) -> bool:
         """Return whether a client of this user is connected to this server."""
-        return bool(self._users.of(root_id))
+        return self._users.find(root_id) is not None
 
     def sign_out(self, root_id: str) -> None:
         """Make this user's clients on this server public. Nothing is sent to them."""
-        if root_id != PUBLIC_ROOT:
-            for client in list(self._users.of(root_id)):
+        user = self._users.find(root_id)
+        if root_id != PUBLIC_ROOT and user is not None:
+            for client in list(user.members):
                 self.change(client, PUBLIC_ROOT)
 
     def tell_revoked(self, root_id: str, token_generation: int) -> None:
@@ -223,43 +228,42 @@ class Hub:
             self.exit(client)
         await self.heartbeat.empty(seconds)
 
-    def _tell(self, kind: str, targets: tuple[str, ...], data: bytes, keep: Keep) -> None:
+    def _tell(self, kind: str, targets: tuple[str, ...], data: bytes, overflow: Overflow) -> None:
         if kind == "clients":
             clients = [self.clients[target] for target in targets if target in self.clients]
-            if len(clients) == 1 and keep == "close":
+            if len(clients) == 1 and overflow == "close":
                 self.turn.put(clients[0], data)
             elif clients:
-                self.turn.spread(set(clients), data, keep, targets)
+                self.turn.spread(set(clients), Message(data), overflow, targets)
             return
-        audiences = self._users if kind == "users" else self._channels
-        members = [found for target in targets if (found := audiences.of(target))]
-        if members:
-            listeners = members[0] if len(members) == 1 else set().union(*members)
-            self.turn.spread(listeners, data, keep, (kind, targets))
+        channels = self._users if kind == "users" else self._channels
+        found = [channel.members for target in targets if (channel := channels.find(target)) is not None]
+        if found:
+            receivers = found[0] if len(found) == 1 else set().union(*found)
+            self.turn.spread(receivers, Message(data), overflow, (kind, targets))
 
     def _send(self, notification: Notification) -> bool:
         """Whether other servers were told, too. Raises Unreached, Limited."""
         kind, targets, data = notification.kind, notification.targets, notification.data
         if len(data) > frame.LIMIT:
             raise Limited(f"This is too large to be sent: {frame.LIMIT} bytes at most.")
-        keep = notification.keep or (self.keeping.of(targets) if kind == "channels" else "close")
-        self._tell(kind, targets, data, keep)
+        overflow = notification.overflow or (
+            self._channels.overflow_of(targets) if kind == "channels" else "close"
+        )
+        self._tell(kind, targets, data, overflow)
         topics = {topic: None for target in targets for topic in self._topics(kind, target)}
         topics.pop(self._own_topic, None)
         if topics:
-            self._publish(kind, targets, tuple(topics), data, keep=keep)
+            self._publish(kind, targets, tuple(topics), data, overflow=overflow)
         return bool(topics)
 
     def _topics(self, kind: str, target: str) -> tuple[str, ...]:
-        topics = envelope.topics(kind, target)
-        if kind == "channels" and (servers := self._arrivals.servers(target)):
-            topics += tuple(map(envelope.server_topic, servers))
-        return topics
+        return self._channels.topics(target) if kind == "channels" else envelope.topics(kind, target)
 
     def _take(self, head: Head, data: bytes) -> None:
         match head.kind:
             case "users" | "channels" | "clients":
-                self._tell(head.kind, head.targets, data, head.keep)
+                self._tell(head.kind, head.targets, data, head.overflow)
             case "join" | "leave":
                 for client_id in head.targets:
                     if client_id in self.clients:
@@ -289,10 +293,10 @@ class Hub:
         topics: Collection[str],
         data: bytes = b"",
         channel: str = "",
-        keep: Keep = "close",
+        overflow: Overflow = "close",
     ) -> None:
         """Raises Unreached, Limited."""
-        head = Head(self.ids.server, next(self._numbers), kind, targets, channel, len(topics) > 1, keep)
+        head = Head(self.ids.server, next(self._numbers), kind, targets, channel, len(topics) > 1, overflow)
         message = envelope.encode(head, data)
         try:
             for topic in topics:
@@ -311,7 +315,7 @@ class Hub:
             self._complain(f"That a client is to {kind} a channel", error)
         else:
             if kind == "join":
-                self._arrivals.add(channel_id, server)
+                self._channels.expect(channel_id, server)
 
     def _complain(self, what: str, error: PublicError) -> None:
         if not isinstance(error, Unreached):
@@ -334,15 +338,15 @@ class Hub:
         self.turn.settle()
         client.channels.add(channel_id)
         client.refused -= {channel_id}
-        self._channels.add(channel_id, client)
+        self._channels.join(channel_id, client)
 
     def _ask_again(self, client: Client, was_in: Collection[str]) -> None:
         refused = frozenset(name for name in client.channels if not self._may_join(client, name))
         for channel_id in client.channels:
             if channel_id in refused:
-                self._channels.remove(channel_id, client)
+                self._channels.leave(channel_id, client)
             elif channel_id not in was_in:
-                self._channels.add(channel_id, client)
+                self._channels.join(channel_id, client)
         client.refused = refused
 
     def _may_join(self, client: Client, channel_id: str) -> bool:

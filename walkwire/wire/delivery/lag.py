@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from walkwire.wire.delivery.client import Client
-from walkwire.wire.message.notification import Keep
+from walkwire.wire.message.notification import Overflow
 
 FULL = 64 * 1024  # bytes unsent, beyond which what may still be dropped waits here
 
@@ -41,12 +41,12 @@ class Lag:
         else:
             self._client.transport.write(data)
 
-    def put(self, data: bytes, keep: Keep, audience: Hashable) -> None:
+    def put(self, data: bytes, overflow: Overflow, audience: Hashable) -> None:
         """A frame that may be dropped: for a newer one of the same audience, or when more than `bound` bytes wait."""
         if not self._backlog and self._client.transport.unsent() <= FULL:
             self._client.transport.write(data)
             return
-        key: Hashable = ("latest", audience) if keep == "latest" else next(self._numbers)
+        key: Hashable = ("latest", audience) if overflow == "latest" else next(self._numbers)
         if (earlier := self._backlog.pop(key, None)) is not None:
             self._droppable -= len(earlier.data)
         self._append(key, data, is_owed=False)
@@ -108,9 +108,9 @@ class Lags:
         lag.is_full = True
         client.write = lag.write
 
-    def put(self, client: Client, data: bytes, keep: Keep, audience: Hashable) -> None:
+    def put(self, client: Client, data: bytes, overflow: Overflow, audience: Hashable) -> None:
         """Say to a client that lags what may be dropped."""
-        self._lags[client].put(data, keep, audience)
+        self._lags[client].put(data, overflow, audience)
 
     def catch_up(self, client: Client) -> None:
         """The client's transport has room again."""

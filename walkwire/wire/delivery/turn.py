@@ -16,8 +16,8 @@ from operator import call
 from walkwire.wire.delivery.client import GONE, Client, Hold
 from walkwire.wire.delivery.lag import FULL, Lags
 from walkwire.wire.message.close import Close
-from walkwire.wire.message.frame import text
-from walkwire.wire.message.notification import Keep
+from walkwire.wire.message.frame import Message, text
+from walkwire.wire.message.notification import Overflow
 
 JOIN_BYTES = 64 * 1024  # larger ones are written as they are: a copy per recipient costs more than a call
 TURN_BYTES = 256 * 1024  # beyond it the turn's frames leave at once, so that the sockets can take them
@@ -53,17 +53,17 @@ class Turn:
         self._grow(len(frame))
 
     def spread(
-        self, members: set[Client], payload: bytes, keep: Keep = "close", audience: Hashable = None
+        self, members: set[Client], message: Message, overflow: Overflow = "close", audience: Hashable = None
     ) -> None:
         """Say this to all who are members now. The set is kept, not copied.
 
-        `keep` is what becomes of it where a member lags; the latest is that of the `audience`.
+        `overflow` is what becomes of it where a member lags; the latest is that of the `audience`.
         """
-        frame = text(payload)
+        frame = message.frame()
         if self._after:
             self.settle()
-        if keep != "close" and (late := self.lags.among(members)):
-            self._tell_late(late, frame, keep, audience)
+        if overflow != "close" and (late := self.lags.among(members)):
+            self._tell_late(late, frame, overflow, audience)
             members = members.difference(late)
         if self._runs and self._runs[-1][0] is members:
             self._runs[-1][1].append(frame)
@@ -131,12 +131,14 @@ class Turn:
         self.lags.forget(client)
         client.ride(GONE)
 
-    def _tell_late(self, late: Iterable[Client], frame: bytes, keep: Keep, audience: Hashable) -> None:
+    def _tell_late(
+        self, late: Iterable[Client], frame: bytes, overflow: Overflow, audience: Hashable
+    ) -> None:
         self.settle()
         for client in late:
             self._send(client)
             if client.transport is not GONE:
-                self.lags.put(client, frame, keep, audience)
+                self.lags.put(client, frame, overflow, audience)
 
     def _queue(self, clients: Iterable[Client], pieces: list[bytes]) -> None:
         for client in clients:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from walkwire.ids import server_of
-from walkwire.wire.message.notification import Keep
+from walkwire.wire.message.notification import Overflow
 
 REVOKED = "revoked"  # the topic on which all servers hear of tokens that were revoked
 
@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9:_-]{1,100}\Z")
 
 class Head(Struct, frozen=True, array_like=True):
     """Who writes, their count of letters, what about. `targets` as in Notification; `channel` for join and leave only;
-    `has_copies`: the same letter went to several topics; `keep` as in Notification, decided by who writes.
+    `has_copies`: the same letter went to several topics; `overflow` as in Notification, decided by who writes.
 
     A server that meets a kind it does not know passes the letter over, so that servers of two versions can run side by side.
     """
@@ -29,7 +29,7 @@ class Head(Struct, frozen=True, array_like=True):
     targets: tuple[str, ...]
     channel: str = ""
     has_copies: bool = False
-    keep: Keep = "close"
+    overflow: Overflow = "close"
 
 
 _head = msgspec.json.Decoder(Head)

@@ -23,9 +23,27 @@ PING = Frame(Opcode.PING, b"").serialize(mask=False)
 _encode = msgspec.json.Encoder().encode
 _NULL = Raw(b"null")
 
+Position = str
+"""A place in the history of one stream: opaque to clients."""
+
+
+class Message(Struct, frozen=True, gc=False):
+    """A payload for many receivers, and what belongs to it beside its bytes.
+
+    - payload: JSON, which receivers of version 1 are sent as it is
+    - position: its place in the stream of its channel; None: the channel keeps no history
+    """
+
+    payload: bytes
+    position: Position | None = None
+
+    def frame(self) -> bytes:
+        """Return the frame for receivers of version 1."""
+        return text(self.payload)
+
 
 def text(payload: bytes) -> bytes:
-    """A payload in its RFC 6455 text frame. What a server sends is not masked, so the same bytes serve every recipient."""
+    """Return a payload in its RFC 6455 text frame. A server's frames are not masked: the same bytes serve every receiver."""
     size = len(payload)
     return _head(size) + payload if size <= SMALL else Frame(Opcode.TEXT, payload).serialize(mask=False)
 
