@@ -85,7 +85,7 @@ async def test_the_first_frame_says_who_one_is(house: House) -> None:
     assert list(greeting) == ["type", "data"]
     assert list(data) == ["client_id", "root_id", "channel_id"]
     assert (data["root_id"], data["channel_id"]) == (f"n::{ANN}", "lobby")
-    assert house.hub.ids.server in data["client_id"]
+    assert house.wire.ids.server in data["client_id"]
 
 
 @pytest.mark.parametrize("token", [None, "", "Bearer", "Bearer ", "nonsense", "Basic ann"])
@@ -104,7 +104,7 @@ async def test_a_channel_that_was_not_chosen_is_random(house: House) -> None:
     one, two = await house.open(), await house.open(channel_id="")
     names = {socket.connection.client.channel_id for socket in (one, two)}
     assert len(names) == 2
-    assert all(house.hub.ids.server in name for name in names)
+    assert all(house.wire.ids.server in name for name in names)
 
 
 async def test_a_channel_may_have_a_long_name_and_not_an_endless_one(house: House) -> None:
@@ -116,7 +116,7 @@ async def test_a_channel_may_have_a_long_name_and_not_an_endless_one(house: Hous
     assert closed.value.code == 4003
     assert "at most 1,024 characters" in closed.value.reason
     await settle()
-    assert (house.hub.clients, house.hub.work) == ({}, set())
+    assert (house.hub.clients, house.wire.connections.under_way) == ({}, set())
 
 
 async def test_events_that_come_before_the_greeting_are_answered_after_it(house: House) -> None:
@@ -130,7 +130,7 @@ async def test_one_that_goes_before_it_is_greeted_leaves_nothing(house: House) -
     async with Loopback(house.door, "ann"):
         pass
     await settle()
-    assert (house.hub.clients, house.hub.work) == ({}, set())
+    assert (house.hub.clients, house.wire.connections.under_way) == ({}, set())
 
 
 async def test_a_fault_in_authentication_gives_the_public_user(
@@ -537,7 +537,7 @@ async def test_a_stopping_server_hears_nothing_more_and_waits_for_what_is_under_
     socket = await house.open()
     await socket.send({"type": "walker", "walker": "gate", "response": True, "context": {"n": 1}})
     await gate.came(1)
-    finishing = asyncio.ensure_future(house.hub.finish(60))
+    finishing = asyncio.ensure_future(house.wire.connections.finish(60))
     await settle()
     await socket.send({"type": "connection"})
     assert not finishing.done()
@@ -551,7 +551,7 @@ async def test_a_stopping_server_waits_only_so_long(house: House) -> None:
     socket = await house.open()
     await socket.send({"type": "walker", "walker": "gate"})
     await gate.came(1)
-    await house.hub.finish(0.01)
+    await house.wire.connections.finish(0.01)
     assert gate.inside == 1
     gate.let_go()
     await socket.quiet()
@@ -559,7 +559,7 @@ async def test_a_stopping_server_waits_only_so_long(house: House) -> None:
 
 async def test_one_that_is_not_greeted_yet_when_all_are_sent_away_is_sent_away_too(house: House) -> None:
     async with Loopback(house.door, "ann") as socket:
-        await house.hub.close_all(close.DRAIN, 0)
+        await house.wire.connections.close_all(close.DRAIN, 0)
         with pytest.raises(Closed, match="4200"):
             await socket.receive()
     assert house.hub.clients == {}

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from walkwire.errors import Internal, Limited, PublicError, Refused
 from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, parse_root
 from walkwire.wire import policy
-from walkwire.wire.delivery.client import GONE, Client, Hold, Transport
+from walkwire.wire.delivery.client import GONE, Client, Transport
 from walkwire.wire.door import Call, Door
 from walkwire.wire.message import frame
 from walkwire.wire.message.close import REFUSED, Close
@@ -70,7 +70,6 @@ class Connection:
         "_beside",
         "_door",
         "_goodbye",
-        "_hub",
         "_is_paused",
         "_line",
         "_line_bytes",
@@ -82,11 +81,9 @@ class Connection:
     _decode = staticmethod(EVENTS.decode)
 
     def __init__(self, door: Door, transport: Transport, channel_id: str | None = None) -> None:
-        hub = door.hub
-        own = "" if channel_id else hub.ids.new()
-        self.client = Client(hub.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport)
+        own = "" if channel_id else door.ids.new()
+        self.client = Client(door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport)
         self._door = door
-        self._hub = hub
         self._line: deque[bytes] | None = None  # behind the event at work; None: there is none
         self._line_bytes = 0
         self._is_paused = False
@@ -106,7 +103,7 @@ class Connection:
 
     def hear(self, payload: bytes) -> None:
         """A message of the peer, whole, of a text or a binary frame."""
-        if self._hub.is_deaf or self._goodbye is not None or self.client.transport is GONE:
+        if self._door.connections.is_finishing or self._goodbye is not None or self.client.transport is GONE:
             return
         if self._line is not None:
             self._stand_in_line(payload)
@@ -115,18 +112,16 @@ class Connection:
 
     def close(self, close: Close) -> None:
         """Say goodbye, after what was said so far."""
-        self._hub.turn.end(self.client, close)
+        self._door.turn.end(self.client, close)
         self.lost()
 
     def lag(self) -> None:
         """The transport has taken more than it can send."""
-        if self.client.transport is not GONE:
-            self._hub.turn.lags.begin(self.client)
+        self._door.turn.fall_behind(self.client)
 
     def catch_up(self) -> None:
         """The transport has sent most of it."""
-        if not isinstance(self.client.transport, Hold):
-            self._hub.turn.lags.catch_up(self.client)
+        self._door.turn.catch_up(self.client)
 
     @property
     def is_leaving(self) -> bool:
@@ -140,7 +135,7 @@ class Connection:
 
     def lost(self) -> None:
         """The peer is gone, or going. The events it sent before are still handled."""
-        self._hub.exit(self.client)
+        self._door.hub.exit(self.client)
 
     def gone(self) -> None:
         """The transport carries nothing any more."""
@@ -153,8 +148,7 @@ class Connection:
 
     def _start(self, work: Work) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._hub.work.add(task)
-        task.add_done_callback(self._hub.work.discard)
+        self._door.connections.add(task)
 
     async def _work(self, work: Work | None) -> None:
         while work is not None:
@@ -185,7 +179,7 @@ class Connection:
         assert self._line is not None
         self._line.append(payload)
         self._line_bytes += len(payload)
-        limits = self._hub.limits
+        limits = self._door.limits
         is_long = len(self._line) >= limits.waiting_events or self._line_bytes >= limits.waiting_bytes
         if is_long and not self._is_paused:
             self._is_paused = True
@@ -201,12 +195,12 @@ class Connection:
             return None
 
     def _greet(self, root_id: str) -> Work | None:
-        if self._hub.closing is not None:
-            self.close(self._hub.closing)
+        closing = self._door.connections.closing
+        if closing is not None:
+            self.close(closing)
         if self.client.transport is GONE:
             return None
-        self.client.root_id = root_id
-        return self._introduce(self._hub.enter(self.client), None)
+        return self._introduce(self._door.hub.enter(self.client, root_id), None)
 
     async def _greet_user(self, token: str) -> None:
         work = self._greet(await self._root_of(token))
@@ -218,12 +212,12 @@ class Connection:
         if waiting is None:
             self._say(self._introduction(event_id))
             return None
-        self._hub.turn.hold(self.client)
+        self._door.turn.hold(self.client)
         return self._introduce_after(waiting, event_id)
 
     async def _introduce_after(self, waiting: Future[None], event_id: Id) -> None:
         await waiting
-        self._hub.turn.release(self.client, self._introduction(event_id))
+        self._door.turn.release(self.client, self._introduction(event_id))
 
     def _introduction(self, event_id: Id) -> bytes:
         data = frame.who(self.client.id, self.client.root_id, self.client.channel_id)
@@ -252,7 +246,7 @@ class Connection:
         return self._become_user(event.token, event.id)
 
     def _become(self, root_id: str, event_id: Id) -> Work | None:
-        return self._introduce(self._hub.change(self.client, root_id), event_id)
+        return self._introduce(self._door.hub.change(self.client, root_id), event_id)
 
     async def _become_user(self, token: str, event_id: Id) -> None:
         work = self._become(await self._root_of(token), event_id)
@@ -261,7 +255,7 @@ class Connection:
 
     @handles(JoinEvent)
     def _join(self, event: JoinEvent) -> Work | None:
-        waiting = self._hub.admit(self.client, dict.fromkeys(event.channel_ids))
+        waiting = self._door.hub.admit(self.client, dict.fromkeys(event.channel_ids))
         if waiting is not None and event.id is not None:
             return self._acknowledge_after(waiting, event)
         self._acknowledge(event)
@@ -270,32 +264,32 @@ class Connection:
     @handles(LeaveEvent)
     def _leave(self, event: LeaveEvent) -> None:
         for channel_id in event.channel_ids:
-            self._hub.leave(self.client.id, channel_id)
+            self._door.hub.leave(self.client.id, channel_id)
         self._acknowledge(event)
 
     @handles(UserEvent)
     def _user(self, event: UserEvent) -> None:
         roots = tuple(dict.fromkeys(map(parse_root, event.root_ids)))
-        if self._hub.policies.is_guarded and PUBLIC_ROOT in roots:
+        if self._door.policies.is_guarded and PUBLIC_ROOT in roots:
             raise Refused("Clients may not write to all who have not signed in.")
-        self._notify(event, "users", roots, self._hub.policies.user)
+        self._notify(event, "users", roots, self._door.policies.user)
 
     @handles(ChannelEvent)
     def _channel(self, event: ChannelEvent) -> None:
-        self._notify(event, "channels", tuple(dict.fromkeys(event.channel_ids)), self._hub.policies.channel)
+        self._notify(event, "channels", tuple(dict.fromkeys(event.channel_ids)), self._door.policies.channel)
 
     @handles(ClientEvent)
     def _client(self, event: ClientEvent) -> None:
-        self._notify(event, "clients", tuple(dict.fromkeys(event.client_ids)), self._hub.policies.client)
+        self._notify(event, "clients", tuple(dict.fromkeys(event.client_ids)), self._door.policies.client)
 
     def _notify(
         self, event: UserEvent | ChannelEvent | ClientEvent, kind: Kind, targets: tuple[str, ...], who: Policy
     ) -> None:
-        policy.ask(who, self.client.is_authenticated, f"send {kind[:-1]} events")
+        policy.require(who, self.client.is_authenticated, f"send {kind[:-1]} events")
         data = bytes(event.data)
-        if self._hub.policies.is_guarded:
-            policy.ask_to_say(data)
-        waiting = self._hub.tell(Notification(kind, targets, data))
+        if self._door.policies.is_guarded:
+            policy.require_plain_data(data)
+        waiting = self._door.hub.publish(Notification(kind, targets, data))
         if waiting is None or event.id is None:
             self._acknowledge(event)
         else:
@@ -326,7 +320,7 @@ class Connection:
     def _walker(self, event: WalkerEvent) -> Work | None:
         if event.id is None:
             return self._walk(event, self._call(event))
-        if self._beside < self._hub.limits.side_by_side:
+        if self._beside < self._door.limits.side_by_side:
             self._walk_beside(event)
             return None
         return self._walk_beside_later(event)
@@ -379,4 +373,4 @@ class Connection:
             self._say(frame.error(error, isinstance(event, WalkerEvent)))
 
     def _say(self, payload: bytes) -> None:
-        self._hub.turn.put(self.client, payload)
+        self._door.turn.put(self.client, payload)

@@ -84,7 +84,7 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
     async def notify(request: Request, _: Annotated[ServiceRecord, Security(key)]) -> Response:
         order = _read(await request.body())
         targets = tuple(dict.fromkeys(map(read, order.targets)))
-        waiting = hub.tell(Notification(kind, targets, bytes(order.data)))
+        waiting = hub.publish(Notification(kind, targets, bytes(order.data)))
         if waiting is not None:
             await waiting
         return Response(b'{"message":"Successfully Notified!"}', 200, media_type="application/json")

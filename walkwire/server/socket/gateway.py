@@ -82,7 +82,7 @@ class _Threshold(asyncio.Protocol):
             http.connection_made(transport)
             http.data_received(data)
             return
-        if self._door.hub.is_leaving:
+        if self._door.connections.is_leaving:
             transport.write(handshake.REFUSED)
             transport.close()
             return
@@ -170,11 +170,11 @@ class _Gateway(HttpToolsProtocol):
         if not self._is_for_us():
             super().handle_websocket_upgrade()
             return
-        if self._door.hub.is_leaving:
+        if self._door.connections.is_leaving:
             self.transport.write(handshake.REFUSED)
             self.transport.close()
             return
-        framing = Framing(self._door.hub.limits.frame, offers() if self._door.compresses else ())
+        framing = Framing(self._door.limits.frame, offers() if self._door.compresses else ())
         response = self._shake_hands(framing)
         if response.status_code == 101:
             self._hand_over(framing, response)
@@ -217,7 +217,7 @@ class _Gateway(HttpToolsProtocol):
 
 
 def _let_in(door: Door, stream: Stream, opening: handshake.Opening) -> None:
-    refusal = door.hub.closing
+    refusal = door.connections.closing
     if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
         refusal = close.REFUSED
     if refusal is not None:

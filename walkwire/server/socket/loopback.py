@@ -72,7 +72,7 @@ class Loopback:
         if self.closed is not None:
             raise self.closed
         payload = event if isinstance(event, bytes) else _text(event).encode("utf-8", "surrogatepass")
-        if len(payload) > self._door.hub.limits.frame:
+        if len(payload) > self._door.limits.frame:
             self.connection.close(close.TOO_BIG)
         else:
             self.connection.hear(payload)
@@ -93,8 +93,8 @@ class Loopback:
 
     async def quiet(self) -> list[Any]:
         """All that has arrived when everything under way in this process has come to rest, read from JSON."""
-        while self._door.hub.work:
-            await asyncio.wait(set(self._door.hub.work))
+        while self._door.connections.under_way:
+            await asyncio.wait(set(self._door.connections.under_way))
         for _ in range(5):  # turns of the loop: a flush, and what a broker in memory passes on
             await asyncio.sleep(0)
         frames, self._frames = self._frames, deque()

@@ -62,8 +62,8 @@ class Stream(asyncio.Protocol):
         self._streams = streams
         self._response = response
         self._framing = framing  # None, as nearly always: between frames, and not closing
-        self._limits = door.hub.limits
-        self._heartbeat = door.hub.heartbeat
+        self._limits = door.limits
+        self._heartbeat = door.heartbeat
         self._connection: Connection | None = None
         self._rest = b""  # read, and not taken yet
         self._is_paused = False

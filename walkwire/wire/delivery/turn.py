@@ -95,6 +95,16 @@ class Turn:
         if self._waiting or self._spoken_to:
             self._schedule()
 
+    def fall_behind(self, client: Client) -> None:
+        """The client's transport has taken more than it can send. What may be dropped is kept back until `catch_up`."""
+        if client.transport is not GONE:
+            self.lags.begin(client)
+
+    def catch_up(self, client: Client) -> None:
+        """The client's transport has room again: write what was kept back."""
+        if not isinstance(client.transport, Hold):
+            self.lags.catch_up(client)
+
     def hold(self, client: Client) -> None:
         """From now on keep what is said to this client, until `release`."""
         self.settle()
