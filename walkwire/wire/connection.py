@@ -1,7 +1,7 @@
-"""Connection: the conversation on one socket, without the socket. It greets, hears events in their order, and answers.
+"""Connection: handles the events of one client in their order, and sends the replies. Knows no socket.
 
-While nothing has to be waited for there is no task. An event that has to wait (for a walk, a token, the broker) makes one, and
-what comes meanwhile stands in line behind it; a line that grows too long pauses the transport.
+An event that waits for nothing needs no task. One that has to wait (for a walk, a token, the broker) starts a task, and later
+events are queued behind it. A queue that grows too long pauses the transport.
 """
 
 from __future__ import annotations
@@ -64,17 +64,22 @@ def handles(kind: type[Event]) -> Callable[[_Handler], _Handler]:
 
 
 class Connection:
-    """`transport` carries what is said to `client`, and tells what it hears: `open` first, then `hear`, in the end `lost`."""
+    """The server's side of one socket.
+
+    The transport calls `open` first, then `hear` for each message, and `lost` or `gone` in the end.
+
+    - client: what the hub knows of this connection
+    """
 
     __slots__ = (
         "_beside",
         "_door",
         "_goodbye",
         "_is_paused",
-        "_line",
-        "_line_bytes",
         "_owed",
         "_place",
+        "_waiting",
+        "_waiting_bytes",
         "client",
     )
 
@@ -84,16 +89,16 @@ class Connection:
         own = "" if channel_id else door.ids.new()
         self.client = Client(door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport)
         self._door = door
-        self._line: deque[bytes] | None = None  # behind the event at work; None: there is none
-        self._line_bytes = 0
+        self._waiting: deque[bytes] | None = None  # queued behind the event under way; None: there is none
+        self._waiting_bytes = 0
         self._is_paused = False
-        self._beside = 0  # walks that run side by side
-        self._owed = 0  # answers of what is under way beside the line
-        self._goodbye: Close | None = None  # to be said when all is answered
-        self._place: Future[None] | None = None  # what the walk waits for that may not run beside them yet
+        self._beside = 0  # walks under way that have an id: they run concurrently
+        self._owed = 0  # replies to come of what does not hold up the queue
+        self._goodbye: Close | None = None  # to close with when all is answered
+        self._place: Future[None] | None = None  # done when another concurrent walk may start
 
     def open(self, token: str | None = None) -> None:
-        """Greet, once it is known whose `token` it is (with or without `Bearer`; None: there is none)."""
+        """Send the connection frame, after the token was checked. `token` is with or without `Bearer`; None: there is none."""
         if len(self.client.channel_id) > CHANNEL_LENGTH:
             self.close(_TOO_LONG)
             return
@@ -102,48 +107,48 @@ class Connection:
             self._begin(work)
 
     def hear(self, payload: bytes) -> None:
-        """A message of the peer, whole, of a text or a binary frame."""
+        """Handle one message of the client: the whole payload of a text or a binary message."""
         if self._door.connections.is_finishing or self._goodbye is not None or self.client.transport is GONE:
             return
-        if self._line is not None:
-            self._stand_in_line(payload)
-        elif (work := self._take(payload)) is not None:
+        if self._waiting is not None:
+            self._enqueue(payload)
+        elif (work := self._handle(payload)) is not None:
             self._begin(work)
 
     def close(self, close: Close) -> None:
-        """Say goodbye, after what was said so far."""
-        self._door.turn.end(self.client, close)
+        """Close the connection after what was sent so far."""
+        self._door.turn.close(self.client, close)
         self.lost()
 
     def lag(self) -> None:
-        """The transport has taken more than it can send."""
+        """Apply back-pressure: the transport has taken more than it can send."""
         self._door.turn.fall_behind(self.client)
 
     def catch_up(self) -> None:
-        """The transport has sent most of it."""
+        """End back-pressure: the transport has sent most of what it took."""
         self._door.turn.catch_up(self.client)
 
     @property
     def is_leaving(self) -> bool:
-        """Was `leave` called?"""
+        """Return whether `leave` was called."""
         return self._goodbye is not None
 
     def leave(self, goodbye: Close) -> None:
-        """Hear no more, and say goodbye when what was heard is answered."""
+        """Handle no further messages, and close when those handled so far are answered."""
         self._goodbye = goodbye
         self._leave_if_free()
 
     def lost(self) -> None:
-        """The peer is gone, or going. The events it sent before are still handled."""
+        """Remove the client: the peer is closing. Events that it sent before are still handled."""
         self._door.hub.exit(self.client)
 
     def gone(self) -> None:
-        """The transport carries nothing any more."""
-        self.client.ride(GONE)
+        """Remove the client, and drop the transport: nothing can be written to it any more."""
+        self.client.use_transport(GONE)
         self.lost()
 
     def _begin(self, work: Work) -> None:
-        self._line = deque()
+        self._waiting = deque()
         self._start(self._work(work))
 
     def _start(self, work: Work) -> None:
@@ -157,36 +162,36 @@ class Connection:
             except Exception:
                 _log.exception("A fault on the connection of client %s", self.client.id)
             work = self._next()
-        self._line = None
+        self._waiting = None
         if self._is_paused:
             self._is_paused = False
             self.client.transport.resume()
         self._leave_if_free()
 
     def _leave_if_free(self) -> None:
-        if self._goodbye is not None and self._line is None and not self._owed:
+        if self._goodbye is not None and self._waiting is None and not self._owed:
             self.close(self._goodbye)
 
     def _next(self) -> Work | None:
         work = None
-        while self._line and work is None:
-            payload = self._line.popleft()
-            self._line_bytes -= len(payload)
-            work = self._take(payload)
+        while self._waiting and work is None:
+            payload = self._waiting.popleft()
+            self._waiting_bytes -= len(payload)
+            work = self._handle(payload)
         return work
 
-    def _stand_in_line(self, payload: bytes) -> None:
-        assert self._line is not None
-        self._line.append(payload)
-        self._line_bytes += len(payload)
+    def _enqueue(self, payload: bytes) -> None:
+        assert self._waiting is not None
+        self._waiting.append(payload)
+        self._waiting_bytes += len(payload)
         limits = self._door.limits
-        is_long = len(self._line) >= limits.waiting_events or self._line_bytes >= limits.waiting_bytes
+        is_long = len(self._waiting) >= limits.waiting_events or self._waiting_bytes >= limits.waiting_bytes
         if is_long and not self._is_paused:
             self._is_paused = True
             self.client.transport.pause()
 
-    def _take(self, payload: bytes) -> Work | None:
-        """Handle a message, or give back what has to be waited for."""
+    def _handle(self, payload: bytes) -> Work | None:
+        """Handle a message. Return a coroutine if it has to wait, else None."""
         event = self._decode(payload)
         try:
             return _HANDLERS[type(event)](self, event)
@@ -208,7 +213,7 @@ class Connection:
             await work
 
     def _introduce(self, waiting: Future[None] | None, event_id: Id) -> Work | None:
-        """Tell the client who it is, when other servers know it, too, and before anything that it is told as this one."""
+        """Send the client its ids when other servers reach it, and before anything that is sent to it as this user."""
         if waiting is None:
             self._say(self._introduction(event_id))
             return None
@@ -224,7 +229,8 @@ class Connection:
         return frame.connection(data) if event_id is None else frame.reply(event_id, data)
 
     async def _root_of(self, token: str) -> str:
-        """Its caller enters the hub before it awaits anything else: a token that is revoked later finds the client there."""
+        """Return the user of a token. The caller must enter the hub before it awaits anything else, so that a token that is
+        revoked meanwhile signs the client out."""
         try:
             return await self._door.authenticate(token)
         except Exception:
@@ -301,7 +307,7 @@ class Connection:
             self._say(frame.reply(event.id))
 
     async def _acknowledge_when_taken(self, waiting: Future[None], event: BaseEvent) -> None:
-        """Beside what follows: a broker that is slow, or gone, holds up nobody."""
+        """Send the reply when the broker has the message. Later events are handled meanwhile."""
         try:
             await waiting
         except PublicError as error:
@@ -363,7 +369,7 @@ class Connection:
             self._say(body)
 
     def _fail(self, event: Event, error: Exception) -> None:
-        """Tell the client what it may know. A fault goes into the log, under the reference that the client is given."""
+        """Send an error. An exception that is not public is logged under the reference that is sent."""
         if not isinstance(error, PublicError):
             fault, error = error, Internal()
             _log.error("%s", error.message, exc_info=fault)

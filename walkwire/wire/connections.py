@@ -46,6 +46,6 @@ class Connections:
         """Close every connection after what was sent to it. Those that are still open after `seconds` are aborted."""
         self.closing = close
         for client in self._hub.everybody():
-            self._turn.end(client, close)
+            self._turn.close(client, close)
             self._hub.exit(client)
         await self._heartbeat.empty(seconds)

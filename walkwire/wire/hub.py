@@ -76,7 +76,7 @@ class Hub:
 
     def enter(self, client: Client, root_id: str) -> Future[None] | None:
         """Register a client as this user. Greet it only when the future that is returned is done."""
-        self._turn.settle()
+        self._turn.resolve_members()
         client.root_id = root_id
         self.clients[client.id] = client
         self._users.join(root_id, client)
@@ -85,7 +85,7 @@ class Hub:
 
     def exit(self, client: Client) -> None:
         """Remove a client. What was put for it is still written. Does nothing if it was removed before."""
-        self._turn.forget(client)
+        self._turn.remove(client)
         if self.clients.get(client.id) is not client:
             return
         del self.clients[client.id]
@@ -97,7 +97,7 @@ class Hub:
         """Make a client another user's. Each of its channels is checked against the join policy again."""
         if self.clients.get(client.id) is not client:
             return None
-        self._turn.settle()
+        self._turn.resolve_members()
         self._users.leave(client.root_id, client)
         client.root_id = root_id
         self._users.join(root_id, client)
@@ -134,7 +134,7 @@ class Hub:
         if client is None:
             self._send_to_server_of(client_id, "leave", channel_id)
             return
-        self._turn.settle()
+        self._turn.resolve_members()
         client.channels.discard(channel_id)
         client.refused -= {channel_id}
         self._channels.leave(channel_id, client)
@@ -222,7 +222,7 @@ class Hub:
         return None if server_of(channel_id) == self._peers.server else envelope.channel_topic(channel_id)
 
     def _join(self, client: Client, channel_id: str) -> None:
-        self._turn.settle()
+        self._turn.resolve_members()
         client.channels.add(channel_id)
         client.refused -= {channel_id}
         self._channels.join(channel_id, client)

@@ -112,7 +112,7 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
     first = len(line.heard())
     assert 0 < first <= SLICE // 30
     assert line.pipe.calls == ["pause"]
-    assert line.stream.is_deaf()
+    assert line.stream.is_paused()
     taken = first
     while taken < 2000:
         await asyncio.sleep(0)
@@ -121,7 +121,7 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
         taken += more
     await settle()
     assert line.pipe.calls[-1] == "resume"
-    assert not line.stream.is_deaf()
+    assert not line.stream.is_paused()
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
 async def test_the_shortest_frames_are_taken_a_few_at_a_time_as_well(frames: bytes, most: int) -> None:
     line = Line()
     line.stream.data_received(frames)
-    assert line.stream.is_deaf()
+    assert line.stream.is_paused()
     assert len(line.heard()) <= most
     turns = 0
-    while line.stream.is_deaf():
+    while line.stream.is_paused():
         await asyncio.sleep(0)
         turns += 1
     assert turns >= len(frames) // SLICE

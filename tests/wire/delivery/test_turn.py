@@ -101,7 +101,7 @@ async def test_what_was_spread_is_for_those_who_were_members_then() -> None:
     peers, (ann, bob) = crowd(2)
     room = {ann}
     turn.spread(room, Message(b"1"))
-    turn.settle()
+    turn.resolve_members()
     room.add(bob)
     turn.spread(room, Message(b"2"))
     await next_turn()
@@ -258,7 +258,7 @@ async def test_the_goodbye_comes_after_what_was_said_and_then_nothing_more() -> 
     ann = client(peer)
     room = {ann}
     turn.spread(room, Message(b"1"))
-    turn.end(ann, close.DRAIN)
+    turn.close(ann, close.DRAIN)
     assert (peer.writes, peer.ended) == ([framed(b"1")], 4200)
     turn.spread(room, Message(b"2"))
     turn.put(ann, b"3")

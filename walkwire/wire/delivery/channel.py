@@ -63,7 +63,7 @@ class Channels:
         return len(self._channels)
 
     def join(self, name: str, client: Client) -> Channel:
-        """Make a client a member. The first member subscribes the topic. Call `Turn.settle` before."""
+        """Make a client a member. The first member subscribes the topic. Call `Turn.resolve_members` before."""
         channel = self._channels.get(name)
         if channel is None:
             topic = self._topic_of(name)
@@ -74,7 +74,7 @@ class Channels:
         return channel
 
     def leave(self, name: str, client: Client) -> None:
-        """End a membership, if there is one. The last member unsubscribes the topic. Call `Turn.settle` before."""
+        """End a membership, if there is one. The last member unsubscribes the topic. Call `Turn.resolve_members` before."""
         channel = self._channels.get(name)
         if channel is None or client not in channel.members:
             return
