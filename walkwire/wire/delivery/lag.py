@@ -47,7 +47,7 @@ class Lag:
             self._client.transport.write(data)
 
     def put(self, data: bytes, overflow: Overflow, targets: Hashable) -> None:
-        """Write a droppable frame. A newer one for equal targets replaces it. The oldest are dropped when over `bound` bytes wait."""
+        """Write a droppable frame. A newer one for equal targets replaces it. Over `bound` bytes, the oldest are dropped."""
         if not self._backlog and self._client.transport.unsent() <= FULL:
             self._client.transport.write(data)
             return
