@@ -95,11 +95,13 @@ class Framing(ServerProtocol):
         return is_whole and self.state is State.OPEN and not self.extensions
 
     def recv_frame(self, frame: Frame) -> None:
+        """Accept a close frame between fragments too. Called by the library."""
         if frame.opcode is Opcode.CLOSE:  # may come between fragments, as all control frames: RFC 6455, 5.4
             self.current_size = None
         super().recv_frame(frame)
 
     def fail(self, code: int, reason: str = "") -> None:
+        """Fail the connection with a reason in the protocol's form. Called by the library."""
         super().fail(code, Close(code, reason).text())
 
     def _messages(self) -> Iterator[SocketMessage]:

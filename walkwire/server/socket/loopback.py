@@ -112,6 +112,7 @@ class Loopback:
     # Called by the wire
 
     def write(self, data: bytes) -> None:
+        """Parse frames of the server. While stalled, keep them unsent."""
         if self._is_stalled:
             self._unsent.append(data)
             self.connection.lag()
@@ -124,18 +125,23 @@ class Loopback:
         self._news.set()
 
     def unsent(self) -> int:
+        """Return the number of bytes that wait while stalled."""
         return sum(map(len, self._unsent))
 
     def close(self, code: int, reason: str) -> None:
+        """End with the server's close code and reason."""
         self._end(Closed(code, reason))
 
     def abort(self) -> None:
+        """End with code 1006."""
         self._end(Closed(1006, ""))
 
     def pause(self) -> None:
+        """Make `send` wait."""
         self._is_read.clear()
 
     def resume(self) -> None:
+        """Let `send` go on."""
         self._is_read.set()
 
     def _end(self, closed: Closed) -> None:

@@ -83,6 +83,7 @@ class Stream(asyncio.Protocol):
     # Called by the event loop
 
     def data_received(self, data: bytes) -> None:
+        """Handle what was received, or keep it while an earlier slice is left. Called by the event loop."""
         self.heard = self._heartbeat.now
         if self._rest or self._is_paused:
             self._rest += data
@@ -90,19 +91,23 @@ class Stream(asyncio.Protocol):
             self._read_slice(data)
 
     def eof_received(self) -> None:
+        """Answer the end of the peer's data as the library does. Called by the event loop."""
         framing = self._library()
         framing.receive_eof()
         self._answer(framing)
 
     def pause_writing(self) -> None:
+        """Start back-pressure for the client. Called by the event loop."""
         if self._connection is not None:
             self._connection.lag()
 
     def resume_writing(self) -> None:
+        """End back-pressure for the client. Called by the event loop."""
         if self._connection is not None:
             self._connection.catch_up()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Remove everything that belongs to this socket. Called by the event loop."""
         self._transport = _ENDED
         self._streams.discard(self)
         self._heartbeat.forget(self)
@@ -129,6 +134,7 @@ class Stream(asyncio.Protocol):
 
     @property
     def write(self) -> Callable[[bytes], object]:
+        """Return the function that writes frames: the event loop's own if nothing has to be done before."""
         if self._response:
             return self._write_first
         bits = None if self._framing is None else window_bits(self._framing.extensions)
@@ -136,9 +142,11 @@ class Stream(asyncio.Protocol):
         return write if bits is None else lambda data: write(deflated(data, bits))
 
     def unsent(self) -> int:
+        """Return the size of the event loop's write buffer in bytes."""
         return self._transport.get_write_buffer_size()  # type: ignore[no-any-return]
 
     def close(self, code: int, reason: str) -> None:
+        """Send a close frame, and read on until the peer has closed."""
         framing = self._library()
         if framing.state is State.OPEN:
             framing.send_close(code, reason)
@@ -146,13 +154,16 @@ class Stream(asyncio.Protocol):
             self.resume()
 
     def abort(self) -> None:
+        """Disconnect at once."""
         self._transport.abort()
 
     def pause(self) -> None:
+        """Stop reading, and handle nothing more."""
         self._is_paused = True
         self._transport.pause_reading()
 
     def resume(self) -> None:
+        """Handle what is left, then read again."""
         self._is_paused = False
         if self._rest:
             asyncio.get_running_loop().call_soon(self._read_rest)
@@ -160,13 +171,16 @@ class Stream(asyncio.Protocol):
             self._transport.resume_reading()
 
     def ping(self) -> None:
+        """Send a ping."""
         self.write(frame.PING)
 
     def no_pong(self) -> None:
+        """Close with 4100: the peer did not answer."""
         if self._connection is not None:
             self._connection.close(close.SILENT)
 
     def is_paused(self) -> bool:
+        """Return whether received data is left, or reading is paused."""
         return self._is_paused or bool(self._rest)
 
     def _write_first(self, data: bytes) -> None:

@@ -104,22 +104,28 @@ class Hold:
         self._size = 0
 
     def write(self, data: bytes) -> None:
+        """Buffer frames."""
         self.kept.append(data)
         self._size += len(data)
 
     def unsent(self) -> int:
+        """Return the size of the buffer in bytes."""
         return self._size
 
     def close(self, code: int, reason: str) -> None:
+        """Close the transport behind."""
         self.behind.close(code, reason)
 
     def abort(self) -> None:
+        """Abort the transport behind."""
         self.behind.abort()
 
     def pause(self) -> None:
+        """Pause the transport behind."""
         self.behind.pause()
 
     def resume(self) -> None:
+        """Resume the transport behind."""
         self.behind.resume()
 
 
@@ -129,22 +135,23 @@ class Gone:
     __slots__ = ()
 
     def write(self, data: bytes) -> None:
-        pass
+        """Discard frames."""
 
     def unsent(self) -> int:
+        """Return 0."""
         return 0
 
     def close(self, code: int, reason: str) -> None:
-        pass
+        """Do nothing."""
 
     def abort(self) -> None:
-        pass
+        """Do nothing."""
 
     def pause(self) -> None:
-        pass
+        """Do nothing."""
 
     def resume(self) -> None:
-        pass
+        """Do nothing."""
 
 
 GONE = Gone()
