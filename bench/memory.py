@@ -16,8 +16,8 @@ from walkwire.brokers import open_broker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.gateway import gateway
 from walkwire.server.socket.stream import Stream
-from walkwire.wire.door import Call, Door
-from walkwire.wire.hub import Hub
+from walkwire.wire.door import Call
+from walkwire.wire.wire import Wire
 
 COUNT = 5000
 EARLY = 500  # connections before the measurement: tables that grow in steps have grown
@@ -43,10 +43,10 @@ sys.stdin.read()
 
 async def main() -> None:
     """Connect, measure, print a table."""
-    hub = Hub(open_broker())
-    await hub.start()
+    wire = Wire(open_broker())
+    await wire.start()
     state = SimpleNamespace(connections=set())
-    made = gateway(Door(hub, _dispatch, _authenticate, lambda origin, host: True))
+    made = gateway(wire.door(_dispatch, _authenticate, lambda origin, host: True))
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: made(server_state=state), "127.0.0.1", 0, backlog=2048)
     port = server.sockets[0].getsockname()[1]
@@ -57,7 +57,7 @@ async def main() -> None:
     stream = next(each for each in state.connections if isinstance(each, Stream))
     print(f"{grown:,.0f} bytes a connection in all, of {COUNT:,}\n")
     known = 0
-    for name, size in _kept(stream, hub):
+    for name, size in _kept(stream, wire):
         known += size
         print(f"| {name} | {size:,} |")
     print(
@@ -68,9 +68,11 @@ async def main() -> None:
         process.wait()
 
 
-def _kept(stream: Stream, hub: Hub) -> Iterator[tuple[str, int]]:
+def _kept(stream: Stream, wire: Wire) -> Iterator[tuple[str, int]]:
     connection: Any = stream._connection
+    hub = wire.hub
     client = connection.client
+    user: Any = hub._users.find(PUBLIC_ROOT)
     size = sys.getsizeof
     yield "uvloop's transport", size(stream._transport)
     yield "`server/socket/stream`: Stream", size(stream)
@@ -79,14 +81,15 @@ def _kept(stream: Stream, hub: Hub) -> Iterator[tuple[str, int]]:
     yield "its id", size(client.id)
     yield "the name of its channel", size(client.channel_id)
     yield "the set of its channels", size(client.channels)
+    yield "`wire/delivery/channel`: its own Channel", size(hub._channels.find(client.channel_id))
     yield "its way to write: a bound method", size(client.write)
     yield "its place in the hub's table of clients", size(hub.clients) // len(hub.clients)
     yield (
         "its places in the sets of its user and of its channel",
-        2 * size(hub._users.of(PUBLIC_ROOT)) // len(hub.clients),
+        2 * size(user.members) // len(hub.clients),
     )
-    streams = len(hub.heartbeat)
-    wheel = sum(size(slot) for slot in hub.heartbeat._wheel) // streams
+    streams = len(wire.heartbeat)
+    wheel = sum(size(slot) for slot in wire.heartbeat._wheel) // streams
     yield "its place on the heartbeat's wheel", wheel
     yield "its place among the server's connections", size(stream._streams) // streams
 

@@ -12,16 +12,16 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
-from tests.server.socket.echo import serving_hub
+from tests.server.socket.echo import serving_wire
 from walkwire.brokers import open_broker
 from walkwire.errors import StartError
 from walkwire.load.address import Address
 from walkwire.load.plan import Plan
 from walkwire.load.run import Run
 from walkwire.load.tally import Result
-from walkwire.wire.hub import Hub
 from walkwire.wire.message import close
 from walkwire.wire.policy import Policies
+from walkwire.wire.wire import Wire
 
 PLAN = Plan(12, 5, rate=400, seconds=0.2, patience=0.2)
 
@@ -31,7 +31,7 @@ def run_at(port: int, plan: Plan = PLAN) -> Run:
 
 
 async def test_all_that_is_said_reaches_everybody_in_its_channel() -> None:
-    async with serving_hub(Hub(open_broker())) as port:
+    async with serving_wire(Wire(open_broker())) as port:
         result = await run_at(port).run()
     assert (result.sent, result.due, result.delivered) == (80, 192, 192)
     assert (result.lost, result.duplicated, result.reordered, result.closed) == (0, 0, 0, 0)
@@ -41,14 +41,14 @@ async def test_all_that_is_said_reaches_everybody_in_its_channel() -> None:
 
 async def test_it_can_be_looked_at_meanwhile() -> None:
     seen: list[int] = []
-    async with serving_hub(Hub(open_broker())) as port:
+    async with serving_wire(Wire(open_broker())) as port:
         await run_at(port, replace(PLAN, seconds=0.6)).run(lambda run: seen.append(run.sent))
     assert len(seen) >= 3
     assert seen == sorted(seen)
 
 
 async def test_a_server_that_refuses_is_quoted() -> None:
-    async with serving_hub(Hub(open_broker(), policies=Policies(channel="authenticated"))) as port:
+    async with serving_wire(Wire(open_broker(), policies=Policies(channel="authenticated"))) as port:
         result = await run_at(port).run()
     assert not result.is_complete
     assert (result.delivered, result.lost) == (0, 192)
@@ -56,13 +56,13 @@ async def test_a_server_that_refuses_is_quoted() -> None:
 
 
 async def test_a_server_that_goes_is_noticed() -> None:
-    hub = Hub(open_broker())
-    async with serving_hub(hub) as port:
+    wire = Wire(open_broker())
+    async with serving_wire(wire) as port:
         running = asyncio.ensure_future(run_at(port, replace(PLAN, seconds=1)).run())
-        while len(hub.clients) < 12:  # noqa: ASYNC110  # what is waited for is the other end of a socket
+        while len(wire.hub.clients) < 12:  # noqa: ASYNC110  # what is waited for is the other end of a socket
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
-        await hub.close_all(close.DRAIN, 0.1)
+        await wire.connections.close_all(close.DRAIN, 0.1)
         result = await running
     assert result.closed == 12
     assert result.lost > 0
@@ -166,6 +166,6 @@ async def test_a_server_that_lets_nobody_in_is_one_sentence(first: bytes, told: 
 
 
 async def test_a_server_that_speaks_http_only_is_one_sentence() -> None:
-    async with serving_hub(Hub(open_broker())) as port:
+    async with serving_wire(Wire(open_broker())) as port:
         with pytest.raises(StartError, match=r"opened no WebSocket: HTTP/1\.1 \d"):
             await Run(Address.at(f"127.0.0.1:{port}/elsewhere"), PLAN).run()

@@ -26,6 +26,7 @@ from walkwire.store import Store
 from walkwire.stores import open_store
 from walkwire.walk.run.runtime import Answer
 from walkwire.wire.hub import Hub
+from walkwire.wire.wire import Wire
 
 NOTHING = Answer(200, b'{"status":200,"reports":[]}')
 EMAIL, PASSWORD = "ada@example.com", "secret"
@@ -95,8 +96,13 @@ def asked() -> Asked:
 
 
 @pytest.fixture
-def hub() -> Hub:
-    return Hub(MemoryBroker())
+def wire() -> Wire:
+    return Wire(MemoryBroker())
+
+
+@pytest.fixture
+def hub(wire: Wire) -> Hub:
+    return wire.hub
 
 
 @pytest.fixture
@@ -110,7 +116,9 @@ Serve = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-async def serve(users: Users, auth: Auth, services: Services, hub: Hub, asked: Asked) -> AsyncIterator[Serve]:
+async def serve(
+    users: Users, auth: Auth, services: Services, wire: Wire, asked: Asked
+) -> AsyncIterator[Serve]:
     """`serve(walker, …, config=…, page=…)` gives a client of a server that has these walkers."""
     clients: list[httpx.AsyncClient] = []
 
@@ -123,8 +131,8 @@ async def serve(users: Users, auth: Auth, services: Services, hub: Hub, asked: A
             users=users,
             auth=auth,
             services=services,
-            hub=hub,
-            health=Health(hub),
+            wire=wire,
+            health=Health(wire.peers),
             page=page,
         )
         transport = httpx.ASGITransport(api, raise_app_exceptions=True)

@@ -21,8 +21,8 @@ from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
 from walkwire.store import Store, UserRecord
-from walkwire.wire.door import Call, Door
-from walkwire.wire.hub import Hub
+from walkwire.wire.door import Call
+from walkwire.wire.wire import Wire
 
 PASSWORD = "secret"
 
@@ -49,12 +49,11 @@ class Server:
     def __init__(self, store: Store, bus: Bus, stack: AsyncExitStack) -> None:
         tokens, passwords = Tokens(b"s" * 32), Passwords(PlainHasher())
         self.broker = Unsteady(bus)
-        self.hub = Hub(self.broker)
-        self.revocation = Revocation(store, self.hub)
+        self.wire = Wire(self.broker)
+        self.revocation = Revocation(store, self.wire.hub)
         self.auth = Auth(tokens, self.revocation)
         self.users = Users(store, passwords, tokens, self.revocation)
-        self.hub.on_revoked, self.hub.on_return = self.revocation.hear, self.revocation.recheck
-        self.door = Door(self.hub, self.dispatch, self.authenticate, lambda origin, host: True)
+        self.door = self.wire.door(self.dispatch, self.authenticate, lambda origin, host: True)
         self.sockets: list[tuple[Loopback, str]] = []
         self._stack = stack
         stack.push_async_callback(self.revocation.stop)
@@ -62,8 +61,8 @@ class Server:
         stack.callback(passwords.close)
 
     async def start(self) -> None:
-        await self.hub.start()
-        self._stack.push_async_callback(self.hub.stop)
+        await self.wire.start(self.revocation.hear, self.revocation.recheck)
+        self._stack.push_async_callback(self.wire.stop)
 
     async def dispatch(self, call: Call) -> bytes:
         raise UnknownWalker
@@ -140,9 +139,9 @@ async def test_what_a_broken_broker_lost_is_found_out_when_it_is_back(three: Ser
     assert await here.users.change_password(user.id, PASSWORD, "better")
     new = await here.open(await here.token(user, "better"))
     assert old.connection.client.root_id == user.root_id
-    there.hub.on_return()
+    there.wire.peers.on_return()
     await until(lambda: old.connection.client.root_id == PUBLIC_ROOT)
-    here.hub.on_return()
+    here.wire.peers.on_return()
     assert new.connection.client.root_id == user.root_id
 
 
@@ -155,7 +154,7 @@ async def test_a_socket_by_a_new_token_that_comes_before_the_message_stays(three
     new = await there.open(await there.token(user, "better"))
     assert (old.connection.client.root_id, new.connection.client.root_id) == (PUBLIC_ROOT, user.root_id)
     here.broker.loses = False
-    here.hub.tell_revoked(user.root_id, 1)
+    here.wire.peers.tell_revoked(user.root_id, 1)
     await until(lambda: here.broker.counts.published > 0)
     await new.quiet()
     assert new.connection.client.root_id == user.root_id

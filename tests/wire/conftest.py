@@ -20,6 +20,7 @@ from walkwire.wire.door import Call, Door
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
+from walkwire.wire.wire import Wire
 
 ANN = "a" * 24
 BOB = "b" * 24
@@ -30,15 +31,19 @@ TOKENS = {"ann": ANN, "bob": BOB}
 class House:
     """`walkers` answers by name; `open` connects a client and takes its greeting, kept in `who`."""
 
-    hub: Hub
+    wire: Wire
     stack: AsyncExitStack
     walkers: dict[str, Callable[[Call], Awaitable[bytes]]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=lambda: dict(TOKENS))
     calls: list[Call] = field(default_factory=list)
 
     @property
+    def hub(self) -> Hub:
+        return self.wire.hub
+
+    @property
     def door(self) -> Door:
-        return Door(self.hub, self.dispatch, self.authenticate, lambda origin, host: True)
+        return self.wire.door(self.dispatch, self.authenticate, lambda origin, host: True)
 
     async def dispatch(self, call: Call) -> bytes:
         self.calls.append(call)
@@ -64,10 +69,10 @@ async def build() -> AsyncIterator[Callable[..., Awaitable[House]]]:
         async def make(
             policies: Policies | None = None, limits: Limits | None = None, broker: Broker | None = None
         ) -> House:
-            hub = Hub(broker or MemoryBroker(), policies=policies, limits=limits)
-            await hub.start()
-            stack.push_async_callback(hub.stop)
-            return House(hub, stack)
+            wire = Wire(broker or MemoryBroker(), policies=policies, limits=limits)
+            await wire.start()
+            stack.push_async_callback(wire.stop)
+            return House(wire, stack)
 
         yield make
 

@@ -11,12 +11,23 @@ from typing import Any
 import pytest
 
 from tests.wire.conftest import ANN, BOB, House
-from walkwire.errors import BadEvent, BadReference, Busy, Internal, NoAccess, PublicError, Unauthenticated
+from walkwire.errors import (
+    BadEvent,
+    BadReference,
+    Busy,
+    Internal,
+    NoAccess,
+    PublicError,
+    Refused,
+    Unauthenticated,
+)
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Closed, Loopback
+from walkwire.wire.connection import Connection, handles
 from walkwire.wire.door import Call
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import close, frame
+from walkwire.wire.message.event import EVENTS, BaseEvent, Events
 from walkwire.wire.message.notification import Notification
 from walkwire.wire.policy import Policies
 
@@ -74,7 +85,7 @@ async def test_the_first_frame_says_who_one_is(house: House) -> None:
     assert list(greeting) == ["type", "data"]
     assert list(data) == ["client_id", "root_id", "channel_id"]
     assert (data["root_id"], data["channel_id"]) == (f"n::{ANN}", "lobby")
-    assert house.hub.ids.server in data["client_id"]
+    assert house.wire.ids.server in data["client_id"]
 
 
 @pytest.mark.parametrize("token", [None, "", "Bearer", "Bearer ", "nonsense", "Basic ann"])
@@ -93,7 +104,7 @@ async def test_a_channel_that_was_not_chosen_is_random(house: House) -> None:
     one, two = await house.open(), await house.open(channel_id="")
     names = {socket.connection.client.channel_id for socket in (one, two)}
     assert len(names) == 2
-    assert all(house.hub.ids.server in name for name in names)
+    assert all(house.wire.ids.server in name for name in names)
 
 
 async def test_a_channel_may_have_a_long_name_and_not_an_endless_one(house: House) -> None:
@@ -105,7 +116,7 @@ async def test_a_channel_may_have_a_long_name_and_not_an_endless_one(house: Hous
     assert closed.value.code == 4003
     assert "at most 1,024 characters" in closed.value.reason
     await settle()
-    assert (house.hub.clients, house.hub.work) == ({}, set())
+    assert (house.hub.clients, house.wire.connections.under_way) == ({}, set())
 
 
 async def test_events_that_come_before_the_greeting_are_answered_after_it(house: House) -> None:
@@ -119,7 +130,7 @@ async def test_one_that_goes_before_it_is_greeted_leaves_nothing(house: House) -
     async with Loopback(house.door, "ann"):
         pass
     await settle()
-    assert (house.hub.clients, house.hub.work) == ({}, set())
+    assert (house.hub.clients, house.wire.connections.under_way) == ({}, set())
 
 
 async def test_a_fault_in_authentication_gives_the_public_user(
@@ -502,7 +513,7 @@ async def test_what_was_heard_before_a_client_left_is_still_done(house: House) -
     gate.let_go()
     assert await other.quiet() == [{"n": 1}]
     assert set(house.hub.clients) == {other.connection.client.id}
-    assert house.hub._channels.of("lobby") == {other.connection.client}
+    assert house.hub._channels.find("lobby").members == {other.connection.client}
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_the_others_hear_all(build: Build) -> None:
@@ -526,7 +537,7 @@ async def test_a_stopping_server_hears_nothing_more_and_waits_for_what_is_under_
     socket = await house.open()
     await socket.send({"type": "walker", "walker": "gate", "response": True, "context": {"n": 1}})
     await gate.came(1)
-    finishing = asyncio.ensure_future(house.hub.finish(60))
+    finishing = asyncio.ensure_future(house.wire.connections.finish(60))
     await settle()
     await socket.send({"type": "connection"})
     assert not finishing.done()
@@ -540,7 +551,7 @@ async def test_a_stopping_server_waits_only_so_long(house: House) -> None:
     socket = await house.open()
     await socket.send({"type": "walker", "walker": "gate"})
     await gate.came(1)
-    await house.hub.finish(0.01)
+    await house.wire.connections.finish(0.01)
     assert gate.inside == 1
     gate.let_go()
     await socket.quiet()
@@ -548,7 +559,7 @@ async def test_a_stopping_server_waits_only_so_long(house: House) -> None:
 
 async def test_one_that_is_not_greeted_yet_when_all_are_sent_away_is_sent_away_too(house: House) -> None:
     async with Loopback(house.door, "ann") as socket:
-        await house.hub.close_all(close.DRAIN, 0)
+        await house.wire.connections.close_all(close.DRAIN, 0)
         with pytest.raises(Closed, match="4200"):
             await socket.receive()
     assert house.hub.clients == {}
@@ -625,3 +636,35 @@ async def test_a_channel_refused_at_the_handshake_is_named_all_the_same(build: B
     assert (await socket.receive())["data"]["channel_id"] == "lobby"
     await user.send(say)
     assert await socket.quiet() == [{"n": 1}]
+
+
+class PokeEvent(BaseEvent, frozen=True, kw_only=True, tag="poke"):
+    whom: str
+
+
+class Poking(Connection):
+    """A connection that knows one event more: this is all that a new event takes."""
+
+    _decode = staticmethod(Events((*EVENTS.kinds.values(), PokeEvent)).decode)
+
+    @handles(PokeEvent)
+    def _poke(self, event: PokeEvent) -> None:
+        if event.whom == "nobody":
+            raise Refused("Nobody is there.")
+        self._say(frame.reply(event.id, b'"%b"' % event.whom.encode()))
+
+
+async def test_a_new_event_needs_one_declaration_and_one_method(house: House) -> None:
+    socket = Loopback(house.door)
+    socket.connection = Poking(house.door, socket)
+    async with socket:
+        assert (await socket.receive())["type"] == "connection"
+        await socket.send({"type": "poke", "id": 1, "whom": "ann"})
+        await socket.send({"type": "poke", "id": 2, "whom": "nobody"})
+        await socket.send({"type": "poke", "id": 3})
+        await socket.send({"type": "connection", "id": 4})
+        said = [await socket.receive() for _ in range(4)]
+    assert said[0] == {"type": "reply", "id": 1, "ok": True, "data": "ann"}
+    assert [each["error"]["code"] for each in said[1:3]] == ["refused", "bad_event"]
+    assert said[2]["error"]["message"] == "whom: Field required"
+    assert said[3]["ok"] is True

@@ -18,7 +18,7 @@ class Peer:
         self.heard = 0
         self.due = 0
         self.phase = Phase.OPEN
-        self.is_paused = False
+        self.reads_nothing = False
         self.log: list[tuple[int, str]] = []
         heartbeat.watch(self)
 
@@ -28,16 +28,16 @@ class Peer:
     def ping(self) -> None:
         self.log.append((self.heartbeat.now, "ping"))
 
-    def fall_silent(self) -> None:
+    def no_pong(self) -> None:
         self.log.append((self.heartbeat.now, "silent"))
-        self.heartbeat.see_off(self)
+        self.heartbeat.start_closing(self)
 
     def abort(self) -> None:
         self.log.append((self.heartbeat.now, "abort"))
         self.heartbeat.forget(self)
 
-    def is_deaf(self) -> bool:
-        return self.is_paused
+    def is_paused(self) -> bool:
+        return self.reads_nothing
 
 
 @pytest.fixture
@@ -78,10 +78,10 @@ def test_one_that_speaks_is_not_asked(heartbeat: Heartbeat) -> None:
 def test_one_that_is_not_listened_to_is_not_blamed_for_its_silence(heartbeat: Heartbeat) -> None:
     peer = Peer(heartbeat)
     turn(heartbeat, 25)
-    peer.is_paused = True
+    peer.reads_nothing = True
     turn(heartbeat, 200)
     assert peer.log == [(25, "ping")]
-    peer.is_paused = False
+    peer.reads_nothing = False
     turn(heartbeat, 1)
     assert peer.log[1:] == [(226, "ping")]
 
@@ -89,7 +89,7 @@ def test_one_that_is_not_listened_to_is_not_blamed_for_its_silence(heartbeat: He
 def test_a_goodbye_has_its_time_too(heartbeat: Heartbeat) -> None:
     peer = Peer(heartbeat)
     turn(heartbeat, 3)
-    heartbeat.see_off(peer)
+    heartbeat.start_closing(peer)
     turn(heartbeat, 4)
     assert peer.log == []
     turn(heartbeat, 1)

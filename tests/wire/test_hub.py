@@ -218,7 +218,7 @@ async def test_a_user_who_is_signed_out_has_public_sockets_that_are_told_nothing
 async def test_all_are_said_goodbye_to_after_what_they_were_told(house: House) -> None:
     sockets = [await house.open(channel_id="lobby") for _ in range(2)]
     tell(house.hub, "channels", "lobby")
-    await house.hub.close_all(close.DRAIN, 1)
+    await house.wire.connections.close_all(close.DRAIN, 1)
     for socket in sockets:
         assert await socket.receive() == {"n": 1}
         assert socket.closed is not None
@@ -259,7 +259,7 @@ async def cluster(build: Build) -> tuple[House, House, House]:
 
 
 def arrived(house: House) -> list[str]:
-    broker = house.hub._broker
+    broker = house.wire.peers._broker
     assert isinstance(broker, Counting)
     return broker.arrived
 
@@ -309,9 +309,9 @@ async def test_a_socket_that_chose_nothing_costs_the_broker_no_topic_of_its_own(
     here, *_ = cluster
     for _ in range(5):
         await here.open()
-    broker = here.hub._broker
+    broker = here.wire.peers._broker
     assert isinstance(broker, Counting)
-    assert sorted(broker.topics) == [envelope.REVOKED, f"s.{here.hub.ids.server}", f"u.{PUBLIC_ROOT}"]
+    assert sorted(broker.topics) == [envelope.REVOKED, f"s.{here.wire.ids.server}", f"u.{PUBLIC_ROOT}"]
 
 
 async def test_a_walker_may_let_a_client_of_another_server_join_and_leave(
@@ -336,25 +336,33 @@ async def test_revoked_tokens_are_told_to_every_server_also_to_one_without_a_soc
     socket = await there.open("ann")
     heard: dict[str, list[tuple[str, int]]] = {}
     for house in cluster:
-        told = heard.setdefault(house.hub.ids.server, [])
-        house.hub.on_revoked = lambda root_id, generation, told=told: told.append((root_id, generation))  # type: ignore[misc]
+        told = heard.setdefault(house.wire.ids.server, [])
+        house.wire.peers.on_revoked = lambda root_id, generation, told=told: told.append(
+            (root_id, generation)
+        )  # type: ignore[misc]
     here.hub.tell_revoked(ANN, 3)
     await socket.quiet()
-    assert [heard[house.hub.ids.server] for house in (here, there, elsewhere)] == [[], [(ANN, 3)], [(ANN, 3)]]
+    assert [heard[house.wire.ids.server] for house in (here, there, elsewhere)] == [
+        [],
+        [(ANN, 3)],
+        [(ANN, 3)],
+    ]
 
 
 async def test_a_message_that_is_no_letter_or_of_a_kind_to_come_is_passed_over(house: House) -> None:
     socket = await house.open(channel_id="lobby")
-    house.hub.deliver("c.lobby", b"nonsense")
-    house.hub.deliver("c.lobby", b'["ffffffff",1,"presence",["lobby"]]\n{}')
-    house.hub.deliver("revoked", b'["ffffffff",3,"revoked",["lobby"]]\nnonsense')
-    house.hub.deliver("c.lobby", b'["ffffffff",2,"channels",["lobby"]]\n{"n":1}')
+    house.wire.peers.deliver("c.lobby", b"nonsense")
+    house.wire.peers.deliver("c.lobby", b'["ffffffff",1,"presence",["lobby"]]\n{}')
+    house.wire.peers.deliver("revoked", b'["ffffffff",3,"revoked",["lobby"]]\nnonsense')
+    house.wire.peers.deliver("c.lobby", b'["ffffffff",2,"channels",["lobby"]]\n{"n":1}')
     assert await socket.quiet() == [{"n": 1}]
 
 
 async def test_a_server_drops_its_own_echo(house: House) -> None:
     socket = await house.open(channel_id="lobby")
-    house.hub.deliver("c.lobby", b'["%b",1,"channels",["lobby"]]\n{"n":1}' % house.hub.ids.server.encode())
+    house.wire.peers.deliver(
+        "c.lobby", b'["%b",1,"channels",["lobby"]]\n{"n":1}' % house.wire.ids.server.encode()
+    )
     assert await socket.quiet() == []
 
 

@@ -120,11 +120,11 @@ async def test_a_walkers_notifications_are_counted_and_logged_once(
         house.hub.notify(Notification("channels", ("lobby",), b"1"))
     house.hub.join("1:" + "f" * 32, "lobby")
     assert await socket.quiet() == [1, 1, 1]
-    assert house.hub.untold == 4
+    assert house.wire.peers.untold == 4
     assert caplog.text.count("reached only this server: it is gone") == 1
     broker.mood = None
     returns: list[int] = []
-    house.hub.on_return = lambda: returns.append(1)
+    house.wire.peers.on_return = lambda: returns.append(1)
     broker.returned()
     assert "4 notifications reached only this server meanwhile" in caplog.text
     assert returns == [1]

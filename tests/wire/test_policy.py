@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from walkwire.errors import Refused
-from walkwire.wire.policy import Policy, ask, ask_to_say, may
+from walkwire.wire.policy import Policy, may, require, require_plain_data
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ def test_a_policy_lets_in_whom_it_names(policy: Policy, public: bool, user: bool
 
 def test_a_refusal_says_what_would_help() -> None:
     with pytest.raises(Refused, match="signed in to join a channel"):
-        ask("authenticated", False, "join a channel")
+        require("authenticated", False, "join a channel")
     with pytest.raises(Refused, match="Clients may not join a channel here"):
-        ask("none", True, "join a channel")
-    ask("authenticated", True, "join a channel")
+        require("none", True, "join a channel")
+    require("authenticated", True, "join a channel")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_refusal_says_what_would_help() -> None:
 )
 def test_the_servers_own_words_are_refused(data: bytes) -> None:
     with pytest.raises(Refused):
-        ask_to_say(data)
+        require_plain_data(data)
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_the_servers_own_words_are_refused(data: bytes) -> None:
     ],
 )
 def test_all_else_may_be_said(data: bytes) -> None:
-    ask_to_say(data)
+    require_plain_data(data)

@@ -36,11 +36,11 @@ from walkwire.walk.run.runtime import Runtime
 from walkwire.walk.run.tasks import Runner
 from walkwire.walk.unit.unit import unit_of_work
 from walkwire.walk.walker.fields import model_of
-from walkwire.wire.delivery.overflow import Keeping
+from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.door import Door
-from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
+from walkwire.wire.wire import Wire
 
 _log = logging.getLogger(__name__)
 
@@ -115,10 +115,10 @@ async def open_app(
         patience = config.stop_seconds if patience is None else patience
         stack.push_async_callback(_stop, runtime, store, patience)
         secret = signing_secret(config, kind_of(config.database).file(config.database))
-        hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
-        revocation = Revocation(store, hub)
+        broker, overflow = open_broker(config.broker), OverflowPolicies(config.keep)
+        wire = Wire(broker, None, _policies(config), _limits(config), overflow)
+        revocation = Revocation(store, wire.hub)
         stack.push_async_callback(revocation.stop)
-        hub.on_revoked, hub.on_return = revocation.hear, revocation.recheck
         tokens = Tokens(secret)
         auth = Auth(tokens, revocation)
         passwords = passwords or Passwords()
@@ -131,12 +131,12 @@ async def open_app(
             stack.callback(resets.close)
         webhooks = Webhooks(store, secret)
         stack.callback(webhooks.close)
-        await hub.start()
-        stack.push_async_callback(hub.stop)
+        await wire.start(revocation.hear, revocation.recheck)
+        stack.push_async_callback(wire.stop)
         services = Services(store)
         stack.callback(services.close)
-        health = Health(hub)
-        dispatch = Dispatch(runtime, registry, hub)
+        health = Health(wire.peers)
+        dispatch = Dispatch(runtime, registry, wire.hub)
         api = make_api(
             config,
             registry.walkers,
@@ -147,7 +147,7 @@ async def open_app(
             resets=resets,
             profile=model_of(registry.user) if registry.user is not None else None,
             services=services,
-            hub=hub,
+            wire=wire,
             health=health,
             title=title,
             page=page,
@@ -169,7 +169,7 @@ async def open_app(
         async def authenticate(token: str | None) -> str:
             return (await auth.authenticate(token)).root_id
 
-        door = Door(hub, dispatch, authenticate, config.allows_origin, compresses=config.compression)
+        door = wire.door(dispatch, authenticate, config.allows_origin, compresses=config.compression)
         yield App(api, door, users, auth, health, runtime, runner, registry)
 
 

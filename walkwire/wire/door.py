@@ -1,4 +1,4 @@
-"""Door: what the wire is given from outside: who answers a walker event, who knows tokens, whose pages may come in."""
+"""Door: everything that a connection is given: the server's shared parts, and the callables that answer it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from walkwire.ids import ServerIds
+from walkwire.wire.connections import Connections
 from walkwire.wire.delivery.client import Client
+from walkwire.wire.delivery.turn import Turn
+from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub
+from walkwire.wire.limits import Limits
+from walkwire.wire.policy import Policies
 
 
 class Call(Struct, frozen=True):
     """A walker event, ready to be run.
 
-    `node` is the reference as the client gave it, not yet looked at, None for the caller's own root. `context` is the text of
-    a JSON object, checked (`wire/message/text`). `root_id` is who the client was when the event arrived;
-    `client` may have changed or gone since.
+    - walker: its name
+    - node: reference of the node where it starts, as the client sent it; None: the caller's own root
+    - context: text of a JSON object that has passed `wire/message/text`
+    - client: the connection; it may have changed its user or gone since
+    - root_id: the client's user when the event arrived
     """
 
     walker: str
@@ -26,24 +34,37 @@ class Call(Struct, frozen=True):
     root_id: str
 
 
-Dispatch = Callable[[Call], Awaitable[bytes]]
-"""Runs a call, and gives the answer's body as JSON. Raises PublicError; anything else is a fault, logged and told as Internal."""
+RunEvent = Callable[[Call], Awaitable[bytes]]
+"""Runs a call and returns the body of the answer, JSON. Raises PublicError; any other exception is sent as Internal."""
 
 Authenticate = Callable[[str | None], Awaitable[str]]
-"""The root id of a token, with or without its scheme, the public root's for None and for a bad one. Never raises. It is so at the
-moment of the return."""
+"""Returns the root id of a token with or without its scheme, the public root's for None and for an invalid token. Never raises.
+The result is valid at the moment of the return."""
 
 AllowsOrigin = Callable[[str | None, str | None], bool]
-"""May a page of this origin (the header, None where absent) talk to this host (the header)?"""
+"""Returns whether a page of this origin may connect to this host. Both are headers; None: the header is absent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What all connections of a server share. `path` is where the gateway takes WebSockets, `compresses` whether it offers to
-    compress messages (RFC 7692)."""
+    """What all connections of a server share.
+
+    - hub, turn, connections, heartbeat, ids, limits, policies: parts of the server's `Wire`
+    - dispatch: runs walker events
+    - authenticate: finds the user of a token
+    - allows_origin: refuses pages of other origins
+    - path: where the gateway accepts WebSockets
+    - compresses: whether it offers to compress messages (RFC 7692)
+    """
 
     hub: Hub
-    dispatch: Dispatch
+    turn: Turn
+    connections: Connections
+    heartbeat: Heartbeat
+    ids: ServerIds
+    limits: Limits
+    policies: Policies
+    dispatch: RunEvent
     authenticate: Authenticate
     allows_origin: AllowsOrigin
     path: str = "/websocket"

@@ -1,6 +1,6 @@
-"""Heartbeat: one wheel for all sockets. Who is silent is asked; who does not answer, or does not finish closing, is ended.
+"""Heartbeat: a timer wheel for all sockets. Pings silent ones, closes those that do not answer, aborts those that do not close.
 
-No socket has a timer or a task: it sits in one slot of the wheel, and the wheel turns by one slot a tick.
+No socket has a timer or a task of its own: it is in one slot of the wheel, and the wheel advances by one slot each tick.
 """
 
 from __future__ import annotations
@@ -10,41 +10,47 @@ import math
 from enum import Enum
 from typing import Protocol
 
-STRETCH = 1000  # sockets seen to until the loop is let go
+STRETCH = 1000  # sockets visited before the event loop runs other callbacks
 
 
 class Phase(Enum):
-    """Where a socket is in its life."""
+    """State of a socket."""
 
-    OPEN = "heard from lately"
+    OPEN = "received from lately"
     ASKED = "sent a ping"
-    CLOSING = "said goodbye to"
+    CLOSING = "sent a close frame"
 
 
 class Beating(Protocol):
-    """A socket, as the heartbeat sees it. `heard` is the tick in which it last said anything; the rest is the heartbeat's."""
+    """A socket that is watched.
+
+    - heard: the tick in which anything was last received; the socket sets it
+    - due, phase: the heartbeat's own
+    """
 
     heard: int
     due: int
     phase: Phase
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
+        """Send a ping."""
 
-    def fall_silent(self) -> None:
-        """There was none: close."""
+    def no_pong(self) -> None:
+        """Close: there was no answer to the ping."""
 
     def abort(self) -> None:
-        """Closing took too long: end at once."""
+        """Abort: closing took too long."""
 
-    def is_deaf(self) -> bool:
-        """Is what the peer says not read for the moment? Then its silence means nothing."""
+    def is_paused(self) -> bool:
+        """Return whether reading is paused. The silence of the peer means nothing then."""
 
 
 class Heartbeat:
-    """Times in seconds; they are kept to a tick, a second or, with short times, a quarter of the shortest.
+    """Times in seconds, rounded up to ticks. A tick is a second, or a quarter of the shortest time if that is less.
 
-    `ping` is how long a socket may be silent, `pong` how long it may take to answer, `close` how long a goodbye may take.
+    - ping: silence before a socket is sent a ping
+    - pong: wait for an answer before it is closed
+    - close: wait for the end of closing before it is aborted
     """
 
     def __init__(self, ping: float, pong: float, close: float = 5.0) -> None:
@@ -62,37 +68,37 @@ class Heartbeat:
         return self._count
 
     def start(self) -> None:
-        """Let the wheel turn with the running loop's clock."""
+        """Start to tick by the running loop's clock."""
         loop = asyncio.get_running_loop()
         self._turn_at(loop, loop.time() + self.tick_seconds)
 
     def stop(self) -> None:
-        """Let the wheel stand."""
+        """Stop ticking."""
         if self._timer is not None:
             self._timer.cancel()
 
     def watch(self, socket: Beating) -> None:
-        """A socket has come."""
+        """Watch a new socket."""
         socket.heard = self.now
         socket.phase = Phase.OPEN
         self._count += 1
-        self._put(socket, self._ping)
+        self._insert(socket, self._ping)
 
-    def see_off(self, socket: Beating) -> None:
-        """A socket was said goodbye to: give it its time for that."""
-        self._take(socket)
+    def start_closing(self, socket: Beating) -> None:
+        """Abort this socket unless it has gone after `close` seconds."""
+        self._remove(socket)
         socket.phase = Phase.CLOSING
-        self._put(socket, self._close)
+        self._insert(socket, self._close)
 
     def forget(self, socket: Beating) -> None:
-        """A socket has gone."""
-        if self._take(socket):
+        """Watch this socket no longer."""
+        if self._remove(socket):
             self._count -= 1
         if not self._count and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
     async def empty(self, seconds: float) -> None:
-        """Return when all sockets have gone; those that have not after `seconds` are ended at once."""
+        """Return when all sockets have gone. Those that have not after `seconds` are aborted."""
         self._empty = asyncio.get_running_loop().create_future()
         if self._count:
             await asyncio.wait((self._empty,), timeout=seconds)
@@ -100,45 +106,47 @@ class Heartbeat:
             socket.abort()
 
     def tick(self) -> None:
-        """Turn the wheel by one slot, and see to those who are due."""
+        """Advance the wheel by one slot, and visit the sockets that are due."""
         self.now += 1
-        self._see_to(list(self._wheel[self.now % len(self._wheel)]))
+        self._visit_all(list(self._wheel[self.now % len(self._wheel)]))
 
     def _turn_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         self._timer = loop.call_at(when, self._turn, loop, when)
 
     def _turn(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
-        # A loop that was held up does not catch up: the peers could not be heard meanwhile.
+        # Ticks that a blocked loop has missed are skipped: it could not receive anything meanwhile.
         self._turn_at(loop, max(when + self.tick_seconds, loop.time()))
         self.tick()
 
-    def _see_to(self, due: list[Beating]) -> None:
+    def _visit_all(self, due: list[Beating]) -> None:
         for socket in due[:STRETCH]:
-            if socket.due <= self.now and self._take(socket):
-                self._meet(socket)
+            if socket.due <= self.now and self._remove(socket):
+                self._visit(socket)
         if len(due) > STRETCH:
-            asyncio.get_running_loop().call_soon(self._see_to, due[STRETCH:])
+            asyncio.get_running_loop().call_soon(self._visit_all, due[STRETCH:])
 
-    def _meet(self, socket: Beating) -> None:
+    def _visit(self, socket: Beating) -> None:
         if socket.phase is Phase.CLOSING:
-            self._put(socket, self._close)
+            self._insert(socket, self._close)
             socket.abort()
-        elif socket.phase is Phase.ASKED and socket.heard < socket.due - self._pong and not socket.is_deaf():
-            self._put(socket, self._close)
-            socket.fall_silent()
-        elif (quiet := self.now - socket.heard) < self._ping or socket.is_deaf():
+        elif (
+            socket.phase is Phase.ASKED and socket.heard < socket.due - self._pong and not socket.is_paused()
+        ):
+            self._insert(socket, self._close)
+            socket.no_pong()
+        elif (quiet := self.now - socket.heard) < self._ping or socket.is_paused():
             socket.phase = Phase.OPEN
-            self._put(socket, max(1, self._ping - quiet))
+            self._insert(socket, max(1, self._ping - quiet))
         else:
             socket.phase = Phase.ASKED
-            self._put(socket, self._pong)
+            self._insert(socket, self._pong)
             socket.ping()
 
-    def _put(self, socket: Beating, ticks: int) -> None:
+    def _insert(self, socket: Beating, ticks: int) -> None:
         socket.due = self.now + ticks
         self._wheel[socket.due % len(self._wheel)].add(socket)
 
-    def _take(self, socket: Beating) -> bool:
+    def _remove(self, socket: Beating) -> bool:
         slot = self._wheel[socket.due % len(self._wheel)]
         if socket not in slot:
             return False

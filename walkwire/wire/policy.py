@@ -1,4 +1,4 @@
-"""Policy: who may send, who may join, and what a client may not make others believe."""
+"""Policy: which clients may send and join, and which data they may send."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from walkwire.errors import Refused
 
 Policy = Literal["all", "authenticated", "none"]
 
-_WORDS_OF_THE_SERVER = frozenset({"connection", "reply", "walker", "error"})
+_TYPES_OF_THE_SERVER = frozenset({"connection", "reply", "walker", "error"})
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Who may send `user`, `channel` and `client` events, and who may join a channel.
+    """Which clients may send `user`, `channel` and `client` events, and which may join a channel.
 
-    With `is_guarded` (production) no event may reach the public user, nor carry `data` that could be taken for the server's
-    own word.
+    - is_guarded: set in production: no client's event may reach the public user, or carry `data` that looks like a frame of the
+      server itself
     """
 
     user: Policy = "all"
@@ -31,12 +31,12 @@ class Policies:
 
 
 def may(policy: Policy, is_authenticated: bool) -> bool:
-    """Does the policy let this one?"""
+    """Return whether the policy allows it."""
     return policy == "all" or (policy == "authenticated" and is_authenticated)
 
 
-def ask(policy: Policy, is_authenticated: bool, deed: str) -> None:
-    """Raises Refused where the policy does not let this one. `deed` is what was asked for: "send channel events"."""
+def require(policy: Policy, is_authenticated: bool, deed: str) -> None:
+    """Raise Refused unless the policy allows it. `deed` completes the sentence: "send channel events"."""
     if may(policy, is_authenticated):
         return
     if policy == "authenticated":
@@ -44,13 +44,13 @@ def ask(policy: Policy, is_authenticated: bool, deed: str) -> None:
     raise Refused(f"Clients may not {deed} here.")
 
 
-def ask_to_say(data: bytes) -> None:
-    """Raises Refused where `data`, a JSON object, could be taken for a frame of the server's own."""
+def require_plain_data(data: bytes) -> None:
+    """Raise Refused if a client could take `data`, a JSON object, for a frame of the server itself."""
     words = _words.decode(data)
     if words.error != _ABSENT or _ABSENT not in (words.status, words.reports):
         raise Refused("This data could be taken for the server's own word.")
     kind = msgspec.json.decode(words.type) if bytes(words.type).startswith(b'"') else None
-    if kind in _WORDS_OF_THE_SERVER:
+    if kind in _TYPES_OF_THE_SERVER:
         raise Refused(f"The type {kind!r} is the server's own word.")
 
 

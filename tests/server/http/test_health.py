@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.server.http.health import Health, serve_health
-from walkwire.wire.hub import Hub
+from walkwire.wire.wire import Wire
 
 
 class Away(MemoryBroker):
@@ -30,7 +30,7 @@ def broker() -> Away:
 
 @pytest.fixture
 def health(broker: Away) -> Health:
-    return Health(Hub(broker))
+    return Health(Wire(broker).peers)
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from walkwire.errors import StartError, Unreached
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
 from walkwire.store import Store
-from walkwire.wire.door import Call, Door
+from walkwire.wire.door import Call
 from walkwire.wire.hub import Hub
+from walkwire.wire.wire import Wire
 
 ANN = "a" * 24
 Open = Callable[..., Loopback]
@@ -32,7 +33,7 @@ def key(store: Store) -> dict[str, str]:
 
 
 @pytest.fixture
-def connect(hub: Hub) -> Open:
+def connect(wire: Wire) -> Open:
     """A client of this server, in memory."""
 
     async def dispatch(call: Call) -> bytes:
@@ -41,7 +42,7 @@ def connect(hub: Hub) -> Open:
     async def authenticate(token: str | None) -> str:
         return ANN if token else PUBLIC_ROOT
 
-    door = Door(hub, dispatch, authenticate, lambda origin, host: True)
+    door = wire.door(dispatch, authenticate, lambda origin, host: True)
     return lambda token=None, channel=None: Loopback(door, token, channel)
 
 

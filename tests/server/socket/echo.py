@@ -19,10 +19,10 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket import gateway
 from walkwire.server.socket.stream import Stream
 from walkwire.wire.connection import Connection
-from walkwire.wire.door import Call, Door
-from walkwire.wire.hub import Hub
+from walkwire.wire.door import Call
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import close
+from walkwire.wire.wire import Wire
 
 LIMIT = 32 * 1024 * 1024
 
@@ -45,20 +45,20 @@ class Echo(Stream):
 @asynccontextmanager
 async def serving(port: int = 0, compresses: bool = False) -> AsyncIterator[int]:
     """Serve the echo, and give the port."""
-    hub = Hub(open_broker(), limits=Limits(frame=LIMIT))
+    wire = Wire(open_broker(), limits=Limits(frame=LIMIT))
     before, gateway.Stream = gateway.Stream, Echo  # type: ignore[misc]
     try:
-        async with serving_hub(hub, port, compresses) as found:
+        async with serving_wire(wire, port, compresses) as found:
             yield found
     finally:
         gateway.Stream = before  # type: ignore[misc]
 
 
 @asynccontextmanager
-async def serving_hub(hub: Hub, port: int = 0, compresses: bool = False) -> AsyncIterator[int]:
-    """Serve a hub without walkers at a port, which is given."""
-    await hub.start()
-    door = Door(hub, _dispatch, _authenticate, lambda origin, host: True, compresses=compresses)
+async def serving_wire(wire: Wire, port: int = 0, compresses: bool = False) -> AsyncIterator[int]:
+    """Serve a wire without walkers at a port, which is given."""
+    await wire.start()
+    door = wire.door(_dispatch, _authenticate, lambda origin, host: True, compresses=compresses)
     config = uvicorn.Config(
         _nothing,
         port=port,
@@ -76,8 +76,8 @@ async def serving_hub(hub: Hub, port: int = 0, compresses: bool = False) -> Asyn
     finally:
         for listener in server.servers:
             listener.close()
-        await hub.close_all(close.GOING, 0.5)
-        await hub.stop()
+        await wire.connections.close_all(close.GOING, 0.5)
+        await wire.stop()
 
 
 async def _dispatch(call: Call) -> bytes:

@@ -12,11 +12,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.server.socket.echo import serving_hub
+from tests.server.socket.echo import serving_wire
 from walkwire.brokers import open_broker
 from walkwire.server.socket.stream import Stream
 from walkwire.wire.connection import Connection
-from walkwire.wire.hub import Hub
+from walkwire.wire.wire import Wire
 
 VISITORS = 120
 
@@ -60,8 +60,8 @@ async def visit(port: int, number: int) -> None:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_nothing_is_left_of_those_who_have_gone() -> None:
-    hub = Hub(open_broker())
-    async with serving_hub(hub) as port:
+    wire = Wire(open_broker())
+    async with serving_wire(wire) as port:
         await visit(port, 2)
         await asyncio.sleep(0.05)
         before = files(), len(asyncio.all_tasks()), left_over()
@@ -70,6 +70,11 @@ async def test_nothing_is_left_of_those_who_have_gone() -> None:
             for outcome in await asyncio.gather(*visits, return_exceptions=True):
                 assert outcome is None or isinstance(outcome, ConnectionClosed)
         async with asyncio.timeout(5):
-            while len(hub.heartbeat) or (files(), len(asyncio.all_tasks()), left_over()) != before:  # noqa: ASYNC110
+            while len(wire.heartbeat) or (files(), len(asyncio.all_tasks()), left_over()) != before:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-        assert (hub.clients, hub.work, hub.audiences, len(hub.turn.lags)) == ({}, set(), 0, 0)
+        assert (wire.hub.clients, wire.connections.under_way, wire.hub.audiences, len(wire.turn.lags)) == (
+            {},
+            set(),
+            0,
+            0,
+        )

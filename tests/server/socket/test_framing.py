@@ -15,9 +15,9 @@ from walkwire.brokers.memory import MemoryBroker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.framing import Framing, whole
 from walkwire.server.socket.stream import Stream
-from walkwire.wire.door import Call, Door
-from walkwire.wire.hub import Hub
+from walkwire.wire.door import Call
 from walkwire.wire.limits import Limits
+from walkwire.wire.wire import Wire
 
 LIMIT = 2000
 
@@ -132,7 +132,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 async def by_stream(data: bytes, cuts: list[int]) -> Any:
-    hub = Hub(MemoryBroker(), limits=Limits(frame=LIMIT))
+    wire = Wire(MemoryBroker(), limits=Limits(frame=LIMIT))
 
     async def dispatch(call: Call) -> bytes:
         return b"{}"
@@ -140,7 +140,7 @@ async def by_stream(data: bytes, cuts: list[int]) -> Any:
     async def authenticate(token: str | None) -> str:
         return PUBLIC_ROOT
 
-    door = Door(hub, dispatch, authenticate, lambda origin, host: True)
+    door = wire.door(dispatch, authenticate, lambda origin, host: True)
     pipe: Any = Pipe()
     stream = Ear(door, pipe, b"", set())
     stream.told = []

@@ -23,11 +23,11 @@ from walkwire.brokers import open_broker
 from walkwire.errors import BadEvent, BadReference, NoAccess, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.gateway import gateway
-from walkwire.wire.door import Call, Door
-from walkwire.wire.hub import Hub
+from walkwire.wire.door import Call
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import close
 from walkwire.wire.message.notification import Notification
+from walkwire.wire.wire import Wire as ServerWire
 
 ANN = "a" * 24
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -37,7 +37,7 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 class Site:
     """A server with a port. `walkers` raises or answers by name."""
 
-    hub: Hub
+    wire: ServerWire
     server: uvicorn.Server
     stack: AsyncExitStack
     walkers: dict[str, Exception | bytes | Callable[[Call], Awaitable[bytes]]] = field(default_factory=dict)
@@ -160,9 +160,9 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
     async with AsyncExitStack() as stack:
 
         async def make(limits: Limits | None = None, head_seconds: float = 30.0) -> Site:
-            hub = Hub(open_broker(), limits=limits)
-            await hub.start()
-            stack.push_async_callback(hub.stop)
+            wire = ServerWire(open_broker(), limits=limits)
+            await wire.start()
+            stack.push_async_callback(wire.stop)
 
             async def authenticate(token: str | None) -> str:
                 return ANN if without_scheme(token or "") == "ann" else PUBLIC_ROOT
@@ -170,7 +170,7 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             async def dispatch(call: Call) -> bytes:
                 return await site.dispatch(call)
 
-            door = Door(hub, dispatch, authenticate, lambda origin, host: origin != "http://evil.example")
+            door = wire.door(dispatch, authenticate, lambda origin, host: origin != "http://evil.example")
             config = uvicorn.Config(
                 ordinary,
                 port=0,
@@ -183,13 +183,13 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             config.load()
             server = uvicorn.Server(config)
             server.lifespan = config.lifespan_class(config)
-            site = Site(hub, server, stack)
+            site = Site(wire, server, stack)
             await server.startup()
 
             async def stop() -> None:
                 for listener in server.servers:
                     listener.close()
-                await hub.close_all(close.GOING, 0.5)
+                await wire.connections.close_all(close.GOING, 0.5)
                 for connection in list(server.server_state.connections):
                     connection.shutdown()
 
@@ -233,7 +233,7 @@ async def test_the_last_channel_of_the_query_counts_percent_decoded(
     "query", ["", "?channel_id=", "?channel_id=a&channel_id=", "?channel=x", "?channel_id"]
 )
 async def test_without_a_channel_it_is_random(site: Site, query: str) -> None:
-    assert site.hub.ids.server in (await hear(await site.dial(query)))["data"]["channel_id"]
+    assert site.wire.ids.server in (await hear(await site.dial(query)))["data"]["channel_id"]
 
 
 async def test_a_refused_origin_is_closed_4003_without_a_frame(site: Site) -> None:
@@ -243,13 +243,13 @@ async def test_a_refused_origin_is_closed_4003_without_a_frame(site: Site) -> No
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4003
     assert json.loads(closed.value.rcvd.reason) == {"reconnect_in": None, "reason": close.REFUSED.reason}
-    assert site.hub.clients == {}
+    assert site.wire.hub.clients == {}
 
 
 async def test_a_channel_id_that_is_too_long_is_closed_4003(site: Site) -> None:
     code, reason = await goodbye(await site.dial(f"?channel_id={'x' * 1025}"))
     assert (code, reason["reason"]) == (4003, "a channel id has at most 1,024 characters")
-    assert site.hub.clients == {}
+    assert site.wire.hub.clients == {}
 
 
 GOOD_HEAD = {
@@ -521,7 +521,7 @@ async def test_a_text_frame_that_is_not_utf8_closes_1007_after_what_was_said_bef
     wire.say(Opcode.TEXT, b'{"type":"connection","id":2}')
     assert json.loads(bytes((await wire.frame()).data))["id"] == 1
     assert await wire.goodbye() == (1007, {"reconnect_in": None, "reason": close.NOT_TEXT.reason})
-    await until(lambda: not site.hub.clients)
+    await until(lambda: not site.wire.hub.clients)
 
 
 @pytest.mark.parametrize(
@@ -569,7 +569,7 @@ async def test_a_peers_goodbye_is_answered_in_kind(site: Site) -> None:
     frame = await wire.frame()
     assert (frame.opcode, bytes(frame.data)) == (Opcode.CLOSE, b"\x03\xe8bye")
     assert await wire.reader.read() == b""
-    assert site.hub.clients == {}
+    assert site.wire.hub.clients == {}
 
 
 # Sending and hearing
@@ -653,7 +653,7 @@ async def test_a_reader_that_stalls_is_cut_off_and_the_others_hear_everything_in
     sender, quick = await site.open("?channel_id=lobby"), await site.open("?channel_id=lobby")
     stalled = socket.create_connection(("127.0.0.1", site.port))
     stalled.sendall(f"GET /websocket?channel_id=lobby HTTP/1.1\r\nHost: x\r\n{head()}\r\n".encode())
-    await until(lambda: len(site.hub.clients) == 3)
+    await until(lambda: len(site.wire.hub.clients) == 3)
     count = 120
     for number in range(count):
         await sender.send(
@@ -663,8 +663,8 @@ async def test_a_reader_that_stalls_is_cut_off_and_the_others_hear_everything_in
         )
         assert (await hear(sender))["n"] == number
     assert [(await hear(quick))["n"] for _ in range(count)] == list(range(count))
-    await until(lambda: len(site.hub.clients) == 2)
-    assert site.hub.turn.cut_off == 1
+    await until(lambda: len(site.wire.hub.clients) == 2)
+    assert site.wire.turn.cut_off == 1
     stalled.close()
 
 
@@ -702,8 +702,12 @@ async def test_nothing_is_left_when_all_have_gone(site: Site) -> None:
             client.transport.abort()
         else:
             await client.close()
-    await until(lambda: not site.hub.clients and not len(site.hub.heartbeat))
-    assert (len(site.hub._users), len(site.hub._channels), site.hub.work) == (0, 0, set())
+    await until(lambda: not site.wire.hub.clients and not len(site.wire.heartbeat))
+    assert (len(site.wire.hub._users), len(site.wire.hub._channels), site.wire.connections.under_way) == (
+        0,
+        0,
+        set(),
+    )
     await until(lambda: not site.server.server_state.connections)
 
 
@@ -728,9 +732,9 @@ async def test_a_peer_that_does_not_say_goodbye_back_is_cut_off(
 ) -> None:
     site = await start(limits=Limits(goodbye=0.2))
     wire = await site.raw()
-    await site.hub.close_all(close.GOING, 0.2)
+    await site.wire.connections.close_all(close.GOING, 0.2)
     assert (await wire.goodbye())[0] == 1001
-    await until(lambda: not len(site.hub.heartbeat))
+    await until(lambda: not len(site.wire.heartbeat))
 
 
 @pytest.mark.parametrize("goodbye_said", [close.GOING, close.DRAIN])
@@ -738,8 +742,8 @@ async def test_stopping_says_goodbye_after_what_was_queued_and_sends_newcomers_a
     site: Site, goodbye_said: close.Close
 ) -> None:
     client = await site.open("?channel_id=lobby")
-    site.hub.notify(Notification("channels", ("lobby",), b'{"n":1}'))
-    closing = asyncio.ensure_future(site.hub.close_all(goodbye_said, 5))
+    site.wire.hub.notify(Notification("channels", ("lobby",), b'{"n":1}'))
+    closing = asyncio.ensure_future(site.wire.connections.close_all(goodbye_said, 5))
     assert await hear(client) == {"n": 1}
     expected = {"reconnect_in": goodbye_said.reconnect_in, "reason": goodbye_said.reason}
     assert await goodbye(client) == (goodbye_said.code, expected)

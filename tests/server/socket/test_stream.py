@@ -16,10 +16,10 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.framing import Framing
 from walkwire.server.socket.stream import FRAMES, PIECE, SLICE, Stream
 from walkwire.wire.connection import Connection
-from walkwire.wire.door import Call, Door
+from walkwire.wire.door import Call
 from walkwire.wire.heartbeat import Phase
-from walkwire.wire.hub import Hub
 from walkwire.wire.message import close
+from walkwire.wire.wire import Wire
 
 
 class Pipe(asyncio.Transport):
@@ -69,13 +69,13 @@ class Line:
 
     def __init__(self, may_half_close: bool = True) -> None:
         self.gate = asyncio.Event()
-        self.hub = Hub(MemoryBroker())
+        self.wire = Wire(MemoryBroker())
         self.pipe = Pipe(may_half_close)
         self.streams: set[Any] = set()
-        door = Door(self.hub, self._dispatch, self._authenticate, lambda origin, host: True)
+        door = self.wire.door(self._dispatch, self._authenticate, lambda origin, host: True)
         self.stream = Stream(door, self.pipe, b"", self.streams)
         self.stream.open(Connection(door, self.stream), None, b"")
-        self.hub.turn.flush()
+        self.wire.turn.flush()
         assert [each["type"] for each in self.pipe.heard()] == ["connection"]
 
     async def _dispatch(self, call: Call) -> bytes:
@@ -89,7 +89,7 @@ class Line:
         self.stream.data_received(b"".join(masked(opcode, json.dumps(event).encode()) for event in events))
 
     def heard(self) -> list[Any]:
-        self.hub.turn.flush()
+        self.wire.turn.flush()
         return self.pipe.heard()
 
 
@@ -112,7 +112,7 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
     first = len(line.heard())
     assert 0 < first <= SLICE // 30
     assert line.pipe.calls == ["pause"]
-    assert line.stream.is_deaf()
+    assert line.stream.is_paused()
     taken = first
     while taken < 2000:
         await asyncio.sleep(0)
@@ -121,7 +121,7 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
         taken += more
     await settle()
     assert line.pipe.calls[-1] == "resume"
-    assert not line.stream.is_deaf()
+    assert not line.stream.is_paused()
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
 async def test_the_shortest_frames_are_taken_a_few_at_a_time_as_well(frames: bytes, most: int) -> None:
     line = Line()
     line.stream.data_received(frames)
-    assert line.stream.is_deaf()
+    assert line.stream.is_paused()
     assert len(line.heard()) <= most
     turns = 0
-    while line.stream.is_deaf():
+    while line.stream.is_paused():
         await asyncio.sleep(0)
         turns += 1
     assert turns >= len(frames) // SLICE
@@ -161,7 +161,7 @@ async def test_empty_fragments_are_not_kept() -> None:
 
 async def test_who_asks_for_pongs_and_does_not_read_them_is_cut_off() -> None:
     line = Line()
-    line.pipe.unsent = line.hub.limits.unsent
+    line.pipe.unsent = line.wire.limits.unsent
     line.stream.data_received(masked(Opcode.PING, b"1"))
     assert (line.heard(), line.pipe.calls) == ([Opcode.PONG], [])
     line.pipe.unsent += 1
@@ -227,7 +227,7 @@ async def test_an_end_without_a_goodbye_leaves_nothing() -> None:
     line.say({"type": "connection", "id": 1})
     line.stream.eof_received()
     line.stream.connection_lost(None)
-    assert (line.hub.clients, line.streams, len(line.hub.heartbeat)) == ({}, set(), 0)
+    assert (line.wire.hub.clients, line.streams, len(line.wire.heartbeat)) == ({}, set(), 0)
     line.stream.write(b"nothing")
     assert line.stream.unsent() == 0
 
@@ -244,7 +244,7 @@ async def test_a_lost_connection_is_not_written_to() -> None:
 @pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.PONG])
 async def test_control_frames_are_signs_of_life(opcode: Opcode) -> None:
     line = Line()
-    line.hub.heartbeat.now = 7
+    line.wire.heartbeat.now = 7
     line.stream.data_received(masked(opcode, b"x"))
     assert line.stream.heard == 7
     assert line.heard() == ([Opcode.PONG] if opcode is Opcode.PING else [])

@@ -12,7 +12,7 @@ from walkwire.wire.delivery.client import GONE, Client
 from walkwire.wire.delivery.lag import FULL
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.message import close
-from walkwire.wire.message.frame import text
+from walkwire.wire.message.frame import Message, text
 
 BOUND = 4 * FULL
 
@@ -99,8 +99,8 @@ async def quick(turn: Turn) -> Peer:
     return Peer(turn)
 
 
-def spread(turn: Turn, peers: tuple[Peer, ...], data: bytes, keep: Any, audience: str = "a") -> None:
-    turn.spread({peer.client for peer in peers}, data, keep, audience)
+def spread(turn: Turn, peers: tuple[Peer, ...], data: bytes, overflow: Any, audience: str = "a") -> None:
+    turn.spread({peer.client for peer in peers}, Message(data), overflow, audience)
     turn.flush()
 
 
@@ -152,7 +152,7 @@ async def test_too_much_of_what_may_not_be_dropped_ends_it(turn: Turn, slow: Pee
 
 async def test_a_goodbye_comes_behind_what_waits(turn: Turn, slow: Peer) -> None:
     spread(turn, (slow,), b"last", "latest")
-    turn.end(slow.client, close.DRAIN)
+    turn.close(slow.client, close.DRAIN)
     assert (slow.ended, unframed(b"".join(slow.waiting))[1:]) == (4200, [b"last"])
 
 
@@ -166,7 +166,7 @@ async def test_who_is_held_is_first_given_what_waits(turn: Turn, slow: Peer) -> 
 
 async def test_who_has_gone_leaves_nothing(turn: Turn, slow: Peer) -> None:
     spread(turn, (slow,), b"x", "latest")
-    turn.forget(slow.client)
+    turn.remove(slow.client)
     assert len(turn.lags) == 0
     slow.read()
     await turns()

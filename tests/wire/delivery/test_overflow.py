@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from walkwire.wire.delivery.overflow import Keeping
-from walkwire.wire.message.notification import Keep
+from walkwire.wire.delivery.overflow import OverflowPolicies
+from walkwire.wire.message.notification import Overflow
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ from walkwire.wire.message.notification import Keep
     ],
 )
 def test_the_first_pattern_that_fits_counts_and_all_channels_have_to_agree(
-    channels: list[str], keep: Keep
+    channels: list[str], keep: Overflow
 ) -> None:
-    keeping = Keeping({"ticker:slow:*": "drop_oldest", "ticker:*": "latest"})
-    assert keeping.of(channels) == keep
-    assert keeping.of(iter(channels)) == keep
+    policies = OverflowPolicies({"ticker:slow:*": "drop_oldest", "ticker:*": "latest"})
+    assert policies.find(channels) == keep
+    assert policies.find(iter(channels)) == keep
 
 
 def test_without_patterns_everything_is_kept() -> None:
-    assert Keeping().of(["ticker:acme"]) == "close"
+    assert OverflowPolicies().find(["ticker:acme"]) == "close"

@@ -19,7 +19,7 @@ def test_a_letter_arrives_as_it_was_written() -> None:
 
 @pytest.mark.parametrize("message", [b"", b"\n", b"{}\n", b'["a",1]\n{}', b"\xff"])
 def test_what_is_no_letter_is_told_apart(message: bytes) -> None:
-    with pytest.raises(ValueError, match="Not a letter"):
+    with pytest.raises(ValueError, match="Not an envelope"):
         envelope.decode(message)
 
 

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta, Raw
 
-from walkwire.wire.message import lenient
 from walkwire.wire.message.event import (
+    EVENTS,
+    BaseEvent,
     ChangeUserEvent,
     ChannelEvent,
     ClientEvent,
     ConnectionEvent,
     Event,
+    Events,
     JoinEvent,
     LeaveEvent,
     Unreadable,
     UserEvent,
     WalkerEvent,
-    decode,
 )
+
+decode = EVENTS.decode
 
 
 def read(event: Any) -> Event:
@@ -248,7 +252,7 @@ def test_both_readings_say_the_same(event: dict[str, Any], is_ascii: bool) -> No
     found = decode(payload)
     if isinstance(found, Unreadable):
         return
-    kind, fields = lenient.read(payload)
+    kind, fields = EVENTS.lenient.decode(payload)
     assert kind == event["type"]
     for name, value in fields.items():
         mine = getattr(found, name)
@@ -258,3 +262,29 @@ def test_both_readings_say_the_same(event: dict[str, Any], is_ascii: bool) -> No
 @given(st.binary())
 def test_reading_never_raises(payload: bytes) -> None:
     assert isinstance(decode(payload), Event)
+
+
+def test_the_struct_is_the_whole_declaration_of_an_event() -> None:
+    class PokeEvent(BaseEvent, frozen=True, kw_only=True, tag="poke"):
+        times: Annotated[int, Meta(ge=1, le=3)]
+        gently: bool = False
+        notes: Raw = Raw(b"{}")
+
+    events = Events((*EVENTS.kinds.values(), PokeEvent))
+    assert events.decode(b'{"type":"poke","times":2}') == PokeEvent(times=2)
+    found = events.decode(b'{"type":"poke","id":"x","times":"3","gently":"yes","notes": {"b" : 1e2}}')
+    assert isinstance(found, PokeEvent)
+    assert (found.id, found.times, found.gently, bytes(found.notes)) == ("x", 3, True, b'{"b" : 1e2}')
+    for wrong, kind, loc in (
+        (b'{"type":"poke"}', "missing", "times"),
+        (b'{"type":"poke","times":4}', "less_than_equal", "times"),
+        (b'{"type":"poke","times":1,"notes":[]}', "dict_type", "notes"),
+    ):
+        refused = events.decode(wrong)
+        assert isinstance(refused, Unreadable)
+        assert refused.error.details is not None
+        assert [(each["type"], each["loc"]) for each in refused.error.details] == [
+            (kind, ["event", "poke", loc])
+        ]
+    assert isinstance(events.decode(b'{"type":"connection"}'), ConnectionEvent)
+    assert isinstance(decode(b'{"type":"poke","times":2}'), Unreadable)

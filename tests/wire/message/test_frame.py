@@ -109,3 +109,9 @@ def test_a_text_frame_is_read_by_a_clients_library() -> None:
     ] == payloads
     assert isinstance(said[-1], Frame)
     assert said[-1].opcode is Opcode.PING
+
+
+def test_a_message_is_its_payload_for_version_1_whatever_else_it_carries() -> None:
+    plain, placed = frame.Message(b'{"n":1}'), frame.Message(b'{"n":1}', "0001:17")
+    assert plain.frame() == placed.frame() == frame.text(b'{"n":1}')
+    assert (plain.position, placed.position) == (None, "0001:17")

@@ -28,7 +28,7 @@ from walkwire.server.http.walkers.openapi import serve_description
 from walkwire.server.http.walkers.rest import Walk, Walkers
 from walkwire.server.http.webhook import serve_webhooks
 from walkwire.walk.walker.specs import specs_of
-from walkwire.wire.hub import Hub
+from walkwire.wire.wire import Wire
 
 
 def make_api(
@@ -39,7 +39,7 @@ def make_api(
     users: Users,
     auth: Auth,
     services: Services,
-    hub: Hub,
+    wire: Wire,
     health: Health,
     webhooks: Webhooks | None = None,
     resets: Resets | None = None,
@@ -57,13 +57,13 @@ def make_api(
     tell_faults(api)
     serve_health(api, health)
     if config.metrics:
-        serve_metrics(api, hub, health)
+        serve_metrics(api, wire, health)
     if page is not None:
         _serve_page(api, page)
     serve_accounts(api, users, auth, profile)
     if resets is not None:
         serve_resets(api, resets)
-    serve_notify(api, services, hub)
+    serve_notify(api, services, wire.hub)
     if webhooks is not None and any(specs_of(walker).webhook is not None for walker in walkers.values()):
         serve_webhooks(api, webhooks, auth)
     serve_utilities(api, walk, auth)

@@ -7,22 +7,22 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from walkwire.wire.hub import Hub
+from walkwire.wire.peers import Peers
 
 
 class Health:
     """What there is to say against this server. `leaving` is set once it stops."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, peers: Peers) -> None:
         self.leaving: str | None = None
-        self._hub = hub
+        self._peers = peers
 
     @property
     def trouble(self) -> str | None:
         """Why nobody should be sent here, half a sentence without addresses and secrets; None: all is well."""
         if self.leaving is not None:
             return self.leaving
-        away = self._hub.away
+        away = self._peers.away
         return None if away is None else f"other servers cannot be reached: {away}"
 
 

@@ -9,30 +9,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from walkwire.server.http.health import Health
-from walkwire.wire.hub import Hub
+from walkwire.wire.wire import Wire
 
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def serve_metrics(api: FastAPI, hub: Hub, health: Health) -> None:
+def serve_metrics(api: FastAPI, wire: Wire, health: Health) -> None:
     """Add /metrics. With several workers each request is answered by one of them, for itself."""
 
     async def show(request: Request) -> Response:
-        return Response("".join(_lines(hub, health)), media_type=_TYPE)
+        return Response("".join(_lines(wire, health)), media_type=_TYPE)
 
     api.add_route("/metrics", show, include_in_schema=False)
 
 
-def _lines(hub: Hub, health: Health) -> Iterator[str]:
-    counts = hub.broker_counts
+def _lines(wire: Wire, health: Health) -> Iterator[str]:
+    counts = wire.peers.counts
     gauges = {
-        "connections": ("Sockets that are connected", len(hub.clients)),
+        "connections": ("Sockets that are connected", len(wire.hub.clients)),
         "ready": ("Whether anybody should be sent here: 1 or 0", int(health.trouble is None)),
-        "broker_up": ("Whether other servers can be reached: 1 or 0", int(hub.away is None)),
+        "broker_up": ("Whether other servers can be reached: 1 or 0", int(wire.peers.away is None)),
     }
     counters = {
-        "untold": ("Notifications that reached only this server", hub.untold),
-        "cut_off": ("Clients that did not read what they were sent", hub.turn.cut_off),
+        "untold": ("Notifications that reached only this server", wire.peers.untold),
+        "cut_off": ("Clients that did not read what they were sent", wire.turn.cut_off),
         "broker_published": ("Messages given to the broker", counts.published),
         "broker_received": ("Messages taken from the broker", counts.received),
         "broker_lost": ("Messages refused, or on their way when the broker went", counts.lost),

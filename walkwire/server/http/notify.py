@@ -22,7 +22,7 @@ from walkwire.server.http.walkers.route import Route
 from walkwire.store import ServiceRecord
 from walkwire.wire.hub import Hub
 from walkwire.wire.message import text
-from walkwire.wire.message.lenient import TARGETS
+from walkwire.wire.message.bounds import TARGETS
 from walkwire.wire.message.notification import Kind, Notification
 
 TAGS = ["Notify APIs"]
@@ -84,7 +84,7 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
     async def notify(request: Request, _: Annotated[ServiceRecord, Security(key)]) -> Response:
         order = _read(await request.body())
         targets = tuple(dict.fromkeys(map(read, order.targets)))
-        waiting = hub.tell(Notification(kind, targets, bytes(order.data)))
+        waiting = hub.publish(Notification(kind, targets, bytes(order.data)))
         if waiting is not None:
             await waiting
         return Response(b'{"message":"Successfully Notified!"}', 200, media_type="application/json")

@@ -245,7 +245,7 @@ class _Server(uvicorn.Server):
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
         )
-        self._hub = app.door.hub
+        self._connections = app.door.connections
         self._runner = app.runner
         self._health = app.health
         self._drain_seconds = config.drain_seconds
@@ -280,7 +280,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._health.leaving = "the server is stopping"
-        self._hub.is_leaving = True
+        self._connections.is_leaving = True
         self.config.encoded_headers.append(
             (b"connection", b"close")
         )  # each answer is the last of its connection
@@ -315,7 +315,7 @@ class _Server(uvicorn.Server):
 
     async def _finish(self) -> None:
         """Wait for the requests and events that are being handled."""
-        events = asyncio.ensure_future(self._hub.finish(self._stop_seconds))
+        events = asyncio.ensure_future(self._connections.finish(self._stop_seconds))
         tasks = asyncio.ensure_future(self._runner.finish(self._stop_seconds))
         try:
             everything = {*self.server_state.tasks, events, tasks}
@@ -324,13 +324,13 @@ class _Server(uvicorn.Server):
             for waiting in (events, tasks):
                 waiting.cancel()
             await asyncio.wait((events, tasks))
-        if late or self._hub.work:
+        if late or self._connections.under_way:
             _log.warning(
                 "Some walks did not end within %g seconds and are left to themselves", self._stop_seconds
             )
 
     async def _say_goodbye(self, goodbye: Close) -> None:
-        await self._hub.close_all(goodbye, GOODBYE_SECONDS)
+        await self._connections.close_all(goodbye, GOODBYE_SECONDS)
         end = asyncio.get_running_loop().time() + GOODBYE_SECONDS
         # uvicorn has no event for a closed connection
         while self.server_state.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110

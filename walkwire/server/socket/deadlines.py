@@ -1,39 +1,39 @@
-"""Heads: connections whose request is not all here. A head has an end: in bytes, and in time; of a body something has to come."""
+"""Deadlines: limits on the size and arrival time of request heads, and on stalls in request bodies."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Protocol
 
-LIMIT = 64 * 1024  # bytes
-SECONDS = 30.0
+LIMIT = 64 * 1024  # bytes of a request head
+SECONDS = 30.0  # for a head, or for the next piece of a body
 
 
-class Unheard(Protocol):
-    """A connection that is waited for."""
+class Expiring(Protocol):
+    """A connection with a deadline."""
 
-    def give_up(self) -> None:
-        """It did not come in time. Called of those too that are not waited for any more."""
+    def expire(self) -> None:
+        """Close the connection, unless its request has arrived meanwhile."""
 
 
-class Heads:
-    """Who is waited for: each for `seconds` at least, and twice that at most, so that there is one timer for all."""
+class Deadlines:
+    """The deadlines of all connections, with one timer. Each expires after `seconds` at least, and twice that at most."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
-        self._new: set[Unheard] = set()
-        self._old: set[Unheard] = set()
+        self._new: set[Expiring] = set()
+        self._old: set[Expiring] = set()
         self._is_timed = False
 
-    def wait_for(self, connection: Unheard) -> None:
-        """Give it up when it is still here after that time. Said again, the first time counts."""
+    def start(self, connection: Expiring) -> None:
+        """Start the deadline of a connection, unless it runs already."""
         if connection not in self._old:
             self._new.add(connection)
         if not self._is_timed:
             self._begin()
 
-    def forget(self, connection: Unheard) -> None:
-        """It has come, or gone."""
+    def cancel(self, connection: Expiring) -> None:
+        """Cancel the deadline: the request has arrived, or the connection is closed."""
         self._new.discard(connection)
         self._old.discard(connection)
 
@@ -47,4 +47,4 @@ class Heads:
         if self._old:
             self._begin()
         for connection in late:
-            connection.give_up()
+            connection.expire()

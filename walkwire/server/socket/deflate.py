@@ -1,7 +1,6 @@
-"""Deflate: permessage-deflate (RFC 7692) on the way out. What many are told is compressed once, whoever of them can take it so.
+"""Deflate: permessage-deflate (RFC 7692) for outgoing messages. A message for many receivers is compressed once.
 
-That needs a stream of its own for each message: no context is carried from one to the next, in neither direction, so that an idle
-connection keeps none.
+Each message is a deflate stream of its own: no context is carried over in either direction. So an idle connection keeps none.
 """
 
 from __future__ import annotations
@@ -12,26 +11,26 @@ from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
-SMALLEST = 128  # bytes of a payload that is worth it
-REMEMBERED = 8  # writes, of which each may go to many
+SMALLEST = 128  # bytes of a payload that is worth compressing
+REMEMBERED = 8  # writes, each of which may go to many receivers
 
 _TEXT = 0x81
 
 
 def offers() -> list[ServerPerMessageDeflateFactory]:
-    """What to negotiate with."""
+    """Return the extensions to negotiate."""
     return [ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)]
 
 
 def window_bits(extensions: list[Extension]) -> int | None:
-    """The window that the peer gave us; None where nothing was negotiated."""
+    """Return the negotiated size of the window, None if compression was not negotiated."""
     found = [each for each in extensions if isinstance(each, PerMessageDeflate)]
     return found[0].local_max_window_bits if found else None
 
 
 @lru_cache(REMEMBERED)
 def deflated(frames: bytes, bits: int) -> bytes:
-    """Whole frames of the server, the text frames among them compressed where they are long enough."""
+    """Return whole frames of the server with the text frames compressed that are long enough."""
     pieces = []
     place = 0
     while place < len(frames):
@@ -49,7 +48,7 @@ def _compressed(payload: bytes, bits: int) -> bytes:
 
 
 def _measure(frames: bytes, place: int) -> tuple[int, int]:
-    """How long the head of a frame of ours is, and where the frame ends."""
+    """Return the length of a frame's head and the end of the frame. It is not masked."""
     size = frames[place + 1]
     if size < 126:
         return 2, place + 2 + size

@@ -1,7 +1,7 @@
-"""Framing: RFC 6455 from bytes to messages. The rules are those of `websockets`' sans-I/O protocol.
+"""Framing: RFC 6455 from bytes to messages, by the sans-I/O protocol of `websockets`.
 
-A message that is whole and plain, as nearly all are, is recognised before the library is asked: that takes 0.7 µs instead of 6,
-and an idle connection keeps no protocol object. Whatever looks like anything else is the library's, the judgement on it too.
+A whole and plain message, as nearly all are, is parsed without the library: that takes 0.7 µs instead of 6, and an idle
+connection keeps no protocol object. The library parses everything else, and decides what is an error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from walkwire.wire.message.close import Close
 
 try:
     from websockets.speedups import apply_mask
-except ImportError:  # where it could not be built
+except ImportError:  # on platforms where it could not be built
     from websockets.utils import apply_mask
 
 PONG = b"\x8a\x80"  # the head of the answer to a ping of ours, which is empty
@@ -30,17 +30,17 @@ _MASKED = 0x80
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
-class Message(NamedTuple):
-    """What a peer said, of a text or a binary frame."""
+class SocketMessage(NamedTuple):
+    """A message of a peer, from text or binary frames."""
 
     data: bytes
     is_text: bool
 
 
 def whole(data: bytes, place: int, limit: int) -> tuple[bytes, bool, int] | None:
-    """The message in the one frame at `place`, whether it is text, and where the frame ends.
+    """Return the message in the single frame at `place`, whether it is text, and the end of the frame.
 
-    None for any other frame, for one that is not all here, and for one to object to.
+    Returns None for any other frame, an incomplete one, and an invalid one.
     """
     size = len(data)
     if size - place < 6:
@@ -64,21 +64,24 @@ def whole(data: bytes, place: int, limit: int) -> tuple[bytes, bool, int] | None
 
 
 class Framing(ServerProtocol):
-    """The library's view of an open connection. Where the peer breaks the protocol, the reason is told in the protocol's form."""
+    """The library's protocol object for an open connection. Reasons of close frames have the form of `docs/protocol.md`.
+
+    - frames: number of frames that ended in the data received last
+    """
 
     def __init__(self, limit: int, offers: Sequence[ServerExtensionFactory] = ()) -> None:
         super().__init__(state=State.OPEN, max_size=limit, extensions=offers)
         self._parts: list[bytes] | None = None  # of a message in fragments
         self._check: codecs.IncrementalDecoder | None = None
-        self._behind = 0  # bytes heard behind the last whole frame
-        self.frames = 0  # that ended in what was heard last
+        self._behind = 0  # bytes received behind the last whole frame
+        self.frames = 0
 
-    def hear(self, data: bytes) -> list[Message]:
-        """The messages that end in `data`."""
+    def hear(self, data: bytes) -> list[SocketMessage]:
+        """Parse `data`, and return the messages that end in it."""
         self._behind += len(data)
         self.frames = 0
         self.receive_data(data)
-        messages: list[Message] = []
+        messages: list[SocketMessage] = []
         try:
             messages.extend(self._messages())
         except UnicodeDecodeError:
@@ -87,19 +90,21 @@ class Framing(ServerProtocol):
 
     @property
     def is_between(self) -> bool:
-        """Whether it knows nothing that a new one would not know."""
+        """Return whether it holds no state: a new object would do as well."""
         is_whole = self._behind == 0 and self._parts is None
         return is_whole and self.state is State.OPEN and not self.extensions
 
     def recv_frame(self, frame: Frame) -> None:
+        """Accept a close frame between fragments too. Called by the library."""
         if frame.opcode is Opcode.CLOSE:  # may come between fragments, as all control frames: RFC 6455, 5.4
             self.current_size = None
         super().recv_frame(frame)
 
     def fail(self, code: int, reason: str = "") -> None:
+        """Fail the connection with a reason in the protocol's form. Called by the library."""
         super().fail(code, Close(code, reason).text())
 
-    def _messages(self) -> Iterator[Message]:
+    def _messages(self) -> Iterator[SocketMessage]:
         for said in self.events_received():
             assert isinstance(said, Frame)
             self._behind -= _size_as_sent(said)
@@ -110,17 +115,17 @@ class Framing(ServerProtocol):
             elif said.opcode is not Opcode.CONT:
                 continue
             assert self._parts is not None
-            if said.data:  # empty ones count nothing against the limit, and may come without end
+            if said.data:  # empty ones do not count against the limit, and may come without end
                 self._parts.append(bytes(said.data))
             if self._check is not None:  # each fragment at once: RFC 6455, 8.1
                 self._check.decode(said.data, final=said.fin)
             if said.fin:
                 parts, self._parts = self._parts, None
-                yield Message(parts[0] if len(parts) == 1 else b"".join(parts), self._check is not None)
+                yield SocketMessage(parts[0] if len(parts) == 1 else b"".join(parts), self._check is not None)
 
 
 def _size_as_sent(said: Frame) -> int:
-    """Of a frame of a client. Never more than it was, and less only where it was longer than need be, or compressed."""
+    """Return the size of a client's frame: never too much; too little if it was compressed or its length field too long."""
     size = len(said.data)
     return 6 + size + (0 if size < 126 else 2 if size < 65536 else 8)
 

@@ -1,7 +1,7 @@
-"""Gateway: who comes in at the port. A plain opening of the socket's path is taken at once; all else is uvicorn's to read.
+"""Gateway: decides what each new connection at the port is: a WebSocket or HTTP.
 
-uvicorn's HTTP protocol, derived here, takes the upgrade of that path too: behind other requests, in pieces, with something to
-negotiate or to refuse.
+A plain upgrade request for the WebSocket's path is accepted here at once. Everything else is parsed by uvicorn. The subclass of
+its HTTP protocol accepts all other upgrades for that path: behind other requests, in pieces, with extensions, or to be refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from walkwire.server.socket import handshake
-from walkwire.server.socket.deadlines import LIMIT, SECONDS, Heads
+from walkwire.server.socket.deadlines import LIMIT, SECONDS, Deadlines
 from walkwire.server.socket.deflate import offers
 from walkwire.server.socket.framing import Framing
 from walkwire.server.socket.stream import Stream
@@ -31,24 +31,28 @@ _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
 def gateway(door: Door, head_seconds: float = SECONDS) -> Any:
-    """What to give to uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`. Any `ws` but "none" will do.
+    """Return the protocol class for uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`.
 
-    The head of a request has `head_seconds` to arrive, and each piece of its body; twice that at most.
+    - head_seconds: time for the head of a request to arrive, and for each piece of its body; at most twice that
     """
-    heads = Heads(head_seconds)
-    return partial(_Threshold, door, heads, type("Gateway", (_Gateway,), {"_door": door, "_heads": heads}))
+    deadlines = Deadlines(head_seconds)
+    behind = type("Gateway", (_Gateway,), {"_door": door, "_deadlines": deadlines})
+    return partial(_Threshold, door, deadlines, behind)
 
 
 class _Threshold(asyncio.Protocol):
-    """A connection of which nothing is known yet. `rooms` are uvicorn's arguments for the protocol behind."""
+    """A connection that has sent nothing yet.
 
-    __slots__ = ("_behind", "_door", "_heads", "_rooms", "_transport")
+    - behind: makes uvicorn's HTTP protocol, from the arguments `rooms`
+    """
+
+    __slots__ = ("_behind", "_deadlines", "_door", "_rooms", "_transport")
 
     def __init__(
-        self, door: Door, heads: Heads, behind: Callable[..., HttpToolsProtocol], **rooms: Any
+        self, door: Door, deadlines: Deadlines, behind: Callable[..., HttpToolsProtocol], **rooms: Any
     ) -> None:
         self._door = door
-        self._heads = heads
+        self._deadlines = deadlines
         self._behind = behind
         self._rooms = rooms
         self._transport: Any = None
@@ -56,24 +60,24 @@ class _Threshold(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         self._rooms["server_state"].connections.add(self)
-        self._heads.wait_for(self)
+        self._deadlines.start(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._heads.forget(self)
+        self._deadlines.cancel(self)
         self._rooms["server_state"].connections.discard(self)
 
-    def give_up(self) -> None:
-        """It said nothing at all."""
+    def expire(self) -> None:
+        """Close the connection: it sent nothing in time."""
         self._transport.close()
 
     def shutdown(self) -> None:
-        """The server stops (uvicorn's word)."""
+        """Close the connection. Called by uvicorn when the server stops."""
         self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         transport, connections = self._transport, self._rooms["server_state"].connections
         connections.discard(self)
-        self._heads.forget(self)
+        self._deadlines.cancel(self)
         path = self._door.path.encode()
         opening = handshake.read(data, path) if data.startswith(b"GET " + path) else None
         if opening is None or (self._door.compresses and b"sec-websocket-extensions" in opening.headers):
@@ -82,32 +86,32 @@ class _Threshold(asyncio.Protocol):
             http.connection_made(transport)
             http.data_received(data)
             return
-        if self._door.hub.is_leaving:
+        if self._door.connections.is_leaving:
             transport.write(handshake.REFUSED)
             transport.close()
             return
         stream = Stream(self._door, transport, handshake.response(opening), connections)
         transport.set_protocol(stream)
-        _let_in(self._door, stream, opening)
+        _accept(self._door, stream, opening)
 
 
 class _Gateway(HttpToolsProtocol):
     _door: Door
-    _heads: Heads
+    _deadlines: Deadlines
     _data = b""
     _is_in_head = True
     _is_in_body = False
-    _has_body = False  # in what was heard last
-    _heard = 0  # bytes of a head that is not all here; in a body, of what is none: extensions, trailers
+    _has_body = False  # in the data received last
+    _received = 0  # bytes of an incomplete head; in a body, of chunk extensions and trailers
 
     def data_received(self, data: bytes) -> None:
         self._data, self._has_body = data, False
-        headers = self.headers  # another list for each request
+        headers = self.headers  # a new list for each request
         super().data_received(data)
         self._data = b""
         if self._is_in_head or self._is_in_body:
             is_more_of_it = (headers is None or self.headers is headers) and not self._has_body
-            self._heard = self._heard + len(data) if is_more_of_it else 0
+            self._received = self._received + len(data) if is_more_of_it else 0
             self._wait_for_more()
 
     def on_message_begin(self) -> None:
@@ -126,18 +130,18 @@ class _Gateway(HttpToolsProtocol):
         self._is_in_head = self._is_in_body = False
         super().connection_lost(exc)
 
-    def give_up(self) -> None:
-        """The head, or more of the body, did not come in time."""
+    def expire(self) -> None:
+        """Refuse the request with 408, if its head or more of its body is still missing."""
         if not (self._is_in_head or self._is_in_body):
             return
-        if self._is_answering or self.flow.read_paused:  # it is we who keep it waiting
-            self._heads.wait_for(self)
+        if self._is_answering or self.flow.read_paused:  # the server keeps the client waiting
+            self._deadlines.start(self)
         else:
             self._refuse("408 Request Timeout")
 
     @property
     def _is_answering(self) -> bool:
-        """Is an answer under way, to this request or to the one before?"""
+        """Return whether an answer to this request, or to the one before, is being sent."""
         cycle = self.cycle
         return (
             cycle is not None and not cycle.response_complete and (self._is_in_head or cycle.response_started)
@@ -146,12 +150,12 @@ class _Gateway(HttpToolsProtocol):
     def _wait_for_more(self) -> None:
         if self.transport.is_closing():
             return
-        if self._heard > LIMIT:
+        if self._received > LIMIT:
             self._refuse("431 Request Header Fields Too Large")
             return
         if self._is_in_body:
-            self._heads.forget(self)  # each piece has the time anew
-        self._heads.wait_for(self)
+            self._deadlines.cancel(self)  # each piece has its own deadline
+        self._deadlines.start(self)
 
     def _refuse(self, status: str) -> None:
         if not self._is_answering:
@@ -161,7 +165,7 @@ class _Gateway(HttpToolsProtocol):
         self.transport.close()
 
     def on_headers_complete(self) -> None:
-        self._is_in_head, self._is_in_body, self._heard = False, True, 0
+        self._is_in_head, self._is_in_body, self._received = False, True, 0
         self.app = _upgrade_required if self._is_for_us() else self.config.loaded_app
         super().on_headers_complete()
 
@@ -170,11 +174,11 @@ class _Gateway(HttpToolsProtocol):
         if not self._is_for_us():
             super().handle_websocket_upgrade()
             return
-        if self._door.hub.is_leaving:
+        if self._door.connections.is_leaving:
             self.transport.write(handshake.REFUSED)
             self.transport.close()
             return
-        framing = Framing(self._door.hub.limits.frame, offers() if self._door.compresses else ())
+        framing = Framing(self._door.limits.frame, offers() if self._door.compresses else ())
         response = self._shake_hands(framing)
         if response.status_code == 101:
             self._hand_over(framing, response)
@@ -201,23 +205,23 @@ class _Gateway(HttpToolsProtocol):
         return response
 
     def _hand_over(self, framing: Framing, response: Response) -> None:
-        opening = handshake.Opening()
+        opening = handshake.UpgradeRequest()
         opening.url, opening.headers, opening.rest = self.url, dict(self.headers), self._unread()
         lasting = framing if framing.extensions else None
         stream = Stream(self._door, self.transport, response.serialize(), self.connections, lasting)
         self.connections.discard(self)
         self.transport.set_protocol(stream)
-        self.parser = None  # type: ignore[assignment]  # it holds us: without it both go at once
-        _let_in(self._door, stream, opening)
+        self.parser = None  # type: ignore[assignment]  # it refers to us: without it both are freed at once
+        _accept(self._door, stream, opening)
 
     def _unread(self) -> bytes:
-        """What came behind the head. llhttp tells where it stopped by the error that uvicorn calls us for."""
+        """Return what follows the head. The exception that uvicorn handles at this moment says where llhttp stopped."""
         stop = sys.exception()
         return self._data[stop.args[0] :] if isinstance(stop, httptools.HttpParserUpgrade) else b""
 
 
-def _let_in(door: Door, stream: Stream, opening: handshake.Opening) -> None:
-    refusal = door.hub.closing
+def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest) -> None:
+    refusal = door.connections.closing
     if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
         refusal = close.REFUSED
     if refusal is not None:
@@ -236,7 +240,7 @@ def _channel_id(url: bytes) -> str | None:
 
 
 async def _upgrade_required(scope: Any, receive: Any, send: Any) -> None:
-    """Answers an ordinary request for the socket's path (RFC 9110, 15.5.22)."""
+    """Answer an ordinary request for the WebSocket's path with 426 (RFC 9110, 15.5.22)."""
     body = b"This is a WebSocket.\n"
     headers = [
         (b"upgrade", b"websocket"),

@@ -1,6 +1,6 @@
-"""Handshake: RFC 6455, section 4, for a request as plain as nearly all are. Any other is `gateway`'s and the library's.
+"""Handshake: RFC 6455, section 4, for plain upgrade requests, as nearly all are. `gateway` and the library handle all others.
 
-Measured: 6 µs instead of the 90 that uvicorn's scope and the library's headers take.
+Takes 6 µs, where uvicorn's scope and the library's headers take 90.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ REFUSED = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 31\r\n\r\nThis server is being replaced.\n"
 )
-"""Answers the opening of a socket at a server that stops. A load balancer tries the next server."""
+"""Answers an upgrade request while the server stops. A load balancer then tries the next server."""
 
 _KEY_BYTES = 16
 
 
-class Opening:
-    """The head of a request, as llhttp reads it."""
+class UpgradeRequest:
+    """The head of a request, filled in by llhttp.
+
+    - headers: values by name in lower case
+    - has_twice: whether a header is repeated
+    - rest: what follows the head
+    """
 
     __slots__ = ("has_twice", "headers", "rest", "url")
 
@@ -32,24 +37,24 @@ class Opening:
         self.rest = b""
 
     def on_url(self, url: bytes) -> None:
-        """Called by the parser."""
+        """Append a piece of the URL. Called by the parser."""
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser."""
+        """Keep a header. Called by the parser."""
         name = name.lower()
         self.has_twice |= name in self.headers
         self.headers[name] = value
 
     def text(self, name: bytes) -> str | None:
-        """A header, or None."""
+        """Return the value of a header, None if it is absent."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
 
-def read(data: bytes, path: bytes) -> Opening | None:
-    """The opening in `data`, where all of it is there, is for `path`, and there is nothing to object to or to negotiate."""
-    opening = Opening()
+def read(data: bytes, path: bytes) -> UpgradeRequest | None:
+    """Return the upgrade request in `data`. None if it is incomplete, invalid, for another path, or has extensions."""
+    opening = UpgradeRequest()
     parser = httptools.HttpRequestParser(opening)
     try:
         parser.feed_data(data)
@@ -69,8 +74,8 @@ def read(data: bytes, path: bytes) -> Opening | None:
     return opening if is_plain else None
 
 
-def response(opening: Opening) -> bytes:
-    """What accepts it."""
+def response(opening: UpgradeRequest) -> bytes:
+    """Return the response that accepts it."""
     accept = accept_key(opening.headers[b"sec-websocket-key"].decode())
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -78,7 +83,7 @@ def response(opening: Opening) -> bytes:
     ).encode()
 
 
-def _is_plain(opening: Opening) -> bool:
+def _is_plain(opening: UpgradeRequest) -> bool:
     headers = opening.headers
     return (
         not opening.has_twice

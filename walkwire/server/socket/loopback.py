@@ -1,4 +1,4 @@
-"""Loopback: a client in the same process. The same conversation as over a socket, in memory, for tests."""
+"""Loopback: a client in the same process, for tests. Sends and receives the same bytes as over a socket, in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from walkwire.wire.message import close
 
 
 class Closed(Exception):
-    """The server has closed the connection: `code` and `reason` (JSON) as in `docs/protocol.md`, 1006 where it was cut off."""
+    """The server has closed the connection. `code` and `reason` (JSON) are those of `docs/protocol.md`; 1006: it was aborted."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{code} {reason}".strip())
@@ -28,7 +28,9 @@ class Closed(Exception):
 class Loopback:
     """A connected client: `async with Loopback(door, token=…) as socket: await socket.send({…}); await socket.receive()`.
 
-    The bytes are read as a client's library would read them.
+    Frames are parsed by a client's library.
+
+    - closed: the error that `receive` raises once the server has closed the connection
     """
 
     def __init__(self, door: Door, token: str | None = None, channel_id: str | None = None) -> None:
@@ -40,8 +42,8 @@ class Loopback:
         self._is_stalled = False
         self._frames: deque[bytes] = deque()
         self._news = asyncio.Event()
-        self._is_heard = asyncio.Event()
-        self._is_heard.set()
+        self._is_read = asyncio.Event()
+        self._is_read.set()
         self.connection = Connection(door, self, channel_id)
 
     async def __aenter__(self) -> Loopback:
@@ -55,7 +57,7 @@ class Loopback:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether this is a client that does not read: what it is sent counts as unsent, until it reads again."""
+        """Return whether the client does not read: what it is sent counts as unsent until it reads again."""
         return self._is_stalled
 
     @is_stalled.setter
@@ -67,22 +69,22 @@ class Loopback:
             self.connection.catch_up()
 
     async def send(self, event: Any) -> None:
-        """Say something: a string or bytes as they are, anything else as JSON. Waits while the server does not listen."""
-        await self._is_heard.wait()
+        """Send a message: a string or bytes as they are, anything else as JSON. Waits while the server does not read."""
+        await self._is_read.wait()
         if self.closed is not None:
             raise self.closed
         payload = event if isinstance(event, bytes) else _text(event).encode("utf-8", "surrogatepass")
-        if len(payload) > self._door.hub.limits.frame:
+        if len(payload) > self._door.limits.frame:
             self.connection.close(close.TOO_BIG)
         else:
             self.connection.hear(payload)
 
     async def receive(self, seconds: float = 5.0) -> Any:
-        """The next message, read from JSON. Raises Closed where there will be none, TimeoutError after `seconds`."""
+        """Return the next message, decoded. Raises Closed if there will be none, TimeoutError after `seconds`."""
         return json.loads(await self.receive_bytes(seconds))
 
     async def receive_bytes(self, seconds: float = 5.0) -> bytes:
-        """The next message, as it came."""
+        """Return the next message as it was sent."""
         async with asyncio.timeout(seconds):
             while not self._frames:
                 if self.closed is not None:
@@ -92,22 +94,25 @@ class Loopback:
         return self._frames.popleft()
 
     async def quiet(self) -> list[Any]:
-        """All that has arrived when everything under way in this process has come to rest, read from JSON."""
-        while self._door.hub.work:
-            await asyncio.wait(set(self._door.hub.work))
-        for _ in range(5):  # turns of the loop: a flush, and what a broker in memory passes on
+        """Wait until nothing is under way in this process. Return all messages that have arrived, decoded."""
+        while self._door.connections.under_way:
+            await asyncio.wait(set(self._door.connections.under_way))
+        for _ in range(
+            5
+        ):  # turns of the loop: the write at the end of a turn, and deliveries of a broker in memory
             await asyncio.sleep(0)
         frames, self._frames = self._frames, deque()
         return [json.loads(each) for each in frames]
 
     def leave(self) -> None:
-        """Go, without a word."""
+        """Disconnect without a close frame."""
         if self.closed is None:
             self._end(Closed(1000, ""))
 
     # Called by the wire
 
     def write(self, data: bytes) -> None:
+        """Parse frames of the server. While stalled, keep them unsent."""
         if self._is_stalled:
             self._unsent.append(data)
             self.connection.lag()
@@ -120,25 +125,30 @@ class Loopback:
         self._news.set()
 
     def unsent(self) -> int:
+        """Return the number of bytes that wait while stalled."""
         return sum(map(len, self._unsent))
 
     def close(self, code: int, reason: str) -> None:
+        """End with the server's close code and reason."""
         self._end(Closed(code, reason))
 
     def abort(self) -> None:
+        """End with code 1006."""
         self._end(Closed(1006, ""))
 
     def pause(self) -> None:
-        self._is_heard.clear()
+        """Make `send` wait."""
+        self._is_read.clear()
 
     def resume(self) -> None:
-        self._is_heard.set()
+        """Let `send` go on."""
+        self._is_read.set()
 
     def _end(self, closed: Closed) -> None:
         if self.closed is None:
             self.closed = closed
             self._news.set()
-            self._is_heard.set()
+            self._is_read.set()
             asyncio.get_running_loop().call_soon(self.connection.lost)
 
 

@@ -1,7 +1,7 @@
-"""Stream: one upgraded socket, between the event loop's transport and a `wire/connection`. No JSON is known here.
+"""Stream: one upgraded socket, between the event loop's transport and a `wire/connection`. Knows no JSON.
 
-What comes in is taken in slices, one a turn of the loop where they hold whole frames, so that a peer who floods us holds up
-nobody else; what is not taken yet is not read.
+Received data is handled in slices, one in each turn of the event loop, so that a peer that floods the server delays nobody else.
+While a slice is left, nothing more is read.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from walkwire.wire.heartbeat import Phase
 from walkwire.wire.message import close, frame
 from walkwire.wire.message.close import Close
 
-SLICE = 16 * 1024
-PIECE = 4 * 1024  # for the library, to which an empty fragment is work, too
-FRAMES = 128  # in a slice: the shortest nonsense has 8 bytes, and to say what is wrong with it takes 70 µs
+SLICE = 16 * 1024  # bytes handled in one turn
+PIECE = 4 * 1024  # bytes given to the library at once: empty fragments cost time, too
+FRAMES = 128  # most in a slice: an invalid event may have 8 bytes, and its error takes 70 µs to format
 
 
 class Stream(asyncio.Protocol):
     """The protocol of an upgraded socket, and the `Transport` of its client.
 
-    `response` is what ends the handshake: it leaves in one write with the first frame. `framing` is given where it has to last;
-    `streams` is where the server keeps its connections.
+    - response: ends the handshake; it is written together with the first frame
+    - streams: the server's set of connections
+    - framing: the library's protocol object if extensions were negotiated
     """
 
     __slots__ = (
@@ -61,17 +62,17 @@ class Stream(asyncio.Protocol):
         self._transport: Any = transport
         self._streams = streams
         self._response = response
-        self._framing = framing  # None, as nearly always: between frames, and not closing
-        self._limits = door.hub.limits
-        self._heartbeat = door.hub.heartbeat
+        self._framing = framing  # None nearly always: between frames, and not closing
+        self._limits = door.limits
+        self._heartbeat = door.heartbeat
         self._connection: Connection | None = None
-        self._rest = b""  # read, and not taken yet
+        self._rest = b""  # received, and not handled yet
         self._is_paused = False
         streams.add(self)
         self._heartbeat.watch(self)
 
     def open(self, connection: Connection, token: str | None, data: bytes) -> None:
-        """Begin the conversation. `data` is what came together with the head of the request."""
+        """Attach the connection and open it. `data` was received together with the head of the request."""
         self._connection = connection
         connection.open(token)
         if connection.client.frames is None:
@@ -82,26 +83,31 @@ class Stream(asyncio.Protocol):
     # Called by the event loop
 
     def data_received(self, data: bytes) -> None:
+        """Handle what was received, or keep it while an earlier slice is left. Called by the event loop."""
         self.heard = self._heartbeat.now
         if self._rest or self._is_paused:
             self._rest += data
         elif len(data) != 6 or not data.startswith(PONG) or self._framing is not None:
-            self._take(data)
+            self._read_slice(data)
 
     def eof_received(self) -> None:
+        """Answer the end of the peer's data as the library does. Called by the event loop."""
         framing = self._library()
         framing.receive_eof()
         self._answer(framing)
 
     def pause_writing(self) -> None:
+        """Start back-pressure for the client. Called by the event loop."""
         if self._connection is not None:
             self._connection.lag()
 
     def resume_writing(self) -> None:
+        """End back-pressure for the client. Called by the event loop."""
         if self._connection is not None:
             self._connection.catch_up()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Remove everything that belongs to this socket. Called by the event loop."""
         self._transport = _ENDED
         self._streams.discard(self)
         self._heartbeat.forget(self)
@@ -111,16 +117,16 @@ class Stream(asyncio.Protocol):
 
     @property
     def is_leaving(self) -> bool:
-        """Was it said goodbye to, or is it about to be?"""
+        """Return whether it is closing, or will be when all is answered."""
         return self.phase is Phase.CLOSING or self._connection is None or self._connection.is_leaving
 
     def leave(self, goodbye: Close) -> None:
-        """The server stops, and this one is to go when it has its answers."""
+        """Close when everything that was received is answered: the server is being replaced."""
         if self._connection is not None:
             self._connection.leave(goodbye)
 
     def shutdown(self) -> None:
-        """The server stops (uvicorn's word)."""
+        """Close at once. Called by uvicorn when the server stops."""
         if self._connection is not None:
             self._connection.close(close.GOING)
 
@@ -128,6 +134,7 @@ class Stream(asyncio.Protocol):
 
     @property
     def write(self) -> Callable[[bytes], object]:
+        """Return the function that writes frames: the event loop's own if nothing has to be done before."""
         if self._response:
             return self._write_first
         bits = None if self._framing is None else window_bits(self._framing.extensions)
@@ -135,9 +142,11 @@ class Stream(asyncio.Protocol):
         return write if bits is None else lambda data: write(deflated(data, bits))
 
     def unsent(self) -> int:
+        """Return the size of the event loop's write buffer in bytes."""
         return self._transport.get_write_buffer_size()  # type: ignore[no-any-return]
 
     def close(self, code: int, reason: str) -> None:
+        """Send a close frame, and read on until the peer has closed."""
         framing = self._library()
         if framing.state is State.OPEN:
             framing.send_close(code, reason)
@@ -145,27 +154,33 @@ class Stream(asyncio.Protocol):
             self.resume()
 
     def abort(self) -> None:
+        """Disconnect at once."""
         self._transport.abort()
 
     def pause(self) -> None:
+        """Stop reading, and handle nothing more."""
         self._is_paused = True
         self._transport.pause_reading()
 
     def resume(self) -> None:
+        """Handle what is left, then read again."""
         self._is_paused = False
         if self._rest:
-            asyncio.get_running_loop().call_soon(self._take_rest)
+            asyncio.get_running_loop().call_soon(self._read_rest)
         else:
             self._transport.resume_reading()
 
     def ping(self) -> None:
+        """Send a ping."""
         self.write(frame.PING)
 
-    def fall_silent(self) -> None:
+    def no_pong(self) -> None:
+        """Close with 4100: the peer did not answer."""
         if self._connection is not None:
             self._connection.close(close.SILENT)
 
-    def is_deaf(self) -> bool:
+    def is_paused(self) -> bool:
+        """Return whether received data is left, or reading is paused."""
         return self._is_paused or bool(self._rest)
 
     def _write_first(self, data: bytes) -> None:
@@ -176,13 +191,13 @@ class Stream(asyncio.Protocol):
             self._transport.write(response)
             self.write(data)
         if self._connection is not None and self._connection.client.transport is self:
-            self._connection.client.ride(self)
+            self._connection.client.use_transport(self)
 
     def _respond(self) -> None:
         if self._response:
             self._write_first(b"")
 
-    def _take(self, data: bytes) -> None:
+    def _read_slice(self, data: bytes) -> None:
         place, size, frames, limit = 0, len(data), 0, self._limits.frame
         while place < size and not self._is_paused and frames < FRAMES and not (frames and place >= SLICE):
             found = whole(data, place, limit) if self._framing is None else None
@@ -194,19 +209,19 @@ class Stream(asyncio.Protocol):
                 frames += self._ask_library(data[place : place + PIECE])
                 place += PIECE
         if place < size:
-            self._put_off(data[place:])
+            self._postpone(data[place:])
 
-    def _put_off(self, rest: bytes) -> None:
+    def _postpone(self, rest: bytes) -> None:
         self._rest = rest
         self._transport.pause_reading()
         if not self._is_paused:
-            asyncio.get_running_loop().call_soon(self._take_rest)
+            asyncio.get_running_loop().call_soon(self._read_rest)
 
-    def _take_rest(self) -> None:
+    def _read_rest(self) -> None:
         if self._is_paused or not self._rest:
             return
         rest, self._rest = self._rest, b""
-        self._take(rest)
+        self._read_slice(rest)
         if not self._rest and not self._is_paused:
             self._transport.resume_reading()
 
@@ -215,11 +230,11 @@ class Stream(asyncio.Protocol):
             self._connection.hear(message)
 
     def _ask_library(self, data: bytes) -> int:
-        """Take what is not plain. Gives the number of frames that ended in it."""
+        """Have the library parse data that is not plain. Return the number of frames that ended in it."""
         framing = self._library()
         messages = framing.hear(data)
         is_open = framing.state is State.OPEN
-        if is_open:  # nothing but pongs, which do not wait; a goodbye comes after the answers
+        if is_open:  # only pongs, which do not wait; a close frame comes after the replies
             self._answer(framing)
         for message, is_text in messages:
             self._tell(message, is_text)
@@ -235,14 +250,14 @@ class Stream(asyncio.Protocol):
         return self._framing
 
     def _answer(self, framing: Framing) -> None:
-        """Write what the framing has to say itself: pongs and goodbyes, these after all that was said before."""
+        """Write the frames that the library makes: pongs, and close frames after everything that was sent before."""
         if framing.state is not State.OPEN and self.phase is not Phase.CLOSING:
-            self._heartbeat.see_off(self)
+            self._heartbeat.start_closing(self)
             if self._connection is not None:
                 self._connection.lost()
         for data in framing.data_to_send():
             if framing.state is State.OPEN and self.unsent() > self._limits.unsent:
-                self.abort()  # it asks, and asks, and takes no answer
+                self.abort()  # it sends pings and does not read the pongs
                 return
             if data:
                 self.write(data)
@@ -253,7 +268,7 @@ class Stream(asyncio.Protocol):
 
 
 class _Ended:
-    """In place of a transport that is no more."""
+    """Replaces a transport that is closed."""
 
     def write(self, data: bytes) -> None: ...
     def abort(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Client: one live connection as the hub sees it, and the transport that carries its frames."""
+"""Client: what the hub and delivery know of one connection, and the transport that carries its frames."""
 
 from __future__ import annotations
 
@@ -9,45 +9,50 @@ from walkwire.ids import PUBLIC_ROOT
 
 
 class Transport(Protocol):
-    """What carries frames to one peer. No call waits, none raises.
+    """Carries frames to one peer. No call waits, none raises.
 
-    `write` takes whole RFC 6455 frames, several may be joined. It is asked for once, and may be the event loop's own. A transport
-    that takes more than it can send says so: `Connection.lag`, and `catch_up` when most of it is sent.
+    `write` takes whole RFC 6455 frames, one or several joined. It is read once, and may be the event loop's own function. A
+    transport that has taken more than it can send calls `Connection.lag`, and `catch_up` when most of it is sent.
     """
 
     @property
-    def write(self) -> Callable[[bytes], object]: ...
+    def write(self) -> Callable[[bytes], object]:
+        """Return the function that writes frames."""
 
     def unsent(self) -> int:
-        """The number of bytes taken and not yet sent."""
+        """Return the number of bytes that were taken and not sent yet."""
 
     def close(self, code: int, reason: str) -> None:
-        """Say goodbye after what was written, and end."""
+        """Send a close frame after what was written, and close."""
 
     def abort(self) -> None:
-        """End at once; what was not sent is lost."""
+        """Disconnect at once. What was not sent is lost."""
 
     def pause(self) -> None:
-        """Hear nothing more until `resume`, so that the peer's sending waits."""
+        """Stop reading until `resume`, so that the peer has to wait."""
 
     def resume(self) -> None:
-        """Hear again."""
+        """Read again."""
 
 
-class Hearer:
-    """What is looked at for each of a crowd. A base comes first in memory, beside the object's head: one look is enough."""
+class Receiver:
+    """The attribute that is read for each of many receivers. It is in a base class, so that it lies beside the object's head in
+    memory: one cache line is read."""
 
     __slots__ = ("write",)
     write: Callable[[bytes], object]
 
 
-class Client(Hearer):
-    """Who is at the other end. Only the hub changes what it holds.
+class Client(Receiver):
+    """One connection. The hub changes the user and the channels; `Turn` changes the frames and the transport.
 
-    `id` and `channel_id` are for life: the channel is the one that the connection frame names, `has_own_channel` tells that it
-    is a random one. `channels` are those the client is to be in, `refused` those of them that the join policy keeps it out
-    of. `frames` is what waits for the end of this turn of the loop. `write` is the transport's own, which saves a step for each
-    of a crowd, or that of `wire/delivery/lag`.
+    - id, channel_id: never change; the channel is the one in the connection frame
+    - has_own_channel: whether `channel_id` was made for this client
+    - root_id: its user
+    - channels: the channels that it has joined
+    - refused: those of them that the join policy keeps it out of
+    - frames: what is written at the end of this turn of the event loop; None: nothing
+    - write: the transport's own function, or that of `wire/delivery/lag` while the client lags
     """
 
     __slots__ = (
@@ -71,20 +76,25 @@ class Client(Hearer):
         self.channels: set[str] = {channel_id}
         self.refused: frozenset[str] = frozenset()
         self.frames: list[bytes] | None = None
-        self.ride(transport)
+        self.use_transport(transport)
 
-    def ride(self, transport: Transport) -> None:
-        """Be carried by this transport from now on."""
+    def use_transport(self, transport: Transport) -> None:
+        """Write to this transport from now on."""
         self.transport: Transport = transport
         self.write = transport.write
 
     @property
     def is_authenticated(self) -> bool:
+        """Return whether the user is not the public one."""
         return self.root_id != PUBLIC_ROOT
 
 
 class Hold:
-    """A transport that keeps what it is given: while a client's subscriptions come into force, for a frame that goes before."""
+    """A transport that buffers, until the client's subscriptions are in force and the frame that comes first is written.
+
+    - behind: the transport that is written to afterwards
+    - kept: what was written meanwhile
+    """
 
     __slots__ = ("_size", "behind", "kept")
 
@@ -94,47 +104,54 @@ class Hold:
         self._size = 0
 
     def write(self, data: bytes) -> None:
+        """Buffer frames."""
         self.kept.append(data)
         self._size += len(data)
 
     def unsent(self) -> int:
+        """Return the size of the buffer in bytes."""
         return self._size
 
     def close(self, code: int, reason: str) -> None:
+        """Close the transport behind."""
         self.behind.close(code, reason)
 
     def abort(self) -> None:
+        """Abort the transport behind."""
         self.behind.abort()
 
     def pause(self) -> None:
+        """Pause the transport behind."""
         self.behind.pause()
 
     def resume(self) -> None:
+        """Resume the transport behind."""
         self.behind.resume()
 
 
 class Gone:
-    """The transport of a client that has gone: frames still on their way to it end here."""
+    """The transport of a client that has gone. Discards everything."""
 
     __slots__ = ()
 
     def write(self, data: bytes) -> None:
-        pass
+        """Discard frames."""
 
     def unsent(self) -> int:
+        """Return 0."""
         return 0
 
     def close(self, code: int, reason: str) -> None:
-        pass
+        """Do nothing."""
 
     def abort(self) -> None:
-        pass
+        """Do nothing."""
 
     def pause(self) -> None:
-        pass
+        """Do nothing."""
 
     def resume(self) -> None:
-        pass
+        """Do nothing."""
 
 
 GONE = Gone()

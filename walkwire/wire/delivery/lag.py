@@ -1,6 +1,6 @@
-"""Lag: a client that takes its frames slower than they come. What waits for it, what may be dropped, and when it is given up.
+"""Lag: back-pressure for a client that receives its frames slower than they are sent. Applies overflow policies.
 
-Nothing of this exists for a client that keeps up.
+Nothing here exists for a client that keeps up.
 """
 
 from __future__ import annotations
@@ -12,18 +12,23 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from walkwire.wire.delivery.client import Client
-from walkwire.wire.message.notification import Keep
+from walkwire.wire.message.notification import Overflow
 
-FULL = 64 * 1024  # bytes unsent, beyond which what may still be dropped waits here
+FULL = 64 * 1024  # bytes in the transport, beyond which droppable frames wait here
 
 
 class Lag:
-    """What waits for one client. `give_up` is called when more than `bound` bytes wait that may not be dropped."""
+    """The backlog of one client.
+
+    - bound: bytes of frames that may not be dropped, and of droppable ones, that may wait
+    - give_up: called with the client when more bytes wait that may not be dropped
+    - is_full: whether the transport has taken more than it can send
+    """
 
     __slots__ = ("_backlog", "_bound", "_client", "_droppable", "_give_up", "_numbers", "_owed", "is_full")
 
     def __init__(self, client: Client, bound: int, give_up: Callable[[Client], None]) -> None:
-        self.is_full = True  # until the transport says otherwise
+        self.is_full = True
         self._client = client
         self._bound = bound
         self._give_up = give_up
@@ -33,7 +38,7 @@ class Lag:
         self._numbers = itertools.count()
 
     def write(self, data: bytes) -> None:
-        """Frames that may not be dropped, in place of the transport's `write`."""
+        """Write frames that may not be dropped. Replaces the transport's `write`."""
         if self._client.transport.unsent() + self._owed > self._bound:
             self._give_up(self._client)
         elif self._backlog:
@@ -41,12 +46,12 @@ class Lag:
         else:
             self._client.transport.write(data)
 
-    def put(self, data: bytes, keep: Keep, audience: Hashable) -> None:
-        """A frame that may be dropped: for a newer one of the same audience, or when more than `bound` bytes wait."""
+    def put(self, data: bytes, overflow: Overflow, targets: Hashable) -> None:
+        """Write a droppable frame. A newer one for equal targets replaces it. Over `bound` bytes, the oldest are dropped."""
         if not self._backlog and self._client.transport.unsent() <= FULL:
             self._client.transport.write(data)
             return
-        key: Hashable = ("latest", audience) if keep == "latest" else next(self._numbers)
+        key: Hashable = ("latest", targets) if overflow == "latest" else next(self._numbers)
         if (earlier := self._backlog.pop(key, None)) is not None:
             self._droppable -= len(earlier.data)
         self._append(key, data, is_owed=False)
@@ -54,7 +59,7 @@ class Lag:
             self._drop_oldest()
 
     def catch_up(self) -> bool:
-        """Write what waits, as far as the transport takes it. Tells whether nothing waits any more."""
+        """Write the backlog until the transport is full. Return whether nothing is left."""
         transport = self._client.transport
         while self._backlog and transport.unsent() <= FULL:
             _, (data, is_owed) = self._backlog.popitem(last=False)
@@ -63,7 +68,7 @@ class Lag:
         return not self._backlog
 
     def write_all(self) -> None:
-        """Write what waits, however full the transport is."""
+        """Write the whole backlog, even if the transport is full."""
         for waiting in self._backlog.values():
             self._client.transport.write(waiting.data)
         self._backlog.clear()
@@ -80,13 +85,13 @@ class Lag:
 
     def _drop_oldest(self) -> None:
         for key in [key for key, waiting in self._backlog.items() if not waiting.is_owed]:
-            if self._droppable <= self._bound // 2:  # half, so that not each further frame costs a search
+            if self._droppable <= self._bound // 2:  # half, so that not every further frame costs a search
                 return
             self._droppable -= len(self._backlog.pop(key).data)
 
 
 class Lags:
-    """All clients that lag."""
+    """The backlogs of all clients that lag."""
 
     def __init__(self, bound: int, give_up: Callable[[Client], None]) -> None:
         self.bound = bound
@@ -94,37 +99,38 @@ class Lags:
         self._lags: dict[Client, Lag] = {}
 
     def __len__(self) -> int:
+        """Return the number of clients that lag."""
         return len(self._lags)
 
     def among(self, members: set[Client]) -> list[Client]:
-        """Those of them who lag."""
+        """Return those members that lag."""
         return [client for client in self._lags if client in members] if self._lags else []
 
     def begin(self, client: Client) -> None:
-        """The client's transport is full."""
+        """Keep a backlog for this client: its transport is full."""
         lag = self._lags.get(client)
         if lag is None:
             self._lags[client] = lag = Lag(client, self.bound, self._give_up)
         lag.is_full = True
         client.write = lag.write
 
-    def put(self, client: Client, data: bytes, keep: Keep, audience: Hashable) -> None:
-        """Say to a client that lags what may be dropped."""
-        self._lags[client].put(data, keep, audience)
+    def put(self, client: Client, data: bytes, overflow: Overflow, targets: Hashable) -> None:
+        """Write a droppable frame to a client that lags."""
+        self._lags[client].put(data, overflow, targets)
 
     def catch_up(self, client: Client) -> None:
-        """The client's transport has room again."""
+        """Write the backlog of this client, if it has one: its transport has room again."""
         lag = self._lags.get(client)
         if lag is not None:
             lag.is_full = False
             self._write(client, lag)
 
-    def forget(self, client: Client) -> None:
-        """The client has gone."""
+    def drop(self, client: Client) -> None:
+        """Drop the backlog of this client, if it has one."""
         self._lags.pop(client, None)
 
-    def part(self, client: Client) -> None:
-        """The client will be carried by another transport: this one is given all that waits."""
+    def write_backlog(self, client: Client) -> None:
+        """Write all of the backlog of this client, if it has one, before it changes its transport."""
         lag = self._lags.pop(client, None)
         if lag is not None:
             lag.write_all()
@@ -139,7 +145,7 @@ class Lags:
         if is_empty:
             del self._lags[client]
             client.write = client.transport.write
-        else:  # the transport has seen these bytes only at the end of this turn, and may be full then
+        else:  # the transport counts these bytes only at the end of this turn, and may be full then
             asyncio.get_running_loop().call_soon(self._write, client, lag)
 
 

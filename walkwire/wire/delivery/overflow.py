@@ -1,4 +1,4 @@
-"""Keep: what becomes of frames that a client which lags was not sent, by the names of channels."""
+"""Overflow: what to drop when a client does not receive its frames as fast as they are sent, by the names of channels."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from walkwire.wire.message.notification import Keep
+from walkwire.wire.message.notification import Overflow
 
-REMEMBERED = 4096  # channels
+CACHED = 4096  # channels
 
 
-class Keeping:
-    """`patterns` are as in file names (`ticker:*`); of several that fit a channel the first counts."""
+class OverflowPolicies:
+    """Overflow policy for each channel pattern. Patterns are those of file names (`ticker:*`); the first that matches counts."""
 
-    def __init__(self, patterns: Mapping[str, Keep] | None = None) -> None:
+    def __init__(self, patterns: Mapping[str, Overflow] | None = None) -> None:
         self._patterns = dict(patterns or {})
-        self._of = lru_cache(REMEMBERED)(self._find)
+        self._cached = lru_cache(CACHED)(self._match)
 
-    def of(self, channel_ids: Iterable[str]) -> Keep:
-        """For a notification to these channels: nothing is dropped unless all agree on how."""
+    def find(self, names: Iterable[str]) -> Overflow:
+        """Return the policy of a message to these channels: "close" unless all agree on another one."""
         if not self._patterns:
             return "close"
-        found = set(map(self._of, channel_ids))
+        found = set(map(self._cached, names))
         return found.pop() if len(found) == 1 else "close"
 
-    def _find(self, channel_id: str) -> Keep:
-        fitting = (keep for pattern, keep in self._patterns.items() if fnmatchcase(channel_id, pattern))
-        return next(fitting, "close")
+    def _match(self, name: str) -> Overflow:
+        matching = (policy for pattern, policy in self._patterns.items() if fnmatchcase(name, pattern))
+        return next(matching, "close")

@@ -1,7 +1,7 @@
-"""Turn: what leaves in this turn of the event loop. One write per connection and turn, and nobody is waited for.
+"""Turn: collects the frames of one turn of the event loop, and writes them at its end. One write per connection and turn.
 
-A frame for many is kept beside its audience, not put to each of them: a run of frames for one audience is joined once, however
-many hear it. So the membership of an audience may change only after `settle`.
+A frame for many is kept beside the set of its receivers, not put to each of them: consecutive frames for one set are joined once,
+however many receive them. So a membership may change only after `resolve_members`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from operator import call
 from walkwire.wire.delivery.client import GONE, Client, Hold
 from walkwire.wire.delivery.lag import FULL, Lags
 from walkwire.wire.message.close import Close
-from walkwire.wire.message.frame import text
-from walkwire.wire.message.notification import Keep
+from walkwire.wire.message.frame import Message, text
+from walkwire.wire.message.notification import Overflow
 
-JOIN_BYTES = 64 * 1024  # larger ones are written as they are: a copy per recipient costs more than a call
-TURN_BYTES = 256 * 1024  # beyond it the turn's frames leave at once, so that the sockets can take them
-STRETCH = 1500  # writes until the loop is let go: 9 µs each where there are so many, so 14 ms
+JOIN_BYTES = (
+    64 * 1024
+)  # larger frames are written as they are: a copy for each receiver costs more than a call
+TURN_BYTES = 256 * 1024  # beyond it the frames are written at once, so that the sockets can take them
+STRETCH = 1500  # writes before the event loop runs other callbacks: 9 µs each, so 14 ms
 
 _log = logging.getLogger(__name__)
 
@@ -29,41 +31,45 @@ _log = logging.getLogger(__name__)
 class Turn:
     """Collects frames, in order for each client, and writes them when the callbacks of this turn have run.
 
-    A client that has more than `bound` bytes unsent before a write is cut off: its frames are lost, and nobody else's.
-    `lags` are those who do not take their frames as fast as they come.
+    - bound: a client that has more bytes unsent before a write is disconnected; its frames are lost, and nobody else's
+    - cut_off: number of clients that were disconnected
+    - lags: the clients that receive their frames slower than they are sent
     """
 
     def __init__(self, bound: int) -> None:
-        self.cut_off = 0  # clients, so far
+        self.cut_off = 0
         self.lags = Lags(bound, self._cut_off)
         self._runs: list[tuple[set[Client], list[bytes]]] = []
-        self._after: list[tuple[Client, bytes]] = []  # what is said to one client behind the runs
-        self._waiting: list[Client] = []  # of an audience
-        self._spoken_to: list[Client] = []  # by themselves: they are not kept behind a large audience
+        self._after: list[tuple[Client, bytes]] = []  # frames for one client, behind the runs
+        self._waiting: list[Client] = []  # receivers of a run
+        self._addressed: list[
+            Client
+        ] = []  # receivers of a frame of their own: they do not wait behind a large run
         self._size = 0
         self._is_due = False
 
     def put(self, client: Client, payload: bytes) -> None:
-        """Say this to one client."""
+        """Send a payload to one client at the end of this turn."""
         frame = text(payload)
         if self._runs:
             self._after.append((client, frame))
         else:
-            self._speak(client, frame)
+            self._append(client, frame)
         self._grow(len(frame))
 
     def spread(
-        self, members: set[Client], payload: bytes, keep: Keep = "close", audience: Hashable = None
+        self, members: set[Client], message: Message, overflow: Overflow = "close", targets: Hashable = None
     ) -> None:
-        """Say this to all who are members now. The set is kept, not copied.
+        """Send a message to all members at the end of this turn. The set is kept, not copied.
 
-        `keep` is what becomes of it where a member lags; the latest is that of the `audience`.
+        - overflow: what is dropped if a member lags
+        - targets: with "latest", the message replaces an earlier one for equal targets
         """
-        frame = text(payload)
+        frame = message.frame()
         if self._after:
-            self.settle()
-        if keep != "close" and (late := self.lags.among(members)):
-            self._tell_late(late, frame, keep, audience)
+            self.resolve_members()
+        if overflow != "close" and (late := self.lags.among(members)):
+            self._put_late(late, frame, overflow, targets)
             members = members.difference(late)
         if self._runs and self._runs[-1][0] is members:
             self._runs[-1][1].append(frame)
@@ -71,8 +77,8 @@ class Turn:
             self._runs.append((members, [frame]))
         self._grow(len(frame))
 
-    def settle(self) -> None:
-        """Give what was spread to those who are members now. To be called before a membership changes."""
+    def resolve_members(self) -> None:
+        """Put what was spread to each of the present members. Call it before a membership changes."""
         if not self._runs:
             return
         runs, self._runs = self._runs, []
@@ -81,62 +87,72 @@ class Turn:
         self._settle_after()
 
     def flush(self) -> None:
-        """Write, at most to `STRETCH` clients and as many more that are spoken to; the rest in the next turn."""
+        """Write to at most `STRETCH` receivers of runs, and as many of frames of their own; to the rest in the next turn."""
         self._is_due = False
         self._size = 0
-        if len(self._runs) == 1 and not self._waiting and not self._spoken_to:
+        if len(self._runs) == 1 and not self._waiting and not self._addressed:
             self._write_run(*self._runs.pop())
         else:
-            self.settle()
+            self.resolve_members()
             batch, self._waiting = self._waiting[:STRETCH], self._waiting[STRETCH:]
             self._send_all(batch)
-        spoken_to, self._spoken_to = self._spoken_to[:STRETCH], self._spoken_to[STRETCH:]
+        spoken_to, self._addressed = self._addressed[:STRETCH], self._addressed[STRETCH:]
         self._send_all(spoken_to)
-        if self._waiting or self._spoken_to:
+        if self._waiting or self._addressed:
             self._schedule()
 
-    def hold(self, client: Client) -> None:
-        """From now on keep what is said to this client, until `release`."""
-        self.settle()
-        self._send(client)
-        self.lags.part(client)
+    def fall_behind(self, client: Client) -> None:
+        """The client's transport has taken more than it can send. What may be dropped is kept back until `catch_up`."""
         if client.transport is not GONE:
-            client.ride(Hold(client.transport))
+            self.lags.begin(client)
+
+    def catch_up(self, client: Client) -> None:
+        """The client's transport has room again: write what was kept back."""
+        if not isinstance(client.transport, Hold):
+            self.lags.catch_up(client)
+
+    def hold(self, client: Client) -> None:
+        """Buffer what is sent to this client until `release`."""
+        self.resolve_members()
+        self._send(client)
+        self.lags.write_backlog(client)
+        if client.transport is not GONE:
+            client.use_transport(Hold(client.transport))
             self.lags.begin(client)
 
     def release(self, client: Client, first: bytes) -> None:
-        """Say `first`, then what was kept."""
+        """Write `first`, then what was buffered."""
         held = client.transport
         if isinstance(held, Hold):
             self._send(client)
-            self.lags.part(client)
-            client.ride(held.behind)
+            self.lags.write_backlog(client)
+            client.use_transport(held.behind)
             if held.behind.unsent() > FULL:
                 self.lags.begin(client)
             for data in (text(first), *held.kept):
                 client.write(data)
 
-    def end(self, client: Client, close: Close) -> None:
-        """Say what was put, then goodbye."""
-        self.settle()
+    def close(self, client: Client, close: Close) -> None:
+        """Write what was put, then close."""
+        self.resolve_members()
         self._send(client)
-        self.lags.part(client)
+        self.lags.write_backlog(client)
         client.transport.close(close.code, close.text())
-        client.ride(GONE)
+        client.use_transport(GONE)
 
-    def forget(self, client: Client) -> None:
-        """Try to say what was put, the peer ends the conversation itself."""
-        self.settle()
+    def remove(self, client: Client) -> None:
+        """Write what was put, and remove the client: the peer closes by itself."""
+        self.resolve_members()
         self._send(client)
-        self.lags.forget(client)
-        client.ride(GONE)
+        self.lags.drop(client)
+        client.use_transport(GONE)
 
-    def _tell_late(self, late: Iterable[Client], frame: bytes, keep: Keep, audience: Hashable) -> None:
-        self.settle()
+    def _put_late(self, late: Iterable[Client], frame: bytes, overflow: Overflow, targets: Hashable) -> None:
+        self.resolve_members()
         for client in late:
             self._send(client)
             if client.transport is not GONE:
-                self.lags.put(client, frame, keep, audience)
+                self.lags.put(client, frame, overflow, targets)
 
     def _queue(self, clients: Iterable[Client], pieces: list[bytes]) -> None:
         for client in clients:
@@ -164,7 +180,7 @@ class Turn:
             answered = members.intersection(client for client, _ in self._after)
             members = members - answered
             for client in answered:
-                client.frames = pieces.copy()  # what is said to it alone follows in the same write
+                client.frames = pieces.copy()  # its own frames follow in the same write
             self._settle_after()
         clients: Collection[Client] = members
         if len(members) > STRETCH:
@@ -172,21 +188,21 @@ class Turn:
             clients = every[:STRETCH]
             self._queue(every[STRETCH:], pieces)
         for piece in pieces:
-            # From C to C: in a loop of Python's, a walk that computes would be let in between two recipients.
+            # From C to C: a loop in Python would let a walk that computes run between two receivers.
             deque(map(call, [client.write for client in clients], repeat(piece)), maxlen=0)
 
-    def _speak(self, client: Client, frame: bytes) -> None:
+    def _append(self, client: Client, frame: bytes) -> None:
         if client.frames is None:
             client.frames = [frame]
         else:
             client.frames.append(frame)
-        if not self._spoken_to or self._spoken_to[-1] is not client:
-            self._spoken_to.append(client)
+        if not self._addressed or self._addressed[-1] is not client:
+            self._addressed.append(client)
 
     def _settle_after(self) -> None:
         after, self._after = self._after, []
         for client, frame in after:
-            self._speak(client, frame)
+            self._append(client, frame)
 
     def _send_all(self, clients: Iterable[Client]) -> None:
         for client in clients:
@@ -202,8 +218,8 @@ class Turn:
         _log.info("Client %s is cut off: it does not read what it is sent", client.id)
         client.transport.abort()
         client.frames = None
-        self.lags.forget(client)
-        client.ride(GONE)
+        self.lags.drop(client)
+        client.use_transport(GONE)
 
 
 def _write(client: Client, pieces: Iterable[bytes]) -> None:
@@ -212,7 +228,7 @@ def _write(client: Client, pieces: Iterable[bytes]) -> None:
 
 
 def _join(frames: list[bytes]) -> list[bytes]:
-    """The same bytes in fewer pieces: neighbours that together stay within `JOIN_BYTES` become one."""
+    """Return the same bytes in fewer pieces: neighbours are joined up to `JOIN_BYTES`."""
     if len(frames) == 1:
         return frames
     pieces: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Close codes: the table of `docs/protocol.md`. The number says whether to come back: 40xx no, 41xx later, 42xx now."""
+"""Close: the close codes of `docs/protocol.md`. 40xx: do not reconnect, 41xx: reconnect later, 42xx: reconnect now."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ REASON_BYTES = 123  # RFC 6455, 5.5: a control frame holds 125 bytes, two of the
 
 
 class Close(NamedTuple):
-    """Why a connection ends. `reconnect_in` is the pause in milliseconds that the client is asked for (None: its own choice)."""
+    """Why a connection is closed.
+
+    - reconnect_in: milliseconds that the client should wait before it reconnects; None: its own choice
+    """
 
     code: int
     reason: str
     reconnect_in: int | None = None
 
     def text(self) -> str:
-        """The reason as it travels: `{"reconnect_in":<ms or null>,"reason":"…"}`, cut to 123 bytes."""
+        """Return the reason as it is sent, JSON of at most 123 bytes: `{"reconnect_in":<ms or null>,"reason":"…"}`."""
         reason = self.reason[:REASON_BYTES]
         while len(text := _encode(self.reconnect_in, reason)) > REASON_BYTES:
             reason = reason[:-1]

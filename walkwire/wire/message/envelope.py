@@ -1,4 +1,4 @@
-"""Letter: what one server tells another through the broker, and the topic each letter goes to."""
+"""Envelope: what one server publishes to others through the broker, and the topic that it is published to."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import msgspec
 from msgspec import Struct
 
 from walkwire.ids import server_of
-from walkwire.wire.message.notification import Keep
+from walkwire.wire.message.notification import Overflow
 
-REVOKED = "revoked"  # the topic on which all servers hear of tokens that were revoked
+REVOKED = "revoked"  # the topic of revoked tokens, which all servers subscribe
 
 _PLAIN = re.compile(r"[A-Za-z0-9:_-]{1,100}\Z")
 
 
 class Head(Struct, frozen=True, array_like=True):
-    """Who writes, their count of letters, what about. `targets` as in Notification; `channel` for join and leave only;
-    `has_copies`: the same letter went to several topics; `keep` as in Notification, decided by who writes.
+    """The head of an envelope. A server ignores kinds that it does not know, so that servers of two versions work together.
 
-    A server that meets a kind it does not know passes the letter over, so that servers of two versions can run side by side.
+    - server: id of the server that publishes it
+    - number: counts the envelopes of that server
+    - targets: as in Notification
+    - channel: for the kinds join and leave
+    - has_copies: whether it was published to several topics
+    - overflow: as in Notification, decided by the server that publishes it
     """
 
     server: str
@@ -29,45 +33,46 @@ class Head(Struct, frozen=True, array_like=True):
     targets: tuple[str, ...]
     channel: str = ""
     has_copies: bool = False
-    keep: Keep = "close"
+    overflow: Overflow = "close"
 
 
 _head = msgspec.json.Decoder(Head)
 
 
 def encode(head: Head, data: bytes = b"") -> bytes:
-    """The head as JSON, which has no line break, then a line break, then the data as it is."""
+    """Return the head as JSON without line breaks, a line break, and the data."""
     return b"%b\n%b" % (msgspec.json.encode(head), data)
 
 
 def decode(message: bytes) -> tuple[Head, bytes]:
-    """Raises ValueError for what is no letter."""
+    """Return the head and the data. Raises ValueError if `message` is no envelope."""
     head, _, data = message.partition(b"\n")
     try:
         return _head.decode(head), data
     except msgspec.DecodeError as error:
-        raise ValueError(f"Not a letter of walkwire: {error}") from None
+        raise ValueError(f"Not an envelope of walkwire: {error}") from None
 
 
 def user_topic(root_id: str) -> str:
-    """What is told to a user."""
+    """Return the topic of a user."""
     return f"u.{root_id}"
 
 
 def channel_topic(channel_id: str) -> str:
-    """What is told in a channel. Ids that a broker might not take as a name, or that are long, go by their hash."""
+    """Return the topic of a channel. An id that is long, or that a broker may not accept as a name, is hashed."""
     if _PLAIN.match(channel_id):
         return f"c.{channel_id}"
     return f"h.{hashlib.blake2b(channel_id.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
 
 
 def server_topic(server: str) -> str:
-    """What is told to the clients, and in the random channels, of one server."""
+    """Return the topic of the clients and of the random channels of one server."""
     return f"s.{server}"
 
 
 def topics(kind: str, target: str) -> tuple[str, ...]:
-    """Where a notification for `target` goes. A channel that a server made is heard by that server on its own topic."""
+    """Return the topics to which a notification for `target` is published. The server that made a random channel receives it on
+    its own topic."""
     if kind == "users":
         return (user_topic(target),)
     server = server_of(target)

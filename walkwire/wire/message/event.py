@@ -1,143 +1,149 @@
-"""Event: what a client may say (`docs/protocol.md`, "Events of a client"). Reading never raises: nonsense is an event, too."""
+"""Event: what a client may send (`docs/protocol.md`, "Events of a client").
+
+A subclass of `BaseEvent` in this file is the whole declaration of an event: the decoders are derived from it. A method of
+`wire/connection` marked `@handles(…)` handles it.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Union
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 from walkwire.errors import BadEvent
 from walkwire.ids import CHANNEL_LENGTH
-from walkwire.wire.message import lenient, text
-from walkwire.wire.message.lenient import ID_LENGTH, TARGETS, Id
+from walkwire.wire.message import text
+from walkwire.wire.message.bounds import ID_LENGTH, TARGETS
+from walkwire.wire.message.lenient import Id, Lenient, find_id, raw_fields
 
-_Id = int | Annotated[str, Meta(max_length=ID_LENGTH)] | None
 _Targets = Annotated[list[str], Meta(min_length=1, max_length=TARGETS)]
 _Channels = Annotated[
     list[Annotated[str, Meta(max_length=CHANNEL_LENGTH)]], Meta(min_length=1, max_length=TARGETS)
 ]
 
 
-class ConnectionEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="connection"):
-    """Asks who one is here."""
+class BaseEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
+    """Base of all events. The tag of a subclass is its `type` in JSON.
 
-    id: _Id = None
+    - id: chosen by the client and repeated in the reply; None: the client wants no reply
+
+    A field of type `Raw` holds a JSON object, byte for byte as the client sent it.
+    """
+
+    id: int | Annotated[str, Meta(max_length=ID_LENGTH)] | None = None
 
 
-class WalkerEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="walker"):
-    """Runs a walker. `node` None or "" is the caller's own root; `context` its fields, a JSON object as it came."""
+class ConnectionEvent(BaseEvent, frozen=True, kw_only=True, tag="connection"):
+    """Asks for the client's own ids."""
 
-    id: _Id = None
+
+class WalkerEvent(BaseEvent, frozen=True, kw_only=True, tag="walker"):
+    """Runs a walker.
+
+    - walker: its name
+    - node: reference of the node where it starts; None or "": the caller's own root
+    - response: whether an event without an id is answered
+    - context: the walker's fields
+    """
+
     walker: str
     node: str | None = None
     response: bool = False
     context: Raw = Raw(b"{}")
 
 
-class UserEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="user"):
-    """Sends `data`, an object, to all sockets of users. `root_ids` are references or bare ids, not yet looked at."""
+class UserEvent(BaseEvent, frozen=True, kw_only=True, tag="user"):
+    """Sends `data` to all sockets of users. `root_ids` are references or bare ids, not validated yet."""
 
-    id: _Id = None
     root_ids: _Targets
     data: Raw
 
 
-class ChannelEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="channel"):
-    """Sends `data`, an object, to all sockets in channels."""
+class ChannelEvent(BaseEvent, frozen=True, kw_only=True, tag="channel"):
+    """Sends `data` to all sockets in channels."""
 
-    id: _Id = None
     channel_ids: _Channels
     data: Raw
 
 
-class ClientEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="client"):
-    """Sends `data`, an object, to single sockets."""
+class ClientEvent(BaseEvent, frozen=True, kw_only=True, tag="client"):
+    """Sends `data` to single sockets."""
 
-    id: _Id = None
     client_ids: _Targets
     data: Raw
 
 
-class JoinEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="join"):
+class JoinEvent(BaseEvent, frozen=True, kw_only=True, tag="join"):
     """Enters channels."""
 
-    id: _Id = None
     channel_ids: _Channels
 
 
-class LeaveEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="leave"):
+class LeaveEvent(BaseEvent, frozen=True, kw_only=True, tag="leave"):
     """Leaves channels."""
 
-    id: _Id = None
     channel_ids: _Channels
 
 
-class ChangeUserEvent(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="change_user"):
-    """Becomes another user. No token: the public one."""
+class ChangeUserEvent(BaseEvent, frozen=True, kw_only=True, tag="change_user"):
+    """Signs in as the user of `token`; None or "" signs out."""
 
-    id: _Id = None
     token: str | None = None
 
 
 class Unreadable(Struct, frozen=True):
-    """Bytes that are no event, and what is to be said of them. `id` is the event's, if it had a good one."""
+    """A message that is no event. `error` says why; `id` is the event's id if a valid one was found."""
 
     error: BadEvent
     id: Id = None
 
 
-Spoken = (
-    ConnectionEvent
-    | WalkerEvent
-    | UserEvent
-    | ChannelEvent
-    | ClientEvent
-    | JoinEvent
-    | LeaveEvent
-    | ChangeUserEvent
-)
-Event = Spoken | Unreadable
-
-_decode = msgspec.json.Decoder(Spoken).decode
-_kinds: dict[str, type[Spoken]] = {
-    "connection": ConnectionEvent,
-    "walker": WalkerEvent,
-    "user": UserEvent,
-    "channel": ChannelEvent,
-    "client": ClientEvent,
-    "join": JoinEvent,
-    "leave": LeaveEvent,
-    "change_user": ChangeUserEvent,
-}
+Event = BaseEvent | Unreadable
 
 
-def decode(payload: bytes) -> Event:
-    """Read one message of a client.
+class Events:
+    """A set of events that can be decoded, made from their structs alone.
 
-    msgspec reads what is exactly right. What it refuses is read again by `lenient`, which takes the booleans that the seed
-    took, or says what is wrong in pydantic's words.
+    - kinds: the struct for each `type`
+    - lenient: decodes what msgspec refuses
     """
-    try:
-        text.check(payload)
-    except BadEvent as error:
-        return Unreadable(error)
-    try:
-        event = _decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _read_again(payload)
-    return event if _holds_objects(event) else _read_again(payload)
+
+    def __init__(self, structs: tuple[type[BaseEvent], ...]) -> None:
+        self.kinds: dict[str, type[BaseEvent]] = {
+            str(struct.__struct_config__.tag): struct for struct in structs
+        }
+        self.lenient = Lenient(structs)
+        self._raw = {struct: raw_fields(struct) for struct in structs}
+        union: Any = Union[structs]  # noqa: UP007  # made at run time
+        self._decode = msgspec.json.Decoder(union).decode
+
+    def decode(self, payload: bytes) -> Event:
+        """Decode one message of a client. Never raises: what is wrong with it is an `Unreadable`.
+
+        msgspec decodes what is exactly right. What it refuses is decoded again by `lenient`, which accepts other spellings of
+        booleans and reports errors in pydantic's words.
+        """
+        try:
+            text.check(payload)
+        except BadEvent as error:
+            return Unreadable(error)
+        try:
+            event: BaseEvent = self._decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._decode_again(payload)
+        for name in self._raw[type(event)]:
+            if not bytes(getattr(event, name)).startswith(b"{"):
+                return self._decode_again(payload)
+        return event
+
+    def _decode_again(self, payload: bytes) -> Event:
+        try:
+            kind, fields = self.lenient.decode(payload)
+        except BadEvent as error:
+            return Unreadable(error, find_id(payload))
+        return self.kinds[kind](**fields)
 
 
-def _holds_objects(event: Spoken) -> bool:
-    if isinstance(event, ChannelEvent | UserEvent | ClientEvent):
-        return bytes(event.data).startswith(b"{")
-    return not isinstance(event, WalkerEvent) or bytes(event.context).startswith(b"{")
-
-
-def _read_again(payload: bytes) -> Event:
-    try:
-        kind, fields = lenient.read(payload)
-    except BadEvent as error:
-        return Unreadable(error, lenient.find_id(payload))
-    return _kinds[kind](**fields)
+EVENTS = Events(tuple(BaseEvent.__subclasses__()))
+"""The events of this protocol, in the order of their declaration."""

@@ -1,4 +1,4 @@
-"""Frame: what the server says, to bytes. Each of these shapes is a promise of `docs/protocol.md`."""
+"""Frame: encodes what the server sends. `docs/protocol.md` specifies each of these shapes."""
 
 from __future__ import annotations
 
@@ -15,43 +15,61 @@ from walkwire.ids import root_reference
 from walkwire.wire.message.lenient import Id
 
 LIMIT = 16 * 1024 * 1024  # bytes in a frame of the server
-BODY_LIMIT = LIMIT - 1024  # of a walker's answer, which may have to travel inside a reply
-LONGEST_ECHO = 64 * 1024  # bytes of errors that still quote what was sent
-SMALL = 4096  # bytes in a payload; the heads of small frames are kept, one a size
+BODY_LIMIT = LIMIT - 1024  # of a walker's answer, which may be sent inside a reply
+LONGEST_ECHO = 64 * 1024  # bytes of error details; longer ones leave out the input
+SMALL = 4096  # bytes in a payload; heads of small frames are cached, one for each size
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
 _encode = msgspec.json.Encoder().encode
 _NULL = Raw(b"null")
 
+Position = str
+"""A place in the history of one stream: opaque to clients."""
+
+
+class Message(Struct, frozen=True, gc=False):
+    """A payload for many receivers, and what belongs to it beside its bytes.
+
+    - payload: JSON, which receivers of version 1 are sent as it is
+    - position: its place in the stream of its channel; None: the channel keeps no history
+    """
+
+    payload: bytes
+    position: Position | None = None
+
+    def frame(self) -> bytes:
+        """Return the frame for receivers of version 1."""
+        return text(self.payload)
+
 
 def text(payload: bytes) -> bytes:
-    """A payload in its RFC 6455 text frame. What a server sends is not masked, so the same bytes serve every recipient."""
+    """Return a payload in its RFC 6455 text frame. A server's frames are not masked: the same bytes serve every receiver."""
     size = len(payload)
     return _head(size) + payload if size <= SMALL else Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
 def who(client_id: str, root_id: str, channel_id: str) -> bytes:
-    """The data of a connection frame."""
+    """Return the data of a connection frame."""
     return _encode(_Who(client_id, root_reference(root_id), channel_id))
 
 
 def connection(data: bytes) -> bytes:
-    """A connection frame around the `who` of a client."""
+    """Return a connection frame. `data` is the `who` of the client."""
     return _encode(_Connection(Raw(data)))
 
 
 def reply(event_id: Id, data: bytes | None = None) -> bytes:
-    """The reply to an event that had an id and went well. `data` is ready JSON."""
+    """Return the reply to an event that has an id and succeeded. `data` is JSON."""
     return _encode(_Reply(id=_id(event_id), data=_NULL if data is None else Raw(data)))
 
 
 def refusal(event_id: Id, error: PublicError) -> bytes:
-    """The reply to an event that had an id and did not go well."""
+    """Return the reply to an event that has an id and failed."""
     return _encode(_Refusal(id=_id(event_id), error=_Problem(_plain(error.code), _plain(error.message))))
 
 
 def error(error: PublicError, is_walker: bool = False) -> bytes:
-    """Version 1's word for an error: how it looks depends on the event, a walker's or another, and on the error."""
+    """Return the frame for an error of an event without an id. Its shape depends on the event and on the error."""
     if isinstance(error, BadEvent) and error.details is not None:
         return _encode(_Error(_details(error)))
     if is_walker and not isinstance(error, Internal):
@@ -104,7 +122,7 @@ def _id(event_id: Id) -> Raw:
 
 
 def _plain(words: str) -> str:
-    return words.encode("utf-8", "replace").decode()  # a program's sentence may hold a lone surrogate
+    return words.encode("utf-8", "replace").decode()  # a program's message may contain a lone surrogate
 
 
 def _details(error: BadEvent) -> Raw | str:

@@ -1,4 +1,4 @@
-"""Notification: an audience and ready bytes."""
+"""Notification: data for some receivers, ready to be sent."""
 
 from __future__ import annotations
 
@@ -8,18 +8,26 @@ from msgspec import Struct
 
 Kind = Literal["users", "channels", "clients"]
 
-Keep = Literal["close", "drop_oldest", "latest"]
-"""What becomes of frames that a slow client was not sent: all are kept, and the client is closed when they are too many; the
-oldest are dropped; or only the latest for the same audience is kept."""
+Overflow = Literal["close", "drop_oldest", "latest"]
+"""What is dropped when a client falls behind.
+
+- close: nothing; the connection is aborted when too many bytes wait
+- drop_oldest: the oldest frames
+- latest: all frames for the same targets but the latest
+"""
 
 
 class Notification(Struct, frozen=True, gc=False):
-    """What is told to whom. `targets` are root ids (24 digits), channel ids or client ids; `data` is JSON, ready to be sent.
+    """Data for users, channels or clients.
 
-    Whoever is meant by several targets hears it once. Unknown targets are skipped. `keep` None: as the channel's setting says.
+    - targets: root ids (24 hexadecimal digits), channel ids or client ids; unknown ones are skipped
+    - data: JSON
+    - overflow: overflow policy; None: the one that is configured for the channel
+
+    A client that is reached by several targets receives the data once.
     """
 
     kind: Kind
     targets: tuple[str, ...]
     data: bytes
-    keep: Keep | None = None
+    overflow: Overflow | None = None

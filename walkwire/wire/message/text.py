@@ -1,7 +1,7 @@
-"""Text: which bytes count as JSON here. Only what msgspec leaves open is looked at: UTF-8, depth, digits, surrogates.
+"""Text: checks of JSON that msgspec does not make: UTF-8, depth, digits, surrogates.
 
-Measured with msgspec 0.22: of a part that it only skips (`Raw`, an unknown key) it checks the syntax and the escapes, surrogate
-pairs included, but not UTF-8, not the length of a number, and depth only by Python's recursion limit.
+msgspec 0.22 checks the syntax and the escapes of a part that it skips (`Raw`, an unknown key), surrogate pairs included. It does
+not check UTF-8 or the length of a number there, and limits the depth only by Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 
 from walkwire.errors import BadEvent
 
-DEPTH = 64
-DIGITS = 4300
+DEPTH = 64  # levels of nesting
+DIGITS = 4300  # of an integer
 
-# Every repeat is possessive and an unfinished string reaches to the end: hostile text costs one pass, never n².
+# Every repeat is possessive, and an unfinished string extends to the end: hostile text takes one pass, never n².
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _INTEGER = re.compile(rb"(?<![\d.eE+\-])-?\d{%d,}+(?![.eE])" % (DIGITS + 1))
 _DIGIT = b"0123456789"
@@ -29,9 +29,9 @@ _SHORTEST_DEEP = 2 * (DEPTH + 1)
 
 
 def check(payload: bytes) -> None:
-    """Refuse what is not UTF-8, nested deeper than 64, or holds an integer of over 4,300 digits. Raises BadEvent.
+    """Raise BadEvent if `payload` is not UTF-8, nested deeper than 64, or contains an integer of over 4,300 digits.
 
-    Says nothing about syntax. A plain event costs a look at its length and one pass.
+    Does not check the syntax. A plain event costs a comparison of its length and one pass.
     """
     if not payload.isascii():
         _check_utf8(payload)
@@ -45,7 +45,7 @@ def check(payload: bytes) -> None:
 
 
 def loads(payload: bytes) -> Any:
-    """The value of a text that passed `check`, strictly JSON: no NaN, no lone surrogates. Raises BadEvent."""
+    """Decode a text that has passed `check`. Raises BadEvent unless it is strictly JSON: no NaN, no lone surrogates."""
     try:
         value = json.loads(payload.decode(), parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -56,7 +56,7 @@ def loads(payload: bytes) -> Any:
 
 
 def invalid(what: str, at: int) -> BadEvent:
-    """The error for bytes that are not JSON, in the protocol's words."""
+    """Return the error for bytes that are not JSON. `at` is an offset in bytes."""
     return BadEvent(f"Invalid JSON: {what}, at byte {at}")
 
 
@@ -81,7 +81,7 @@ def _refuse_deep(payload: bytes) -> None:
 
 
 def _has_long_run(payload: bytes) -> bool:
-    """Whether there are more than `DIGITS` digits in a row: each such run is met by one look in so many bytes."""
+    """Return whether there are more than `DIGITS` digits in a row. Such a run covers one of the offsets that are tested."""
     return any(_run(payload, at) > DIGITS for at in range(DIGITS, len(payload), DIGITS + 1))
 
 

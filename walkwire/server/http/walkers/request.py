@@ -33,7 +33,8 @@ from walkwire.errors import StartError
 from walkwire.server.http.walkers.route import strict_json
 from walkwire.walk.walker.fields import model_of
 from walkwire.walk.walker.specs import Specs
-from walkwire.wire.message.lenient import TOLD, TOO_MANY
+from walkwire.wire.message.bounds import TOLD
+from walkwire.wire.message.lenient import TOO_MANY
 
 Place = Literal["path", "query", "file", "body"]
 

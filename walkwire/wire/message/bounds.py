@@ -1,0 +1,12 @@
+"""Bounds on the size of what a client sends. `docs/protocol.md` states each of them."""
+
+from __future__ import annotations
+
+TARGETS = 1000
+"""Targets in one event, and in one request to `/notify`."""
+
+ID_LENGTH = 64
+"""Characters in the id of an event."""
+
+TOLD = 100
+"""Problems that one error lists. A mebibyte of nonsense may hold 262,000, and to format them takes two seconds."""

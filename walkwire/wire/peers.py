@@ -1,0 +1,145 @@
+"""Peers: the other servers. Publishes envelopes to them through the broker, and decodes theirs."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from asyncio import Future
+from collections.abc import Callable, Iterable
+
+from walkwire.broker import Broker, Counts
+from walkwire.errors import PublicError, Unreached
+from walkwire.wire.message import envelope
+from walkwire.wire.message.envelope import Head
+from walkwire.wire.message.notification import Overflow
+
+REMEMBERED = 1024  # envelopes that were published to several topics: more than one copy may arrive
+
+_log = logging.getLogger(__name__)
+
+
+class Peers:
+    """Sends to and receives from the other servers. All calls come from the event loop of the sockets; none waits for the broker.
+
+    - server: id of this server
+    - untold: number of envelopes that could not be published
+    - on_revoked: called with a root id and a token generation when another server has revoked that user's tokens below it
+    - on_return: called when the broker is back; what other servers sent meanwhile is lost
+    """
+
+    def __init__(self, broker: Broker, server: str) -> None:
+        self.server = server
+        self.untold = 0
+        self.on_revoked: Callable[[str, int], None] = lambda root_id, token_generation: None
+        self.on_return: Callable[[], None] = lambda: None
+        self._broker = broker
+        self._receive: Callable[[Head, bytes], None] = lambda head, data: None
+        self._own_topic = envelope.server_topic(server)
+        self._numbers = itertools.count(1)
+        self._seen: dict[tuple[str, int], None] = {}
+        self._untold_before = 0  # the broker was lost
+
+    @property
+    def away(self) -> str | None:
+        """Return why other servers cannot be reached, in a sentence for the operator; None: they can be reached."""
+        return self._broker.away
+
+    @property
+    def counts(self) -> Counts:
+        """Return what has happened between this server and the broker."""
+        return self._broker.counts
+
+    async def start(self, receive: Callable[[Head, bytes], None]) -> None:
+        """Connect to the broker. `receive` is called with the head and the data of each envelope about clients."""
+        self._receive = receive
+        self._broker.subscribe((self._own_topic, envelope.REVOKED))
+        await self._broker.start(self.deliver, self._returned)
+
+    async def stop(self) -> None:
+        """Disconnect from the broker."""
+        await self._broker.stop()
+
+    def when_subscribed(self) -> Future[None] | None:
+        """Return a future that is done when all subscriptions are in force, None if they are."""
+        return self._broker.settled()
+
+    def when_published(self) -> Future[None] | None:
+        """Return a future that is done when the broker has all that was published, None if it has. Fails with Unreached."""
+        return self._broker.taken()
+
+    def publish(
+        self,
+        kind: str,
+        targets: tuple[str, ...],
+        topics: Iterable[str],
+        data: bytes = b"",
+        channel: str = "",
+        overflow: Overflow = "close",
+    ) -> bool:
+        """Publish an envelope to each topic but this server's own. Return whether there was any.
+
+        Raises Unreached if the broker cannot be reached, Limited if the envelope is too large.
+        """
+        names = dict.fromkeys(topics)
+        names.pop(self._own_topic, None)
+        if not names:
+            return False
+        head = Head(self.server, next(self._numbers), kind, targets, channel, len(names) > 1, overflow)
+        message = envelope.encode(head, data)
+        try:
+            for topic in names:
+                self._broker.publish(topic, message)
+        except PublicError:
+            self.untold += 1
+            raise
+        return True
+
+    def tell_revoked(self, root_id: str, token_generation: int) -> None:
+        """Publish that this user's tokens below this generation are revoked. Never raises: a failure is logged. Other servers
+        find it out by themselves."""
+        try:
+            self.publish("revoked", (root_id,), (envelope.REVOKED,), b"%d" % token_generation)
+        except PublicError as error:
+            self.log_failure("That a user's tokens were revoked", error)
+
+    def deliver(self, topic: str, message: bytes) -> None:
+        """Handle a message of the broker. Never raises."""
+        try:
+            head, data = envelope.decode(message)
+        except ValueError as error:
+            _log.warning("A message on %s was passed over: %s", topic, error)
+            return
+        if head.server == self.server or self._has_seen(head):
+            return
+        if head.kind != "revoked":
+            self._receive(head, data)
+        elif data.isdigit():
+            for root_id in head.targets:
+                self.on_revoked(root_id, int(data))
+
+    def log_failure(self, what: str, error: PublicError) -> None:
+        """Log that something was not published. While the broker is away only the first failure is logged."""
+        if not isinstance(error, Unreached):
+            _log.error("%s was not sent: %s", what, error)
+        elif self.untold - self._untold_before == 1:
+            _log.error("%s reached only this server: %s", what, self.away)
+
+    def _has_seen(self, head: Head) -> bool:
+        """Return whether a copy of this envelope was received on another topic. The first copy serves all targets."""
+        if not head.has_copies:
+            return False
+        key = (head.server, head.number)
+        if key in self._seen:
+            return True
+        self._seen[key] = None
+        if len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return False
+
+    def _returned(self) -> None:
+        if self.untold > self._untold_before:
+            _log.error(
+                "%d notifications reached only this server meanwhile", self.untold - self._untold_before
+            )
+        self._untold_before = self.untold
+        self.on_return()

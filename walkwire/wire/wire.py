@@ -1,0 +1,78 @@
+"""Wire: the parts of this room, put together for one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from walkwire.broker import Broker
+from walkwire.ids import ServerIds
+from walkwire.wire.connections import Connections
+from walkwire.wire.delivery.overflow import OverflowPolicies
+from walkwire.wire.delivery.turn import Turn
+from walkwire.wire.door import AllowsOrigin, Authenticate, Door, RunEvent
+from walkwire.wire.heartbeat import Heartbeat
+from walkwire.wire.hub import Hub
+from walkwire.wire.limits import Limits
+from walkwire.wire.peers import Peers
+from walkwire.wire.policy import Policies
+
+
+class Wire:
+    """One server's wire: each part is an attribute, and is given to whom needs it."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        ids: ServerIds | None = None,
+        policies: Policies | None = None,
+        limits: Limits | None = None,
+        overflow: OverflowPolicies | None = None,
+    ) -> None:
+        self.ids = ids or ServerIds()
+        self.policies = policies or Policies()
+        self.limits = limits or Limits()
+        self.turn = Turn(self.limits.unsent)
+        self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
+        self.peers = Peers(broker, self.ids.server)
+        self.hub = Hub(broker, self.peers, self.turn, self.policies, self.limits.channels, overflow)
+        self.connections = Connections(self.hub, self.turn, self.heartbeat)
+
+    async def start(
+        self,
+        on_revoked: Callable[[str, int], None] | None = None,
+        on_return: Callable[[], None] | None = None,
+    ) -> None:
+        """Begin to receive from other servers, and to watch sockets. The callables are those of `Peers`."""
+        self.peers.on_revoked = on_revoked or self.peers.on_revoked
+        self.peers.on_return = on_return or self.peers.on_return
+        await self.peers.start(self.hub.receive)
+        self.heartbeat.start()
+
+    async def stop(self) -> None:
+        """Stop the heartbeat, and disconnect from the broker."""
+        self.heartbeat.stop()
+        await self.peers.stop()
+
+    def door(
+        self,
+        dispatch: RunEvent,
+        authenticate: Authenticate,
+        allows_origin: AllowsOrigin,
+        path: str = "/websocket",
+        compresses: bool = False,
+    ) -> Door:
+        """Return what the connections of this server are given."""
+        return Door(
+            self.hub,
+            self.turn,
+            self.connections,
+            self.heartbeat,
+            self.ids,
+            self.limits,
+            self.policies,
+            dispatch,
+            authenticate,
+            allows_origin,
+            path,
+            compresses,
+        )
