@@ -98,6 +98,7 @@ LIBRARIES = {
     "typer": {"cli"},
     "redis": {"brokers"},
     "nats": {"brokers"},
+    "prometheus_client": {"server"},
 }
 
 

@@ -22,6 +22,7 @@ from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
 from walkwire.server.http.api import make_api
 from walkwire.server.http.health import Health
+from walkwire.server.metering import open_meters
 from walkwire.store import Store
 from walkwire.stores import open_store
 from walkwire.walk.run.runtime import Answer
@@ -116,16 +117,21 @@ async def serve(users: Users, auth: Auth, services: Services, hub: Hub, asked: A
 
     def start(*walkers: type, config: Config | None = None, page: Path | None = None) -> httpx.AsyncClient:
         named = {walker.__name__: walker for walker in walkers}
+        config, health = config or Config(), Health(hub)
+        meters = open_meters(config)
+        meters.add_server(hub, health)
         api = make_api(
-            config or Config(),
+            config,
             named,
             asked,
             users=users,
             auth=auth,
             services=services,
             hub=hub,
-            health=Health(hub),
+            health=health,
             page=page,
+            metrics=meters.render,
+            on_refusal=meters.on_refusal,
         )
         transport = httpx.ASGITransport(api, raise_app_exceptions=True)
         clients.append(httpx.AsyncClient(transport=transport, base_url="http://test"))

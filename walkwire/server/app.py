@@ -28,6 +28,7 @@ from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.http.api import make_api
 from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
+from walkwire.server.metering import open_meters
 from walkwire.server.scheduler import Schedule
 from walkwire.store import Store, TaskRecord
 from walkwire.stores import open_store
@@ -101,8 +102,10 @@ async def open_app(
     `page` answers `GET /`. Walks still in flight at the end are given `patience` seconds, None: the configuration's.
     """
     async with AsyncExitStack() as stack:
-        registry, store = program
-        runtime = Runtime(
+        registry = program.registry
+        meters = open_meters(config)
+        store = meters.metered_store(program.store)
+        runtime = meters.make_runtime(
             store,
             registry,
             threads=config.threads,
@@ -115,7 +118,14 @@ async def open_app(
         patience = config.stop_seconds if patience is None else patience
         stack.push_async_callback(_stop, runtime, store, patience)
         secret = signing_secret(config)
-        hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
+        hub = Hub(
+            meters.metered_broker(open_broker(config.broker)),
+            None,
+            _policies(config),
+            _limits(config),
+            Keeping(config.keep),
+            on_delivery=meters.on_delivery,
+        )
         revocation = Revocation(store, hub)
         stack.push_async_callback(revocation.stop)
         hub.on_revoked, hub.on_return = revocation.hear, revocation.recheck
@@ -136,6 +146,7 @@ async def open_app(
         services = Services(store)
         stack.callback(services.close)
         health = Health(hub)
+        meters.add_server(hub, health)
         dispatch = Dispatch(runtime, registry, hub)
         api = make_api(
             config,
@@ -151,6 +162,8 @@ async def open_app(
             health=health,
             title=title,
             page=page,
+            metrics=meters.render,
+            on_refusal=meters.on_refusal,
             hand_over=lambda walkers: _take_in_more(registry, runtime, dispatch, walkers),
         )
         schedule = Schedule(store, dispatch, registry.walkers)
@@ -169,7 +182,14 @@ async def open_app(
         async def authenticate(token: str | None) -> str:
             return (await auth.authenticate(token)).root_id
 
-        door = Door(hub, dispatch, authenticate, config.allows_origin, compresses=config.compression)
+        door = Door(
+            hub,
+            dispatch,
+            authenticate,
+            config.allows_origin,
+            compresses=config.compression,
+            on_refusal=meters.on_refusal,
+        )
         yield App(api, door, users, auth, health, runtime, runner, registry)
 
 

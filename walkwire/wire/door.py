@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from walkwire.errors import PublicError
 from walkwire.wire.delivery.client import Client
 from walkwire.wire.hub import Hub
 
@@ -37,6 +38,14 @@ AllowsOrigin = Callable[[str | None, str | None], bool]
 """May a page of this origin (the header, None where absent) talk to this host (the header)?"""
 
 
+OnRefusal = Callable[[PublicError], None]
+"""Called with each error that a client is sent. Must not raise."""
+
+
+def ignore(error: PublicError) -> None:
+    """Do nothing: the `OnRefusal` of a server without metrics."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What all connections of a server share. `path` is where the gateway takes WebSockets, `compresses` whether it offers to
@@ -48,3 +57,4 @@ class Door:
     allows_origin: AllowsOrigin
     path: str = "/websocket"
     compresses: bool = False
+    on_refusal: OnRefusal = ignore

@@ -39,7 +39,7 @@ class Hub:
     `work` holds the tasks that handle events now. `untold` counts what was to go to other servers, and could not. `on_return` is
     called when the broker is back: what other servers told meanwhile was not heard. `on_revoked(root_id, token_generation)` is
     called when another server has revoked a user's tokens below that generation. `is_leaving` is set once the server stops: new
-    sockets are refused.
+    sockets are refused. `on_delivery(kind, count)` is called for each notification with the number of clients that it is put to.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Hub:
         policies: Policies | None = None,
         limits: Limits | None = None,
         keeping: Keeping | None = None,
+        on_delivery: Callable[[str, int], None] | None = None,
     ) -> None:
         self.ids = ids or ServerIds()
         self.policies = policies or Policies()
@@ -61,6 +62,7 @@ class Hub:
         self.untold = 0
         self.on_return: Callable[[], None] = lambda: None
         self.on_revoked: Callable[[str, int], None] = lambda root_id, token_generation: None
+        self._on_delivery = on_delivery
         self.is_deaf = False
         self.is_leaving = False
         self.closing: Close | None = None
@@ -82,6 +84,11 @@ class Hub:
     def broker_counts(self) -> Counts:
         """What has happened between this server and the broker."""
         return self._broker.counts
+
+    @property
+    def queued_bytes(self) -> int:
+        """Return the number of bytes that wait to be sent to clients. Costs a call for each client."""
+        return sum(client.transport.unsent() for client in self.clients.values()) + self.turn.lags.size
 
     @property
     def audiences(self) -> int:
@@ -226,6 +233,8 @@ class Hub:
     def _tell(self, kind: str, targets: tuple[str, ...], data: bytes, keep: Keep) -> None:
         if kind == "clients":
             clients = [self.clients[target] for target in targets if target in self.clients]
+            if self._on_delivery is not None:
+                self._on_delivery(kind, len(clients))
             if len(clients) == 1 and keep == "close":
                 self.turn.put(clients[0], data)
             elif clients:
@@ -235,6 +244,8 @@ class Hub:
         members = [found for target in targets if (found := audiences.of(target))]
         if members:
             listeners = members[0] if len(members) == 1 else set().union(*members)
+            if self._on_delivery is not None:
+                self._on_delivery(kind, len(listeners))
             self.turn.spread(listeners, data, keep, (kind, targets))
 
     def _send(self, notification: Notification) -> bool:

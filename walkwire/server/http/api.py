@@ -17,10 +17,11 @@ from walkwire.account.service import Services
 from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
 from walkwire.config import Config
+from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, tell_faults
 from walkwire.server.http.health import Health, serve_health
-from walkwire.server.http.metrics import serve_metrics
+from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
@@ -46,6 +47,8 @@ def make_api(
     profile: type[BaseModel] | None = None,
     title: str = "walkwire",
     page: Path | None = None,
+    metrics: Render | None = None,
+    on_refusal: Callable[[PublicError], None] | None = None,
     hand_over: Callable[[Walkers], None] = lambda walkers: None,
 ) -> ASGIApp:
     """Everything that is served over HTTP. `profile` has the fields that the program gives its users, `page` answers `GET /`.
@@ -54,10 +57,10 @@ def make_api(
     """
     api = FastAPI(title=title, version="1")
     api.state.body_limit = config.body_limit
-    tell_faults(api)
+    tell_faults(api, on_refusal)
     serve_health(api, health)
-    if config.metrics:
-        serve_metrics(api, hub, health)
+    if metrics is not None:
+        serve_metrics(api, metrics)
     if page is not None:
         _serve_page(api, page)
     serve_accounts(api, users, auth, profile)
