@@ -14,7 +14,7 @@ from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.errors import Busy
-from walkwire.store import Store
+from walkwire.store import Asking, Store
 
 SECRET = b"s" * 32
 EMAIL = "ada@example.com"
@@ -41,11 +41,12 @@ class Post:
 
 
 @pytest.fixture
-def users(store: Store, tokens: Tokens, revocation: Revocation, hasher: PlainHasher) -> Iterator[Users]:
+def users(
+    store: Store, asking: Asking, tokens: Tokens, revocation: Revocation, hasher: PlainHasher
+) -> Iterator[Users]:
     passwords = Passwords(hasher)
-    made = Users(store, passwords, tokens, revocation)
+    made = Users(store, asking, passwords, tokens, revocation)
     yield made
-    made.close()
     passwords.close()
 
 

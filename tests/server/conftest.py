@@ -23,7 +23,7 @@ from walkwire.config import Config
 from walkwire.server.http.api import make_api
 from walkwire.server.http.health import Health
 from walkwire.server.metering import open_meters
-from walkwire.store import Store
+from walkwire.store import Asking, Store
 from walkwire.stores import open_store
 from walkwire.walk.run.runtime import Answer
 from walkwire.wire.hub import Hub
@@ -70,8 +70,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-async def revocation(store: Store, hub: Hub) -> AsyncIterator[Revocation]:
-    made = Revocation(store, hub)
+async def asking() -> AsyncIterator[Asking]:
+    async with Asking() as made:
+        yield made
+
+
+@pytest.fixture
+async def revocation(store: Store, asking: Asking, hub: Hub) -> AsyncIterator[Revocation]:
+    made = Revocation(store, asking, hub)
     yield made
     await made.stop()
 
@@ -82,11 +88,10 @@ def auth(revocation: Revocation) -> Auth:
 
 
 @pytest.fixture
-def users(store: Store, revocation: Revocation) -> Iterator[Users]:
+def users(store: Store, asking: Asking, revocation: Revocation) -> Iterator[Users]:
     passwords = Passwords(PlainHasher())
-    made = Users(store, passwords, Tokens(b"s" * 32), revocation)
+    made = Users(store, asking, passwords, Tokens(b"s" * 32), revocation)
     yield made
-    made.close()
     passwords.close()
 
 
@@ -101,10 +106,8 @@ def hub() -> Hub:
 
 
 @pytest.fixture
-def services(store: Store) -> Iterator[Services]:
-    made = Services(store)
-    yield made
-    made.close()
+def services(store: Store, asking: Asking) -> Services:
+    return Services(store, asking)
 
 
 Serve = Callable[..., httpx.AsyncClient]

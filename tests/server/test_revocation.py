@@ -20,7 +20,7 @@ from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
-from walkwire.store import Store, UserRecord
+from walkwire.store import Asking, Store, UserRecord
 from walkwire.wire.door import Call, Door
 from walkwire.wire.hub import Hub
 
@@ -50,15 +50,16 @@ class Server:
         tokens, passwords = Tokens(b"s" * 32), Passwords(PlainHasher())
         self.broker = Unsteady(bus)
         self.hub = Hub(self.broker)
-        self.revocation = Revocation(store, self.hub)
+        asking = Asking()
+        self.revocation = Revocation(store, asking, self.hub)
         self.auth = Auth(tokens, self.revocation)
-        self.users = Users(store, passwords, tokens, self.revocation)
+        self.users = Users(store, asking, passwords, tokens, self.revocation)
         self.hub.on_revoked, self.hub.on_return = self.revocation.hear, self.revocation.recheck
         self.door = Door(self.hub, self.dispatch, self.authenticate, lambda origin, host: True)
         self.sockets: list[tuple[Loopback, str]] = []
         self._stack = stack
+        stack.push_async_callback(asking.close)
         stack.push_async_callback(self.revocation.stop)
-        stack.callback(self.users.close)
         stack.callback(passwords.close)
 
     async def start(self) -> None:

@@ -18,11 +18,10 @@ import logging
 import time
 from asyncio import Future, Task
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from walkwire.store import UserStore
+from walkwire.store import Asking, UserStore
 
 SHOWN_SECONDS = 5.0
 OPEN_SECONDS = 10.0
@@ -70,12 +69,16 @@ class Revocation:
     """
 
     def __init__(
-        self, users: UserStore, sockets: Sockets, clock: Callable[[], float] = time.monotonic
+        self,
+        users: UserStore,
+        asking: Asking,
+        sockets: Sockets,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._users = users
+        self._asking = asking
         self._sockets = sockets
         self._clock = clock
-        self._pool = ThreadPoolExecutor(1, "revocation")
         self._trust: dict[str, _Trust] = {}  # by root, the oldest first
         self._questions: dict[str, Future[None]] = {}  # not asked yet
         self._number = 0  # of the last question or message
@@ -122,13 +125,12 @@ class Revocation:
         self._wake()
 
     async def stop(self) -> None:
-        """Ask no more. Waits for the store's last answer."""
+        """Ask no more. A call of the store that is under way ends by itself."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
         for question in self._questions.values():
             question.cancel()
-        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     def _is_fresh(self, trust: _Trust) -> bool:
         return trust.number > self._before_gap and self._clock() - trust.asked < self._shown_seconds
@@ -190,9 +192,8 @@ class Revocation:
         self._number += 1
         number, asked = self._number, self._clock()
         root_ids = list(dict.fromkeys((*shown, *due)))
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._pool, self._users.token_generations, root_ids)
+            found = await self._asking.ask(self._users.token_generations, root_ids)
             for root_id in root_ids:
                 self._learn(root_id, _Trust(found.get(root_id, _NOBODY), number, asked))
         except asyncio.CancelledError:

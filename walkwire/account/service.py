@@ -6,17 +6,15 @@ once, on every server: the store is asked each time.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from walkwire.errors import StartError
 from walkwire.ids import new_id
-from walkwire.store import ServiceExists, ServiceRecord, ServiceStore
+from walkwire.store import Asking, ServiceExists, ServiceRecord, ServiceStore
 
 PREFIX = "wk_"
 
@@ -59,19 +57,14 @@ def digest_of(text: str) -> str:
 
 
 class Services:
-    """Tells services by their keys. The store is asked in threads."""
+    """Identifies services by their keys."""
 
-    def __init__(self, store: ServiceStore) -> None:
+    def __init__(self, store: ServiceStore, asking: Asking) -> None:
         self._store = store
-        self._pool = ThreadPoolExecutor(2, "services")
+        self._asking = asking
 
     async def identify(self, text: str) -> ServiceRecord | None:
         """The key with this text; None for a wrong or revoked one. Raises what the store does."""
         if not text.startswith(PREFIX):
             return None
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._store.service_by_digest, digest_of(text))
-
-    def close(self) -> None:
-        """Wait for the store's last answers and let the threads go."""
-        self._pool.shutdown(cancel_futures=True)
+        return await self._asking.ask(self._store.service_by_digest, digest_of(text))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
@@ -15,9 +14,7 @@ from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.errors import CommitInDoubt
 from walkwire.ids import new_id
-from walkwire.store import UserRecord, UserStore
-
-T = TypeVar("T")
+from walkwire.store import Asking, UserRecord, UserStore
 
 
 def normalised(email: str) -> str:
@@ -81,16 +78,21 @@ class Session(NamedTuple):
 
 
 class Users:
-    """The accounts. The store is asked in threads, passwords are hashed in others: no call holds the event loop."""
+    """The accounts. The store is called in threads, passwords are hashed in others: no call blocks the event loop."""
 
     def __init__(
-        self, store: UserStore, passwords: Passwords, tokens: Tokens, revocation: Revocation
+        self,
+        store: UserStore,
+        asking: Asking,
+        passwords: Passwords,
+        tokens: Tokens,
+        revocation: Revocation,
     ) -> None:
         self._store = store
+        self._ask = asking.ask
         self._passwords = passwords
         self._tokens = tokens
         self._revocation = revocation
-        self._pool = ThreadPoolExecutor(2, "users")
 
     async def register(self, email: str, password: str, state: Mapping[str, Any] | None = None) -> UserRecord:
         """A new user with a root. `email` is normalised, `state` the program's own. Raises UserExists, Busy."""
@@ -123,10 +125,6 @@ class Users:
             and await self._renew(user, password)
         )
 
-    def close(self) -> None:
-        """Wait for the store's last answers and let the threads go."""
-        self._pool.shutdown(cancel_futures=True)
-
     async def _renew(self, user: UserRecord, password: str) -> bool:
         hashed = await self._passwords.hash(password)
         # A caller that hangs up here must not leave tokens trusted that the store has revoked.
@@ -144,6 +142,3 @@ class Users:
         if is_changed:
             self._revocation.revoke(user.root_id, new_generation)
         return is_changed
-
-    async def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, question, *arguments)

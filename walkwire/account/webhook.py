@@ -6,29 +6,30 @@ whoever reads it cannot call. A new signing secret ends all keys.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
 
 from walkwire.ids import new_id
-from walkwire.store import WebhookKey, WebhookStore
-
-T = TypeVar("T")
+from walkwire.store import Asking, WebhookKey, WebhookStore
 
 
 class Webhooks:
-    """The webhook keys. The store is asked in threads: no call holds the event loop."""
+    """The webhook keys. No call blocks the event loop."""
 
-    def __init__(self, store: WebhookStore, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: WebhookStore,
+        asking: Asking,
+        secret: bytes,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
+        self._ask = asking.ask
         self._secret = secret
         self._clock = clock
-        self._pool = ThreadPoolExecutor(1, "webhooks")
 
     async def make(
         self, root_id: str, name: str, walkers: Sequence[str], nodes: Sequence[str], seconds: float
@@ -65,10 +66,3 @@ class Webhooks:
         """The key as it is shown."""
         digest = hmac.digest(self._secret, f"webhook key {key.id}".encode(), hashlib.sha256)
         return f"{key.root_id}:{key.made}:{base64.b32encode(digest).decode()[:32]}"
-
-    def close(self) -> None:
-        """Wait for the store's last answers and let the threads go."""
-        self._pool.shutdown(cancel_futures=True)
-
-    async def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, question, *arguments)

@@ -30,7 +30,7 @@ from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.metering import open_meters
 from walkwire.server.scheduler import Schedule
-from walkwire.store import Store, TaskRecord
+from walkwire.store import Asking, Store, TaskRecord
 from walkwire.stores import open_store
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.runtime import Runtime
@@ -126,25 +126,23 @@ async def open_app(
             Keeping(config.keep),
             on_delivery=meters.on_delivery,
         )
-        revocation = Revocation(store, hub)
+        asking = await stack.enter_async_context(Asking())
+        revocation = Revocation(store, asking, hub)
         stack.push_async_callback(revocation.stop)
         hub.on_revoked, hub.on_return = revocation.hear, revocation.recheck
         tokens = Tokens(secret)
         auth = Auth(tokens, revocation)
         passwords = passwords or Passwords()
         stack.callback(passwords.close)
-        users = Users(store, passwords, tokens, revocation)
-        stack.callback(users.close)
+        users = Users(store, asking, passwords, tokens, revocation)
         resets = None
         if (send := getattr(registry.user, "send_reset_code", None)) is not None:
             resets = Resets(store, users, secret, send)
             stack.callback(resets.close)
-        webhooks = Webhooks(store, secret)
-        stack.callback(webhooks.close)
+        webhooks = Webhooks(store, asking, secret)
         await hub.start()
         stack.push_async_callback(hub.stop)
-        services = Services(store)
-        stack.callback(services.close)
+        services = Services(store, asking)
         health = Health(hub)
         meters.add_server(hub, health)
         dispatch = Dispatch(runtime, registry, hub)
@@ -166,13 +164,13 @@ async def open_app(
             on_refusal=meters.on_refusal,
             hand_over=lambda walkers: _take_in_more(registry, runtime, dispatch, walkers),
         )
-        schedule = Schedule(store, dispatch, registry.walkers)
+        schedule = Schedule(store, asking, dispatch, registry.walkers)
 
         async def walk(task: TaskRecord, server: str) -> None:
             await dispatch.task(task, server, schedule.is_forgotten(task))
 
         at_once = max(1, config.threads // 2)
-        runner = Runner(store, walk, at_once=at_once, is_forgotten=schedule.is_forgotten)
+        runner = Runner(store, asking, walk, at_once=at_once, is_forgotten=schedule.is_forgotten)
         runtime.on_tasks = runner.wake
         runner.start()
         stack.push_async_callback(runner.stop, patience)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections import deque
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from datetime import datetime
 from walkwire.errors import StartError
 from walkwire.ids import SYSTEM_ROOT
 from walkwire.server.dispatch import Dispatch
-from walkwire.store import GraphStore, TaskRecord
+from walkwire.store import Asking, GraphStore, TaskRecord
 from walkwire.walk.run.clock import Clock
 from walkwire.walk.walker.specs import specs_of
 from walkwire.walk.walker.timetable import Timetable, id_of
@@ -20,8 +19,11 @@ from walkwire.walk.walker.timetable import Timetable, id_of
 class Schedule:
     """The timetables of a program's walkers. Raises StartError where the values in one do not fit the walker's fields."""
 
-    def __init__(self, store: GraphStore, dispatch: Dispatch, walkers: Mapping[str, type]) -> None:
+    def __init__(
+        self, store: GraphStore, asking: Asking, dispatch: Dispatch, walkers: Mapping[str, type]
+    ) -> None:
         self._store = store
+        self._asking = asking
         self._dispatch = dispatch
         self._timetables: dict[type, Timetable] = {}
         self._last: dict[type, deque[str]] = {}
@@ -68,7 +70,7 @@ class Schedule:
         return task is not None and task.state in ("PENDING", "STARTED")
 
     async def _task(self, id: str) -> TaskRecord | None:
-        return await asyncio.to_thread(self._store.load_task, id)
+        return await self._asking.ask(self._store.load_task, id)
 
 
 def _values(walker: type, timetable: Timetable) -> dict[str, object]:

@@ -4,6 +4,7 @@ All calls are synchronous and may come from any thread. What a call raises besid
 Guarantees: a commit is all or nothing, and once it returned it survives the death of the process; a read sees only commits.
 """
 
+from walkwire.store.asking import Asking as Asking
 from walkwire.store.changes import Changes as Changes
 from walkwire.store.changes import Held as Held
 from walkwire.store.changes import Lost as Lost
