@@ -56,7 +56,7 @@ class PasswordChange(BaseModel):
     new_password: Password
 
 
-class ResetOrder(BaseModel):
+class ResetRequest(BaseModel):
     """Who has lost the password."""
 
     email: Email

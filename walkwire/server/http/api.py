@@ -18,6 +18,7 @@ from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
 from walkwire.config import Config
 from walkwire.errors import PublicError
+from walkwire.server.http.answers import RunWalker
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, tell_faults
 from walkwire.server.http.health import Health, serve_health
@@ -26,7 +27,7 @@ from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
 from walkwire.server.http.walkers.openapi import serve_description
-from walkwire.server.http.walkers.rest import Walk, Walkers
+from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.http.webhook import serve_webhooks
 from walkwire.walk.walker.specs import specs_of
 from walkwire.wire.hub import Hub
@@ -35,7 +36,7 @@ from walkwire.wire.hub import Hub
 def make_api(
     config: Config,
     walkers: Mapping[str, type],
-    walk: Walk,
+    walk: RunWalker,
     *,
     users: Users,
     auth: Auth,

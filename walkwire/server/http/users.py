@@ -12,21 +12,15 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.reset import Resets
-from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetOrder, Session, Users
+from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetRequest, Session, Users
+from walkwire.server.http.answers import Detail, Message
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.walkers.rest import Detail
-from walkwire.server.http.walkers.route import Route
+from walkwire.server.http.route import Route
 from walkwire.store import UserExists
 from walkwire.walk.walker.fields import values_of
 from walkwire.walk.walker.report import encode_fields
 
 TAGS = ["User APIs"]
-
-
-class Message(BaseModel):
-    """What became of it."""
-
-    message: str
 
 
 class UserOut(BaseModel):
@@ -99,7 +93,7 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
 def serve_resets(api: FastAPI, resets: Resets) -> None:
     """Add the routes under /user by which a lost password is replaced."""
 
-    async def forgot_password(order: ResetOrder) -> Response:
+    async def forgot_password(order: ResetRequest) -> Response:
         """Have a code sent to the address of an account. The answer is the same where there is none."""
         resets.ask(order.email)
         return _json(200, {"message": "Reset password email sent!"})

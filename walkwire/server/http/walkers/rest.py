@@ -5,19 +5,28 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Container, Coroutine, Iterator
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import FastAPI, HTTPException, Path, Response, Security
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from walkwire.account.auth import PUBLIC, Auth, Caller
 from walkwire.account.webhook import Webhooks
 from walkwire.errors import Refused, StartError
+from walkwire.server.http.answers import (
+    Answer,
+    Detail,
+    Fault,
+    Refusal,
+    RunWalker,
+    WalkerAnswer,
+    WalkerAnswerWithReturns,
+    WalkerId,
+)
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.walkers.request import Node, Shape, parameter, shape_of
-from walkwire.server.http.walkers.route import Route
-from walkwire.server.http.walkers.router import Lane
+from walkwire.server.http.walkers.request import NodeParameter, Shape, parameter, shape_of
+from walkwire.server.http.walkers.router import Lane, WalkerRoute
 from walkwire.server.http.walkers.shortcut import Road, Shortcut
 from walkwire.server.http.webhook import KeyBearer
 from walkwire.store import WebhookKey
@@ -29,77 +38,7 @@ WEBHOOK_PREFIX = "/webhook/walker/"
 _log = logging.getLogger(__name__)
 
 
-class Answer(Protocol):
-    """What a walk gives: status and ready JSON, or the response that the program put in place of both."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def response(self) -> Any: ...
-
-
-class Walk(Protocol):
-    """Runs a walker with these values of its fields as this root, from a node or (None) the root itself. Raises PublicError.
-
-    `kinds` are the classes of nodes at which it may enter, `root` among them (None: all). Raises Refused where it may not.
-    """
-
-    def __call__(
-        self,
-        walker: type,
-        values: dict[str, Any],
-        root_id: str,
-        node: str | None,
-        kinds: frozenset[str] | None = None,
-    ) -> Coroutine[Any, Any, Answer]: ...
-
-
-class WalkerAnswer(BaseModel):
-    """What a walker answers."""
-
-    status: int = 200
-    reports: list[Any] = Field(description="What the walker reported, in order.")
-
-
-class WalkerAnswerWithReturns(WalkerAnswer):
-    """What a walker answers, where what its abilities returned is to be shown."""
-
-    returns: list[Any] = Field(description="What each of its abilities returned, in order.")
-
-
-class WalkerId(BaseModel):
-    """What a walker answers that walks by itself afterwards."""
-
-    walker_id: str
-
-
-class Detail(BaseModel):
-    """Why the request was not taken."""
-
-    detail: str
-
-
-class Reason(BaseModel):
-    """A sentence for people."""
-
-    error: str
-
-
-class Refusal(BaseModel):
-    """Why the walk did not happen."""
-
-    detail: Reason
-
-
-class Fault(BaseModel):
-    """A fault of the program or the server, with a reference into its log."""
-
-    errors: list[str]
-
-
-class Place(NamedTuple):
+class WalkerPath(NamedTuple):
     """A URL at which a walker is found. An unlisted one is served, but not described."""
 
     url: str
@@ -116,7 +55,7 @@ class Walkers:
     def __init__(
         self,
         api: FastAPI,
-        walk: Walk,
+        walk: RunWalker,
         auth: Auth,
         webhooks: Webhooks | None = None,
         *,
@@ -162,7 +101,7 @@ class Walkers:
         return Shortcut(app, self._lanes[PREFIX].road, lambda: int(self._api.state.body_limit))
 
 
-def places_of(name: str, specs: Specs) -> list[Place]:
+def places_of(name: str, specs: Specs) -> list[WalkerPath]:
     """Where a walker is found.
 
     A path with a leading "/" is meant from the top. Jac Cloud 0.1 took it as one without, and put the node before it: it is found
@@ -170,18 +109,18 @@ def places_of(name: str, specs: Specs) -> list[Place]:
     """
     prefix = prefix_of(specs)
     if not specs.path:
-        found = [Place(f"{prefix}{name}", False), Place(f"{prefix}{name}/{{node}}", True)]
+        found = [WalkerPath(f"{prefix}{name}", False), WalkerPath(f"{prefix}{name}/{{node}}", True)]
     else:
         is_absolute = specs.path.startswith("/")
         under = f"{prefix}{name}/{specs.path.strip('/')}"
         found = [
-            Place(f"{prefix}{name}/{{node:reference}}/{specs.path.strip('/')}", True, False),
-            Place(under, False, not is_absolute),
-            Place(f"{under}/{{node}}", True, not is_absolute),
+            WalkerPath(f"{prefix}{name}/{{node:reference}}/{specs.path.strip('/')}", True, False),
+            WalkerPath(under, False, not is_absolute),
+            WalkerPath(f"{under}/{{node}}", True, not is_absolute),
         ]
         if is_absolute:
             top = specs.path.rstrip("/")
-            found = [Place(specs.path, False), Place(f"{top}/{{node}}", True), *found]
+            found = [WalkerPath(specs.path, False), WalkerPath(f"{top}/{{node}}", True), *found]
     unwanted = {"ROOT": True, "NODE": False}.get(specs.entry_type)
     return [place for place in found if place.at_node is not unwanted]
 
@@ -199,7 +138,7 @@ class _Exposure:
         name: str,
         walker: type,
         *,
-        walk: Walk,
+        walk: RunWalker,
         bearer: Bearer,
         webhooks: Webhooks | None,
         model: type[BaseModel],
@@ -212,7 +151,7 @@ class _Exposure:
         self._specs = specs_of(walker)
         self._model = WalkerId if getattr(walker, "__jac_async__", False) else model
 
-    def routes(self, taken: Container[tuple[str, str]]) -> Iterator[Route]:
+    def routes(self, taken: Container[tuple[str, str]]) -> Iterator[WalkerRoute]:
         """One for each method and place that nobody has `taken`. Raises StartError."""
         if not self._specs.http_methods:
             return
@@ -227,7 +166,7 @@ class _Exposure:
                 made.road = road
                 yield made
 
-    def _places(self, taken: Container[tuple[str, str]]) -> list[Place]:
+    def _places(self, taken: Container[tuple[str, str]]) -> list[WalkerPath]:
         """Where it is found. A path from the top that is another's already leaves the place under its own name."""
         places = places_of(self._name, self._specs)
         methods = [method.upper() for method in self._specs.http_methods]
@@ -262,11 +201,11 @@ class _Exposure:
         chosen = endpoint_by_key if self._specs.webhook and self._specs.auth else endpoint
         parameters = [*shape.parameters, *self._who()]
         if at_node:
-            parameters.append(parameter("node", Node))
+            parameters.append(parameter("node", NodeParameter))
         chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # FastAPI reads it
         return chosen
 
-    def _road(self, shape: Shape, place: Place) -> Road | None:
+    def _road(self, shape: Shape, place: WalkerPath) -> Road | None:
         """How the usual requests are answered, if nothing but their JSON carries fields."""
         if not shape.is_plain or self._specs.webhook is not None or self._specs.path:
             return None
@@ -289,11 +228,11 @@ class _Exposure:
         elif self._webhooks is not None:
             yield parameter("key", Annotated[WebhookKey, Security(KeyBearer(self._webhooks, webhook))])
 
-    def _route(self, method: str, place: Place, endpoint: Callable[..., Any]) -> Route:
+    def _route(self, method: str, place: WalkerPath, endpoint: Callable[..., Any]) -> WalkerRoute:
         name, specs = self._name, self._specs
         tags = ["Webhook Walker APIs"] if specs.webhook is not None and specs.tags == TAGS else specs.tags
         try:
-            made = Route(
+            made = WalkerRoute(
                 place.url,
                 endpoint,
                 methods=[method.upper()],
