@@ -12,16 +12,19 @@ import httpx
 import pytest
 import uvloop
 
+from walkwire.account.accounts import Accounts
 from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.service import Services
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
+from walkwire.account.webhook import Webhooks
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
-from walkwire.server.http.api import make_api
+from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
+from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.metering import open_meters
 from walkwire.store import Asking, Store
 from walkwire.stores import open_store
@@ -110,11 +113,18 @@ def services(store: Store, asking: Asking) -> Services:
     return Services(store, asking)
 
 
+@pytest.fixture
+def accounts(
+    store: Store, asking: Asking, users: Users, auth: Auth, services: Services, revocation: Revocation
+) -> Accounts:
+    return Accounts(auth, users, services, Webhooks(store, asking, b"s" * 32), revocation)
+
+
 Serve = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-async def serve(users: Users, auth: Auth, services: Services, hub: Hub, asked: Asked) -> AsyncIterator[Serve]:
+async def serve(accounts: Accounts, hub: Hub, asked: Asked) -> AsyncIterator[Serve]:
     """`serve(walker, …, config=…, page=…)` gives a client of a server that has these walkers."""
     clients: list[httpx.AsyncClient] = []
 
@@ -123,19 +133,9 @@ async def serve(users: Users, auth: Auth, services: Services, hub: Hub, asked: A
         config, health = config or Config(), Health(hub)
         meters = open_meters(config)
         meters.add_server(hub, health)
-        api = make_api(
-            config,
-            named,
-            asked,
-            users=users,
-            auth=auth,
-            services=services,
-            hub=hub,
-            health=health,
-            page=page,
-            metrics=meters.render,
-            on_refusal=meters.on_refusal,
-        )
+        walkers = Walkers(asked, accounts, named, with_returns=config.show_endpoint_returns)
+        operations = Operations(health, hub, page=page, metrics=meters.render, on_refusal=meters.on_refusal)
+        api = make_api(config, walkers, accounts, operations)
         transport = httpx.ASGITransport(api, raise_app_exceptions=True)
         clients.append(httpx.AsyncClient(transport=transport, base_url="http://test"))
         return clients[-1]

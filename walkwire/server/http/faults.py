@@ -41,8 +41,8 @@ class Guard:
                 raise
 
 
-def tell_faults(api: FastAPI, on_refusal: Callable[[PublicError], None] | None = None) -> None:
-    """Answer every exception in the protocol's words. `on_refusal` is called with each error that a client is sent."""
+def add_error_handlers(api: FastAPI, on_refusal: Callable[[PublicError], None] | None = None) -> None:
+    """Answer every exception in the form of the protocol. `on_refusal` is called with each error that a client is sent."""
     for kind, answer in (
         (PublicError, _public_error),
         (RequestValidationError, _bad_request),

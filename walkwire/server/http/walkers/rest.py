@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Container, Coroutine, Iterator
+from collections.abc import Callable, Container, Coroutine, Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import FastAPI, HTTPException, Path, Response, Security
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from walkwire.account.auth import PUBLIC, Auth, Caller
+from walkwire.account.accounts import Accounts
+from walkwire.account.auth import PUBLIC, Caller
 from walkwire.account.webhook import Webhooks
 from walkwire.errors import Refused, StartError
 from walkwire.server.http.answers import (
@@ -47,32 +48,47 @@ class WalkerPath(NamedTuple):
 
 
 class Walkers:
-    """The walkers of a program over REST. Those that are made while it is served are added like the others.
+    """The walkers of a program over REST.
 
-    `on_change` is called whenever there are other routes than before.
+    - run: runs a walker
+    - accounts: identify the callers
+    - classes: the walkers, by name
+    - with_returns: whether answers show what abilities returned
     """
 
     def __init__(
         self,
-        api: FastAPI,
-        walk: RunWalker,
-        auth: Auth,
-        webhooks: Webhooks | None = None,
+        run: RunWalker,
+        accounts: Accounts,
+        classes: Mapping[str, type],
         *,
         with_returns: bool = False,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        self._api = api
-        self._on_change = on_change
-        self._walk = walk
-        self._bearer = Bearer(auth)
-        self._webhooks = webhooks
+        self.run = run
+        self._classes = classes
+        self._bearer = Bearer(accounts.auth)
+        self._webhooks = accounts.webhooks
         self._model = WalkerAnswerWithReturns if with_returns else WalkerAnswer
         self._lanes = {prefix: Lane(prefix) for prefix in (PREFIX, WEBHOOK_PREFIX)}
+
+    @property
+    def have_webhooks(self) -> bool:
+        """Return whether a walker is called by webhook keys."""
+        return any(specs_of(walker).webhook is not None for walker in self._classes.values())
+
+    def serve(self, api: FastAPI, on_change: Callable[[], None]) -> None:
+        """Add the routes of all walkers behind those that `api` has. Call it once. Raises StartError.
+
+        `on_change` is called whenever routes were added or replaced.
+        """
+        self._api = api
+        self._on_change = on_change
         api.router.routes += self._lanes.values()
+        for name, walker in self._classes.items():
+            self.add(name, walker)
 
     def add(self, name: str, walker: type) -> None:
-        """Add a walker's routes, in the place of those of another walker of its name. Raises StartError."""
+        """Add a walker's routes, in place of those of an earlier walker with its name. Raises StartError."""
         routes = self._api.router.routes
         routes[:] = [route for route in routes if getattr(route, "walker", None) != name]
         taken = {
@@ -81,7 +97,7 @@ class Walkers:
             for method in getattr(route, "methods", None) or ()
         }
         exposure = _Exposure(
-            name, walker, walk=self._walk, bearer=self._bearer, webhooks=self._webhooks, model=self._model
+            name, walker, walk=self.run, bearer=self._bearer, webhooks=self._webhooks, model=self._model
         )
         made = list(exposure.routes(taken))
         for prefix, lane in self._lanes.items():
@@ -97,7 +113,7 @@ class Walkers:
         self._on_change()
 
     def shortcut(self, app: ASGIApp) -> ASGIApp:
-        """The application with a shortcut to the walkers in front of it."""
+        """Return `app` with a shortcut to the walkers in front of it."""
         return Shortcut(app, self._lanes[PREFIX].road, lambda: int(self._api.state.body_limit))
 
 
@@ -140,7 +156,7 @@ class _Exposure:
         *,
         walk: RunWalker,
         bearer: Bearer,
-        webhooks: Webhooks | None,
+        webhooks: Webhooks,
         model: type[BaseModel],
     ) -> None:
         self._name = name
@@ -225,7 +241,7 @@ class _Exposure:
             return
         if webhook is None:
             yield parameter("caller", Annotated[Caller, Security(self._bearer)])
-        elif self._webhooks is not None:
+        else:
             yield parameter("key", Annotated[WebhookKey, Security(KeyBearer(self._webhooks, webhook))])
 
     def _route(self, method: str, place: WalkerPath, endpoint: Callable[..., Any]) -> WalkerRoute:
