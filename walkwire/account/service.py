@@ -1,7 +1,7 @@
-"""Service: a program that may notify those who are connected, a cron job or a web application. No user; it runs no walker.
+"""Service: another program, such as a cron job, that may send notifications. It is not a user and runs no walkers.
 
-It shows a key, `wk_` and 256 random bits, told once, when it is made; the store has its SHA-256. A revoked key is refused at
-once, on every server: the store is asked each time.
+A service shows an API key: `wk_` and 256 random bits, shown once, when it is made. The store keeps its SHA-256. A revoked key is
+refused at once on every server, because each request asks the store.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
 class NewService(NamedTuple):
-    """A key that was made just now: its record, and the only time that its text is seen."""
+    """A new key: its record, and its text, which is shown only now."""
 
     record: ServiceRecord
     text: str
 
 
 def create_key(store: ServiceStore, name: str) -> NewService:
-    """Make a key for the service of this name. Raises StartError, for the operator."""
+    """Make and store a key for the service with this name. Raises StartError for a bad name or one in use."""
     if not _NAME.match(name):
         raise StartError(
             "A key's name has 1 to 64 letters, digits and . _ -, and begins with a letter or digit"
@@ -46,13 +46,13 @@ def create_key(store: ServiceStore, name: str) -> NewService:
 
 
 def revoke_key(store: ServiceStore, name: str) -> None:
-    """End a key. Raises StartError, for the operator."""
+    """Delete a key. Raises StartError if there is none of this name."""
     if not store.remove_service(name):
         raise StartError(f"There is no key {name!r}")
 
 
 def digest_of(text: str) -> str:
-    """What the store has of a key. It needs no salt and no slow hash: nobody guesses 256 bits."""
+    """Return what the store keeps of a key. A salt or a slow hash is not needed: 256 random bits cannot be guessed."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -64,7 +64,7 @@ class Services:
         self._asking = asking
 
     async def identify(self, text: str) -> ServiceRecord | None:
-        """The key with this text; None for a wrong or revoked one. Raises what the store does."""
+        """Return the record of the key with this text; None for an unknown or revoked one. Raises the store's errors."""
         if not text.startswith(PREFIX):
             return None
         return await self._asking.ask(self._store.service_by_digest, digest_of(text))
