@@ -10,7 +10,7 @@ import pytest
 
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
-from walkwire.store import Store
+from walkwire.store import Asking, Store
 from walkwire.stores import open_store
 
 
@@ -67,6 +67,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
+async def asking() -> AsyncIterator[Asking]:
+    async with Asking() as made:
+        yield made
+
+
+@pytest.fixture
 def clock() -> Clock:
     return Clock()
 
@@ -82,8 +88,10 @@ def sockets() -> Sockets:
 
 
 @pytest.fixture
-async def revocation(store: Store, sockets: Sockets, clock: Clock) -> AsyncIterator[Revocation]:
-    made = Revocation(store, sockets, clock)
+async def revocation(
+    store: Store, asking: Asking, sockets: Sockets, clock: Clock
+) -> AsyncIterator[Revocation]:
+    made = Revocation(store, asking, sockets, clock)
     yield made
     await made.stop()
 

@@ -14,7 +14,7 @@ from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.errors import Busy
-from walkwire.store import Store
+from walkwire.store import Asking, Store
 
 SECRET = b"s" * 32
 EMAIL = "ada@example.com"
@@ -41,11 +41,12 @@ class Post:
 
 
 @pytest.fixture
-def users(store: Store, tokens: Tokens, revocation: Revocation, hasher: PlainHasher) -> Iterator[Users]:
+def users(
+    store: Store, asking: Asking, tokens: Tokens, revocation: Revocation, hasher: PlainHasher
+) -> Iterator[Users]:
     passwords = Passwords(hasher)
-    made = Users(store, passwords, tokens, revocation)
+    made = Users(store, asking, passwords, tokens, revocation)
     yield made
-    made.close()
     passwords.close()
 
 
@@ -63,7 +64,7 @@ def resets(store: Store, users: Users, post: Post, clock: Clock) -> Iterator[Res
 
 async def test_a_code_replaces_the_password_once(users: Users, resets: Resets, post: Post) -> None:
     await users.register(EMAIL, "old")
-    resets.ask(EMAIL)
+    resets.send_code(EMAIL)
     code, email = await post.sent.get()
     assert email == EMAIL
     assert await resets.replace(code, "new")
@@ -76,7 +77,7 @@ async def test_a_code_is_void_when_the_password_was_changed_meanwhile(
     users: Users, resets: Resets, post: Post
 ) -> None:
     user = await users.register(EMAIL, "old")
-    resets.ask(EMAIL)
+    resets.send_code(EMAIL)
     code = await post.code()
     assert await users.change_password(user.id, "old", "changed")
     assert not await resets.replace(code, "new")
@@ -84,7 +85,7 @@ async def test_a_code_is_void_when_the_password_was_changed_meanwhile(
 
 async def test_a_code_is_good_for_an_hour(users: Users, resets: Resets, post: Post, clock: Clock) -> None:
     await users.register(EMAIL, "old")
-    resets.ask(EMAIL)
+    resets.send_code(EMAIL)
     code = await post.code()
     clock.now += LIFETIME
     assert not await resets.replace(code, "new")
@@ -96,7 +97,7 @@ async def test_a_code_is_no_token_and_a_token_no_code(
     users: Users, resets: Resets, post: Post, tokens: Tokens
 ) -> None:
     user = await users.register(EMAIL, "old")
-    resets.ask(EMAIL)
+    resets.send_code(EMAIL)
     assert tokens.read(await post.code()) is None
     assert not await resets.replace(tokens.make(user)[0], "new")
 
@@ -108,8 +109,8 @@ async def test_nonsense_is_no_code(code: str, resets: Resets) -> None:
 
 async def test_nobody_is_written_to_who_has_no_account(users: Users, resets: Resets, post: Post) -> None:
     await users.register(EMAIL, "old")
-    resets.ask("nobody@example.com")
-    resets.ask(EMAIL)
+    resets.send_code("nobody@example.com")
+    resets.send_code(EMAIL)
     assert (await post.sent.get())[1] == EMAIL
     assert post.sent.empty()
 
@@ -120,10 +121,10 @@ async def test_an_address_is_written_to_once_a_minute(
     await users.register(EMAIL, "old")
     await users.register("bob@example.com", "old")
     for email in (EMAIL, EMAIL, "bob@example.com"):
-        resets.ask(email)
+        resets.send_code(email)
     assert [(await post.sent.get())[1] for _ in range(2)] == [EMAIL, "bob@example.com"]
     clock.now += PAUSE
-    resets.ask(EMAIL)
+    resets.send_code(EMAIL)
     assert (await post.sent.get())[1] == EMAIL
 
 
@@ -132,17 +133,17 @@ async def test_a_code_that_could_not_be_sent_is_logged(
 ) -> None:
     await users.register(EMAIL, "old")
     post.is_down = True
-    resets.ask(EMAIL)
+    resets.send_code(EMAIL)
     await post.failed.wait()
     post.is_down = False
     clock.now += PAUSE
-    resets.ask(EMAIL)
+    resets.send_code(EMAIL)
     assert await resets.replace(await post.code(), "new")
     assert "the post is down" in caplog.text
 
 
 async def test_more_than_can_be_sent_is_busy(resets: Resets) -> None:
     for number in range(WAITING):
-        resets.ask(f"{number}@example.com")
+        resets.send_code(f"{number}@example.com")
     with pytest.raises(Busy):
-        resets.ask(EMAIL)
+        resets.send_code(EMAIL)

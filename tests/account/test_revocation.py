@@ -23,7 +23,7 @@ from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.errors import CommitInDoubt
 from walkwire.ids import new_id
-from walkwire.store import Store, UserRecord
+from walkwire.store import Asking, Store, UserRecord
 
 USER = UserRecord(new_id(), "a@example.com", "hash", new_id())
 ROOT = USER.root_id
@@ -58,10 +58,10 @@ def users(store: Store) -> Asked:
 
 @pytest.fixture
 async def revocation(
-    users: Asked, sockets: Sockets, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    users: Asked, asking: Asking, sockets: Sockets, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Revocation]:
     monkeypatch.setattr(module, "TICK", 0.001)
-    made = Revocation(users, sockets, clock)  # type: ignore[arg-type]
+    made = Revocation(users, asking, sockets, clock)  # type: ignore[arg-type]
     yield made
     users.gate.set()
     await made.stop()
@@ -330,7 +330,13 @@ async def test_who_waits_when_the_server_stops_is_let_go(revocation: Revocation,
 
 
 async def test_a_new_password_whose_outcome_is_not_known_revokes_all_the_same(
-    store: Store, users: Asked, revocation: Revocation, sockets: Sockets, tokens: Tokens, clock: Clock
+    store: Store,
+    asking: Asking,
+    users: Asked,
+    revocation: Revocation,
+    sockets: Sockets,
+    tokens: Tokens,
+    clock: Clock,
 ) -> None:
     """The store answers again and again; what it says then counts."""
 
@@ -344,11 +350,10 @@ async def test_a_new_password_whose_outcome_is_not_known_revokes_all_the_same(
     user = UserRecord(new_id(), "c@example.com", PlainHasher().hash("old"), new_id())
     store.add_user(user)
     passwords = Passwords(PlainHasher())
-    accounts = Users(Doubtful(), passwords, tokens, revocation)  # type: ignore[arg-type]
+    accounts = Users(Doubtful(), asking, passwords, tokens, revocation)  # type: ignore[arg-type]
     assert await revocation.is_current(user.root_id, 0)
     with pytest.raises(CommitInDoubt):
         await accounts.change_password(user.id, "old", "new")
-    accounts.close()
     passwords.close()
     assert sockets.told == [(user.root_id, 1)]
     assert not await revocation.is_current(user.root_id, 0)

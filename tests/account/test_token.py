@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from tests.account.conftest import Clock
-from walkwire.account.token import LIFETIME, Claims, Tokens
+from walkwire.account.token import LIFETIME, TokenClaims, Tokens
 from walkwire.ids import new_id
 from walkwire.store import UserRecord
 
@@ -18,7 +18,7 @@ def test_a_token_says_whose_it_is_and_ends_after_twelve_hours(clock: Clock) -> N
     tokens = Tokens(SECRET, clock)
     token, expires = tokens.make(USER)
     assert expires == clock.now + 12 * 3600
-    assert tokens.read(token) == Claims(USER.id, USER.root_id, 3, expires)
+    assert tokens.read(token) == TokenClaims(USER.id, USER.root_id, 3, expires)
     clock.now += LIFETIME - 1
     assert tokens.read(token) is not None
     clock.now += 1

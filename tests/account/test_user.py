@@ -14,7 +14,7 @@ from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.account.user import Login, PasswordChange, Registration, Users, normalised
-from walkwire.store import Search, Store, UserExists
+from walkwire.store import Asking, Search, Store, UserExists
 
 EMAIL = "ada@example.com"
 
@@ -25,11 +25,12 @@ def auth(tokens: Tokens, revocation: Revocation) -> Auth:
 
 
 @pytest.fixture
-def users(store: Store, revocation: Revocation, tokens: Tokens, hasher: PlainHasher) -> Iterator[Users]:
+def users(
+    store: Store, asking: Asking, revocation: Revocation, tokens: Tokens, hasher: PlainHasher
+) -> Iterator[Users]:
     passwords = Passwords(hasher)
-    made = Users(store, passwords, tokens, revocation)
+    made = Users(store, asking, passwords, tokens, revocation)
     yield made
-    made.close()
     passwords.close()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from walkwire.account.webhook import Webhooks
 from walkwire.ids import new_id
-from walkwire.store import UserRecord
+from walkwire.store import Asking, UserRecord
 from walkwire.stores import open_store
 
 
@@ -17,11 +17,13 @@ class Clock:
         return self.now
 
 
-async def test_a_key_is_good_until_it_is_over_and_the_file_does_not_hold_it(tmp_path: Path) -> None:
+async def test_a_key_is_good_until_it_is_over_and_the_file_does_not_hold_it(
+    tmp_path: Path, asking: Asking
+) -> None:
     store, clock = open_store(f"sqlite:///{tmp_path}/a.db"), Clock()
     user = UserRecord(new_id(), "a@example.com", "hash", new_id())
     store.add_user(user)
-    webhooks = Webhooks(store, b"s" * 32, clock)
+    webhooks = Webhooks(store, asking, b"s" * 32, clock)
     key = await webhooks.make(user.root_id, "shop", [], [], 60)
     text = webhooks.text_of(key)
 
@@ -32,10 +34,8 @@ async def test_a_key_is_good_until_it_is_over_and_the_file_does_not_hold_it(tmp_
     assert await webhooks.extend(user.root_id, key.id, 60)
     assert await webhooks.identify(text) is not None
 
-    webhooks.close()
-    other = Webhooks(store, b"t" * 32, clock)  # a new signing secret ends all keys
+    other = Webhooks(store, asking, b"t" * 32, clock)  # a new signing secret ends all keys
     assert await other.identify(text) is None
-    other.close()
     store.close()
     assert text[-32:].encode() not in _content(tmp_path)
 

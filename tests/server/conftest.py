@@ -12,17 +12,21 @@ import httpx
 import pytest
 import uvloop
 
+from walkwire.account.accounts import Accounts
 from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.service import Services
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
+from walkwire.account.webhook import Webhooks
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
-from walkwire.server.http.api import make_api
+from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
-from walkwire.store import Store
+from walkwire.server.http.walkers.rest import Walkers
+from walkwire.server.metering import open_meters
+from walkwire.store import Asking, Store
 from walkwire.stores import open_store
 from walkwire.walk.run.runtime import Answer
 from walkwire.wire.hub import Hub
@@ -70,8 +74,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-async def revocation(store: Store, hub: Hub) -> AsyncIterator[Revocation]:
-    made = Revocation(store, hub)
+async def asking() -> AsyncIterator[Asking]:
+    async with Asking() as made:
+        yield made
+
+
+@pytest.fixture
+async def revocation(store: Store, asking: Asking, hub: Hub) -> AsyncIterator[Revocation]:
+    made = Revocation(store, asking, hub)
     yield made
     await made.stop()
 
@@ -82,11 +92,10 @@ def auth(revocation: Revocation) -> Auth:
 
 
 @pytest.fixture
-def users(store: Store, revocation: Revocation) -> Iterator[Users]:
+def users(store: Store, asking: Asking, revocation: Revocation) -> Iterator[Users]:
     passwords = Passwords(PlainHasher())
-    made = Users(store, passwords, Tokens(b"s" * 32), revocation)
+    made = Users(store, asking, passwords, Tokens(b"s" * 32), revocation)
     yield made
-    made.close()
     passwords.close()
 
 
@@ -106,35 +115,35 @@ def hub(wire: Wire) -> Hub:
 
 
 @pytest.fixture
-def services(store: Store) -> Iterator[Services]:
-    made = Services(store)
-    yield made
-    made.close()
+def services(store: Store, asking: Asking) -> Services:
+    return Services(store, asking)
+
+
+@pytest.fixture
+def accounts(
+    store: Store, asking: Asking, users: Users, auth: Auth, services: Services, revocation: Revocation
+) -> Accounts:
+    return Accounts(auth, users, services, Webhooks(store, asking, b"s" * 32), revocation)
 
 
 Serve = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-async def serve(
-    users: Users, auth: Auth, services: Services, wire: Wire, asked: Asked
-) -> AsyncIterator[Serve]:
+async def serve(accounts: Accounts, wire: Wire, asked: Asked) -> AsyncIterator[Serve]:
     """`serve(walker, …, config=…, page=…)` gives a client of a server that has these walkers."""
     clients: list[httpx.AsyncClient] = []
 
     def start(*walkers: type, config: Config | None = None, page: Path | None = None) -> httpx.AsyncClient:
         named = {walker.__name__: walker for walker in walkers}
-        api = make_api(
-            config or Config(),
-            named,
-            asked,
-            users=users,
-            auth=auth,
-            services=services,
-            wire=wire,
-            health=Health(wire.peers),
-            page=page,
+        config, health = config or Config(), Health(wire.peers)
+        meters = open_meters(config)
+        meters.add_server(wire, health)
+        walkers = Walkers(asked, accounts, named, with_returns=config.show_endpoint_returns)
+        operations = Operations(
+            health, wire.hub, page=page, metrics=meters.render, on_refusal=meters.on_refusal
         )
+        api = make_api(config, walkers, accounts, operations)
         transport = httpx.ASGITransport(api, raise_app_exceptions=True)
         clients.append(httpx.AsyncClient(transport=transport, base_url="http://test"))
         return clients[-1]

@@ -20,7 +20,7 @@ from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
-from walkwire.store import Store, UserRecord
+from walkwire.store import Asking, Store, UserRecord
 from walkwire.wire.door import Call
 from walkwire.wire.wire import Wire
 
@@ -50,14 +50,15 @@ class Server:
         tokens, passwords = Tokens(b"s" * 32), Passwords(PlainHasher())
         self.broker = Unsteady(bus)
         self.wire = Wire(self.broker)
-        self.revocation = Revocation(store, self.wire.hub)
+        asking = Asking()
+        self.revocation = Revocation(store, asking, self.wire.hub)
         self.auth = Auth(tokens, self.revocation)
-        self.users = Users(store, passwords, tokens, self.revocation)
+        self.users = Users(store, asking, passwords, tokens, self.revocation)
         self.door = self.wire.door(self.dispatch, self.authenticate, lambda origin, host: True)
         self.sockets: list[tuple[Loopback, str]] = []
         self._stack = stack
+        stack.push_async_callback(asking.close)
         stack.push_async_callback(self.revocation.stop)
-        stack.callback(self.users.close)
         stack.callback(passwords.close)
 
     async def start(self) -> None:

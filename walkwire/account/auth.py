@@ -1,4 +1,4 @@
-"""Auth: who is calling. A token counts if this system signed it, it has not expired, and it was not revoked (`revocation`)."""
+"""Auth: identifies callers by their tokens. A token is valid if it is signed, not expired and not revoked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the root whose graph is theirs, and the user, None for the public one."""
+    """A caller: the root of their graph, and the user; None for the public user."""
 
     root_id: str
     user_id: str | None = None
@@ -24,16 +24,16 @@ PUBLIC = Caller(PUBLIC_ROOT)
 
 
 class Auth:
-    """Tells callers by their tokens. Its methods are for the one event loop of the sockets."""
+    """Identify callers by their tokens. Call its methods on the event loop of the sockets."""
 
     def __init__(self, tokens: Tokens, revocation: Revocation) -> None:
         self._tokens = tokens
         self._revocation = revocation
 
     async def authenticate(self, token: str | None) -> Caller:
-        """The caller, the public one for a token that is bad, revoked or absent. Never raises: a socket learns it from its root.
+        """Return the caller; the public user for a token that is invalid, revoked or absent. Never raises.
 
-        It is so at the moment of the return, as in `Revocation.is_current`.
+        The result is true when it is returned: see `Revocation.is_current`. A client of a socket sees from its root who it is.
         """
         if not token:
             return PUBLIC
@@ -44,7 +44,7 @@ class Auth:
             return PUBLIC
 
     async def identify(self, token: str) -> Caller | None:
-        """The user of a token, with or without `Bearer` before it; None for a bad or revoked one. Raises what the store does."""
+        """Return the user of a token, with or without `Bearer `; None if it is not valid. Raises the store's errors."""
         claims = self._tokens.read(without_scheme(token))
         if claims is None or not await self._revocation.is_current(claims.root_id, claims.token_generation):
             return None
@@ -52,6 +52,6 @@ class Auth:
 
 
 def without_scheme(token: str) -> str:
-    """A token without the `Bearer ` that may stand before it, in any case."""
+    """Return the token without a leading `Bearer `, in upper or lower case."""
     token = token.strip()
     return token[7:].lstrip() if token[:7].lower() == "bearer " else token

@@ -1,4 +1,4 @@
-"""Passwords: hashed and compared with argon2id, in a few threads of their own, so that nothing else waits for them."""
+"""Passwords: hashes and verifies passwords with argon2id, in threads of their own, so that nothing else waits for them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ T = TypeVar("T")
 
 
 class Hasher(Protocol):
-    """Makes and checks one hash, in the calling thread."""
+    """Compute or verify one hash, in the calling thread."""
 
     def hash(self, password: str) -> str:
-        """A hash with its salt and its parameters in it."""
+        """Return a hash that contains its salt and parameters."""
 
     def verify(self, password: str, hash: str) -> bool:
-        """Whether `hash` was made of `password`. False for what is no hash."""
+        """Return whether `hash` is one of `password`. False for a text that is not a hash."""
 
 
 class Passwords:
-    """Hashes and comparisons, `THREADS` at a time. With more than `WAITING` of them under way, Busy is raised."""
+    """Hash and verify in `THREADS` threads. Raises Busy while `WAITING` calls are under way."""
 
     def __init__(self, hasher: Hasher | None = None) -> None:
         self._hasher: Hasher = hasher or Argon2Hasher()
@@ -38,16 +38,16 @@ class Passwords:
         self._under_way = 0
 
     async def hash(self, password: str) -> str:
-        """What is kept of a new password."""
+        """Return the hash to store for a new password. Raises Busy."""
         return await self._run(self._hasher.hash, password)
 
     async def is_right(self, password: str, kept: str | None) -> bool:
-        """Compare with the hash that was kept. None (nobody has that name) takes as long, and is False."""
+        """Return whether `password` has the stored hash `kept`. For None (no such user) return False after the same time."""
         stand_in = await asyncio.wrap_future(self._stand_in)
         return await self._run(self._hasher.verify, password, kept or stand_in) and kept is not None
 
     def close(self) -> None:
-        """Let the threads go. What has not begun is not done."""
+        """End the threads. Calls that have not begun are cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @cached_property

@@ -1,7 +1,7 @@
-"""Reset: a new password for who has lost theirs. A code goes to the account's address, by a function that the program has for it.
+"""Reset: replaces a lost password, by a code that the program sends to the account's address.
 
-A code is signed, and kept nowhere. It is good for an hour, and for the password that it replaces only: any new one makes it void.
-Whether an address has an account is not to be learnt here: the answer does not wait for the look-up.
+A code is signed and not stored. It is valid for an hour and only until the password changes. Callers cannot learn whether an
+address has an account: the answer does not wait for the look-up.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from walkwire.store import UserRecord, UserStore
 
 LIFETIME = 60 * 60  # seconds
 PAUSE = 60  # seconds between two codes to one address
-WAITING = 512  # addresses to which a code is still to be sent
-REMEMBERED = 10_000  # addresses that had one
+WAITING = 512  # addresses whose code is still being sent
+REMEMBERED = 10_000  # addresses remembered for PAUSE
 
 _ALGORITHM = "HS256"
 
@@ -36,7 +36,11 @@ Send = Callable[[str, str], object]
 
 
 class Resets:
-    """Sends codes, `send(code, email)` in a thread of its own, and takes them. `clock` gives Unix seconds."""
+    """Send codes, and replace passwords by them.
+
+    - send: called with code and address, in a thread of its own: a program's mail may block
+    - clock: returns Unix seconds
+    """
 
     def __init__(
         self,
@@ -55,8 +59,8 @@ class Resets:
         self._waiting = 0
         self._pool = ThreadPoolExecutor(1, "codes")
 
-    def ask(self, email: str) -> None:
-        """Send a code to this address, if it is a user's who had none in the last minute. Raises Busy."""
+    def send_code(self, email: str) -> None:
+        """Send a code to an account's address in the background, unless it had one in the last minute. Raises Busy."""
         if self._clock() - self._sent.get(email, 0) < PAUSE:
             return
         if self._waiting >= WAITING:
@@ -70,7 +74,7 @@ class Resets:
         sending.add_done_callback(self._done)
 
     async def replace(self, code: str, password: str) -> bool:
-        """Take this password for the user of the code, and revoke all their tokens; False for a code that is bad or over.
+        """Set the password of the code's user, and revoke all tokens of the user. Returns False for a bad or expired code.
 
         Raises Busy.
         """
@@ -80,7 +84,7 @@ class Resets:
         )
 
     def close(self) -> None:
-        """Wait for what is being sent and let the thread go."""
+        """Wait for the code being sent, drop those that wait, and end the thread."""
         self._pool.shutdown(cancel_futures=True)
 
     def _send_to(self, email: str) -> None:
@@ -95,32 +99,32 @@ class Resets:
         self._waiting -= 1
 
 
-class Claims(NamedTuple):
-    """What a code says: whose it is, and the user's token generation when it was made."""
+class CodeClaims(NamedTuple):
+    """What a code claims: whose it is, and the user's token generation when it was made."""
 
     user_id: str
     token_generation: int
 
 
 class Codes:
-    """Makes and reads codes, with a key that follows from the signing secret: a code is no token, nor a token a code."""
+    """Make and verify codes. Their key is derived from the signing secret, so a code is not a token and a token not a code."""
 
     def __init__(self, secret: bytes, clock: Callable[[], float] = time.time) -> None:
         self._key = hmac.digest(secret, b"a code for a new password", hashlib.sha256)
         self._clock = clock
 
     def make(self, user: UserRecord) -> str:
-        """A code of this user."""
+        """Return a code for this user."""
         claims = {"sub": user.id, "tokens": user.token_generation, "exp": int(self._clock()) + LIFETIME}
         return jwt.encode(claims, self._key, _ALGORITHM)
 
-    def read(self, code: str) -> Claims | None:
-        """The claims of a code that is ours and not over. Whether it was used since, only the store knows."""
+    def read(self, code: str) -> CodeClaims | None:
+        """Return the claims of a signed code that has not expired, else None. It may have been used already."""
         if len(code) > LONGEST:
             return None
         try:
             options: jwt.types.Options = {"require": ["sub", "exp"], "verify_exp": False}
             found = jwt.decode(code, self._key, [_ALGORITHM], options=options)
-            return Claims(found["sub"], found["tokens"]) if found["exp"] > self._clock() else None
+            return CodeClaims(found["sub"], found["tokens"]) if found["exp"] > self._clock() else None
         except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
             return None

@@ -1,14 +1,14 @@
-"""Revocation: which tokens of a user still count. Each user has a token generation in the store. A new password raises it, and
-revokes all tokens of older generations, on every server.
+"""Revocation: decides which tokens of a user are still valid.
 
-A server trusts what it knows of a generation for a bounded time (`docs/users.md` states the bounds):
+Each user has a token generation in the store. A new password raises it, which revokes all tokens of older generations on every
+server. A server caches generations for a bounded time (`docs/users.md` states the bounds):
 
-- A server that raises a generation tells all others, through the broker.
-- Trust that is older than `SHOWN_SECONDS` is asked again when a token is shown.
-- Trust that is older than `OPEN_SECONDS` is asked again while a socket of that user is open.
-- While other servers cannot be heard, both are `AWAY_SECONDS`. Once they can, everything is asked again at once.
+- A server that raises a generation publishes it to all others, through the broker.
+- When a token is shown, a cached generation older than `SHOWN_SECONDS` is read again.
+- While a socket of the user is open, a cached generation older than `OPEN_SECONDS` is read again.
+- While the broker is away, both are `AWAY_SECONDS`. When it is back, everything is read again at once.
 
-All sockets of a user on one server have one generation: the one trusted here. When it changes, they are signed out.
+All sockets of a user on one server have the generation cached here. When it changes, they are signed out.
 """
 
 from __future__ import annotations
@@ -18,45 +18,44 @@ import logging
 import time
 from asyncio import Future, Task
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from walkwire.store import UserStore
+from walkwire.store import Asking, UserStore
 
 SHOWN_SECONDS = 5.0
 OPEN_SECONDS = 10.0
 AWAY_SECONDS = 2.0
 RETURN_SECONDS = (
-    5.0  # after a return of the broker: other servers may find it later, and hold back what they tell
+    5.0  # AWAY_SECONDS hold for so long after the broker is back: other servers may notice its return later
 )
-TICK = 0.5  # seconds between two looks at what is too old
-BATCH = 500  # users in one question to the store
+TICK = 0.5  # seconds between two searches for old generations
+BATCH = 500  # users in one read of the store
 
-_NOBODY = -1  # the generation of a user who is not in the store, or whose account is off
+_NOBODY = -1  # the generation of a user who is absent or deactivated
 
 _log = logging.getLogger(__name__)
 
 
 class Sockets(Protocol):
-    """The open sockets of this server, and the way to other servers. `wire/hub` is one."""
+    """The open sockets of this server, and the connection to other servers. `wire/hub` implements it."""
 
     @property
     def away(self) -> str | None:
-        """Why other servers cannot be heard; None: they can."""
+        """Return why other servers cannot be reached; None: they can."""
 
     def is_here(self, root_id: str) -> bool:
         """Return whether a socket of this user is open on this server."""
 
     def sign_out(self, root_id: str) -> None:
-        """Make this user's sockets on this server public."""
+        """Make this user's sockets on this server those of the public user."""
 
     def tell_revoked(self, root_id: str, token_generation: int) -> None:
-        """Tell all other servers, whose `Revocation.hear` is called with the same. Must not raise."""
+        """Publish to all other servers, where `Revocation.hear` is called with the same arguments. Must not raise."""
 
 
 class _Trust(NamedTuple):
-    """What is known of a user. `number` orders questions and messages, `asked` tells the age in seconds of the clock."""
+    """A cached generation. `number` orders reads and messages, `asked` is when it was read, in seconds of the clock."""
 
     token_generation: int
     number: int
@@ -64,22 +63,26 @@ class _Trust(NamedTuple):
 
 
 class Revocation:
-    """The token generations of the users who called a moment ago, or have a socket open here.
+    """Caches the token generations of users who called recently or have a socket open here.
 
-    All methods are for the event loop of the sockets. There is one task, and only while there is anything to ask.
+    Call its methods on the event loop of the sockets. It runs one task, only while something is cached.
     """
 
     def __init__(
-        self, users: UserStore, sockets: Sockets, clock: Callable[[], float] = time.monotonic
+        self,
+        users: UserStore,
+        asking: Asking,
+        sockets: Sockets,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._users = users
+        self._asking = asking
         self._sockets = sockets
         self._clock = clock
-        self._pool = ThreadPoolExecutor(1, "revocation")
-        self._trust: dict[str, _Trust] = {}  # by root, the oldest first
-        self._questions: dict[str, Future[None]] = {}  # not asked yet
-        self._number = 0  # of the last question or message
-        self._before_gap = 0  # what is known by this number and below is too old, whatever its age
+        self._trust: dict[str, _Trust] = {}  # by root id, the oldest first
+        self._questions: dict[str, Future[None]] = {}  # not read yet
+        self._number = 0  # of the last read or message
+        self._before_gap = 0  # entries with this number or a lower one are stale at any age
         self._alert_until = float("-inf")
         self._shown_seconds, self._open_seconds = SHOWN_SECONDS, OPEN_SECONDS
         self._news = asyncio.Event()
@@ -87,14 +90,14 @@ class Revocation:
         self._is_failing = False
 
     async def is_current(self, root_id: str, token_generation: int) -> bool:
-        """Return whether tokens of this generation count. Raises what the store does.
+        """Return whether tokens of this generation are valid. Raises the store's errors.
 
-        It is so at the moment of the return: a caller that awaits nothing else before it acts leaves no gap.
+        The result is true when it is returned: act on it before the next `await`.
         """
         is_asked = False
         while True:
             trust = self._trust.get(root_id)
-            # A token of a later generation than the trusted one was made since: this system signed it.
+            # A token of a later generation proves that the cached one is stale: this system signed it.
             if trust is not None and (
                 is_asked or (self._is_fresh(trust) and not 0 <= trust.token_generation < token_generation)
             ):
@@ -103,12 +106,12 @@ class Revocation:
             is_asked = True
 
     def revoke(self, root_id: str, token_generation: int) -> None:
-        """Revoke all tokens of this user below this generation, on every server. Call right after the store has raised it."""
+        """Revoke all tokens of this user below this generation, on every server. Call it right after the store has raised it."""
         self.hear(root_id, token_generation)
         self._sockets.tell_revoked(root_id, token_generation)
 
     def hear(self, root_id: str, token_generation: int) -> None:
-        """Revoke all tokens of this user below this generation, on this server: another one has told it."""
+        """Revoke all tokens of this user below this generation, on this server. Called for the messages of other servers."""
         known = self._trust.get(root_id)
         if known is None or known.token_generation < token_generation:
             self._number += 1
@@ -116,30 +119,29 @@ class Revocation:
             self._wake()
 
     def recheck(self) -> None:
-        """Ask the store about everybody again: other servers could not be heard for a while, and can be now."""
+        """Read all generations again. Call it when the broker is back: messages may have been missed."""
         self._before_gap = self._number
         self._alert_until = self._clock() + RETURN_SECONDS
         self._wake()
 
     async def stop(self) -> None:
-        """Ask no more. Waits for the store's last answer."""
+        """Stop reading. A read that is under way ends by itself."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
         for question in self._questions.values():
             question.cancel()
-        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     def _is_fresh(self, trust: _Trust) -> bool:
         return trust.number > self._before_gap and self._clock() - trust.asked < self._shown_seconds
 
     async def _ask(self, root_id: str) -> None:
-        """Wait for an answer to a question that is asked from now on, one for all who wait for it."""
+        """Wait for a read that begins after this call. All callers who wait for a user share one read."""
         question = self._questions.get(root_id)
         if question is None:
             question = self._questions[root_id] = asyncio.get_running_loop().create_future()
             self._wake()
-        await asyncio.shield(question)  # a caller that gives up does not take the answer from others
+        await asyncio.shield(question)  # a cancelled caller does not cancel the read of others
 
     def _wake(self) -> None:
         self._news.set()
@@ -170,7 +172,7 @@ class Revocation:
         self._open_seconds = AWAY_SECONDS if is_alert else OPEN_SECONDS
 
     def _due(self) -> list[str]:
-        """Return users with open sockets of whom it is time to ask again. Forgets users without."""
+        """Return users with open sockets whose generation is to be read again. Removes users without sockets from the cache."""
         before = self._clock() - self._open_seconds
         old: list[str] = []
         for root_id, trust in self._trust.items():
@@ -186,17 +188,16 @@ class Revocation:
         return due
 
     async def _settle(self, shown: dict[str, Future[None]], due: list[str]) -> bool:
-        """Ask about these, and answer questions. Returns whether the store could say."""
+        """Read these generations, and resolve the waiting futures. Returns False if the store failed."""
         self._number += 1
         number, asked = self._number, self._clock()
         root_ids = list(dict.fromkeys((*shown, *due)))
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._pool, self._users.token_generations, root_ids)
+            found = await self._asking.ask(self._users.token_generations, root_ids)
             for root_id in root_ids:
                 self._learn(root_id, _Trust(found.get(root_id, _NOBODY), number, asked))
         except asyncio.CancelledError:
-            self._questions |= shown  # `stop` cancels them
+            self._questions |= shown  # `stop` cancels these
             raise
         except Exception as error:
             for question in shown.values():
@@ -214,7 +215,7 @@ class Revocation:
         known = self._trust.get(root_id)
         if known is not None:
             if known.number > trust.number and known.token_generation >= trust.token_generation:
-                return  # a message came after the question: the answer is from before
+                return  # a message came after this read began, so the read is older
             del self._trust[root_id]
         self._trust[root_id] = trust
         if known is None or known.token_generation != trust.token_generation:
@@ -223,4 +224,4 @@ class Revocation:
 
 def _fail(question: Future[None], error: Exception) -> None:
     question.set_exception(error)
-    question.exception()  # nobody may be waiting any more: that is no fault
+    question.exception()  # retrieve it: nobody may wait for this future any more

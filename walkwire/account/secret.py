@@ -1,6 +1,6 @@
-"""The signing secret of tokens: given by the operator; in development, where none is given, made once and kept.
+"""Secret: the secret that signs tokens. The operator gives it; in development, one that is missing is made once and stored.
 
-It is kept beside the database, for its owner's eyes only, so that tokens survive a restart. It is never a constant.
+It is stored beside the database, readable by its owner only, so that tokens stay valid across restarts.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _kept(place: Path) -> bytes:
 
 
 def _make(place: Path) -> None:
-    """Write a new secret, whole or not at all. Raises FileExistsError when there is one, whoever made it just now."""
+    """Write a new secret atomically. Raises FileExistsError if there is one, StartError if it cannot be written."""
     if place.exists():
         raise FileExistsError
     draft = place.with_name(f"{place.name}.{os.getpid()}.{secrets.token_hex(4)}")

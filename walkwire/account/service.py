@@ -1,22 +1,20 @@
-"""Service: a program that may notify those who are connected, a cron job or a web application. No user; it runs no walker.
+"""Service: another program, such as a cron job, that may send notifications. It is not a user and runs no walkers.
 
-It shows a key, `wk_` and 256 random bits, told once, when it is made; the store has its SHA-256. A revoked key is refused at
-once, on every server: the store is asked each time.
+A service shows an API key: `wk_` and 256 random bits, shown once, when it is made. The store keeps its SHA-256. A revoked key is
+refused at once on every server, because each request asks the store.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from walkwire.errors import StartError
 from walkwire.ids import new_id
-from walkwire.store import ServiceExists, ServiceRecord, ServiceStore
+from walkwire.store import Asking, ServiceExists, ServiceRecord, ServiceStore
 
 PREFIX = "wk_"
 
@@ -24,14 +22,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
 class NewService(NamedTuple):
-    """A key that was made just now: its record, and the only time that its text is seen."""
+    """A new key: its record, and its text, which is shown only now."""
 
     record: ServiceRecord
     text: str
 
 
 def create_key(store: ServiceStore, name: str) -> NewService:
-    """Make a key for the service of this name. Raises StartError, for the operator."""
+    """Make and store a key for the service with this name. Raises StartError for a bad name or one in use."""
     if not _NAME.match(name):
         raise StartError(
             "A key's name has 1 to 64 letters, digits and . _ -, and begins with a letter or digit"
@@ -48,30 +46,25 @@ def create_key(store: ServiceStore, name: str) -> NewService:
 
 
 def revoke_key(store: ServiceStore, name: str) -> None:
-    """End a key. Raises StartError, for the operator."""
+    """Delete a key. Raises StartError if there is none of this name."""
     if not store.remove_service(name):
         raise StartError(f"There is no key {name!r}")
 
 
 def digest_of(text: str) -> str:
-    """What the store has of a key. It needs no salt and no slow hash: nobody guesses 256 bits."""
+    """Return what the store keeps of a key. A salt or a slow hash is not needed: 256 random bits cannot be guessed."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Services:
-    """Tells services by their keys. The store is asked in threads."""
+    """Identifies services by their keys."""
 
-    def __init__(self, store: ServiceStore) -> None:
+    def __init__(self, store: ServiceStore, asking: Asking) -> None:
         self._store = store
-        self._pool = ThreadPoolExecutor(2, "services")
+        self._asking = asking
 
     async def identify(self, text: str) -> ServiceRecord | None:
-        """The key with this text; None for a wrong or revoked one. Raises what the store does."""
+        """Return the record of the key with this text; None for an unknown or revoked one. Raises the store's errors."""
         if not text.startswith(PREFIX):
             return None
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._store.service_by_digest, digest_of(text))
-
-    def close(self) -> None:
-        """Wait for the store's last answers and let the threads go."""
-        self._pool.shutdown(cancel_futures=True)
+        return await self._asking.ask(self._store.service_by_digest, digest_of(text))

@@ -1,58 +1,65 @@
-"""Webhook: what another service shows instead of a token, to walk as the root that made the key, where the key says so.
+"""Webhook: keys by which another service runs a user's walkers. A key may be limited to walkers and to node classes.
 
-A key reads `<root id>:<Unix second>:<32 letters>`. The letters follow from the signing secret, so that the database holds none:
-whoever reads it cannot call. A new signing secret ends all keys.
+The text of a key is `<root id>:<Unix second>:<32 letters>`. The letters are derived from the signing secret and not stored, so a
+reader of the database cannot call. A new signing secret invalidates all keys.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
 
 from walkwire.ids import new_id
-from walkwire.store import WebhookKey, WebhookStore
-
-T = TypeVar("T")
+from walkwire.store import Asking, WebhookKey, WebhookStore
 
 
 class Webhooks:
-    """The webhook keys. The store is asked in threads: no call holds the event loop."""
+    """Make, list, extend, delete and verify webhook keys. `clock` returns Unix seconds."""
 
-    def __init__(self, store: WebhookStore, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: WebhookStore,
+        asking: Asking,
+        secret: bytes,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
+        self._ask = asking.ask
         self._secret = secret
         self._clock = clock
-        self._pool = ThreadPoolExecutor(1, "webhooks")
 
     async def make(
         self, root_id: str, name: str, walkers: Sequence[str], nodes: Sequence[str], seconds: float
     ) -> WebhookKey:
-        """A new key that lives so long. Raises WebhookKeyExists, Busy."""
+        """Make and store a key.
+
+        - walkers, nodes: names of the walkers it may run, and of the node classes at which they may enter; empty: all
+        - seconds: its lifetime
+
+        Raises WebhookKeyExists if the root has a key of this name, and Busy.
+        """
         now = self._clock()
         key = WebhookKey(new_id(), name, root_id, walkers, nodes, int(now), now + seconds)
         await self._ask(self._store.add_webhook_key, key)
         return key
 
     async def of(self, root_id: str) -> list[WebhookKey]:
-        """A root's keys."""
+        """Return the keys of a root."""
         return await self._ask(self._store.webhook_keys_of, root_id)
 
     async def extend(self, root_id: str, id: str, seconds: float) -> bool:
-        """Let one of the root's keys live longer; False where it has none such."""
+        """Add `seconds` to the lifetime of one of the root's keys. Returns False if the root has no such key."""
         return await self._ask(self._store.extend_webhook_key, root_id, id, seconds)
 
     async def delete(self, root_id: str, ids: Sequence[str]) -> bool:
-        """Delete keys of the root; False where not all of them are."""
+        """Delete keys of a root. Returns False unless all of them were deleted."""
         return await self._ask(self._store.delete_webhook_keys, root_id, ids) == len(set(ids))
 
     async def identify(self, text: str) -> WebhookKey | None:
-        """The key that reads so; None where there is none, or it is over."""
+        """Return the key with this text; None if there is none or it has expired."""
         root_id, _, rest = text.partition(":")
         if len(root_id) != len(new_id()) or not rest:
             return None
@@ -62,13 +69,6 @@ class Webhooks:
         return None
 
     def text_of(self, key: WebhookKey) -> str:
-        """The key as it is shown."""
+        """Return the text of a key, to show to its owner."""
         digest = hmac.digest(self._secret, f"webhook key {key.id}".encode(), hashlib.sha256)
         return f"{key.root_id}:{key.made}:{base64.b32encode(digest).decode()[:32]}"
-
-    def close(self) -> None:
-        """Wait for the store's last answers and let the threads go."""
-        self._pool.shutdown(cancel_futures=True)
-
-    async def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, question, *arguments)

@@ -1,4 +1,4 @@
-"""App: the rooms put together, from a configuration and a program. Each part registers its own undoing."""
+"""App: makes all parts of a server from a configuration and a program, in order, and closes them in reverse order."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
-from walkwire.account.auth import Auth
+from walkwire.account.accounts import Accounts, open_accounts
 from walkwire.account.password import Passwords
-from walkwire.account.reset import Resets
-from walkwire.account.revocation import Revocation
 from walkwire.account.secret import signing_secret
-from walkwire.account.service import Services
-from walkwire.account.token import Tokens
-from walkwire.account.user import Users
-from walkwire.account.webhook import Webhooks
 from walkwire.brokers import open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.dispatch import Dispatch, is_response
-from walkwire.server.http.api import make_api
+from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
-from walkwire.server.scheduler import Schedule
-from walkwire.store import Store, TaskRecord
+from walkwire.server.metering import Meters, open_meters
+from walkwire.server.scheduler import Scheduler
+from walkwire.store import Asking, Store, TaskRecord
 from walkwire.stores import kind_of, open_store
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.runtime import Runtime
@@ -47,12 +43,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A program being served, without a port: `api` is its HTTP side, `door` what the gateway needs for its sockets."""
+    """A program that is served, without a port.
+
+    - api: the HTTP application
+    - door: what the gateway gives each WebSocket connection
+    - accounts: users, services and their keys
+    - health: whether the server is ready
+    - runtime: runs walks
+    - runner: runs stored tasks
+    - registry: the program's classes
+    """
 
     api: ASGIApp
     door: Door
-    users: Users
-    auth: Auth
+    accounts: Accounts
     health: Health
     runtime: Runtime
     runner: Runner
@@ -60,16 +64,16 @@ class App:
 
 
 class Loaded(NamedTuple):
-    """A program that was loaded: its classes, and the database that keeps what it did meanwhile."""
+    """A loaded program: its classes, and the open database."""
 
     registry: Registry
     store: Store
 
 
 def load_program(config: Config, load: Callable[[], Registry]) -> Loaded:
-    """Open the database, and let `load` run the program's module code in it, as the public user: one unit of work.
+    """Open the database, and run the program's module code by `load`, as the public user and in one unit of work.
 
-    To be called where no event loop runs. Raises StartError.
+    Call it in a thread without a running event loop. Raises StartError.
     """
     store = open_store(config.database, connections=config.database_pool, seconds=config.database_timeout)
     try:
@@ -96,100 +100,125 @@ async def open_app(
     passwords: Passwords | None = None,
     patience: float | None = None,
 ) -> AsyncIterator[App]:
-    """Serve a program, on the running event loop, until the block is left; its database is closed then. Raises StartError.
+    """Serve a program on the running event loop until the block is left, and close its database. Raises StartError.
 
-    `page` answers `GET /`. Walks still in flight at the end are given `patience` seconds, None: the configuration's.
+    - title: the name in the API's description
+    - page: the file that answers `GET /`
+    - passwords: hashes passwords; None: argon2id
+    - patience: seconds that running walks get to end; None: as configured
     """
     async with AsyncExitStack() as stack:
-        registry, store = program
-        runtime = Runtime(
-            store,
-            registry,
-            threads=config.threads,
-            queue=config.walk_queue,
-            seconds=config.walk_seconds,
-            with_returns=config.show_endpoint_returns,
-            is_response=is_response,
-            accounts=store,
-        )
+        enter = stack.enter_async_context
+        registry = program.registry
         patience = config.stop_seconds if patience is None else patience
-        stack.push_async_callback(_stop, runtime, store, patience)
+        meters = await enter(_open_meters(config, program.store))
+        store = meters.metered_store(program.store)
+        runtime = await enter(_open_runtime(config, registry, store, meters, patience))
+        wire = _wire(config, meters)
+        asking = await enter(Asking())
         secret = signing_secret(config, kind_of(config.database).file(config.database))
-        broker, overflow = open_broker(config.broker), OverflowPolicies(config.keep)
-        wire = Wire(broker, None, _policies(config), _limits(config), overflow)
-        revocation = Revocation(store, wire.hub)
-        stack.push_async_callback(revocation.stop)
-        tokens = Tokens(secret)
-        auth = Auth(tokens, revocation)
-        passwords = passwords or Passwords()
-        stack.callback(passwords.close)
-        users = Users(store, passwords, tokens, revocation)
-        stack.callback(users.close)
-        resets = None
-        if (send := getattr(registry.user, "send_reset_code", None)) is not None:
-            resets = Resets(store, users, secret, send)
-            stack.callback(resets.close)
-        webhooks = Webhooks(store, secret)
-        stack.callback(webhooks.close)
-        await wire.start(revocation.hear, revocation.recheck)
-        stack.push_async_callback(wire.stop)
-        services = Services(store)
-        stack.callback(services.close)
-        health = Health(wire.peers)
-        dispatch = Dispatch(runtime, registry, wire.hub)
-        api = make_api(
-            config,
-            registry.walkers,
-            dispatch.walk,
-            users=users,
-            auth=auth,
-            webhooks=webhooks,
-            resets=resets,
-            profile=model_of(registry.user) if registry.user is not None else None,
-            services=services,
-            wire=wire,
-            health=health,
-            title=title,
-            page=page,
-            hand_over=lambda walkers: _take_in_more(registry, runtime, dispatch, walkers),
+        profile = model_of(registry.user) if registry.user is not None else None
+        accounts = await enter(
+            open_accounts(
+                store, asking, wire.hub, secret, user=registry.user, profile=profile, passwords=passwords
+            )
         )
-        schedule = Schedule(store, dispatch, registry.walkers)
-
-        async def walk(task: TaskRecord, server: str) -> None:
-            await dispatch.task(task, server, schedule.is_forgotten(task))
-
-        at_once = max(1, config.threads // 2)
-        runner = Runner(store, walk, at_once=at_once, is_forgotten=schedule.is_forgotten)
+        await wire.start(accounts.revocation.hear, accounts.revocation.recheck)
+        stack.push_async_callback(wire.stop)
+        health = Health(wire.peers)
+        meters.add_server(wire, health)
+        dispatch = Dispatch(runtime, registry, wire.hub)
+        walkers = Walkers(
+            dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
+        )
+        operations = Operations(health, wire.hub, title, page, meters.render, meters.on_refusal)
+        api = make_api(config, walkers, accounts, operations)
+        serve_walker = partial(_serve_walker, dispatch, walkers)
+        stack.callback(registry.subscribe(partial(runtime.mailbox.post, serve_walker)))
+        scheduler = Scheduler(store, asking, dispatch, registry.walkers)
+        runner = await enter(_open_runner(config, store, asking, dispatch, scheduler, patience))
         runtime.on_tasks = runner.wake
-        runner.start()
-        stack.push_async_callback(runner.stop, patience)
-        schedule.start()
-        stack.push_async_callback(schedule.stop)
-
-        async def authenticate(token: str | None) -> str:
-            return (await auth.authenticate(token)).root_id
-
-        door = wire.door(dispatch, authenticate, config.allows_origin, compresses=config.compression)
-        yield App(api, door, users, auth, health, runtime, runner, registry)
+        scheduler.start()
+        stack.push_async_callback(scheduler.stop)
+        door = _door(config, wire, dispatch, accounts, meters)
+        yield App(api, door, accounts, health, runtime, runner, registry)
 
 
-def _take_in_more(registry: Registry, runtime: Runtime, dispatch: Dispatch, walkers: Walkers) -> None:
-    """Serve the walkers, too, that the program makes while it is served."""
-
-    def take(walker: type) -> None:
-        try:
-            dispatch.add(walker)
-            walkers.add(walker.__name__, walker)
-        except StartError as error:
-            _log.error("A new walker cannot be served: %s", error)
-
-    registry.on_walker = lambda walker: runtime.mailbox.post(take, walker)
-
-
-async def _stop(runtime: Runtime, store: Store, seconds: float) -> None:
-    # The thread of a walk that does not end may still be at the database: it is left open, and ends with the process.
-    if await runtime.stop(seconds):
+@asynccontextmanager
+async def _open_meters(config: Config, store: Store) -> AsyncIterator[Meters]:
+    """Close the store if a library is missing: nobody else would."""
+    try:
+        meters = open_meters(config)
+    except StartError:
         store.close()
+        raise
+    yield meters
+
+
+@asynccontextmanager
+async def _open_runtime(
+    config: Config, registry: Registry, store: Store, meters: Meters, patience: float
+) -> AsyncIterator[Runtime]:
+    runtime = meters.make_runtime(
+        store,
+        registry,
+        threads=config.threads,
+        queue=config.walk_queue,
+        seconds=config.walk_seconds,
+        with_returns=config.show_endpoint_returns,
+        is_response=is_response,
+        accounts=store,
+    )
+    try:
+        yield runtime
+    finally:
+        # A walk that does not end may still use the database from its thread: leave it open, it ends with the process.
+        if await runtime.stop(patience):
+            store.close()
+
+
+@asynccontextmanager
+async def _open_runner(
+    config: Config, store: Store, asking: Asking, dispatch: Dispatch, scheduler: Scheduler, patience: float
+) -> AsyncIterator[Runner]:
+    async def run_task(task: TaskRecord, server: str) -> None:
+        await dispatch.task(task, server, scheduler.is_forgotten(task))
+
+    at_once = max(1, config.threads // 2)
+    runner = Runner(store, asking, run_task, at_once=at_once, is_forgotten=scheduler.is_forgotten)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        await runner.stop(patience)
+
+
+def _wire(config: Config, meters: Meters) -> Wire:
+    broker = meters.metered_broker(open_broker(config.broker))
+    overflow = OverflowPolicies(config.keep)
+    return Wire(broker, None, _policies(config), _limits(config), overflow, meters.on_delivery)
+
+
+def _door(config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters) -> Door:
+    async def authenticate(token: str | None) -> str:
+        return (await accounts.auth.authenticate(token)).root_id
+
+    return wire.door(
+        dispatch,
+        authenticate,
+        config.allows_origin,
+        compresses=config.compression,
+        on_refusal=meters.on_refusal,
+    )
+
+
+def _serve_walker(dispatch: Dispatch, walkers: Walkers, walker: type) -> None:
+    """Serve a walker that the program made while it was served. Logs an error if its specs are wrong."""
+    try:
+        dispatch.add(walker)
+        walkers.add(walker.__name__, walker)
+    except StartError as error:
+        _log.error("A new walker cannot be served: %s", error)
 
 
 def _policies(config: Config) -> Policies:

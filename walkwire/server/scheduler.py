@@ -1,8 +1,7 @@
-"""Schedule: walkers with a timetable walk as the system's root. Of several servers, one orders each walk."""
+"""Scheduler: creates a task for each time of each timetable, run as the system's root. Of several servers, one creates it."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections import deque
 from collections.abc import Mapping
@@ -11,17 +10,20 @@ from datetime import datetime
 from walkwire.errors import StartError
 from walkwire.ids import SYSTEM_ROOT
 from walkwire.server.dispatch import Dispatch
-from walkwire.store import GraphStore, TaskRecord
+from walkwire.store import Asking, GraphStore, TaskRecord
 from walkwire.walk.run.clock import Clock
 from walkwire.walk.walker.specs import specs_of
 from walkwire.walk.walker.timetable import Timetable, id_of
 
 
-class Schedule:
-    """The timetables of a program's walkers. Raises StartError where the values in one do not fit the walker's fields."""
+class Scheduler:
+    """Keeps the timetables of a program's walkers. Raises StartError if a timetable's values do not fit its walker's fields."""
 
-    def __init__(self, store: GraphStore, dispatch: Dispatch, walkers: Mapping[str, type]) -> None:
+    def __init__(
+        self, store: GraphStore, asking: Asking, dispatch: Dispatch, walkers: Mapping[str, type]
+    ) -> None:
         self._store = store
+        self._asking = asking
         self._dispatch = dispatch
         self._timetables: dict[type, Timetable] = {}
         self._last: dict[type, deque[str]] = {}
@@ -31,18 +33,18 @@ class Schedule:
                 _values(walker, timetable)
                 self._timetables[walker] = timetable
                 self._last[walker] = deque(maxlen=max(1, timetable.at_once))
-        self._clock = Clock(self.order)
+        self._clock = Clock(self.create_task)
 
     def start(self) -> None:
-        """Keep to the timetables from now on."""
+        """Start creating tasks."""
         self._clock.start(self._timetables)
 
     async def stop(self) -> None:
-        """Order nothing any more."""
+        """Create no more tasks."""
         await self._clock.stop()
 
     def is_forgotten(self, task: TaskRecord) -> bool:
-        """Is what becomes of a task of no interest?"""
+        """Return whether a task is to be deleted once it ends: its timetable says `save: False`."""
         if task.root_id != SYSTEM_ROOT:
             return False
         return any(
@@ -50,8 +52,8 @@ class Schedule:
             for walker, timetable in self._timetables.items()
         )
 
-    async def order(self, walker: type, timetable: Timetable, at: datetime) -> None:
-        """Order the walk of this time, unless another server has, or as many as may be are under way."""
+    async def create_task(self, walker: type, timetable: Timetable, at: datetime) -> None:
+        """Create the task of this time, unless another server has, or the timetable's `at_once` tasks are still running."""
         id, last = id_of(walker, at), self._last[walker]
         if len(last) == last.maxlen and all([await self._is_under_way(one) for one in last]):
             return
@@ -60,7 +62,7 @@ class Schedule:
             if await self._task(id) is None:
                 await self._dispatch.order(walker, _values(walker, timetable), timetable.node, id)
         except Exception:
-            if await self._task(id) is None:  # else another server was quicker
+            if await self._task(id) is None:  # else another server created it meanwhile
                 raise
 
     async def _is_under_way(self, id: str) -> bool:
@@ -68,11 +70,11 @@ class Schedule:
         return task is not None and task.state in ("PENDING", "STARTED")
 
     async def _task(self, id: str) -> TaskRecord | None:
-        return await asyncio.to_thread(self._store.load_task, id)
+        return await self._asking.ask(self._store.load_task, id)
 
 
 def _values(walker: type, timetable: Timetable) -> dict[str, object]:
-    """The walker's fields: `args` in the order of the fields, then `kwargs`. Raises StartError."""
+    """Return values of the walker's fields: `args` in the order of the fields, then `kwargs`. Raises StartError."""
     names = [field.name for field in dataclasses.fields(walker) if field.init]
     values: dict[str, object] = dict(zip(names, timetable.args, strict=False)) | timetable.kwargs
     if len(timetable.args) > len(names) or not set(values) <= set(names):

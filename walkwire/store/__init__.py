@@ -8,6 +8,7 @@ Guarantees:
 - A call raises the errors that its docstring names, and errors of the driver.
 """
 
+from walkwire.store.asking import Asking as Asking
 from walkwire.store.changes import Changes as Changes
 from walkwire.store.changes import Held as Held
 from walkwire.store.changes import Lost as Lost

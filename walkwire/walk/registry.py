@@ -15,7 +15,6 @@ _recording: ContextVar[Registry | None] = ContextVar("recording", default=None)
 
 class Registry:
     """The archetypes of one program, by name; of two with the same name the one made last. `user` is its class of users.
-    `on_walker` is told of each walker, in the thread that made it.
 
     A name that the program does not have is looked for among all classes of the process: a module that another program
     imported before makes its classes only once.
@@ -24,7 +23,7 @@ class Registry:
     def __init__(self) -> None:
         self.walkers: dict[str, type] = {}
         self.user: type | None = None
-        self.on_walker: Callable[[type], None] = lambda walker: None
+        self._subscribers: list[Callable[[type], None]] = []
         self._classes: dict[tuple[Family, str], type] = {}
 
     def find(self, family: Family, name: str) -> type | None:
@@ -42,7 +41,16 @@ class Registry:
         self._classes[family, cls.__name__] = cls
         if family == "walker":
             self.walkers[cls.__name__] = cls
-            self.on_walker(cls)
+            for tell in self._subscribers:
+                tell(cls)
+
+    def subscribe(self, on_walker: Callable[[type], None]) -> Callable[[], None]:
+        """Call `on_walker` with each walker that is added from now on, in the thread that made it.
+
+        Returns a function that ends the subscription.
+        """
+        self._subscribers.append(on_walker)
+        return lambda: self._subscribers.remove(on_walker)
 
     def add_all(self, names: Iterable[object]) -> None:
         """Take in every archetype among the values of a module's namespace, walkwire's own excepted."""

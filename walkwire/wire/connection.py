@@ -373,6 +373,7 @@ class Connection:
         if not isinstance(error, PublicError):
             fault, error = error, Internal()
             _log.error("%s", error.message, exc_info=fault)
+        self._door.on_refusal(error)
         if event.id is not None:
             self._say(frame.refusal(event.id, error))
         else:

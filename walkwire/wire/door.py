@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from walkwire.errors import PublicError
 from walkwire.ids import ServerIds
 from walkwire.wire.connections import Connections
 from walkwire.wire.delivery.client import Client
@@ -45,6 +46,14 @@ AllowsOrigin = Callable[[str | None, str | None], bool]
 """Returns whether a page of this origin may connect to this host. Both are headers; None: the header is absent."""
 
 
+OnRefusal = Callable[[PublicError], None]
+"""Called with each error that a client is sent. Must not raise."""
+
+
+def ignore(error: PublicError) -> None:
+    """Do nothing: the `OnRefusal` of a server without metrics."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What all connections of a server share.
@@ -55,6 +64,7 @@ class Door:
     - allows_origin: refuses pages of other origins
     - path: where the gateway accepts WebSockets
     - compresses: whether it offers to compress messages (RFC 7692)
+    - on_refusal: called with each error that a client is sent
     """
 
     hub: Hub
@@ -69,3 +79,4 @@ class Door:
     allows_origin: AllowsOrigin
     path: str = "/websocket"
     compresses: bool = False
+    on_refusal: OnRefusal = ignore

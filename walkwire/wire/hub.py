@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import Future
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 from walkwire.broker import Broker
@@ -24,6 +24,8 @@ from walkwire.wire.policy import Policies
 
 _log = logging.getLogger(__name__)
 
+OnDelivery = Callable[[str, int], None]
+
 
 class Hub:
     """The clients of this server, by id, user and channel.
@@ -32,6 +34,7 @@ class Hub:
     returns a future that is done when other servers reach the client accordingly, None if they do already.
 
     - clients: the connected clients by id
+    - on_delivery: called for each notification with its kind and the number of clients that it is put to; None: nobody counts
     """
 
     def __init__(
@@ -42,8 +45,10 @@ class Hub:
         policies: Policies,
         most_channels: int,
         overflow: OverflowPolicies | None = None,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         self.clients: dict[str, Client] = {}
+        self._on_delivery = on_delivery
         self._peers = peers
         self._turn = turn
         self._policies = policies
@@ -180,6 +185,8 @@ class Hub:
     def _deliver(self, kind: str, targets: tuple[str, ...], data: bytes, overflow: Overflow) -> None:
         if kind == "clients":
             clients = [self.clients[target] for target in targets if target in self.clients]
+            if self._on_delivery is not None:
+                self._on_delivery(kind, len(clients))
             if len(clients) == 1 and overflow == "close":
                 self._turn.put(clients[0], data)
             elif clients:
@@ -189,6 +196,8 @@ class Hub:
         found = [channel.members for target in targets if (channel := channels.find(target)) is not None]
         if found:
             receivers = found[0] if len(found) == 1 else set().union(*found)
+            if self._on_delivery is not None:
+                self._on_delivery(kind, len(receivers))
             self._turn.spread(receivers, Message(data), overflow, (kind, targets))
 
     def _send(self, notification: Notification) -> bool:

@@ -9,9 +9,9 @@ from walkwire.ids import ServerIds
 from walkwire.wire.connections import Connections
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.delivery.turn import Turn
-from walkwire.wire.door import AllowsOrigin, Authenticate, Door, RunEvent
+from walkwire.wire.door import AllowsOrigin, Authenticate, Door, OnRefusal, RunEvent, ignore
 from walkwire.wire.heartbeat import Heartbeat
-from walkwire.wire.hub import Hub
+from walkwire.wire.hub import Hub, OnDelivery
 from walkwire.wire.limits import Limits
 from walkwire.wire.peers import Peers
 from walkwire.wire.policy import Policies
@@ -27,6 +27,7 @@ class Wire:
         policies: Policies | None = None,
         limits: Limits | None = None,
         overflow: OverflowPolicies | None = None,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         self.ids = ids or ServerIds()
         self.policies = policies or Policies()
@@ -34,8 +35,15 @@ class Wire:
         self.turn = Turn(self.limits.unsent)
         self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
         self.peers = Peers(broker, self.ids.server)
-        self.hub = Hub(broker, self.peers, self.turn, self.policies, self.limits.channels, overflow)
+        self.hub = Hub(
+            broker, self.peers, self.turn, self.policies, self.limits.channels, overflow, on_delivery
+        )
         self.connections = Connections(self.hub, self.turn, self.heartbeat)
+
+    @property
+    def queued_bytes(self) -> int:
+        """Return the number of bytes that wait to be sent to clients. Costs a call for each client."""
+        return sum(client.transport.unsent() for client in self.hub.everybody()) + self.turn.lags.size
 
     async def start(
         self,
@@ -60,6 +68,7 @@ class Wire:
         allows_origin: AllowsOrigin,
         path: str = "/websocket",
         compresses: bool = False,
+        on_refusal: OnRefusal = ignore,
     ) -> Door:
         """Return what the connections of this server are given."""
         return Door(
@@ -75,4 +84,5 @@ class Wire:
             allows_origin,
             path,
             compresses,
+            on_refusal,
         )

@@ -60,5 +60,5 @@ async def test_a_server_without_its_broker_lives_and_is_not_ready(
 
 
 async def test_a_server_that_stops_says_so_first(http: httpx.AsyncClient, health: Health) -> None:
-    health.leaving = "the server is stopping"
+    health.leave("the server is stopping")
     assert (await http.get("/healthz/ready")).json() == {"ready": False, "reason": "the server is stopping"}

@@ -17,7 +17,7 @@ from tests.walk.conftest import World
 from walkwire import Node, PublicError, Root, Walker, on_entry
 from walkwire.errors import Busy
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.store import Store, TaskRecord, TaskTaken
+from walkwire.store import Asking, Store, TaskRecord, TaskTaken
 from walkwire.walk.run.runtime import Order
 from walkwire.walk.run.tasks import ABANDONED, Runner
 from walkwire.walk.walker.task import create_task
@@ -120,11 +120,18 @@ class Heard:
 @asynccontextmanager
 async def running(world: World, walks: Walks, clock: Clock, **options: Any) -> AsyncIterator[Runner]:
     store = options.pop("store", world.store)
-    runner = Runner(store, walks, at_once=options.pop("at_once", 4), clock=clock, **options)
-    world.runtime.on_tasks = runner.wake
-    runner.start()
-    yield runner
-    await runner.stop(5)
+    async with Asking() as asking:
+        runner = Runner(store, asking, walks, at_once=options.pop("at_once", 4), clock=clock, **options)
+        world.runtime.on_tasks = runner.wake
+        runner.start()
+        yield runner
+        await runner.stop(5)
+
+
+@pytest.fixture
+async def asking() -> AsyncIterator[Asking]:
+    async with Asking() as made:
+        yield made
 
 
 @pytest.fixture
@@ -255,11 +262,11 @@ async def test_a_walk_that_was_taken_for_dead_keeps_nothing(
 
 
 async def test_a_walk_that_does_not_end_before_the_server_stops_is_given_up(
-    world: World, walks: Walks, clock: Clock
+    world: World, asking: Asking, walks: Walks, clock: Clock
 ) -> None:
     id = await order(world)
     walks.gate.clear()
-    runner = Runner(world.store, walks, at_once=1, clock=clock)
+    runner = Runner(world.store, asking, walks, at_once=1, clock=clock)
     runner.start()
     await until(lambda: walks.asked)
     await runner.stop(0.01)
@@ -284,10 +291,10 @@ class Slow:
 
 
 async def test_what_is_being_begun_when_the_server_stops_is_still_done(
-    world: World, walks: Walks, clock: Clock
+    world: World, asking: Asking, walks: Walks, clock: Clock
 ) -> None:
     id, slow = await order(world), Slow(world.store)
-    runner = Runner(slow, walks, at_once=1, clock=clock)  # type: ignore[arg-type]
+    runner = Runner(slow, asking, walks, at_once=1, clock=clock)  # type: ignore[arg-type]
     runner.start()
     await until(slow.begun.is_set)
     stopping = asyncio.ensure_future(runner.stop(20))
@@ -298,11 +305,11 @@ async def test_what_is_being_begun_when_the_server_stops_is_still_done(
 
 
 async def test_a_server_that_waits_for_its_last_walks_is_still_heard_of(
-    world: World, walks: Walks, clock: Clock
+    world: World, asking: Asking, walks: Walks, clock: Clock
 ) -> None:
     first, heard = await order(world), Heard(world.store)
     walks.gate.clear()
-    runner = Runner(heard, walks, at_once=1, clock=clock)  # type: ignore[arg-type]
+    runner = Runner(heard, asking, walks, at_once=1, clock=clock)  # type: ignore[arg-type]
     runner.start()
     await until(lambda: walks.asked)
     second = await order(world)
@@ -318,11 +325,11 @@ async def test_a_server_that_waits_for_its_last_walks_is_still_heard_of(
 
 
 async def test_the_last_walks_can_be_waited_for_twice_at_once(
-    world: World, walks: Walks, clock: Clock
+    world: World, asking: Asking, walks: Walks, clock: Clock
 ) -> None:
     id = await order(world)
     walks.gate.clear()
-    runner = Runner(world.store, walks, at_once=1, clock=clock)
+    runner = Runner(world.store, asking, walks, at_once=1, clock=clock)
     runner.start()
     await until(lambda: walks.asked)
     finishing = asyncio.gather(runner.finish(20), runner.stop(20))

@@ -1,81 +1,73 @@
-"""Api: the FastAPI application of a program: its walkers, the accounts, health, the documentation, the program's page."""
+"""Api: the FastAPI application of a program: its walkers, accounts, health, metrics, description and page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp
 
-from walkwire.account.auth import Auth
-from walkwire.account.reset import Resets
-from walkwire.account.service import Services
-from walkwire.account.user import Users
-from walkwire.account.webhook import Webhooks
+from walkwire.account.accounts import Accounts
 from walkwire.config import Config
+from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
-from walkwire.server.http.faults import Guard, tell_faults
+from walkwire.server.http.faults import Guard, add_error_handlers
 from walkwire.server.http.health import Health, serve_health
-from walkwire.server.http.metrics import serve_metrics
+from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
 from walkwire.server.http.walkers.openapi import serve_description
-from walkwire.server.http.walkers.rest import Walk, Walkers
+from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.http.webhook import serve_webhooks
-from walkwire.walk.walker.specs import specs_of
-from walkwire.wire.wire import Wire
+from walkwire.wire.hub import Hub
 
 
-def make_api(
-    config: Config,
-    walkers: Mapping[str, type],
-    walk: Walk,
-    *,
-    users: Users,
-    auth: Auth,
-    services: Services,
-    wire: Wire,
-    health: Health,
-    webhooks: Webhooks | None = None,
-    resets: Resets | None = None,
-    profile: type[BaseModel] | None = None,
-    title: str = "walkwire",
-    page: Path | None = None,
-    hand_over: Callable[[Walkers], None] = lambda walkers: None,
-) -> ASGIApp:
-    """Everything that is served over HTTP. `profile` has the fields that the program gives its users, `page` answers `GET /`.
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What an application serves beside walkers and accounts.
 
-    `hand_over` is given what later walkers can be added to. Raises StartError where a walker's specs do not fit.
+    - health: whether this server is ready
+    - hub: sends the notifications of services
+    - title: the application's name in its description
+    - page: the file that answers `GET /`; None: there is none
+    - metrics: renders `/metrics`; None: it is not served
+    - on_refusal: called with each error that a client is sent; None: nobody counts them
     """
-    api = FastAPI(title=title, version="1")
+
+    health: Health
+    hub: Hub
+    title: str = "walkwire"
+    page: Path | None = None
+    metrics: Render | None = None
+    on_refusal: Callable[[PublicError], None] | None = None
+
+
+def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: Operations) -> ASGIApp:
+    """Return the application that serves everything over HTTP. Raises StartError if a walker's specs do not fit it."""
+    api = FastAPI(title=operations.title, version="1")
     api.state.body_limit = config.body_limit
-    tell_faults(api)
-    serve_health(api, health)
-    if config.metrics:
-        serve_metrics(api, wire, health)
-    if page is not None:
-        _serve_page(api, page)
-    serve_accounts(api, users, auth, profile)
-    if resets is not None:
-        serve_resets(api, resets)
-    serve_notify(api, services, wire.hub)
-    if webhooks is not None and any(specs_of(walker).webhook is not None for walker in walkers.values()):
-        serve_webhooks(api, webhooks, auth)
-    serve_utilities(api, walk, auth)
+    add_error_handlers(api, operations.on_refusal)
+    serve_health(api, operations.health)
+    if operations.metrics is not None:
+        serve_metrics(api, operations.metrics)
+    if operations.page is not None:
+        _serve_page(api, operations.page)
+    serve_accounts(api, accounts.users, accounts.auth, accounts.profile)
+    if accounts.resets is not None:
+        serve_resets(api, accounts.resets)
+    serve_notify(api, accounts.services, operations.hub)
+    if walkers.have_webhooks:
+        serve_webhooks(api, accounts.webhooks, accounts.auth)
+    serve_utilities(api, walkers.run, accounts.auth)
     description = serve_description(api)
-    # The walkers come last: one whose path is as open as "/{x}" takes nothing that has a place of its own.
-    exposed = Walkers(
-        api, walk, auth, webhooks, with_returns=config.show_endpoint_returns, on_change=description.forget
-    )
-    for name, walker in walkers.items():
-        exposed.add(name, walker)
-    hand_over(exposed)
-    return Cors(Guard(exposed.shortcut(api)), config)
+    # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
+    walkers.serve(api, on_change=description.forget)
+    return Cors(Guard(walkers.shortcut(api)), config)
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:

@@ -6,7 +6,7 @@ Nothing internal is told: of a fault of ours, or of the program, only the refere
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -21,6 +21,8 @@ RETRY_SECONDS = {429: 1, 503: 1}
 
 _SECRET_WORDS = ("password", "token", "secret")
 _ANSWERED = "walkwire.answered"
+
+_Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 _log = logging.getLogger(__name__)
 
@@ -39,11 +41,28 @@ class Guard:
                 raise
 
 
-def tell_faults(api: FastAPI) -> None:
-    """Have every exception answered in the protocol's words."""
-    api.add_exception_handler(PublicError, _public_error)
-    api.add_exception_handler(RequestValidationError, _bad_request)
-    api.add_exception_handler(Exception, _fault)
+def add_error_handlers(api: FastAPI, on_refusal: Callable[[PublicError], None] | None = None) -> None:
+    """Answer every exception in the form of the protocol. `on_refusal` is called with each error that a client is sent."""
+    for kind, answer in (
+        (PublicError, _public_error),
+        (RequestValidationError, _bad_request),
+        (Exception, _fault),
+    ):
+        api.add_exception_handler(kind, answer if on_refusal is None else _reported(answer, on_refusal))
+
+
+def _reported(answer: _Answer, on_refusal: Callable[[PublicError], None]) -> _Answer:
+    async def report(request: Request, error: Exception) -> Response:
+        match error:
+            case PublicError():
+                on_refusal(error)
+            case RequestValidationError():
+                on_refusal(BadEvent(""))
+            case _:
+                on_refusal(Internal())
+        return await answer(request, error)
+
+    return report
 
 
 async def _public_error(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Health: whether the process lives, for what restarts it; and whether it should be sent anybody, for load balancers."""
+"""Health: routes that tell whether the process answers (liveness) and whether it should get traffic (readiness)."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ from walkwire.wire.peers import Peers
 
 
 class Health:
-    """What there is to say against this server. `leaving` is set once it stops."""
+    """Decides whether this server is ready. It is not while the broker is away, nor once it stops."""
 
     def __init__(self, peers: Peers) -> None:
-        self.leaving: str | None = None
+        self._leaving: str | None = None
         self._peers = peers
+
+    def leave(self, reason: str) -> None:
+        """Report this server as not ready from now on. `reason` is half a sentence, shown to load balancers."""
+        self._leaving = reason
 
     @property
     def trouble(self) -> str | None:
-        """Why nobody should be sent here, half a sentence without addresses and secrets; None: all is well."""
-        if self.leaving is not None:
-            return self.leaving
+        """Return why this server is not ready, half a sentence without addresses or secrets; None: it is ready."""
+        if self._leaving is not None:
+            return self._leaving
         away = self._peers.away
         return None if away is None else f"other servers cannot be reached: {away}"
 
 
 def serve_health(api: FastAPI, health: Health) -> None:
-    """Add /healthz, which is 200 while there is anybody to answer, and /healthz/ready."""
+    """Add `/healthz`, which always answers 200, and `/healthz/ready`, which answers 200 or 503 with the reason."""
 
     async def is_alive(request: Request) -> Response:
         return PlainTextResponse("ok")

@@ -16,9 +16,8 @@ from pydantic import BaseModel, Field, ValidationError
 from walkwire.account.service import Services
 from walkwire.errors import BadEvent
 from walkwire.ids import parse_root
-from walkwire.server.http.users import Message
-from walkwire.server.http.walkers.rest import Detail
-from walkwire.server.http.walkers.route import Route
+from walkwire.server.http.answers import Detail, Message
+from walkwire.server.http.route import Route
 from walkwire.store import ServiceRecord
 from walkwire.wire.hub import Hub
 from walkwire.wire.message import text
@@ -41,12 +40,12 @@ class NotifyIn(BaseModel):
     data: Any
 
 
-class _Order(Struct, frozen=True):
+class _NotifyBody(Struct, frozen=True):
     targets: Annotated[list[str], Meta(min_length=1, max_length=TARGETS)]
     data: Raw
 
 
-_order = msgspec.json.Decoder(_Order)
+_decoder = msgspec.json.Decoder(_NotifyBody)
 
 
 class ServiceKey(SecurityBase):
@@ -82,7 +81,7 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
     about, read = _WHO[kind]
 
     async def notify(request: Request, _: Annotated[ServiceRecord, Security(key)]) -> Response:
-        order = _read(await request.body())
+        order = _parse_body(await request.body())
         targets = tuple(dict.fromkeys(map(read, order.targets)))
         waiting = hub.publish(Notification(kind, targets, bytes(order.data)))
         if waiting is not None:
@@ -113,11 +112,11 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
     )
 
 
-def _read(body: bytes) -> _Order:
+def _parse_body(body: bytes) -> _NotifyBody:
     """Raises BadEvent with what is wrong, in pydantic's form."""
     try:
         text.check(body)
-        return _order.decode(body)
+        return _decoder.decode(body)
     except BadEvent as error:
         raise _refusal("json_invalid", error.message) from None
     except msgspec.DecodeError:
@@ -131,7 +130,7 @@ def _read(body: bytes) -> _Order:
         raise BadEvent(details[0]["msg"], details) from None
     except BadEvent as error:
         raise _refusal("json_invalid", error.message) from None
-    return _Order(model.targets, Raw(json.dumps(model.data, ensure_ascii=False).encode()))
+    return _NotifyBody(model.targets, Raw(json.dumps(model.data, ensure_ascii=False).encode()))
 
 
 def _refusal(kind: str, message: str) -> BadEvent:

@@ -9,16 +9,16 @@ from fastapi import FastAPI, Query, Response, Security
 
 from walkwire.account.auth import Auth, Caller
 from walkwire.dialect.traverse import traverse
+from walkwire.server.http.answers import RunWalker
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.walkers.rest import Walk
-from walkwire.server.http.walkers.route import Route
+from walkwire.server.http.route import Route
 
 TAGS = ["Utility APIs"]
 
 _Types = Annotated[list[str] | None, Query()]
 
 
-def serve_utilities(api: FastAPI, walk: Walk, auth: Auth) -> None:
+def serve_utilities(api: FastAPI, walk: RunWalker, auth: Auth) -> None:
     """Add the routes under /util."""
     bearer = Bearer(auth)
     User = Annotated[Caller, Security(bearer)]  # noqa: N806 - a type

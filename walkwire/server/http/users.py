@@ -1,4 +1,4 @@
-"""Signin: the accounts over REST: register, login, change the password, or have a lost one replaced."""
+"""Users: the routes under /user: register, log in, change the password, replace a lost one."""
 
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 
@@ -12,21 +12,15 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.reset import Resets
-from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetOrder, Session, Users
+from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetRequest, Session, Users
+from walkwire.server.http.answers import Detail, Message
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.walkers.rest import Detail
-from walkwire.server.http.walkers.route import Route
+from walkwire.server.http.route import Route
 from walkwire.store import UserExists
 from walkwire.walk.walker.fields import values_of
 from walkwire.walk.walker.report import encode_fields
 
 TAGS = ["User APIs"]
-
-
-class Message(BaseModel):
-    """What became of it."""
-
-    message: str
 
 
 class UserOut(BaseModel):
@@ -54,7 +48,7 @@ class LoginAnswer(BaseModel):
 
 
 def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseModel] | None = None) -> None:
-    """Add the routes under /user. `profile` has the fields that the program gives its users."""
+    """Add the routes to register, log in and change the password. `profile` models the program's own fields of users."""
     bearer = Bearer(auth)
     model = _registration(profile)
 
@@ -97,11 +91,11 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
 
 
 def serve_resets(api: FastAPI, resets: Resets) -> None:
-    """Add the routes under /user by which a lost password is replaced."""
+    """Add the routes to replace a lost password."""
 
-    async def forgot_password(order: ResetOrder) -> Response:
+    async def forgot_password(request: ResetRequest) -> Response:
         """Have a code sent to the address of an account. The answer is the same where there is none."""
-        resets.ask(order.email)
+        resets.send_code(request.email)
         return _json(200, {"message": "Reset password email sent!"})
 
     async def reset_password(reset: Reset) -> Response:
@@ -124,7 +118,7 @@ def _registration(profile: type[BaseModel] | None) -> type[BaseModel]:
 
 
 def _state(account: BaseModel) -> dict[str, Any]:
-    """The program's own fields, as JSON has them."""
+    """Return the program's own fields, as JSON values."""
     own = {name: value for name, value in values_of(account).items() if name not in Registration.model_fields}
     return msgspec.json.decode(encode_fields(own))  # type: ignore[no-any-return]
 

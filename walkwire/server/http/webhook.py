@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.webhook import Webhooks
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.walkers.route import Route
+from walkwire.server.http.route import Route
 from walkwire.store import WebhookKey, WebhookKeyExists
 from walkwire.walk.walker.specs import Webhook
 
@@ -38,7 +38,7 @@ class Expiration(BaseModel):
         return self.count * _SECONDS[self.interval]
 
 
-class KeyOrder(BaseModel):
+class KeyRequest(BaseModel):
     """What a key is for: walkers by name, and the classes of nodes at which it may enter (`root` too); empty means all."""
 
     name: Annotated[_Text, Field(min_length=1, max_length=200)]
@@ -97,7 +97,7 @@ def serve_webhooks(api: FastAPI, keys: Webhooks, auth: Auth) -> None:
         found = await keys.of(caller.root_id)
         return _json(200, {"keys": [_shown(key, keys.text_of(key)) for key in found]})
 
-    async def generate_key(order: KeyOrder, caller: User) -> Response:
+    async def generate_key(order: KeyRequest, caller: User) -> Response:
         """Make a key, by which another service walks as you."""
         lives = order.expiration.seconds
         try:

@@ -279,7 +279,7 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._stop.asked.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._health.leaving = "the server is stopping"
+        self._health.leave("the server is stopping")
         self._connections.is_leaving = True
         self.config.encoded_headers.append(
             (b"connection", b"close")

@@ -96,6 +96,7 @@ class Runtime:
         with_returns: bool = False,
         is_response: Callable[[Any], bool] = lambda value: False,
         accounts: UserStore | None = None,
+        on_retry: Callable[[type], None] = lambda walker: None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -103,6 +104,7 @@ class Runtime:
         self._is_response = is_response
         self.on_tasks: Callable[[], None] = lambda: None
         self.accounts = accounts
+        self._on_retry = on_retry
         self._loop = asyncio.get_running_loop()
         self._bound = threads + queue
         self._seconds = seconds
@@ -165,6 +167,7 @@ class Runtime:
                 except Unfit as unfit:
                     if unfit.has_committed or not order.may_rerun:
                         break
+                    self._on_retry(order.walker)
                     in_snapshot = unfit.was_reading
                     await self._widen(claim, frozenset() if in_snapshot else unfit.keys, deadline)
         finally:

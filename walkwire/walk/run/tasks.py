@@ -12,19 +12,17 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from walkwire.errors import Busy, Internal, PublicError
-from walkwire.store import TaskEnd, TaskRecord, TaskStore, TaskTaken
+from walkwire.store import Asking, TaskEnd, TaskRecord, TaskStore, TaskTaken
 
 LIFE_SECONDS = 15.0  # so long a server counts as alive that says nothing
 ABANDONED = "The server stopped while the walk was under way."
 _TURN_SECONDS = 0.2
 _LONG_AGO = 0.0
 
-Result = TypeVar("Result")
 Walk = Callable[[TaskRecord, str], Coroutine[Any, Any, Any]]
 
 _log = logging.getLogger("walkwire.walk")
@@ -41,6 +39,7 @@ class Runner:
     def __init__(
         self,
         store: TaskStore,
+        asking: Asking,
         walk: Walk,
         *,
         at_once: int,
@@ -49,6 +48,7 @@ class Runner:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._ask = asking.ask
         self._walk = walk
         self._at_once = at_once
         self._is_forgotten = is_forgotten
@@ -57,7 +57,6 @@ class Runner:
         self._server = os.urandom(12).hex()
         self._under_way: dict[asyncio.Task[None], str] = {}
         self._news = asyncio.Event()
-        self._pool = ThreadPoolExecutor(1, "tasks")
         self._loop: asyncio.Task[None] | None = None
         self._is_finishing = False
 
@@ -94,7 +93,6 @@ class Runner:
             await asyncio.wait(left)
             await self._ask(self._store.keep_tasks, self._server, list(left.values()), _LONG_AGO)
             await self._ask(self._store.abandon_tasks, _LONG_AGO + 1, json.dumps([ABANDONED]))
-        self._pool.shutdown()
 
     async def _serve(self) -> None:
         heard = 0.0
@@ -171,6 +169,3 @@ class Runner:
                 await self._ask(self._store.end_task, end)
         except Exception:  # nobody waits for this; it will be taken for abandoned
             _log.exception("That w:%s:%s failed could not be kept: %s", task.walker, task.id, message)
-
-    async def _ask(self, question: Callable[..., Result], *arguments: Any) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, question, *arguments)

@@ -37,6 +37,11 @@ class Lag:
         self._owed = 0
         self._numbers = itertools.count()
 
+    @property
+    def size(self) -> int:
+        """Return the number of bytes that wait."""
+        return self._owed + self._droppable
+
     def write(self, data: bytes) -> None:
         """Write frames that may not be dropped. Replaces the transport's `write`."""
         if self._client.transport.unsent() + self._owed > self._bound:
@@ -101,6 +106,11 @@ class Lags:
     def __len__(self) -> int:
         """Return the number of clients that lag."""
         return len(self._lags)
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes that wait, of all clients."""
+        return sum(lag.size for lag in self._lags.values())
 
     def among(self, members: set[Client]) -> list[Client]:
         """Return those members that lag."""

@@ -30,20 +30,20 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import UploadFile as Upload
 
 from walkwire.errors import StartError
-from walkwire.server.http.walkers.route import strict_json
+from walkwire.server.http.route import strict_json
 from walkwire.walk.walker.fields import model_of
 from walkwire.walk.walker.specs import Specs
 from walkwire.wire.message.bounds import TOLD
 from walkwire.wire.message.lenient import TOO_MANY
 
-Place = Literal["path", "query", "file", "body"]
+FieldPlace = Literal["path", "query", "file", "body"]
 
 PART_LIMIT = 1024 * 1024  # bytes of JSON beside files: what Starlette takes in a plain part
 
 _MARKS = {"path": Path, "query": Query, "file": File}
 REFERENCE = r"(n:[^:/]*:)?[0-9a-fA-F]{24}"
 
-Node = Annotated[
+NodeParameter = Annotated[
     str,
     Path(
         pattern=f"^{REFERENCE}$",
@@ -85,7 +85,7 @@ class Shape(NamedTuple):
 def shape_of(walker: type, specs: Specs) -> Shape:
     """How the fields of a walker travel. Raises StartError where the specs do not fit the fields."""
     model = model_of(walker)
-    by_place: dict[Place, dict[str, FieldInfo]] = {"path": {}, "query": {}, "file": {}, "body": {}}
+    by_place: dict[FieldPlace, dict[str, FieldInfo]] = {"path": {}, "query": {}, "file": {}, "body": {}}
     for name, field in _taken(walker, specs, model):
         by_place[_place(field, specs)][name] = field
     parameters = [
@@ -138,7 +138,7 @@ def _is_excluded(name: str, specs: Specs) -> bool:
     return specs.excluded == "*" or name in specs.excluded
 
 
-def _place(field: FieldInfo, specs: Specs) -> Place:
+def _place(field: FieldInfo, specs: Specs) -> FieldPlace:
     if field.alias in specs.path_fields:
         return "path"
     if _is_file(field.annotation):
@@ -152,7 +152,7 @@ def _is_file(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Upload)
 
 
-def _parameter(place: Place, field: FieldInfo) -> inspect.Parameter:
+def _parameter(place: FieldPlace, field: FieldInfo) -> inspect.Parameter:
     # FastAPI wants a default beside the annotation, but what makes one within it; a path has neither.
     has_default = place != "path" and not field.is_required()
     made: dict[str, Any] = {}

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Container, Coroutine, Iterator
-from typing import Annotated, Any, NamedTuple, Protocol
+from collections.abc import Callable, Container, Coroutine, Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import FastAPI, HTTPException, Path, Response, Security
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from walkwire.account.auth import PUBLIC, Auth, Caller
+from walkwire.account.accounts import Accounts
+from walkwire.account.auth import PUBLIC, Caller
 from walkwire.account.webhook import Webhooks
 from walkwire.errors import Refused, StartError
+from walkwire.server.http.answers import (
+    Answer,
+    Detail,
+    Fault,
+    Refusal,
+    RunWalker,
+    WalkerAnswer,
+    WalkerAnswerWithReturns,
+    WalkerId,
+)
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.walkers.request import Node, Shape, parameter, shape_of
-from walkwire.server.http.walkers.route import Route
-from walkwire.server.http.walkers.router import Lane
+from walkwire.server.http.walkers.request import NodeParameter, Shape, parameter, shape_of
+from walkwire.server.http.walkers.router import Lane, WalkerRoute
 from walkwire.server.http.walkers.shortcut import Road, Shortcut
 from walkwire.server.http.webhook import KeyBearer
 from walkwire.store import WebhookKey
@@ -29,77 +39,7 @@ WEBHOOK_PREFIX = "/webhook/walker/"
 _log = logging.getLogger(__name__)
 
 
-class Answer(Protocol):
-    """What a walk gives: status and ready JSON, or the response that the program put in place of both."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def response(self) -> Any: ...
-
-
-class Walk(Protocol):
-    """Runs a walker with these values of its fields as this root, from a node or (None) the root itself. Raises PublicError.
-
-    `kinds` are the classes of nodes at which it may enter, `root` among them (None: all). Raises Refused where it may not.
-    """
-
-    def __call__(
-        self,
-        walker: type,
-        values: dict[str, Any],
-        root_id: str,
-        node: str | None,
-        kinds: frozenset[str] | None = None,
-    ) -> Coroutine[Any, Any, Answer]: ...
-
-
-class WalkerAnswer(BaseModel):
-    """What a walker answers."""
-
-    status: int = 200
-    reports: list[Any] = Field(description="What the walker reported, in order.")
-
-
-class WalkerAnswerWithReturns(WalkerAnswer):
-    """What a walker answers, where what its abilities returned is to be shown."""
-
-    returns: list[Any] = Field(description="What each of its abilities returned, in order.")
-
-
-class WalkerId(BaseModel):
-    """What a walker answers that walks by itself afterwards."""
-
-    walker_id: str
-
-
-class Detail(BaseModel):
-    """Why the request was not taken."""
-
-    detail: str
-
-
-class Reason(BaseModel):
-    """A sentence for people."""
-
-    error: str
-
-
-class Refusal(BaseModel):
-    """Why the walk did not happen."""
-
-    detail: Reason
-
-
-class Fault(BaseModel):
-    """A fault of the program or the server, with a reference into its log."""
-
-    errors: list[str]
-
-
-class Place(NamedTuple):
+class WalkerPath(NamedTuple):
     """A URL at which a walker is found. An unlisted one is served, but not described."""
 
     url: str
@@ -108,32 +48,47 @@ class Place(NamedTuple):
 
 
 class Walkers:
-    """The walkers of a program over REST. Those that are made while it is served are added like the others.
+    """The walkers of a program over REST.
 
-    `on_change` is called whenever there are other routes than before.
+    - run: runs a walker
+    - accounts: identify the callers
+    - classes: the walkers, by name
+    - with_returns: whether answers show what abilities returned
     """
 
     def __init__(
         self,
-        api: FastAPI,
-        walk: Walk,
-        auth: Auth,
-        webhooks: Webhooks | None = None,
+        run: RunWalker,
+        accounts: Accounts,
+        classes: Mapping[str, type],
         *,
         with_returns: bool = False,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        self._api = api
-        self._on_change = on_change
-        self._walk = walk
-        self._bearer = Bearer(auth)
-        self._webhooks = webhooks
+        self.run = run
+        self._classes = classes
+        self._bearer = Bearer(accounts.auth)
+        self._webhooks = accounts.webhooks
         self._model = WalkerAnswerWithReturns if with_returns else WalkerAnswer
         self._lanes = {prefix: Lane(prefix) for prefix in (PREFIX, WEBHOOK_PREFIX)}
+
+    @property
+    def have_webhooks(self) -> bool:
+        """Return whether a walker is called by webhook keys."""
+        return any(specs_of(walker).webhook is not None for walker in self._classes.values())
+
+    def serve(self, api: FastAPI, on_change: Callable[[], None]) -> None:
+        """Add the routes of all walkers behind those that `api` has. Call it once. Raises StartError.
+
+        `on_change` is called whenever routes were added or replaced.
+        """
+        self._api = api
+        self._on_change = on_change
         api.router.routes += self._lanes.values()
+        for name, walker in self._classes.items():
+            self.add(name, walker)
 
     def add(self, name: str, walker: type) -> None:
-        """Add a walker's routes, in the place of those of another walker of its name. Raises StartError."""
+        """Add a walker's routes, in place of those of an earlier walker with its name. Raises StartError."""
         routes = self._api.router.routes
         routes[:] = [route for route in routes if getattr(route, "walker", None) != name]
         taken = {
@@ -142,7 +97,7 @@ class Walkers:
             for method in getattr(route, "methods", None) or ()
         }
         exposure = _Exposure(
-            name, walker, walk=self._walk, bearer=self._bearer, webhooks=self._webhooks, model=self._model
+            name, walker, walk=self.run, bearer=self._bearer, webhooks=self._webhooks, model=self._model
         )
         made = list(exposure.routes(taken))
         for prefix, lane in self._lanes.items():
@@ -158,11 +113,11 @@ class Walkers:
         self._on_change()
 
     def shortcut(self, app: ASGIApp) -> ASGIApp:
-        """The application with a shortcut to the walkers in front of it."""
+        """Return `app` with a shortcut to the walkers in front of it."""
         return Shortcut(app, self._lanes[PREFIX].road, lambda: int(self._api.state.body_limit))
 
 
-def places_of(name: str, specs: Specs) -> list[Place]:
+def places_of(name: str, specs: Specs) -> list[WalkerPath]:
     """Where a walker is found.
 
     A path with a leading "/" is meant from the top. Jac Cloud 0.1 took it as one without, and put the node before it: it is found
@@ -170,18 +125,18 @@ def places_of(name: str, specs: Specs) -> list[Place]:
     """
     prefix = prefix_of(specs)
     if not specs.path:
-        found = [Place(f"{prefix}{name}", False), Place(f"{prefix}{name}/{{node}}", True)]
+        found = [WalkerPath(f"{prefix}{name}", False), WalkerPath(f"{prefix}{name}/{{node}}", True)]
     else:
         is_absolute = specs.path.startswith("/")
         under = f"{prefix}{name}/{specs.path.strip('/')}"
         found = [
-            Place(f"{prefix}{name}/{{node:reference}}/{specs.path.strip('/')}", True, False),
-            Place(under, False, not is_absolute),
-            Place(f"{under}/{{node}}", True, not is_absolute),
+            WalkerPath(f"{prefix}{name}/{{node:reference}}/{specs.path.strip('/')}", True, False),
+            WalkerPath(under, False, not is_absolute),
+            WalkerPath(f"{under}/{{node}}", True, not is_absolute),
         ]
         if is_absolute:
             top = specs.path.rstrip("/")
-            found = [Place(specs.path, False), Place(f"{top}/{{node}}", True), *found]
+            found = [WalkerPath(specs.path, False), WalkerPath(f"{top}/{{node}}", True), *found]
     unwanted = {"ROOT": True, "NODE": False}.get(specs.entry_type)
     return [place for place in found if place.at_node is not unwanted]
 
@@ -199,9 +154,9 @@ class _Exposure:
         name: str,
         walker: type,
         *,
-        walk: Walk,
+        walk: RunWalker,
         bearer: Bearer,
-        webhooks: Webhooks | None,
+        webhooks: Webhooks,
         model: type[BaseModel],
     ) -> None:
         self._name = name
@@ -212,7 +167,7 @@ class _Exposure:
         self._specs = specs_of(walker)
         self._model = WalkerId if getattr(walker, "__jac_async__", False) else model
 
-    def routes(self, taken: Container[tuple[str, str]]) -> Iterator[Route]:
+    def routes(self, taken: Container[tuple[str, str]]) -> Iterator[WalkerRoute]:
         """One for each method and place that nobody has `taken`. Raises StartError."""
         if not self._specs.http_methods:
             return
@@ -227,7 +182,7 @@ class _Exposure:
                 made.road = road
                 yield made
 
-    def _places(self, taken: Container[tuple[str, str]]) -> list[Place]:
+    def _places(self, taken: Container[tuple[str, str]]) -> list[WalkerPath]:
         """Where it is found. A path from the top that is another's already leaves the place under its own name."""
         places = places_of(self._name, self._specs)
         methods = [method.upper() for method in self._specs.http_methods]
@@ -262,11 +217,11 @@ class _Exposure:
         chosen = endpoint_by_key if self._specs.webhook and self._specs.auth else endpoint
         parameters = [*shape.parameters, *self._who()]
         if at_node:
-            parameters.append(parameter("node", Node))
+            parameters.append(parameter("node", NodeParameter))
         chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # FastAPI reads it
         return chosen
 
-    def _road(self, shape: Shape, place: Place) -> Road | None:
+    def _road(self, shape: Shape, place: WalkerPath) -> Road | None:
         """How the usual requests are answered, if nothing but their JSON carries fields."""
         if not shape.is_plain or self._specs.webhook is not None or self._specs.path:
             return None
@@ -286,14 +241,14 @@ class _Exposure:
             return
         if webhook is None:
             yield parameter("caller", Annotated[Caller, Security(self._bearer)])
-        elif self._webhooks is not None:
+        else:
             yield parameter("key", Annotated[WebhookKey, Security(KeyBearer(self._webhooks, webhook))])
 
-    def _route(self, method: str, place: Place, endpoint: Callable[..., Any]) -> Route:
+    def _route(self, method: str, place: WalkerPath, endpoint: Callable[..., Any]) -> WalkerRoute:
         name, specs = self._name, self._specs
         tags = ["Webhook Walker APIs"] if specs.webhook is not None and specs.tags == TAGS else specs.tags
         try:
-            made = Route(
+            made = WalkerRoute(
                 place.url,
                 endpoint,
                 methods=[method.upper()],

@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from walkwire.server.http.route import Route
 from walkwire.server.http.walkers.request import REFERENCE
-from walkwire.server.http.walkers.route import Route
 from walkwire.server.http.walkers.shortcut import OUTCOME, Road
 
 _ALLOWED = "walkwire.allowed"
@@ -20,16 +20,27 @@ _NODE = "{node}"
 _IS_REFERENCE = re.compile(REFERENCE).fullmatch
 
 
+class WalkerRoute(Route):
+    """A route of a walker.
+
+    - walker: the walker's name
+    - road: answers usual requests without FastAPI; None: FastAPI answers all
+    """
+
+    walker: str = ""
+    road: Road | None = None
+
+
 class Lane(BaseRoute):
     """The routes under `prefix`, each of the walker whose name follows it. Nobody else is asked for what is there."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._routes: dict[str, list[Route]] = {}
+        self._routes: dict[str, list[WalkerRoute]] = {}
         self._roads: dict[tuple[str, str], Road] = {}
         self.is_shadowed = False
 
-    def put(self, name: str, routes: list[Route]) -> None:
+    def put(self, name: str, routes: list[WalkerRoute]) -> None:
         """Let a walker have these routes, and no others."""
         for route in self._routes.get(name, ()):
             for method in route.methods or ():
@@ -93,6 +104,6 @@ class Lane(BaseRoute):
         await scope["route"].handle(scope, receive, send)
 
 
-def _place(route: Route) -> str:
+def _place(route: WalkerRoute) -> str:
     """The path without the node at its end."""
     return route.path.removesuffix(_NODE)

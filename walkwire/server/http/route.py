@@ -1,4 +1,4 @@
-"""Route: FastAPI's own, but for what counts as JSON (as on the socket) and how much of it one request may bring."""
+"""Route: FastAPI's route with stricter JSON: the same rules as on the socket, and a bounded body."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 from walkwire.errors import BadEvent
-from walkwire.server.http.walkers.shortcut import Road
 from walkwire.wire.message import text
 
 
 class Route(APIRoute):
-    """A route whose JSON is held to the rules of the wire: UTF-8, bounded depth and digits, no lone surrogates; and to the
-    `body_limit` in the application's state, in bytes. Files have a way of their own, to disk.
+    """A route that checks JSON as the socket does: UTF-8, bounded depth and digits, no lone surrogates.
 
-    `walker` is the name of the walker that it runs, if any; `road` is how its usual requests are answered without FastAPI.
+    A body has at most as many bytes as `body_limit` in the application's state says, else 413. Uploaded files are not bounded by
+    it: they are written to disk.
     """
 
-    walker: str | None = None
-    road: Road | None = None
-
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler, given a request that checks its own JSON."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
@@ -50,7 +47,7 @@ class _StrictRequest(Request):
 
 
 def strict_json(body: bytes) -> Any:
-    """The value of a JSON text. Raises json.JSONDecodeError, which FastAPI answers with 422."""
+    """Return the value of a JSON text. Raises json.JSONDecodeError, which FastAPI answers with 422."""
     try:
         text.check(body)
         return text.loads(body)

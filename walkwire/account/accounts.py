@@ -1,0 +1,80 @@
+"""Accounts: the parts of this room, made for one server and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from walkwire.account.auth import Auth
+from walkwire.account.password import Passwords
+from walkwire.account.reset import Resets
+from walkwire.account.revocation import Revocation, Sockets
+from walkwire.account.service import Services
+from walkwire.account.token import Tokens
+from walkwire.account.user import Users
+from walkwire.account.webhook import Webhooks
+from walkwire.store import Asking, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Everything by which callers are known.
+
+    - auth: identifies users by their tokens
+    - users: registers users, logs them in, changes their passwords
+    - services: identifies services by their API keys
+    - webhooks: makes webhook keys and identifies callers by them
+    - revocation: knows which tokens still count
+    - resets: replaces lost passwords; None if the program cannot send codes
+    - profile: model of the fields that the program gives its users; None: it gives none
+    """
+
+    auth: Auth
+    users: Users
+    services: Services
+    webhooks: Webhooks
+    revocation: Revocation
+    resets: Resets | None = None
+    profile: type[BaseModel] | None = None
+
+
+@asynccontextmanager
+async def open_accounts(
+    store: Store,
+    asking: Asking,
+    sockets: Sockets,
+    secret: bytes,
+    *,
+    user: type | None = None,
+    profile: type[BaseModel] | None = None,
+    passwords: Passwords | None = None,
+) -> AsyncIterator[Accounts]:
+    """Make the accounts of a server, and close them when the block is left.
+
+    - secret: signs tokens, reset codes and webhook keys; at least 32 bytes
+    - user: the program's class of users; its `send_reset_code(code, email)`, if it has one, sends codes
+    - passwords: hashes passwords; None: argon2id with the library's parameters. Closed with the rest
+    """
+    async with AsyncExitStack() as stack:
+        passwords = passwords or Passwords()
+        stack.callback(passwords.close)
+        tokens = Tokens(secret)
+        revocation = Revocation(store, asking, sockets)
+        stack.push_async_callback(revocation.stop)
+        users = Users(store, asking, passwords, tokens, revocation)
+        resets = None
+        if (send := getattr(user, "send_reset_code", None)) is not None:
+            resets = Resets(store, users, secret, send)
+            stack.callback(resets.close)
+        yield Accounts(
+            Auth(tokens, revocation),
+            users,
+            Services(store, asking),
+            Webhooks(store, asking, secret),
+            revocation,
+            resets,
+            profile,
+        )

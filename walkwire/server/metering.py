@@ -1,0 +1,191 @@
+"""Metering: puts clocks and counters around the runtime, the store and the broker, without any of them knowing.
+
+Nothing here is made unless METRICS is set, so a server without metrics pays nothing.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, Protocol, TypeVar, cast
+
+from walkwire.broker import Broker
+from walkwire.config import Config
+from walkwire.errors import PublicError, StartError
+from walkwire.server.http.health import Health
+from walkwire.server.http.metrics import Render
+from walkwire.server.outcome import outcome_of
+from walkwire.store import Store, View
+from walkwire.walk.run.runtime import Answer, Order, Runtime
+from walkwire.wire.door import ignore
+from walkwire.wire.wire import Wire
+
+T = TypeVar("T")
+
+
+class WalkMeter(Protocol):
+    """What is told of walks. `server/metrics` is one."""
+
+    def walk_ended(self, walker: str, outcome: str, seconds: float) -> None:
+        """A walk has ended."""
+
+    def walk_retried(self, walker: type) -> None:
+        """A walk is attempted once more."""
+
+
+class MeteredRuntime(Runtime):
+    """A runtime that reports each walk to `meter`. What follows the meter is as for `Runtime`."""
+
+    def __init__(self, meter: WalkMeter, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, on_retry=meter.walk_retried, **options)
+        self._meter = meter
+
+    async def run(self, order: Order) -> Answer:
+        """Walk, as `Runtime.run`. Waiting for a thread and for locks counts as the walk's time."""
+        started = perf_counter()
+        outcome = "scheduled" if order.is_later else "ok"
+        try:
+            return await super().run(order)
+        except BaseException as error:
+            outcome = outcome_of(error)
+            raise
+        finally:
+            self._meter.walk_ended(order.walker.__name__, outcome, perf_counter() - started)
+
+
+def _unchanged(value: T) -> T:
+    return value
+
+
+def _ignore_server(wire: Wire, health: Health) -> None:
+    pass
+
+
+Observe = Callable[[str, float], None]
+"""Is given the name of a call and the seconds that it took."""
+
+
+def metered_store(store: Store, observe: Observe) -> Store:
+    """Return the same store, each of whose calls, and those of its views, is reported to `observe`, also one that raises."""
+    return cast(Store, _MeteredStore(store, observe))
+
+
+def metered_broker(broker: Broker, observe: Callable[[float], None]) -> Broker:
+    """Return the same broker. The seconds until it has a message are reported to `observe`, for one message at a time: those
+    that are published meanwhile are not measured."""
+    return cast(Broker, _MeteredBroker(broker, observe))
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """Where the rooms of a server are measured. As it is made without arguments, nothing is.
+
+    - metered_store, metered_broker: return what they are given, with clocks around it
+    - make_runtime: as `Runtime`
+    - on_delivery: see `Hub`; None where nobody counts
+    - on_refusal: called with each error that a client is sent
+    - add_server: called once with the wire and the server's health
+    - render: returns all that was measured, given the header `Accept`; None where METRICS is off
+    """
+
+    metered_store: Callable[[Store], Store] = _unchanged
+    metered_broker: Callable[[Broker], Broker] = _unchanged
+    make_runtime: Callable[..., Runtime] = Runtime
+    on_delivery: Callable[[str, int], None] | None = None
+    on_refusal: Callable[[PublicError], None] = ignore
+    add_server: Callable[[Wire, Health], None] = _ignore_server
+    render: Render | None = None
+
+
+def open_meters(config: Config) -> Meters:
+    """Return what METRICS asks for. Raises StartError where prometheus-client is not installed."""
+    if not config.metrics:
+        return Meters()
+    try:
+        from walkwire.server.metrics import Metrics
+    except ModuleNotFoundError:
+        raise StartError(
+            "METRICS needs the package prometheus-client: pip install 'walkwire[metrics]'"
+        ) from None
+    metrics = Metrics()
+    return Meters(
+        metered_store=partial(metered_store, observe=metrics.store_called),
+        metered_broker=partial(metered_broker, observe=metrics.published),
+        make_runtime=partial(MeteredRuntime, metrics),
+        on_delivery=metrics.delivered,
+        on_refusal=metrics.refused,
+        add_server=metrics.add_server,
+        render=metrics.render,
+    )
+
+
+class _Metered:
+    """Stands for `target`. Each of its public methods is timed; everything else is the target's own."""
+
+    def __init__(self, target: Any, observe: Observe) -> None:
+        self._target = target
+        self._observe = observe
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what is not found otherwise: once for each method, as its timed form is kept."""
+        value = getattr(self._target, name)
+        if name.startswith("_") or not callable(value):
+            return value
+        observe = self._observe
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            started = perf_counter()
+            try:
+                return value(*arguments, **options)
+            finally:
+                observe(name, perf_counter() - started)
+
+        self.__dict__[name] = timed
+        return timed
+
+
+class _MeteredStore(_Metered):
+    def latest(self) -> View:
+        return cast(View, _Metered(self._target.latest(), self._observe))
+
+    def snapshot(self) -> AbstractContextManager[View]:
+        return self._snapshot()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[View]:
+        with self._target.snapshot() as view:
+            yield cast(View, _Metered(view, self._observe))
+
+    def close(self) -> None:
+        self._target.close()
+
+
+class _MeteredBroker:
+    def __init__(self, broker: Broker, observe: Callable[[float], None]) -> None:
+        self._broker = broker
+        self._observe = observe
+        self._started: float | None = None  # of the message that is being measured
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    def publish(self, topic: str, message: bytes) -> None:
+        started = perf_counter()
+        self._broker.publish(topic, message)
+        if self._started is not None:
+            return
+        taken = self._broker.taken()
+        if taken is None:
+            self._observe(perf_counter() - started)
+        else:
+            self._started = started
+            taken.add_done_callback(self._taken)
+
+    def _taken(self, taken: Future[None]) -> None:
+        started, self._started = self._started, None
+        if started is not None and not taken.cancelled() and taken.exception() is None:
+            self._observe(perf_counter() - started)
