@@ -15,7 +15,7 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.stores.scratch import ScratchStore
 from walkwire.trace import trace_of
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 _WIDTH = 80
 

@@ -21,7 +21,7 @@ from walkwire.stores import open_store
 from walkwire.stores.scratch import ScratchStore
 from walkwire.trace import trace_of
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 KINDS = (".jac", ".py")
 MAIN = ("main.jac", "main.py")

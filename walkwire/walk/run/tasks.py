@@ -47,6 +47,7 @@ class Runner:
         is_forgotten: Callable[[TaskRecord], bool] = lambda task: False,
         life: float = LIFE_SECONDS,
         clock: Callable[[], float] = time.time,
+        news: asyncio.Event | None = None,
     ) -> None:
         self._store = store
         self._walk = walk
@@ -56,7 +57,7 @@ class Runner:
         self._clock = clock
         self._server = os.urandom(12).hex()
         self._under_way: dict[asyncio.Task[None], str] = {}
-        self._news = asyncio.Event()
+        self._news = news or asyncio.Event()
         self._pool = ThreadPoolExecutor(1, "tasks")
         self._loop: asyncio.Task[None] | None = None
         self._is_finishing = False

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from operator import ne
 from typing import Any, TypeVar
@@ -252,58 +252,3 @@ class Pace:
     def computed_since(self, before: Pace) -> float:
         """Processor time a second."""
         return (self._computed - before._computed) / max(self._at - before._at, 1e-6)
-
-
-class ProgramLoop:
-    """The event loop, in a thread of its own, on which async abilities run: what they block is only each other."""
-
-    def __init__(self) -> None:
-        self._starting = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._is_stopping = False
-
-    async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine there, and wait for it on the loop of the caller."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._running()))
-
-    def wait_for(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine there, and wait for it in this thread. Raises RuntimeError in the loop's own thread."""
-        loop = self._running()
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise RuntimeError(
-                "An async ability was met by spawn() inside an async ability: await aspawn() instead"
-            )
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
-
-    def stop(self) -> None:
-        """End the loop; what still runs there is cancelled."""
-        if self._loop is not None and self._thread is not None:
-            self._is_stopping = True
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=1)
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._starting:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._serve, name="programs", daemon=True)
-                self._thread.start()
-            return self._loop
-
-    def _serve(self) -> None:
-        assert self._loop is not None
-        asyncio.set_event_loop(self._loop)
-        try:
-            while not self._is_stopping:
-                try:
-                    self._loop.run_forever()
-                except (SystemExit, KeyboardInterrupt):  # of a task that a program made by itself
-                    _log.exception("A program tried to end the process; its other walks go on")
-            left = asyncio.all_tasks(self._loop)
-            for task in left:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        finally:
-            self._loop.close()

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 _log = logging.getLogger("walkwire.walk")
 
 
-class Allowance:
+class Deadline:
     """One walk's, over all of its runs. May be asked from any thread."""
 
     def __init__(self) -> None:

@@ -108,7 +108,7 @@ class Locks:
         """Whether nobody but `mine` holds any of these. May be asked from any thread: an answer is a hint, not a promise."""
         return not self._holders or all(self._holders.get(key) in (None, mine) for key in keys)
 
-    def held(self, keys: Iterable[str], mine: Claim) -> frozenset[str]:
+    def held(self, keys: Iterable[str], mine: Claim | None) -> frozenset[str]:
         """Return those of the locks that others than `mine` hold. Otherwise as `is_free`."""
         if not self._holders:
             return frozenset()

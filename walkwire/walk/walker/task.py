@@ -10,7 +10,7 @@ from typing import Any
 
 from walkwire.store import TaskRecord
 from walkwire.walk.archetype import Archetype, reference_of
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from walkwire.walk.access import Level
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.archetypes.handle import meant
 from walkwire.walk.archetypes.root import root_id_of
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 
 def root() -> Any:
@@ -33,10 +33,10 @@ def jobj(id: str) -> Any:
     reference = parse_reference(id)
     if reference.kind == "n" and not reference.name:
         return current().graph.root(reference.id)
-    walk = current()
-    found = walk.graph.find(reference.id)
+    run = current()
+    found = run.graph.find(reference.id)
     if found is None:
-        walk.missed = str(reference)
+        run.missed = str(reference)
     return found
 
 
@@ -61,9 +61,9 @@ def commit(archetype: object = None) -> None:
 
 def after_commit(function: Callable[[], object]) -> None:
     """Call `function` once what was changed so far is committed; at once where nothing is uncommitted."""
-    walk = current()
-    if walk.graph.is_dirty():
-        walk.after.append(function)
+    run = current()
+    if run.graph.is_dirty():
+        run.after_commit.append(function)
     else:
         function()
 

@@ -13,7 +13,7 @@ from walkwire.walk.archetype import Archetype, Computed, give_anchor
 from walkwire.walk.archetypes.anchor import Anchor
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
-from walkwire.walk.context import Walk, current
+from walkwire.walk.current import CurrentRun, current
 from walkwire.walk.registry import heads, kind_of
 from walkwire.walk.walker.ability import Disengage, Skip, Step, frame_of, has_async, plan_of
 from walkwire.walk.walker.task import Schedule
@@ -93,7 +93,7 @@ class Walker(Archetype):
     def report(self, value: Any, custom: bool = False) -> None:
         """Add a value to the answer; with `custom` it becomes the whole body."""
         if custom:
-            current().custom = value
+            current().answer.custom = value
         else:
             add_report(self, value)
 
@@ -141,7 +141,7 @@ def add_ignored(walker: Walker, place: Any) -> None:
 def add_report(walker: Walker, value: Any) -> None:
     """`Walker.report`."""
     walker.__jac__.reports.append(value)
-    current().reports.append(value)
+    current().answer.reports.append(value)
 
 
 def spawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
@@ -150,32 +150,31 @@ def spawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
         raise RuntimeError(
             f"{type(walker).__name__} has async abilities: from an async ability, await aspawn()"
         )
-    walk_through(walker, _starts(place))
+    walk_through(current(), walker, _starts(place))
     return walker
 
 
 async def aspawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
     """`Walker.aspawn`."""
-    await awalk_through(walker, _starts(place))
+    await awalk_through(current(), walker, _starts(place))
     return walker
 
 
-def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
-    """Run a walk in this thread; async abilities are waited for."""
-    walk = current()
+def walk_through(run: CurrentRun, walker: Walker, starts: Iterable[Any]) -> None:
+    """Let a walker walk in this thread, and wait in it for async abilities."""
     returns = walker.__jac__.returns
     returns.clear()
     try:
-        for step, place in _course(walker, starts):
+        for step, place in _course(run, walker, starts):
             result = None
             try:
                 result = step.function(*_arguments(step, walker, place))
                 if step.is_async:
-                    result = walk.bridge.wait_for(result)
+                    result = run.host.run_coroutine(result)
             except Skip:
                 pass
             except (AttributeError, TypeError) as error:
-                _refuse_if_missed(walk, error)
+                _refuse_if_missed(run, error)
                 raise
             finally:
                 returns.append(result)
@@ -183,24 +182,23 @@ def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
         walker.__jac__.queue.clear()
 
 
-async def awalk_through(walker: Walker, starts: Iterable[Any]) -> None:
-    """Run a walk on the programs' own event loop; plain abilities go to a worker thread."""
-    walk = current()
+async def awalk_through(run: CurrentRun, walker: Walker, starts: Iterable[Any]) -> None:
+    """Let a walker walk on the event loop for async abilities. Plain abilities run in a worker thread."""
     returns = walker.__jac__.returns
     returns.clear()
     try:
-        for step, place in _course(walker, starts):
+        for step, place in _course(run, walker, starts):
             arguments = _arguments(step, walker, place)
             result = None
             try:
                 if step.is_async:
                     result = await step.function(*arguments)
                 else:
-                    result = await walk.bridge.in_thread(step.function, *arguments)
+                    result = await run.host.run_in_thread(step.function, *arguments)
             except Skip:
                 pass
             except (AttributeError, TypeError) as error:
-                _refuse_if_missed(walk, error)
+                _refuse_if_missed(run, error)
                 raise
             finally:
                 returns.append(result)
@@ -208,10 +206,10 @@ async def awalk_through(walker: Walker, starts: Iterable[Any]) -> None:
         walker.__jac__.queue.clear()
 
 
-def _refuse_if_missed(walk: Walk, error: Exception) -> None:
+def _refuse_if_missed(run: CurrentRun, error: Exception) -> None:
     """Raise NoAccess where an ability fails on a None after `&` had to give one: absent, or not the caller's to read."""
-    if walk.missed is not None and str(error).startswith("'NoneType' object "):
-        raise NoAccess(walk.missed) from error
+    if run.missed is not None and str(error).startswith("'NoneType' object "):
+        raise NoAccess(run.missed) from error
 
 
 def is_on_a_loop() -> bool:
@@ -223,20 +221,19 @@ def is_on_a_loop() -> bool:
     return True
 
 
-def _course(walker: Walker, starts: Iterable[Any]) -> Iterator[tuple[Step, Any]]:
+def _course(run: CurrentRun, walker: Walker, starts: Iterable[Any]) -> Iterator[tuple[Step, Any]]:
     """Every step of a walk in its order, each with its place. The queue may grow while a step is being taken."""
     kind, trail = type(walker), walker.__jac__
     trail.queue.clear()
     trail.queue.extend(starts)
-    walk = current()
-    graph = walk.graph
+    graph = run.graph
     place = trail.queue[0]
     frame = frame_of(kind)
     for step in frame.entries:
         yield step, place
     while trail.queue:
         place = trail.queue.popleft()
-        walk.go_on()
+        run.check_time()
         if graph.is_gone(place):
             continue
         graph.enter(place)

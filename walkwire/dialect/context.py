@@ -1,0 +1,93 @@
+"""Context: what `get_context()` gives a program: the answer that its walk is building, and where the walk began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from walkwire.ids import SYSTEM_ROOT
+from walkwire.walk.current import CurrentRun, current
+
+
+class Memory:
+    """Jac Cloud's `get_context().mem`. To clear it forgets nothing here: what a walk has in hand is not a program's affair."""
+
+    def __init__(self) -> None:
+        self.__mem__: dict[Any, Any] = {}
+        self.__gc__: set[Any] = set()
+
+    def find(self, anchors: Any, filter: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        """The anchors of what handles or ids name, those that are there, may be read, and pass `filter`."""
+        several = isinstance(anchors, Iterable) and not isinstance(anchors, str)
+        found = map(self.find_by_id, anchors if several else [anchors])
+        return (anchor for anchor in found if anchor is not None and (filter is None or filter(anchor)))
+
+    def find_one(self, anchors: Any, filter: Callable[[Any], Any] | None = None) -> Any:
+        """The first of them, or None."""
+        return next(self.find(anchors, filter), None)
+
+    def find_by_id(self, anchor: Any) -> Any:
+        """The anchor of what a handle or an id names, or None."""
+        found = current().graph.find(getattr(anchor, "id", anchor))
+        return None if found is None else found.__jac__
+
+
+class Context:
+    """What `get_context()` gives a program: `status` is the answer's HTTP status, `reports` what was reported so far."""
+
+    def __init__(self, run: CurrentRun) -> None:
+        self._run = run
+        self.mem = Memory()
+
+    @property
+    def status(self) -> int:
+        return self._run.answer.status
+
+    @status.setter
+    def status(self, status: int) -> None:
+        if not 200 <= int(status) <= 599:  # 1xx and below are not answers
+            raise ValueError(f"Not an HTTP status that can answer a request: {status}")
+        self._run.answer.status = int(status)
+
+    @property
+    def reports(self) -> list[Any]:
+        return self._run.answer.reports
+
+    @property
+    def root_state(self) -> Any:
+        """The anchor of the root that walks."""
+        return self._run.graph.root().__jac__
+
+    # Its name in 0.7.
+    root = root_state
+
+    @property
+    def entry_node(self) -> Any:
+        """The anchor of the node where the walk began."""
+        entry = self._run.entry
+        return self.root_state if entry is None else entry.__jac__
+
+    @property
+    def system_root(self) -> Any:
+        """The anchor of the system's own root. What may be done there is asked when it is done."""
+        return self._run.graph.root(SYSTEM_ROOT).__jac__
+
+    def __getattr__(self, name: str) -> Any:
+        advice = ""
+        if name in ("connection", "request"):
+            advice = ": what a request brings is in the walker's fields (`path` and `as_query` of the specs, the body)"
+        raise AttributeError(f"walkwire has no counterpart for {name!r} of get_context(){advice}", name=name)
+
+    @property
+    def custom(self) -> Any:
+        """What the whole body is replaced by; None: nothing."""
+        return self._run.answer.custom
+
+    @custom.setter
+    def custom(self, body: Any) -> None:
+        self._run.answer.custom = body
+
+
+def get_context() -> Context:
+    """The answer in the making of the walk in progress."""
+    return Context(current())
