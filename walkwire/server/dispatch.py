@@ -32,7 +32,7 @@ _PLAIN = (str, int, float, bool, type(None), bytes)
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Served:
     """A walker that is served, with what each request for it needs of its specs.
 
@@ -40,6 +40,7 @@ class _Served:
     - entry_type: `NODE`, `ROOT` or `BOTH`: where requests may enter
     - has_files: it takes uploaded files
     - mode: `Later` for an `async walker`
+    - model: checks the values of an event; made by the first event, as not every walker's fields can come in one
     """
 
     walker: type
@@ -48,6 +49,7 @@ class _Served:
     entry_type: str
     has_files: bool
     mode: Later | None
+    model: type[BaseModel] | None = None
 
 
 class Dispatch:
@@ -86,9 +88,11 @@ class Dispatch:
             raise Unauthenticated(call.walker)
         if served.has_files:
             raise Refused(f"Walker {call.walker} takes a file, which only REST can bring!")
+        if served.model is None:
+            served.model = model_of(served.walker)
         request = WalkRequest(
             served.walker,
-            _Context(model_of(served.walker), call.context),
+            _Context(served.model, call.context),
             call.root_id if served.needs_user else PUBLIC_ROOT,
             Entry(call.node),
             served.options,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from walkwire.store import UserStore
@@ -49,6 +50,7 @@ class Host(Protocol):
         """Called after a commit that stored new tasks."""
 
 
+@dataclass(slots=True)
 class AnswerState:
     """The answer that a run is building.
 
@@ -58,13 +60,10 @@ class AnswerState:
     - custom: a value that replaces the whole body; None: nothing does
     """
 
-    __slots__ = ("custom", "reports", "returns", "status")
-
-    def __init__(self, status: int = 200) -> None:
-        self.status = status
-        self.reports: list[Any] = []
-        self.returns: list[Any] = []
-        self.custom: Any = None
+    status: int = 200
+    reports: list[Any] = field(default_factory=list)
+    returns: list[Any] = field(default_factory=list)
+    custom: Any = None
 
 
 class CurrentRun(Protocol):
@@ -73,11 +72,13 @@ class CurrentRun(Protocol):
     - entry: the place where the walk began; None: at the caller's root
     - missed: the last reference that `&` could not find, or that the caller may not read
     - after_commit: functions to call after the next commit
+    - check_time: called before each visit; raises TimedOut once the time of the walk is over. None: it has no time limit
     """
 
     entry: Any
     missed: str | None
     after_commit: list[Callable[[], object]]
+    check_time: Callable[[], None] | None
 
     @property
     def graph(self) -> GraphView:
@@ -100,9 +101,6 @@ class CurrentRun(Protocol):
 
     def notify(self, addressees: Addressees, data: bytes, now: bool) -> None:
         """Send a notification, or hold it until the commit. `data` is JSON. With `now` it is sent in any case."""
-
-    def check_time(self) -> None:
-        """Raise TimedOut if the time for this walk is over. Called before each visit."""
 
 
 _current: ContextVar[CurrentRun] = ContextVar("run")

@@ -66,12 +66,12 @@ class Run:
     __slots__ = (
         "_checked",
         "_commit",
-        "_deadline",
         "_notify",
         "_store",
         "_view",
         "after_commit",
         "answer",
+        "check_time",
         "client_id",
         "entry",
         "graph",
@@ -101,7 +101,7 @@ class Run:
         self._view = view
         self._notify = notify
         self._commit = store.commit
-        self._deadline = deadline
+        self.check_time: Callable[[], None] | None = None
         self._checked = 1  # statements known to be consistent with each other: a single one always is
         self.graph = WalkGraph(view, registry, root_id)
         self.host = host
@@ -116,6 +116,7 @@ class Run:
         if deadline is not None:
             deadline.check()
             self._commit = deadline.guard(store.commit)
+            self.check_time = deadline.check
         if outbox is not None:
             outbox.begin()
 
@@ -189,45 +190,15 @@ class Run:
             self.outbox = WalkOutbox(self._notify, self.may_retry and not self.has_committed)
         self.outbox.put(addressees, data, now, self.graph.is_dirty, self._check_in_walk)
 
-    def check_time(self) -> None:
-        """Raise TimedOut if the time for this walk is over."""
-        if self._deadline is not None:
-            self._deadline.check()
-
     # How it ends.
 
     def write_patiently(self, changes: Changes) -> None:
-        """Write as `write` does, and wait in this thread for locks that others hold. Raises Lost, Conflict."""
+        """Commit, and wait in this thread for locks that others hold. Raises Lost, Conflict."""
         while True:
             try:
-                return self.write(changes)
+                return self._write(changes) if changes else self._end_unchanged(changes)
             except Held as held:
                 self.host.acquire(*split(self.graph, held.keys, held.keys))
-
-    def write(self, changes: Changes, is_last: bool = False) -> None:
-        """Commit, or check the reads if there is nothing to commit; then send the notifications. Raises Lost, Held.
-
-        With `is_last` the walk is over, and the graph is not used any more.
-        """
-        if not changes:
-            self.check()
-            if self.outbox is not None:
-                self.outbox.release()
-            if is_last and not self.after_commit:
-                return
-        else:
-            self._raise_if_void()
-            try:
-                self._commit(self.graph.reads, changes, self._release, self.host.owned())
-            except Lost as lost:
-                self.graph.lose(lost)
-            self._view = self._store.latest()
-            self.graph.read_from(self._view)  # a snapshot does not show what was written
-            if changes.new_tasks:
-                self.host.tasks_added()
-        self.graph.committed(changes)  # a node that the program keeps is known to be stored from now on
-        self._checked = 1
-        self._call_after_commit()
 
     def check(self) -> None:
         """Raise Lost unless everything that was read so far is consistent.
@@ -284,13 +255,50 @@ class Run:
         return self._end(changes, answer)
 
     def _end(self, changes: Changes, answer: WalkAnswer) -> WalkAnswer | Blocked:
+        if not changes:
+            self._end_unchanged(changes, is_last=True)
+            return answer
         if not self.host.is_quiet() and (held := self.host.held(keys := locks_of(self.graph, changes))):
             return Blocked(self, keys, held, changes, answer)
         try:
-            self.write(changes, is_last=True)
+            self._write(changes)
         except Held as told:
             return Blocked(self, told.keys, told.keys, changes, answer)
         return answer
+
+    def _write(self, changes: Changes) -> None:
+        """Commit, and send the notifications. Raises Lost, Held."""
+        self._raise_if_void()
+        try:
+            self._commit(self.graph.reads, changes, self._release, self.host.owned())
+        except Lost as lost:
+            self.graph.lose(lost)
+        self._view = self._store.latest()
+        self.graph.read_from(self._view)  # a snapshot does not show what was written
+        if changes.new_tasks:
+            self.host.tasks_added()
+        self._begin_unit(changes)
+
+    def _end_unchanged(self, changes: Changes, is_last: bool = False) -> None:
+        """Check the reads in place of a commit, and send the notifications. Raises Lost.
+
+        With `is_last` the walk is over, and the graph is not used any more.
+        """
+        self.check()
+        self._release()
+        if self.after_commit or not is_last:
+            self._begin_unit(changes)
+
+    def _begin_unit(self, committed: Changes) -> None:
+        """Take the commit as the new state, and call what the program gave to `after_commit()`."""
+        self.graph.committed(committed)  # a node that the program keeps is known to be stored from now on
+        self._checked = 1
+        functions, self.after_commit = self.after_commit, []
+        for function in functions:
+            try:
+                function()
+            except Exception:
+                _log.exception("A function given to after_commit() failed; what was committed stays")
 
     def _check_in_walk(self) -> None:
         """Check before a notification is sent at once. Raises Conflict in a walk that has committed, as it cannot be retried."""
@@ -308,11 +316,3 @@ class Run:
     def _release(self) -> None:
         if self.outbox is not None:
             self.outbox.release()
-
-    def _call_after_commit(self) -> None:
-        functions, self.after_commit = self.after_commit, []
-        for function in functions:
-            try:
-                function()
-            except Exception:
-                _log.exception("A function given to after_commit() failed; what was committed stays")
