@@ -82,7 +82,7 @@ class ServerHost:
 
     def acquire(self, hold: Keys, kinds: Keys) -> None:
         """Acquire locks from a worker thread. Raises Conflict after `PATIENCE_SECONDS`."""
-        waiting = asyncio.run_coroutine_threadsafe(self.claimed().get_past(hold, kinds), self.shared.loop)
+        waiting = asyncio.run_coroutine_threadsafe(self.claimed().acquire(hold, kinds), self.shared.loop)
         try:
             waiting.result(PATIENCE_SECONDS)
         except TimeoutError:

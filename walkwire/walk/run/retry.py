@@ -38,7 +38,7 @@ async def run_until_committed(request: WalkRequest, shared: Shared, deadline: De
             try:
                 if not in_snapshot:
                     return await _attempt(request, host, outbox, deadline, False, patience_ends)
-                async with shared.locks.seats.seat():
+                async with shared.locks.between_servers.permit():
                     return await _attempt(request, host, outbox, deadline, True, patience_ends)
             except Unfit as unfit:
                 if unfit.run.has_committed or not request.options.may_retry:
@@ -133,6 +133,6 @@ async def _acquire(host: ServerHost, hold: Keys, kinds: Keys, patience_ends: flo
     patience = max(0.1, patience_ends - host.shared.loop.time())
     try:
         async with asyncio.timeout_at(patience_ends):
-            await host.claimed().get_past(hold, kinds, patience)
+            await host.claimed().acquire(hold, kinds, patience)
     except TimeoutError:
         raise Conflict from None

@@ -22,7 +22,7 @@ from walkwire.walk.run.threads import Mailbox, Threads
 from walkwire.walk.unit.deadline import Deadline
 from walkwire.walk.unit.locks import Locks
 from walkwire.walk.unit.outbox import Notify
-from walkwire.walk.unit.shared_locks import Seats
+from walkwire.walk.unit.shared_locks import SharedLocks
 from walkwire.walk.walker.ability import has_async
 
 
@@ -68,7 +68,7 @@ class Runtime:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._seats = Seats(store.crowd)
+        self._shared_locks = SharedLocks(store.crowd)
         self._shared = Shared(
             store,
             registry,
@@ -76,7 +76,7 @@ class Runtime:
             answers,
             Threads(mailbox, limits.threads, limits.queue, registry.record),
             ProgramLoop(),
-            Locks(self._seats),
+            Locks(self._shared_locks),
             asyncio.get_running_loop(),
             users,
             lambda: mailbox.post(on_tasks),
@@ -104,7 +104,7 @@ class Runtime:
             return False
         else:
             self._shared.threads.stop()
-            await self._seats.stop()
+            await self._shared_locks.stop()
             return True
         finally:
             self._shared.programs.stop()
