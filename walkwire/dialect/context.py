@@ -10,30 +10,30 @@ from walkwire.walk.current import CurrentRun, current
 
 
 class Memory:
-    """Jac Cloud's `get_context().mem`. To clear it forgets nothing here: what a walk has in hand is not a program's affair."""
+    """Jac Cloud's `get_context().mem`: finds anchors. Its `__mem__` and `__gc__` are accepted, and have no effect."""
 
     def __init__(self) -> None:
         self.__mem__: dict[Any, Any] = {}
         self.__gc__: set[Any] = set()
 
     def find(self, anchors: Any, filter: Callable[[Any], Any] | None = None) -> Iterator[Any]:
-        """The anchors of what handles or ids name, those that are there, may be read, and pass `filter`."""
+        """Yield the anchors of handles or ids: of those that exist, that the caller may read, and that pass `filter`."""
         several = isinstance(anchors, Iterable) and not isinstance(anchors, str)
         found = map(self.find_by_id, anchors if several else [anchors])
         return (anchor for anchor in found if anchor is not None and (filter is None or filter(anchor)))
 
     def find_one(self, anchors: Any, filter: Callable[[Any], Any] | None = None) -> Any:
-        """The first of them, or None."""
+        """Return the first anchor that `find` yields, or None."""
         return next(self.find(anchors, filter), None)
 
     def find_by_id(self, anchor: Any) -> Any:
-        """The anchor of what a handle or an id names, or None."""
+        """Return the anchor of a handle or an id, or None."""
         found = current().graph.find(getattr(anchor, "id", anchor))
         return None if found is None else found.__jac__
 
 
 class Context:
-    """What `get_context()` gives a program: `status` is the answer's HTTP status, `reports` what was reported so far."""
+    """The answer of the walk in progress, and where the walk began. Returned by `get_context()`."""
 
     def __init__(self, run: CurrentRun) -> None:
         self._run = run
@@ -41,6 +41,7 @@ class Context:
 
     @property
     def status(self) -> int:
+        """The HTTP status of the answer. Setting it raises ValueError unless it is from 200 to 599."""
         return self._run.answer.status
 
     @status.setter
@@ -51,25 +52,26 @@ class Context:
 
     @property
     def reports(self) -> list[Any]:
+        """The values reported so far."""
         return self._run.answer.reports
 
     @property
     def root_state(self) -> Any:
-        """The anchor of the root that walks."""
+        """Return the anchor of the caller's root."""
         return self._run.graph.root().__jac__
 
-    # Its name in 0.7.
+    # The name of `root_state` in Jac Cloud 0.7.
     root = root_state
 
     @property
     def entry_node(self) -> Any:
-        """The anchor of the node where the walk began."""
+        """Return the anchor of the node where the walk began."""
         entry = self._run.entry
         return self.root_state if entry is None else entry.__jac__
 
     @property
     def system_root(self) -> Any:
-        """The anchor of the system's own root. What may be done there is asked when it is done."""
+        """Return the anchor of the system's root. Access to it is checked when it is used."""
         return self._run.graph.root(SYSTEM_ROOT).__jac__
 
     def __getattr__(self, name: str) -> Any:
@@ -80,7 +82,7 @@ class Context:
 
     @property
     def custom(self) -> Any:
-        """What the whole body is replaced by; None: nothing."""
+        """A value that replaces the whole body of the answer; None: nothing does."""
         return self._run.answer.custom
 
     @custom.setter
@@ -89,5 +91,5 @@ class Context:
 
 
 def get_context() -> Context:
-    """The answer in the making of the walk in progress."""
+    """Return the context of the walk in progress. Raises RuntimeError if there is none."""
     return Context(current())

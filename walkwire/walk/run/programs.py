@@ -58,11 +58,11 @@ class ProgramLoop:
             while not self._is_stopping:
                 try:
                     self._loop.run_forever()
-                except (SystemExit, KeyboardInterrupt):  # of a task that a program made by itself
+                except (SystemExit, KeyboardInterrupt):  # raised by a task that the program itself created
                     _log.exception("A program tried to end the process; its other walks go on")
-            left = asyncio.all_tasks(self._loop)
-            for task in left:
+            remaining = asyncio.all_tasks(self._loop)
+            for task in remaining:
                 task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self._loop.run_until_complete(asyncio.gather(*remaining, return_exceptions=True))
         finally:
             self._loop.close()

@@ -1,6 +1,6 @@
-"""Notify: the public `socket`. Encodes once, holds until the commit, and hands audience and bytes to a callable.
+"""Notify: the public object `socket`, through which a program notifies users, channels and clients.
 
-It knows no hub: what becomes of a notification is the callable's affair (`server/dispatch` gives it).
+It encodes the data once, and hands addressees and bytes to the run, which holds them until its commit.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ from walkwire.walk.walker.report import encode
 
 
 class Socket:
-    """What a walker tells users, channels and clients. `data` is any value that can be reported; it arrives as it is.
+    """Sends notifications to users, channels and clients. `data` is any value that can be reported, and becomes JSON.
 
-    A notification waits for the commit if the walk has uncommitted changes. Otherwise it leaves at once, if all that the walk
-    has read so far was so at one moment; if it was not, the walk is run again without having told. With `now=True` it does not
-    wait, and nothing is checked: it may tell what is never committed, and a state that never was.
+    If the walk has uncommitted changes, a notification is sent right after their commit. Otherwise it is sent at once, if
+    everything that the walk has read so far is consistent; if not, the walk is retried, and nothing is sent. With `now=True` a
+    notification is sent at once without a check: it may report changes that are never committed, or an inconsistent state.
 
-    `keep` tells what becomes of it where a listener does not read as fast as it is told: "close" keeps all, and closes the
-    connection when too much waits; "drop_oldest" drops what waits longest; "latest" keeps only the latest for the same
-    audience. None: as is configured for the channel.
+    `keep` is the overflow policy: what to drop when a client does not read as fast as it is sent to.
 
-    All raise RuntimeError outside of a walk.
+    - "close": drop nothing, and close the connection when too much is unsent
+    - "drop_oldest": drop the oldest unsent notifications
+    - "latest": keep only the latest unsent notification for the same addressees
+    - None: the policy that is configured for the channel
+
+    All methods raise RuntimeError outside of a walk, and NotPrintable for data that JSON cannot express.
     """
 
     def notify_self(self, data: Any) -> None:
-        """Tell the connection whose event this walk answers, as with `now=True`: nothing that the walk has read is checked.
+        """Notify the connection whose event this walk answers. Sent at once and without a check, as with `now=True`.
 
-        Over REST there is no such connection, and nothing happens.
+        Does nothing over REST, and in tasks: there is no such connection.
         """
         client_id = current().client_id
         if client_id is not None:
@@ -42,9 +45,9 @@ class Socket:
     def notify_users(
         self, roots: Iterable[Any], data: Any, now: bool = False, keep: Overflow | None = None
     ) -> None:
-        """Tell every connection of these users: roots as nodes, references or ids; None is passed over.
+        """Notify all connections of users. `roots` are their roots, as nodes, references or ids; None is skipped.
 
-        Raises BadReference for what names no root.
+        Raises BadReference for a value that names no root.
         """
         root_ids = tuple(dict.fromkeys(root_id_of(root) for root in roots if root is not None))
         self._put("users", root_ids, data, now, keep)
@@ -52,23 +55,23 @@ class Socket:
     def notify_channels(
         self, channel_ids: Iterable[str], data: Any, now: bool = False, keep: Overflow | None = None
     ) -> None:
-        """Tell every connection in these channels."""
+        """Notify all connections in these channels."""
         self._put("channels", _texts(channel_ids), data, now, keep)
 
     def notify_clients(
         self, client_ids: Iterable[str], data: Any, now: bool = False, keep: Overflow | None = None
     ) -> None:
-        """Tell these connections."""
+        """Notify these connections."""
         self._put("clients", _texts(client_ids), data, now, keep)
 
     def join(self, client_id: str, channel_id: str) -> None:
-        """Put a connection into a channel, when the walk is committed. Raises Limited for an id that is too long for one."""
+        """Let a connection join a channel, once the walk is committed. Raises Limited for a channel id that is too long."""
         if len(str(channel_id)) > CHANNEL_LENGTH:
             raise Limited(f"A channel id has at most {CHANNEL_LENGTH:,} characters.")
         self._put("join", (client_id, channel_id), None, now=False)
 
     def leave(self, client_id: str, channel_id: str) -> None:
-        """Take a connection out of a channel, when the walk is committed."""
+        """Let a connection leave a channel, once the walk is committed."""
         self._put("leave", (client_id, channel_id), None, now=False)
 
     def _put(
