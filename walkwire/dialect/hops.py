@@ -8,7 +8,7 @@ from typing import Any, Literal
 from walkwire.store import Direction, EdgeRecord
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.archetypes.node import as_types
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 Test = Callable[[Any], Any] | None
 Gives = Literal["nodes", "edges", "steps"]

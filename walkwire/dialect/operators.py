@@ -37,8 +37,7 @@ from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.node import as_edge, as_types
 from walkwire.walk.archetypes.obj import Obj as Obj
 from walkwire.walk.archetypes.root import Root as Root
-from walkwire.walk.context import current
-from walkwire.walk.unit.unit import Alone
+from walkwire.walk.current import current
 from walkwire.walk.walker.ability import Disengage, has_async
 from walkwire.walk.walker.ability import on_entry as on_entry
 from walkwire.walk.walker.ability import on_exit as on_exit
@@ -163,12 +162,10 @@ def spawn(left: Any, right: Any) -> Any:
     walker, place = (left, right) if isinstance(left, Walker) else (right, left)
     if not isinstance(walker, Walker):
         raise TypeError(f"`spawn` needs a walker: neither {left!r:.60} nor {right!r:.60} is one")
-    may_be_awaited = getattr(walker, "__jac_async__", False) or has_async(type(walker))
-    if may_be_awaited and is_on_a_loop():
+    is_async = getattr(walker, "__jac_async__", False)
+    if (is_async or has_async(type(walker))) and is_on_a_loop():
         return aspawn_from(place, walker)
-    bridge = current().bridge
-    is_run = isinstance(bridge, Alone) and not bridge.is_loading
-    if getattr(walker, "__jac_async__", False) and is_run:
+    if is_async and current().host.spawns_awaitable:
         return aspawn_from(place, walker)
     return spawn_from(place, walker)
 
@@ -212,7 +209,7 @@ class Spoken:
 def report(walker: Any, value: Any) -> None:
     """`report value;` by a walker, or, where there is none (None), by the walk in progress."""
     if walker is None:
-        current().reports.append(value)
+        current().answer.reports.append(value)
     else:
         add_report(walker, value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,13 +25,16 @@ from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.metering import Meters, open_meters
+from walkwire.server.notifier import Notifier
 from walkwire.server.scheduler import Scheduler
 from walkwire.store import Asking, Store, TaskRecord
 from walkwire.stores import kind_of, open_store
 from walkwire.walk.registry import Registry
-from walkwire.walk.run.runtime import Runtime
+from walkwire.walk.run.alone import unit_of_work
+from walkwire.walk.run.answer import Answers
+from walkwire.walk.run.runtime import Runtime, RuntimeLimits
 from walkwire.walk.run.tasks import Runner
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.threads import Mailbox
 from walkwire.walk.walker.fields import model_of
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.door import Door
@@ -113,8 +117,12 @@ async def open_app(
         patience = config.stop_seconds if patience is None else patience
         meters = await enter(_open_meters(config, program.store))
         store = meters.metered_store(program.store)
-        runtime = await enter(_open_runtime(config, registry, store, meters, patience))
-        wire = _wire(config, meters)
+        wire = _wire(config, meters, store)
+        mailbox, news = Mailbox(asyncio.get_running_loop()), asyncio.Event()  # news: there may be a new task
+        notify = Notifier(mailbox, wire.hub)
+        runtime = await enter(
+            _open_runtime(config, registry, store, meters, mailbox, notify, news.set, patience)
+        )
         asking = await enter(Asking())
         secret = signing_secret(config, kind_of(config.database).file(config.database))
         profile = model_of(registry.user) if registry.user is not None else None
@@ -127,17 +135,16 @@ async def open_app(
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers)
         meters.add_server(wire, health)
-        dispatch = Dispatch(runtime, registry, wire.hub)
+        dispatch = Dispatch(runtime, registry)
         walkers = Walkers(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
         operations = Operations(health, wire.hub, title, page, meters.render, meters.on_refusal)
         api = make_api(config, walkers, accounts, operations)
         serve_walker = partial(_serve_walker, dispatch, walkers)
-        stack.callback(registry.subscribe(partial(runtime.mailbox.post, serve_walker)))
+        stack.callback(registry.subscribe(partial(mailbox.post, serve_walker)))
         scheduler = Scheduler(store, asking, dispatch, registry.walkers)
-        runner = await enter(_open_runner(config, store, asking, dispatch, scheduler, patience))
-        runtime.on_tasks = runner.wake
+        runner = await enter(_open_runner(config, store, asking, dispatch, scheduler, news, patience))
         scheduler.start()
         stack.push_async_callback(scheduler.stop)
         door = _door(config, wire, dispatch, accounts, meters)
@@ -157,17 +164,24 @@ async def _open_meters(config: Config, store: Store) -> AsyncIterator[Meters]:
 
 @asynccontextmanager
 async def _open_runtime(
-    config: Config, registry: Registry, store: Store, meters: Meters, patience: float
+    config: Config,
+    registry: Registry,
+    store: Store,
+    meters: Meters,
+    mailbox: Mailbox,
+    notify: Notifier,
+    on_tasks: Callable[[], None],
+    patience: float,
 ) -> AsyncIterator[Runtime]:
     runtime = meters.make_runtime(
         store,
         registry,
-        threads=config.threads,
-        queue=config.walk_queue,
-        seconds=config.walk_seconds,
-        with_returns=config.show_endpoint_returns,
-        is_response=is_response,
-        accounts=store,
+        mailbox,
+        notify=notify,
+        limits=RuntimeLimits(config.threads, config.walk_queue, config.walk_seconds),
+        answers=Answers(config.show_endpoint_returns, is_response),
+        users=store,
+        on_tasks=on_tasks,
     )
     try:
         yield runtime
@@ -179,13 +193,20 @@ async def _open_runtime(
 
 @asynccontextmanager
 async def _open_runner(
-    config: Config, store: Store, asking: Asking, dispatch: Dispatch, scheduler: Scheduler, patience: float
+    config: Config,
+    store: Store,
+    asking: Asking,
+    dispatch: Dispatch,
+    scheduler: Scheduler,
+    news: asyncio.Event,
+    patience: float,
 ) -> AsyncIterator[Runner]:
     async def run_task(task: TaskRecord, server: str) -> None:
         await dispatch.task(task, server, scheduler.is_forgotten(task))
 
     at_once = max(1, config.threads // 2)
-    runner = Runner(store, asking, run_task, at_once=at_once, is_forgotten=scheduler.is_forgotten)
+    is_forgotten = scheduler.is_forgotten
+    runner = Runner(store, asking, run_task, at_once=at_once, is_forgotten=is_forgotten, news=news)
     runner.start()
     try:
         yield runner
@@ -193,8 +214,13 @@ async def _open_runner(
         await runner.stop(patience)
 
 
-def _wire(config: Config, meters: Meters) -> Wire:
-    broker = meters.metered_broker(open_broker(config.broker))
+def _wire(config: Config, meters: Meters, store: Store) -> Wire:
+    """Return the wire. Closes the store if the broker's driver is missing: nobody else would."""
+    try:
+        broker = meters.metered_broker(open_broker(config.broker))
+    except BaseException:
+        store.close()
+        raise
     overflow = OverflowPolicies(config.keep)
     return Wire(broker, None, _policies(config), _limits(config), overflow, meters.on_delivery)
 

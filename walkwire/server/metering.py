@@ -20,7 +20,9 @@ from walkwire.server.http.health import Health
 from walkwire.server.http.metrics import Render
 from walkwire.server.outcome import outcome_of
 from walkwire.store import Store, View
-from walkwire.walk.run.runtime import Answer, Order, Runtime
+from walkwire.walk.run.answer import WalkAnswer
+from walkwire.walk.run.request import Later, WalkRequest
+from walkwire.walk.run.runtime import Runtime
 from walkwire.wire.door import ignore
 from walkwire.wire.wire import Wire
 
@@ -44,17 +46,17 @@ class MeteredRuntime(Runtime):
         super().__init__(*arguments, on_retry=meter.walk_retried, **options)
         self._meter = meter
 
-    async def run(self, order: Order) -> Answer:
+    async def run(self, request: WalkRequest) -> WalkAnswer:
         """Walk, as `Runtime.run`. Waiting for a thread and for locks counts as the walk's time."""
         started = perf_counter()
-        outcome = "scheduled" if order.is_later else "ok"
+        outcome = "scheduled" if isinstance(request.mode, Later) else "ok"
         try:
-            return await super().run(order)
+            return await super().run(request)
         except BaseException as error:
             outcome = outcome_of(error)
             raise
         finally:
-            self._meter.walk_ended(order.walker.__name__, outcome, perf_counter() - started)
+            self._meter.walk_ended(request.walker.__name__, outcome, perf_counter() - started)
 
 
 def _unchanged(value: T) -> T:

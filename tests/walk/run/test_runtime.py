@@ -1,357 +1,26 @@
-"""A walk as a unit of work: alone, and among others."""
+"""The runtime: threads, event loops, bounds."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-import sys
 import threading
 from typing import Any
 
 import pytest
 
+from tests.walk.run.counting import add_one, make_counter
 from walkwire import (
-    Node,
-    PublicError,
     Root,
     Walker,
-    after_commit,
-    commit,
-    delete,
-    get_context,
     on_entry,
     root,
-    socket,
 )
-from walkwire.errors import BadReference, Busy, Conflict, NoAccess
+from walkwire.errors import Busy
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.store import Store
 from walkwire.walk.registry import Registry
-from walkwire.walk.run.runtime import Order, Runtime
-
-
-class Counter(Node):
-    n: int = 0
-
-
-class Profile(Node):
-    name: str = ""
-
-
-class Account(Node):
-    balance: int = 100
-
-
-class make_counter(Walker):
-    @on_entry
-    def make(self, here: Root) -> None:
-        self.report(here.connect(Counter()))
-
-
-class add_one(Walker):
-    @on_entry
-    def add(self, here: Counter) -> None:
-        here.n += 1
-        socket.notify_channels(["counter"], here.n)
-        self.report(here.n)
-
-
-async def test_64_walks_on_one_counter_end_as_64_increments_told_in_order(world: Any) -> None:
-    (counter,) = await world.reports(make_counter)
-
-    answers = await asyncio.gather(*(world.reports(add_one, counter["id"]) for _ in range(64)))
-
-    assert sorted(answers) == [[n] for n in range(1, 65)]
-    assert [data for _, data in world.told] == list(range(1, 65))
-
-
-async def test_walks_with_async_abilities_lose_no_increment_either(world: Any) -> None:
-    class add_slowly(Walker):
-        @on_entry
-        async def add(self, here: Counter) -> None:
-            seen = here.n
-            await asyncio.sleep(0)
-            here.n = seen + 1
-            self.report(here.n)
-
-    (counter,) = await world.reports(make_counter)
-
-    both = (add_slowly, add_one)
-    answers = await asyncio.gather(*(world.reports(both[n % 2], counter["id"]) for n in range(40)))
-
-    assert sorted(answers) == [[n] for n in range(1, 41)]
-
-
-async def test_get_or_create_makes_one_however_often_it_is_clicked(world: Any) -> None:
-    class profile(Walker):
-        @on_entry
-        def get_or_create(self, here: Root) -> None:
-            if not here.out(Profile):
-                here.connect(Profile("me"))
-            self.report(here.out(Profile))
-
-    answers = await asyncio.gather(*(world.reports(profile) for _ in range(24)))
-
-    assert {answer[0][0]["id"] for answer in answers} == {answers[0][0][0]["id"]}
-    assert all(len(answer[0]) == 1 for answer in answers)
-
-
-async def test_walks_that_connect_to_one_node_without_looking_do_not_conflict(world: Any) -> None:
-    runs = []
-
-    class connect(Walker):
-        @on_entry
-        def blindly(self, here: Root) -> None:
-            runs.append(1)
-            here.connect(Profile())
-
-    await asyncio.gather(*(world.reports(connect) for _ in range(50)))
-
-    assert len(runs) == 50
-
-
-async def test_no_reader_ever_sees_money_on_its_way(world: Any) -> None:
-    class open_accounts(Walker):
-        @on_entry
-        def twenty(self, here: Root) -> None:
-            for _ in range(20):
-                here.connect(Account())
-
-    class transfer(Walker):
-        frm: int
-        to: int
-        amount: int
-
-        @on_entry
-        def move(self, here: Root) -> None:
-            accounts = here.out(Account)
-            accounts[self.frm].balance -= self.amount
-            accounts[self.to].balance += self.amount
-
-    class total(Walker):
-        @on_entry
-        def first_then_each(self, here: Root) -> None:
-            self.report(sum(account.balance for account in here.out(Account)))
-
-    class total_by_visit(Walker):
-        sum: int = 0
-
-        @on_entry
-        def begin(self, here: Root) -> None:
-            self.visit(here.out(Account))
-
-        @on_entry
-        def each(self, here: Account) -> None:
-            self.sum += here.balance
-            if len(here.into(Root)[0].out(Account)) == 20:
-                get_context().reports[:] = [self.sum]
-
-    await world.reports(open_accounts)
-    chance = random.Random(7)
-
-    async def transfers() -> None:
-        for _ in range(15):
-            frm, to = chance.sample(range(20), 2)
-            await world.reports(transfer, frm=frm, to=to, amount=chance.randint(1, 50))
-
-    async def readings(walker: type) -> list[Any]:
-        return [await world.reports(walker) for _ in range(25)]
-
-    *_, first, second = await asyncio.gather(
-        *(transfers() for _ in range(4)), readings(total), readings(total_by_visit)
-    )
-
-    assert first == [[2000]] * 25
-    assert second == [[2000]] * 25
-
-
-async def test_a_walk_that_raises_leaves_the_graph_untouched_and_tells_nobody(world: Any) -> None:
-    class fail(Walker):
-        @on_entry
-        def after_writing(self, here: Root) -> None:
-            here.connect(Profile("never"))
-            socket.notify_channels(["x"], "never")
-            raise ValueError("no")
-
-    class count(Walker):
-        @on_entry
-        def profiles(self, here: Root) -> None:
-            self.report(len(here.out()))
-
-    with pytest.raises(ValueError, match="no"):
-        await world.reports(fail)
-
-    assert await world.reports(count) == [0]
-    assert world.told == []
-
-
-async def test_notifications_wait_for_the_commit_but_those_of_a_reader_go_at_once(world: Any) -> None:
-    order: list[str] = []
-
-    class write(Walker):
-        @on_entry
-        def then_tell(self, here: Root) -> None:
-            socket.notify_channels(["x"], "before writing")
-            here.connect(Profile())
-            socket.notify_channels(["x"], "held")
-            socket.notify_channels(["x"], "now", now=True)
-            socket.notify_self("self")
-            commit()
-            socket.notify_channels(["x"], "after")
-
-    await world.answer(write, client="me")
-
-    assert [data for _, data in world.told] == ["before writing", "now", "self", "held", "after"]
-    assert order == []
-
-
-async def test_what_went_at_once_is_not_sent_again_by_the_next_run(world: Any) -> None:
-    (counter,) = await world.reports(make_counter)
-    runs = []
-
-    class progress(Walker):
-        @on_entry
-        def add(self, here: Counter) -> None:
-            runs.append(1)
-            socket.notify_channels(["x"], "begun")
-            socket.notify_channels(["x"], "begun")
-            here.n += 1
-            if len(runs) == 1:  # another walk is quicker
-                interfere()
-
-    def interfere() -> None:
-        other = asyncio.run_coroutine_threadsafe(world.reports(add_one, counter["id"]), loop)
-        assert other.result(5) == [1]
-
-    loop = asyncio.get_running_loop()
-    await world.reports(progress, counter["id"])
-
-    assert len(runs) == 2
-    assert [data for _, data in world.told if data == "begun"] == ["begun", "begun"]
-
-
-async def test_a_walk_is_run_again_with_a_fresh_walker_and_no_reports(world: Any) -> None:
-    (counter,) = await world.reports(make_counter)
-    runs = []
-
-    class remember(Walker):
-        seen: list = []  # type: ignore[type-arg]
-
-        @on_entry
-        def add(self, here: Counter) -> None:
-            runs.append(1)
-            self.seen.append("once")
-            self.report(self.seen)
-            here.n += 1
-            if len(runs) == 1:
-                other = asyncio.run_coroutine_threadsafe(world.reports(add_one, counter["id"]), loop)
-                other.result(5)
-
-    loop = asyncio.get_running_loop()
-    assert await world.reports(remember, counter["id"]) == [["once"]]
-    assert len(runs) == 2
-
-
-async def test_a_walk_that_has_committed_is_never_run_again(world: Any) -> None:
-    (counter,) = await world.reports(make_counter)
-    runs = []
-
-    class twice(Walker):
-        @on_entry
-        def add(self, here: Counter) -> None:
-            runs.append(1)
-            here.n += 1
-            commit()
-            here.n += 1
-            asyncio.run_coroutine_threadsafe(world.reports(add_one, counter["id"]), loop).result(5)
-
-    loop = asyncio.get_running_loop()
-    with pytest.raises(Conflict):
-        await world.reports(twice, counter["id"])
-
-    assert len(runs) == 1
-    assert await world.reports(add_one, counter["id"]) == [3]
-
-
-class Crowded:
-    """A store that is busy at some of the commits made through it, counted from 1."""
-
-    def __init__(self, store: Store, *busy: int) -> None:
-        self._store = store
-        self._busy = busy
-        self._count = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def commit(self, *arguments: Any) -> None:
-        self._count += 1
-        if self._count in self._busy:
-            raise Busy
-        self._store.commit(*arguments)
-
-
-class write_twice(Walker):
-    @on_entry
-    def write(self, here: Root) -> None:
-        here.connect(Profile("a"))
-        commit()
-        here.connect(Profile("b"))
-
-
-@pytest.mark.parametrize(
-    ("busy", "may_rerun", "told"), [(1, True, Busy), (2, True, Conflict), (1, False, Conflict)]
-)
-async def test_busy_is_said_only_where_nothing_was_done_and_all_may_be_asked_again(
-    busy: int, may_rerun: bool, told: type[Exception], world: Any, make_world: Any
-) -> None:
-    other = make_world(Crowded(world.store, busy), sys.modules[__name__])
-    order = Order(write_twice, dict, PUBLIC_ROOT, lambda *_: None, may_rerun=may_rerun)
-    with pytest.raises(told):
-        await other.runtime.run(order)
-    assert await other.runtime.stop(5)
-    assert await world.reports(count_profiles) == [busy - 1]
-
-
-class count_profiles(Walker):
-    @on_entry
-    def count(self, here: Root) -> None:
-        self.report(len(here.out(Profile)))
-
-
-async def test_with_rerun_off_the_first_conflict_is_the_answer(world: Any) -> None:
-    (counter,) = await world.reports(make_counter)
-    loop = asyncio.get_running_loop()
-
-    class once(Walker):
-        @on_entry
-        def add(self, here: Counter) -> None:
-            here.n += 1
-            asyncio.run_coroutine_threadsafe(world.reports(add_one, counter["id"]), loop).result(5)
-
-    order = Order(once, dict, PUBLIC_ROOT, lambda *_: None, counter["id"], may_rerun=False)
-    with pytest.raises(Conflict):
-        await world.runtime.run(order)
-
-
-async def test_after_commit_is_called_once_and_only_if_it_was_committed(world: Any) -> None:
-    calls: list[str] = []
-
-    class mail(Walker):
-        fail: bool
-
-        @on_entry
-        def send(self, here: Root) -> None:
-            here.connect(Profile())
-            after_commit(lambda: calls.append("sent"))
-            if self.fail:
-                raise ValueError
-
-    with pytest.raises(ValueError):  # noqa: PT011 - the program's own
-        await world.reports(mail, fail=True)
-    assert calls == []
-    await world.reports(mail, fail=False)
-    assert calls == ["sent"]
+from walkwire.walk.run.request import WalkRequest
+from walkwire.walk.run.runtime import Runtime, RuntimeLimits
+from walkwire.walk.run.threads import Mailbox
 
 
 async def test_async_abilities_share_a_loop_that_is_not_the_sockets(world: Any) -> None:
@@ -408,31 +77,10 @@ async def test_a_plain_ability_may_spawn_an_async_walker(world: Any) -> None:
     assert await world.reports(outer) == ["in", ["in"]]
 
 
-async def test_an_edge_to_a_node_that_another_walk_deletes_is_run_again_and_refused(world: Any) -> None:
-    (counter,) = await world.reports(make_counter)
-    loop = asyncio.get_running_loop()
-    runs = []
-
-    class remove(Walker):
-        @on_entry
-        def it(self, here: Counter) -> None:
-            delete(here)
-
-    class join(Walker):
-        @on_entry
-        def it(self, here: Counter) -> None:
-            runs.append(1)
-            root().connect(here)
-            if len(runs) == 1:
-                asyncio.run_coroutine_threadsafe(world.reports(remove, counter["id"]), loop).result(5)
-
-    with pytest.raises(NoAccess):
-        await world.reports(join, counter["id"])
-    assert len(runs) == 1
-
-
 async def test_beyond_threads_and_queue_there_is_a_clear_busy(store: Any) -> None:
-    runtime = Runtime(store, Registry(), threads=1, queue=1)
+    mailbox = Mailbox(asyncio.get_running_loop())
+    limits = RuntimeLimits(threads=1, queue=1)
+    runtime = Runtime(store, Registry(), mailbox, notify=lambda *_: None, limits=limits)
     gate, started = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -442,63 +90,14 @@ async def test_beyond_threads_and_queue_there_is_a_clear_busy(store: Any) -> Non
             loop.call_soon_threadsafe(started.set)
             assert gate.wait(5)
 
-    order = Order(wait, dict, PUBLIC_ROOT, lambda *_: None)
-    let_in = [asyncio.ensure_future(runtime.run(order)) for _ in range(2)]
+    request = WalkRequest(wait, dict, PUBLIC_ROOT)
+    let_in = [asyncio.ensure_future(runtime.run(request)) for _ in range(2)]
     await started.wait()
     with pytest.raises(Busy):
-        await runtime.run(order)
+        await runtime.run(request)
     gate.set()
     await asyncio.gather(*let_in)
     assert await runtime.stop(5)
-
-
-async def test_where_to_enter_is_checked(world: Any) -> None:
-    with pytest.raises(BadReference):
-        await world.reports(add_one, "n:Counter:zz")
-    with pytest.raises(NoAccess, match="n:Counter:aaaaaaaaaaaaaaaaaaaaaaaa"):
-        await world.reports(add_one, "n:Counter:" + "a" * 24)
-
-
-async def test_a_program_s_own_error_and_status_reach_the_one_who_asked(world: Any) -> None:
-    class sell(Walker):
-        @on_entry
-        def ticket(self, here: Root) -> None:
-            raise PublicError("sold_out", "No tickets left", status=410)
-
-    class made(Walker):
-        @on_entry
-        def thing(self, here: Root) -> None:
-            get_context().status = 201
-            self.report("thing")
-
-    class bare(Walker):
-        @on_entry
-        def body(self, here: Root) -> None:
-            self.report({"just": "this"}, custom=True)
-
-    with pytest.raises(PublicError, match="No tickets left"):
-        await world.reports(sell)
-    answer = await world.answer(made)
-    assert (answer.status, answer.body) == (201, b'{"status":201,"reports":["thing"]}')
-    assert (await world.answer(bare)).body == b'{"just":"this"}'
-
-
-async def test_a_field_that_holds_a_node_is_given_by_reference(world: Any) -> None:
-    class read(Walker):
-        counter: Counter
-        others: list[Counter] = []
-
-        @on_entry
-        def both(self, here: Root) -> None:
-            self.report(
-                [self.counter.n, [other.n for other in self.others], self.counter is here.out(Counter)[0]]
-            )
-
-    (counter,) = await world.reports(make_counter)
-
-    assert await world.reports(read, counter=counter["id"], others=[counter["id"]]) == [[0, [0], True]]
-    with pytest.raises(NoAccess):
-        await world.reports(read, counter="n:Counter:" + "a" * 24)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from walkwire.ids import new_id
 from walkwire.walk.archetypes.permission import Permission
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 
 class Anchor:

@@ -29,13 +29,13 @@ from walkwire.walk.archetypes.anchor import Anchor
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.archetypes.root import Root
-from walkwire.walk.context import Types
 from walkwire.walk.graph.neighbours import Link, Neighbours, Passes
 from walkwire.walk.graph.reading import Reading
 from walkwire.walk.graph.rights import Rights
 from walkwire.walk.graph.stale import make_stale
 from walkwire.walk.graph.working_set import WorkingSet
 from walkwire.walk.registry import Registry
+from walkwire.walk.view import Types
 
 _ROOTS = Search(kinds=frozenset({""}))
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from walkwire.store import Direction, EdgeRecord, Selection
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
-from walkwire.walk.context import Types
 from walkwire.walk.graph.rights import Rights
 from walkwire.walk.graph.working_set import WorkingSet
 from walkwire.walk.registry import kinds_of
+from walkwire.walk.view import Types
 
 Link = Edge | EdgeRecord
 Pair = tuple[Link, Node]
