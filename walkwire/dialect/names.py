@@ -36,7 +36,7 @@ from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.walk.access import Level
 from walkwire.walk.archetypes.edge import Edge as Edge
 from walkwire.walk.archetypes.edge import GenericEdge as GenericEdge
-from walkwire.walk.archetypes.handle import meant
+from walkwire.walk.archetypes.handle import resolve
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.obj import Obj as Obj
 from walkwire.walk.archetypes.root import Root as Root
@@ -104,7 +104,7 @@ def allroots() -> list[Any]:
 def _allows(level: Level) -> Callable[[Any], bool]:
     def is_allowed(given: Any, *_: Any, **__: Any) -> bool:
         """May the one who walks do this with a node, an edge or an object, given as itself, as its anchor or by a handle?"""
-        archetype = meant(given)
+        archetype = resolve(given)
         return archetype is not None and current().graph.level(archetype) >= level
 
     return is_allowed

@@ -32,7 +32,7 @@ from walkwire.store import Direction
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.archetypes.edge import Edge as Edge
 from walkwire.walk.archetypes.edge import GenericEdge as GenericEdge
-from walkwire.walk.archetypes.handle import meant
+from walkwire.walk.archetypes.handle import resolve
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.node import as_edge, as_types
 from walkwire.walk.archetypes.obj import Obj as Obj
@@ -132,7 +132,7 @@ def disconnect(
 
 
 def _edge(edge: Any) -> Edge:
-    if isinstance(edge, Edge) and edge.__jac__.source is not None:
+    if isinstance(edge, Edge) and edge.__jac__.source:
         return _copied(edge)
     return as_edge(edge)
 
@@ -226,7 +226,7 @@ def report_aloud(walker: Any, value: Any) -> None:
 
 def destroy(targets: Any) -> None:
     """`del x;`: a node goes with its edges, an edge or a kept object by itself; anything else is left to Python."""
-    for target in map(meant, targets if isinstance(targets, list) else [targets]):
+    for target in map(resolve, targets if isinstance(targets, list) else [targets]):
         if isinstance(target, Node | Edge) or (isinstance(target, Archetype) and target.__jac__.version):
             current().graph.delete(target)
 

@@ -10,7 +10,7 @@ from walkwire.errors import NoAccess, PublicError
 from walkwire.ids import parse_reference
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.archetypes.edge import Edge
-from walkwire.walk.archetypes.node import Node
+from walkwire.walk.archetypes.node import Graph, Node
 from walkwire.walk.archetypes.root import Root
 from walkwire.walk.context import current
 from walkwire.walk.walker.ability import on_entry
@@ -48,7 +48,7 @@ class traverse(Walker):
         self.report({"edges": edges, "nodes": nodes}, custom=True)
 
     def _first(self) -> Archetype:
-        graph = current().graph
+        graph: Graph = current().graph
         if not self.source:
             return graph.root()
         found = graph.find(parse_reference(self.source).id)

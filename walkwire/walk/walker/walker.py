@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
 from walkwire.errors import NoAccess
 from walkwire.ids import new_id
@@ -63,6 +63,10 @@ class Walker(Archetype):
     """
 
     __jac_async__: ClassVar[bool] = False
+    if TYPE_CHECKING:
+
+        @property
+        def __jac__(self) -> Trail: ...
 
     def __init_subclass__(cls, *, background: bool | None = None, **keywords: Any) -> None:
         if background is not None:
@@ -77,7 +81,7 @@ class Walker(Archetype):
     @Computed
     def reports(self) -> list[Any]:
         """What this walker has reported, in order."""
-        return self.__jac__.reports  # type: ignore[no-any-return]
+        return self.__jac__.reports
 
     def visit(self, place: Any, index: int | None = None) -> bool:
         """Go to a node, to an edge and the node behind it, or to all in a list, when it is their turn (breadth first).
@@ -122,7 +126,7 @@ AnyWalker = TypeVar("AnyWalker", bound=Walker)
 def add_visit(walker: Walker, place: Any, index: int | None = None) -> bool:
     """`Walker.visit`."""
     places = [place] if isinstance(place, Node | Edge) else list(place or ())
-    trail: Trail = walker.__jac__
+    trail = walker.__jac__
     added = list(_stops(places, trail.ignored))
     if index is None:
         trail.queue.extend(added)
