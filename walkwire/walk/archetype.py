@@ -40,9 +40,8 @@ class Archetype:
         @property
         def __jac__(self) -> AnchorState: ...
 
-    def __init_subclass__(
-        cls, *, enrols: bool = True, **keywords: Any
-    ) -> None:  # Any: keywords of the program's own bases
+    # Any: keywords that the program's own bases take
+    def __init_subclass__(cls, *, enrols: bool = True, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         hide_walkwires_names(cls)
         give_each_instance_its_own(cls)

@@ -19,9 +19,8 @@ E_co = TypeVar("E_co", covariant=True)
 
 # An edge of this walk, or the record of one that was not used yet. Opaque outside the graph: only `edge` and `cut` take it.
 Link = Any  # Any: the two classes have nothing in common that a protocol could name
-Passes = Callable[
-    [Link, Any], bool
-]  # Any: a node. The test is the caller's, for the classes that it asked for
+# A caller's test of a link and the node at its far end. Any: the node, of a class that the caller asked for.
+Passes = Callable[[Link, Any], bool]
 
 
 class Traversal(Protocol[N_co, E_co]):

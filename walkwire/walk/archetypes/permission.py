@@ -46,9 +46,8 @@ class Permission:
         _, roots = levels(self._grants())
         return Roots({root_reference(id): level for id, level in roots.items()})
 
-    def replace(
-        self, access: Mapping[str, Any] | Permission
-    ) -> None:  # Any: what a program gives, checked here
+    # Any: values that a program gives, checked here
+    def replace(self, access: Mapping[str, Any] | Permission) -> None:
         """Replace all grants, by another node's or by `{"all": level, "roots": {"anchors": {root: level}}}`.
 
         Raises NoAccess without the right to write, ValueError for a wrong level, BadReference for a wrong root.
