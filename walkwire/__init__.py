@@ -1,11 +1,11 @@
 """walkwire: programs that walk a persistent graph, served over REST and one WebSocket."""
 
+from walkwire.dialect.context import get_context as get_context
 from walkwire.dialect.user import BaseUser as BaseUser
 from walkwire.errors import PublicError as PublicError
 from walkwire.walk.archetypes.edge import Edge as Edge
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.root import Root as Root
-from walkwire.walk.context import get_context as get_context
 from walkwire.walk.walker.ability import on_entry as on_entry
 from walkwire.walk.walker.ability import on_exit as on_exit
 from walkwire.walk.walker.notify import socket as WEBSOCKET_MANAGER  # noqa: N812 - the seed's word

@@ -1,4 +1,4 @@
-"""Blocks: the `test` blocks of a Jac program, run one after another and reported as pytest does (`walkwire test`)."""
+"""Blocks: runs the `test` blocks of a Jac program in order, and prints the results as pytest does (`walkwire test`)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.stores.scratch import ScratchStore
 from walkwire.trace import trace_of
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 _WIDTH = 80
 
 
 class Failure(NamedTuple):
-    """A block that raised: its name, the traceback, and the error in one line."""
+    """A block that failed: its name, the traceback, and the error in one line."""
 
     name: str
     traceback: str
@@ -29,10 +29,10 @@ class Failure(NamedTuple):
 
 
 def run_blocks(file: Path, era: str | None = None, write: Callable[[str], Any] = sys.stdout.write) -> bool:
-    """Load a program, run its blocks, report; True where all passed. They share the program's graph, which is kept nowhere.
+    """Load a program, run its blocks, and print the results with `write`. True if all blocks passed.
 
-    An error that the program raises as it is loaded is shown with its traceback. Raises StartError where the program cannot be
-    translated or has no block.
+    All blocks share one temporary graph. An error while the program is loaded is printed with its traceback. Raises StartError
+    if the program cannot be translated or has no blocks.
     """
     if file.suffix != ".jac":
         raise StartError(

@@ -1,7 +1,7 @@
-"""Program: a file of walkers, found and loaded: `.jac` or `.py`, or a folder with a `main` of one of them.
+"""Program: finds and loads a program: a `.jac` or `.py` file, or a folder with a `main.jac` or `main.py`.
 
-Each load is fresh: what an earlier one put among Python's modules is forgotten first, so that programs, and tests of them, do not
-see each other's modules of the same name.
+Each load is fresh: modules that an earlier load imported are removed from `sys.modules` first, so that programs and their tests
+do not share modules of the same name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from walkwire.stores import open_store
 from walkwire.stores.scratch import ScratchStore
 from walkwire.trace import trace_of
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 KINDS = (".jac", ".py")
 MAIN = ("main.jac", "main.py")
@@ -33,14 +33,14 @@ _loaded: dict[str, ModuleType] = {}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a program is. `page` is its `index.html`, where the program is a folder that holds one."""
+    """Where a program is. `page` is the `index.html` of its folder; None: there is none."""
 
     file: Path
     page: Path | None = None
 
 
 def find(path: str | Path) -> Source:
-    """The program at `path`. Raises StartError."""
+    """Return the program at `path`. Raises StartError."""
     path = Path(path)
     if path.is_dir():
         return _in_folder(path)
@@ -54,7 +54,7 @@ def find(path: str | Path) -> Source:
 
 
 def load(file: Path) -> Registry:
-    """Run a program's file, and give the walkers and the other archetypes that were made by it.
+    """Import a program's file, and return the walkers and other archetypes that it defines.
 
     Raises ProgramError, with the place in the program's own code; StartError.
     """
@@ -70,17 +70,20 @@ def load(file: Path) -> Registry:
     except (Exception, SystemExit) as error:
         _remember(before, folder)
         _forget()
-        raise _told(error, file, folder) from None
+        raise _as_start_error(error, file, folder) from None
     _remember(before, folder)
     registry.add_all(vars(module).values())
     return registry
 
 
 def run(file: Path, era: str | None = None, database: str | None = None) -> int:
-    """Run a program as its author does, from the command line, as the public user; give its exit status.
+    """Run a program as a script, as the public user, and return its exit status.
 
-    What it does to the graph is one unit of work, kept in `database`, or gone with it where that is None. An error that the
-    program does not catch is shown with its traceback, and keeps nothing. Raises StartError.
+    - era: the version of Jac to assume; None: the one that the file shows
+    - database: the URL of the database; None: a temporary one
+
+    All changes to the graph are one unit of work. An error that the program does not catch is printed with its traceback, and
+    nothing is committed. Raises StartError.
     """
     foreign.install()
     _put_first(file.resolve().parent)
@@ -99,7 +102,7 @@ def run(file: Path, era: str | None = None, database: str | None = None) -> int:
 
 
 def _status_of_failure(file: Path, era: str | None) -> int:
-    """1; but Jac before 0.9 says what failed and then ends as if nothing had."""
+    """Return 1; 0 for a program of Jac before 0.9, which exits with 0 after an error."""
     if file.suffix != ".jac":
         return 1
     from walkwire.jac.importer import era_of_file
@@ -138,7 +141,7 @@ def _run(file: Path) -> ModuleType:
         return importer.load(file, name)
     spec = importlib.util.spec_from_file_location(name, file.resolve())
     assert spec is not None
-    assert spec.loader is not None  # of a .py file there is one
+    assert spec.loader is not None  # a .py file has one
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -146,7 +149,7 @@ def _run(file: Path) -> ModuleType:
 
 
 def _name_for(file: Path) -> str:
-    """The file's own name, by which its other modules may import it; another one where Python has a module of that name."""
+    """Return the module name of a file: its own, so that its other modules can import it, unless another module has it."""
     name = file.stem
     return f"program_{name}" if name in sys.modules or name in sys.stdlib_module_names else name
 
@@ -173,14 +176,14 @@ def _forget() -> None:
 
 
 def _is_in(folder: Path, file: str | None) -> bool:
-    """Is it the program's own? What is installed (in a `.venv` of its folder) is not, nor is walkwire in a checkout."""
+    """Whether a file is the program's own. Installed packages (in a `.venv` of its folder) and walkwire itself are not."""
     path = Path(file or "/").resolve()
     is_other = "site-packages" in path.parts or path.is_relative_to(_WALKWIRE)
     return path.is_relative_to(folder) and not is_other
 
 
-def _told(error: BaseException, file: Path, folder: Path) -> StartError:
-    """What is wrong with the program, and where in its own code."""
+def _as_start_error(error: BaseException, file: Path, folder: Path) -> StartError:
+    """Return the error to report: what is wrong with the program, and where in its own code."""
     if isinstance(error, ProgramError):
         return _as_given(error, file, folder)
     if isinstance(error, StartError):
@@ -204,7 +207,7 @@ def _told(error: BaseException, file: Path, folder: Path) -> StartError:
 
 
 def _as_given(error: ProgramError, file: Path, folder: Path) -> StartError:
-    """The same, its files named as the user would, and all that were found at once where there are several."""
+    """Return the error with file names as the user would write them; several errors as one."""
     found = [
         ProgramError(_shown(one.path, file, folder), one.line, one.column, one.text, one.message)
         for one in getattr(error, "errors", (error,))
@@ -213,6 +216,6 @@ def _as_given(error: ProgramError, file: Path, folder: Path) -> StartError:
 
 
 def _shown(place: str, file: Path, folder: Path) -> str:
-    """A file of the program as the user would name it, beside the one that was given."""
+    """Return the path of a file of the program, relative in the same way as the path that the user gave."""
     path = Path(place).resolve()
     return str(file.parent / path.relative_to(folder)) if path.is_relative_to(folder) else place

@@ -14,7 +14,7 @@ from walkwire.store import Store
 from walkwire.walk.archetypes.edge import GenericEdge
 from walkwire.walk.archetypes.obj import Obj
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 
 class Place(Node):

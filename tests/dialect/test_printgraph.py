@@ -13,7 +13,7 @@ from walkwire.dialect.printgraph import dotgen, printgraph
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.store import Store
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 
 class Dot(Node):

@@ -16,7 +16,7 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.jac.importer import load
 from walkwire.stores.scratch import ScratchStore
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 Run = Callable[..., str]
 

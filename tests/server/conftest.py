@@ -24,10 +24,10 @@ from walkwire.server.http.api import make_api
 from walkwire.server.http.health import Health
 from walkwire.store import Store
 from walkwire.stores import open_store
-from walkwire.walk.run.runtime import Answer
+from walkwire.walk.run.answer import WalkAnswer
 from walkwire.wire.hub import Hub
 
-NOTHING = Answer(200, b'{"status":200,"reports":[]}')
+NOTHING = WalkAnswer(200, b'{"status":200,"reports":[]}')
 EMAIL, PASSWORD = "ada@example.com", "secret"
 
 
@@ -45,13 +45,15 @@ class PlainHasher:
 class Asked:
     """A walk that notes what it is asked and gives the answer that the test has laid out, or raises it."""
 
-    answer: Answer | Exception = NOTHING
+    answer: WalkAnswer | Exception = NOTHING
     walkers: list[type] = field(default_factory=list)
     values: list[dict[str, Any]] = field(default_factory=list)
     roots: list[str] = field(default_factory=list)
     nodes: list[str | None] = field(default_factory=list)
 
-    async def __call__(self, walker: type, values: dict[str, Any], root_id: str, node: str | None) -> Answer:
+    async def __call__(
+        self, walker: type, values: dict[str, Any], root_id: str, node: str | None
+    ) -> WalkAnswer:
         self.walkers.append(walker)
         self.values.append(values)
         self.roots.append(root_id)

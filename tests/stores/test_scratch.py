@@ -6,7 +6,7 @@ from walkwire import Node, commit, jid, jobj, root
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.stores.scratch import ScratchStore
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 
 class Thing(Node):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 from walkwire.ids import PUBLIC_ROOT, new_id
 from walkwire.store import Store, UserRecord
 from walkwire.stores import open_store
-from walkwire.walk.context import Audience
+from walkwire.walk.audience import Addressees
 from walkwire.walk.registry import Registry
-from walkwire.walk.run.runtime import Answer, Order, Runtime
+from walkwire.walk.run.answer import WalkAnswer
+from walkwire.walk.run.request import Entry, WalkRequest
+from walkwire.walk.run.runtime import Runtime, RuntimeLimits
+from walkwire.walk.run.threads import Mailbox
 
 
 class World:
@@ -22,8 +26,18 @@ class World:
         self.store = store
         registry = Registry()
         registry.add_all(vars(program).values())
-        self.runtime = Runtime(store, registry, threads=8, accounts=store)
-        self.told: list[tuple[Audience, Any]] = []
+        self.told: list[tuple[Addressees, Any]] = []
+        self.news = asyncio.Event()
+        self._mailbox = Mailbox(asyncio.get_running_loop())
+        self.runtime = Runtime(
+            store,
+            registry,
+            self._mailbox,
+            notify=self._notify,
+            limits=RuntimeLimits(threads=8),
+            users=store,
+            on_tasks=self.news.set,
+        )
 
     def user(self) -> str:
         """A new user's root id."""
@@ -38,16 +52,17 @@ class World:
         root: str = PUBLIC_ROOT,
         client: str | None = None,
         **fields: Any,
-    ) -> Answer:
-        def tell(audience: Audience, data: bytes) -> None:
-            self.runtime.mailbox.post(self.told.append, (audience, json.loads(data)))
-
-        return await self.runtime.run(Order(walker, lambda: dict(fields), root, tell, node, client))
+    ) -> WalkAnswer:
+        request = WalkRequest(walker, lambda: dict(fields), root, Entry(node), client_id=client)
+        return await self.runtime.run(request)
 
     async def reports(
         self, walker: type, node: str | None = None, root: str = PUBLIC_ROOT, **fields: Any
     ) -> Any:
         return json.loads((await self.answer(walker, node, root, **fields)).body)["reports"]
+
+    def _notify(self, addressees: Addressees, data: bytes) -> None:
+        self._mailbox.post(self.told.append, (addressees, json.loads(data)))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from walkwire.dialect.context import get_context
 from walkwire.store import Search
 from walkwire.walk.access import Level
 from walkwire.walk.archetype import AnchorState, Archetype
@@ -17,7 +18,7 @@ from walkwire.walk.archetypes.handle import Handle
 from walkwire.walk.archetypes.node import Graph, Node
 from walkwire.walk.archetypes.obj import Obj
 from walkwire.walk.archetypes.root import Root
-from walkwire.walk.context import current, get_context
+from walkwire.walk.current import current
 from walkwire.walk.registry import family_of
 from walkwire.walk.walker.verbs import root
 from walkwire.walk.walker.walker import Walker

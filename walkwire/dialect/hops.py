@@ -9,7 +9,7 @@ from walkwire.store import Direction, EdgeRecord
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Classes, Graph, Node, as_types
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 # A program's test of a node or an edge; the truth of its result counts. Any: of a class that only the program knows.
 Test = Callable[[Any], object] | None

@@ -16,6 +16,7 @@ from walkwire.dialect.anchors import NodeAnchor as NodeAnchor
 from walkwire.dialect.anchors import ObjectAnchor as ObjectAnchor
 from walkwire.dialect.anchors import WalkerAnchor as WalkerAnchor
 from walkwire.dialect.anchors import reset_graph as reset_graph
+from walkwire.dialect.context import get_context as get_context
 from walkwire.dialect.operators import connect as connect
 from walkwire.dialect.operators import destroy as destroy
 from walkwire.dialect.operators import disconnect as disconnect
@@ -41,8 +42,7 @@ from walkwire.walk.archetypes.node import Graph as _Graph
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.obj import Obj as Obj
 from walkwire.walk.archetypes.root import Root as Root
-from walkwire.walk.context import current
-from walkwire.walk.context import get_context as get_context
+from walkwire.walk.current import current
 from walkwire.walk.walker.ability import on_entry as on_entry
 from walkwire.walk.walker.ability import on_exit as on_exit
 from walkwire.walk.walker.notify import socket as socket
@@ -83,11 +83,11 @@ revoke = perm_revoke
 
 def log_report(value: object, custom: bool = False) -> None:
     """Report a value from the walk in progress; with `custom` it replaces the whole body."""
-    walk = current()
+    answer = current().answer
     if custom:
-        walk.custom = value
+        answer.custom = value
     else:
-        walk.reports.append(value)
+        answer.reports.append(value)
 
 
 def almostEqual(first: float, second: float, places: int = 7) -> bool:  # noqa: N802 - Jac's word in its tests

@@ -40,15 +40,14 @@ from walkwire.walk.archetypes.node import Classes, EdgeGiven, Graph, as_edge, as
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.obj import Obj as Obj
 from walkwire.walk.archetypes.root import Root as Root
-from walkwire.walk.context import current
-from walkwire.walk.unit.unit import Alone
+from walkwire.walk.current import current
 from walkwire.walk.walker.ability import Disengage, has_async
 from walkwire.walk.walker.ability import on_entry as on_entry
 from walkwire.walk.walker.ability import on_exit as on_exit
 from walkwire.walk.walker.verbs import jobj
 from walkwire.walk.walker.verbs import root as root
-from walkwire.walk.walker.walker import Walker as Walker
 from walkwire.walk.walker.walker import (
+    Places,
     add_ignored,
     add_report,
     add_visit,
@@ -56,11 +55,10 @@ from walkwire.walk.walker.walker import (
     is_on_a_loop,
     spawn_from,
 )
+from walkwire.walk.walker.walker import Walker as Walker
 
 Value = TypeVar("Value")
 Targets = TypeVar("Targets", bound=Iterable[object])
-# Where a walker may go: a node, an edge, or several.
-Places = Node | Edge | Iterable[Node | Edge]
 
 # Archetypes
 
@@ -174,15 +172,14 @@ def spawn(left: object, right: object) -> Walker | Awaitable[Walker]:
 
     Raises TypeError if neither side is a walker.
     """
-    walker, place = (left, right) if isinstance(left, Walker) else (right, left)
+    walker, given = (left, right) if isinstance(left, Walker) else (right, left)
     if not isinstance(walker, Walker):
         raise TypeError(f"`spawn` needs a walker: neither {left!r:.60} nor {right!r:.60} is one")
-    may_be_awaited = getattr(walker, "__jac_async__", False) or has_async(type(walker))
-    if may_be_awaited and is_on_a_loop():
+    place = cast("Places", given)  # spawning from anything else raises
+    is_async = getattr(walker, "__jac_async__", False)
+    if (is_async or has_async(type(walker))) and is_on_a_loop():
         return aspawn_from(place, walker)
-    bridge = current().bridge
-    is_run = isinstance(bridge, Alone) and not bridge.is_loading
-    if getattr(walker, "__jac_async__", False) and is_run:
+    if is_async and current().host.spawns_awaitable:
         return aspawn_from(place, walker)
     return spawn_from(place, walker)
 
@@ -195,7 +192,7 @@ def visit(walker: Walker, places: Places, index: int | None = None) -> bool:
     return add_visit(walker, places, None if index is None else _queue_index(walker, index))
 
 
-def visit_steps(walker: Walker, steps: list[Archetype], index: int = -1) -> bool:
+def visit_steps(walker: Walker, steps: list[Node | Edge], index: int = -1) -> bool:
     """Add just these edges and nodes to the walker's queue: `visit [edge -->];`. Return whether there were any."""
     trail = walker.__jac__
     wanted = [step for step in steps if step.__jac__.id not in trail.ignored]
@@ -229,7 +226,7 @@ class Printed:
 def report(walker: Walker | None, value: object) -> None:
     """Report a value from a walker, or (None) from the walk in progress: `report value;`."""
     if walker is None:
-        current().reports.append(value)
+        current().answer.reports.append(value)
     else:
         add_report(walker, value)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from walkwire.walk.archetype import reference_of
 from walkwire.walk.archetypes.edge import Edge, GenericEdge
 from walkwire.walk.archetypes.node import Graph, Node
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 _RAINBOW = """
     #FFE9E9 #F0FFF0 #F5E5FF #FFFFE0 #D2FEFF #E8FFD7 #FFDEAD #FFF0F5 #F5FFFA #FFC0CB #7FFFD4 #C0C0C0 #ADD8E6 #FFFAF0 #f4f3f7

@@ -11,7 +11,7 @@ from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Graph, Node
 from walkwire.walk.archetypes.root import Root
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 from walkwire.walk.walker.ability import on_entry
 from walkwire.walk.walker.report import encode
 from walkwire.walk.walker.walker import Walker

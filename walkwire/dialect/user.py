@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, NoReturn, dataclass_transform
 from pydantic import ValidationError
 
 from walkwire.store import UserRecord
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 from walkwire.walk.registry import enrol
 
 NO_PASSWORD = b"\x01"
@@ -147,7 +147,7 @@ class SendGridEmailer:
 
 
 def _require_accounts() -> None:
-    if current().bridge.accounts is None:
+    if current().host.users is None:
         raise RuntimeError(
             "There are no users here: a program has some while it is served, in the abilities of its walkers"
         )

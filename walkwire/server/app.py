@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,13 +29,16 @@ from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.http.api import make_api
 from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
+from walkwire.server.notifier import Notifier
 from walkwire.server.scheduler import Schedule
 from walkwire.store import Store, TaskRecord
 from walkwire.stores import open_store
 from walkwire.walk.registry import Registry
-from walkwire.walk.run.runtime import Runtime
+from walkwire.walk.run.alone import unit_of_work
+from walkwire.walk.run.answer import Answers
+from walkwire.walk.run.runtime import Runtime, RuntimeLimits
 from walkwire.walk.run.tasks import Runner
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.threads import Mailbox
 from walkwire.walk.walker.fields import model_of
 from walkwire.wire.delivery.overflow import Keeping
 from walkwire.wire.door import Door
@@ -102,20 +106,28 @@ async def open_app(
     """
     async with AsyncExitStack() as stack:
         registry, store = program
+        mailbox = Mailbox(asyncio.get_running_loop())
+        news = asyncio.Event()  # there may be a new task
+        try:
+            hub = Hub(
+                open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep)
+            )
+        except BaseException:
+            store.close()
+            raise
         runtime = Runtime(
             store,
             registry,
-            threads=config.threads,
-            queue=config.walk_queue,
-            seconds=config.walk_seconds,
-            with_returns=config.show_endpoint_returns,
-            is_response=is_response,
-            accounts=store,
+            mailbox,
+            notify=Notifier(mailbox, hub),
+            limits=RuntimeLimits(config.threads, config.walk_queue, config.walk_seconds),
+            answers=Answers(config.show_endpoint_returns, is_response),
+            users=store,
+            on_tasks=news.set,
         )
         patience = config.stop_seconds if patience is None else patience
         stack.push_async_callback(_stop, runtime, store, patience)
         secret = signing_secret(config)
-        hub = Hub(open_broker(config.broker), None, _policies(config), _limits(config), Keeping(config.keep))
         revocation = Revocation(store, hub)
         stack.push_async_callback(revocation.stop)
         hub.on_revoked, hub.on_return = revocation.hear, revocation.recheck
@@ -136,7 +148,7 @@ async def open_app(
         services = Services(store)
         stack.callback(services.close)
         health = Health(hub)
-        dispatch = Dispatch(runtime, registry, hub)
+        dispatch = Dispatch(runtime, registry)
         api = make_api(
             config,
             registry.walkers,
@@ -151,7 +163,7 @@ async def open_app(
             health=health,
             title=title,
             page=page,
-            hand_over=lambda walkers: _take_in_more(registry, runtime, dispatch, walkers),
+            hand_over=lambda walkers: _take_in_more(registry, mailbox, dispatch, walkers),
         )
         schedule = Schedule(store, dispatch, registry.walkers)
 
@@ -159,8 +171,7 @@ async def open_app(
             await dispatch.task(task, server, schedule.is_forgotten(task))
 
         at_once = max(1, config.threads // 2)
-        runner = Runner(store, walk, at_once=at_once, is_forgotten=schedule.is_forgotten)
-        runtime.on_tasks = runner.wake
+        runner = Runner(store, walk, at_once=at_once, is_forgotten=schedule.is_forgotten, news=news)
         runner.start()
         stack.push_async_callback(runner.stop, patience)
         schedule.start()
@@ -173,7 +184,7 @@ async def open_app(
         yield App(api, door, users, auth, health, runtime, runner, registry)
 
 
-def _take_in_more(registry: Registry, runtime: Runtime, dispatch: Dispatch, walkers: Walkers) -> None:
+def _take_in_more(registry: Registry, mailbox: Mailbox, dispatch: Dispatch, walkers: Walkers) -> None:
     """Serve the walkers, too, that the program makes while it is served."""
 
     def take(walker: type) -> None:
@@ -183,7 +194,7 @@ def _take_in_more(registry: Registry, runtime: Runtime, dispatch: Dispatch, walk
         except StartError as error:
             _log.error("A new walker cannot be served: %s", error)
 
-    registry.on_walker = lambda walker: runtime.mailbox.post(take, walker)
+    registry.on_walker = lambda walker: mailbox.post(take, walker)
 
 
 async def _stop(runtime: Runtime, store: Store, seconds: float) -> None:

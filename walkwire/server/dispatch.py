@@ -1,11 +1,10 @@
-"""Dispatch: where an event becomes a deed. The wire and REST come in here, walks run, and what these tell goes to the hub."""
+"""Dispatch: runs the walkers that events, REST and tasks ask for, after checking that the caller may run them."""
 
 from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,61 +17,92 @@ from walkwire.errors import BadEvent, NotPrintable, PublicError, Refused, Unauth
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
-from walkwire.walk.context import Audience
 from walkwire.walk.registry import Registry
-from walkwire.walk.run.runtime import Answer, Order, Runtime
+from walkwire.walk.run.answer import WalkAnswer
+from walkwire.walk.run.request import Entry, Later, RunOptions, TaskRun, WalkRequest
+from walkwire.walk.run.runtime import Runtime
 from walkwire.walk.walker.fields import holds_files, model_of, values_of
 from walkwire.walk.walker.report import encode
-from walkwire.walk.walker.specs import Specs, specs_of
+from walkwire.walk.walker.specs import specs_of
 from walkwire.wire.door import Call
-from walkwire.wire.hub import Hub
 from walkwire.wire.message.lenient import problems_of
-from walkwire.wire.message.notification import Notification
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
 
 _log = logging.getLogger(__name__)
 
 
-class Dispatch:
-    """Runs walkers for those who may. `__call__` is the socket's way in, `walk` that of REST; both end in one `run`."""
+@dataclass(slots=True)
+class _Served:
+    """A walker that is served, with what each request for it needs of its specs.
 
-    def __init__(self, runtime: Runtime, registry: Registry, hub: Hub) -> None:
+    - needs_user: only users may run it, not the public
+    - entry_type: `NODE`, `ROOT` or `BOTH`: where requests may enter
+    - has_files: it takes uploaded files
+    - mode: `Later` for an `async walker`
+    - model: checks the values of an event; made by the first event, as not every walker's fields can come in one
+    """
+
+    walker: type
+    options: RunOptions
+    needs_user: bool
+    entry_type: str
+    has_files: bool
+    mode: Later | None
+    model: type[BaseModel] | None = None
+
+
+class Dispatch:
+    """Runs walkers: `__call__` for the socket, `walk` for REST, `order` for timetables and `task` for stored tasks."""
+
+    def __init__(self, runtime: Runtime, registry: Registry) -> None:
         self._runtime = runtime
         self._registry = registry
-        self._hub = hub
         keep_uploads()
-        self._specs: dict[type, Specs] = {}
-        self._with_files: set[type] = set()
-        self._on_socket: dict[str, type] = {}
+        self._served: dict[type, _Served] = {}
+        self._on_socket: dict[str, _Served] = {}
         for walker in (traverse, *registry.walkers.values()):
             self.add(walker)
 
     def add(self, walker: type) -> None:
-        """Take in a walker. Raises StartError where its specs are wrong."""
-        specs = self._specs[walker] = specs_of(walker)
-        if holds_files(walker, UploadFile):
-            self._with_files.add(walker)
+        """Serve a walker. Raises StartError for wrong specs."""
+        specs = specs_of(walker)
+        served = self._served[walker] = _Served(
+            walker,
+            RunOptions(specs.rerun, specs.status_code or 200, specs.seconds),
+            specs.auth,
+            specs.entry_type,
+            holds_files(walker, UploadFile),
+            Later() if getattr(walker, "__jac_async__", False) else None,
+        )
         self._on_socket.pop(walker.__name__, None)
         if "websocket" in specs.methods and not specs.private:
-            self._on_socket[walker.__name__] = walker
+            self._on_socket[walker.__name__] = served
 
     async def __call__(self, call: Call) -> bytes:
-        """Answer a walker event with the body of the answer. Raises PublicError."""
-        walker = self._on_socket.get(call.walker)
-        if walker is None:
+        """Run the walker that an event names, and return the body of the answer, JSON. Raises PublicError."""
+        served = self._on_socket.get(call.walker)
+        if served is None or served.entry_type == ("NODE" if call.node is None else "ROOT"):
             raise UnknownWalker
-        specs = self._specs[walker]
-        if specs.entry_type == ("NODE" if call.node is None else "ROOT"):
-            raise UnknownWalker
-        if specs.auth and call.root_id == PUBLIC_ROOT:
+        if served.needs_user and call.root_id == PUBLIC_ROOT:
             raise Unauthenticated(call.walker)
-        if walker in self._with_files:
+        if served.has_files:
             raise Refused(f"Walker {call.walker} takes a file, which only REST can bring!")
-        values = _Context(model_of(walker), call.context)
-        with _told_without_http():
-            answer = await self._run(walker, values, call.root_id, node=call.node, client_id=call.client.id)
-        return _body_for_a_socket(answer)
+        if served.model is None:
+            served.model = model_of(served.walker)
+        request = WalkRequest(
+            served.walker,
+            _Context(served.model, call.context),
+            call.root_id if served.needs_user else PUBLIC_ROOT,
+            Entry(call.node),
+            served.options,
+            call.client.id,
+            served.mode,
+        )
+        try:
+            return _body_for_a_socket(await self._run(request))
+        except HTTPException as error:
+            raise _as_public_error(error) from None
 
     async def walk(
         self,
@@ -81,99 +111,62 @@ class Dispatch:
         root_id: str,
         node: str | None,
         kinds: frozenset[str] | None = None,
-    ) -> Answer:
-        """Run a walker for REST, whose routes have checked who calls and with what. Raises PublicError.
+    ) -> WalkAnswer:
+        """Run a walker for REST, which has checked the caller and the values. Raises PublicError.
 
-        `kinds` are the classes at which it may enter; Refused is raised at another.
+        `kinds` are the names of the classes at which it may enter; Refused is raised at others.
         """
-        if walker in self._with_files and getattr(walker, "__jac_async__", False):
+        served = self._served[walker]
+        if served.has_files and served.mode is not None:
             check_size(values.values())
-        return await self._run(walker, _Given(values), root_id, node=node, client_id=None, kinds=kinds)
+        root_id = root_id if served.needs_user else PUBLIC_ROOT
+        entry = Entry(node, kinds)
+        return await self._run(
+            WalkRequest(walker, _Given(values), root_id, entry, served.options, None, served.mode)
+        )
 
     async def order(self, walker: type, values: dict[str, Any], node: str | None, id: str) -> None:
-        """Order a walk as the system's root, by a walker with this id. Raises PublicError."""
-        order = Order(walker, _Given(values), SYSTEM_ROOT, self._tell, node, is_later=True, id=id)
-        await self._runtime.run(order)
+        """Store a task of the system's root, by a walker with this id. Raises PublicError."""
+        await self._runtime.run(WalkRequest(walker, _Given(values), SYSTEM_ROOT, Entry(node), mode=Later(id)))
 
     async def task(self, task: TaskRecord, server: str, is_forgotten: bool = False) -> None:
-        """Do a walk that was ordered for later. Raises what the walk raised, PublicError, TaskTaken."""
+        """Run a stored task. Raises what the walk raised, PublicError, TaskTaken."""
         walker = self._registry.walkers.get(task.walker)
         if walker is None:
             raise PublicError("unknown_walker", f"The program has no walker {task.walker} any more.")
-        specs = self._specs[walker]
-        order = Order(
-            walker,
-            dict,
-            task.root_id,
-            self._tell,
-            task.node,
-            may_rerun=specs.rerun,
-            status=specs.status_code or 200,
-            task=(task.id, server),
-            is_forgotten=is_forgotten,
-        )
-        with _told_without_http(), _logged_if_unprintable(walker):
-            await self._runtime.run(order)
+        options = self._served[walker].options
+        mode = TaskRun(task.id, server, is_forgotten)
+        try:
+            await self._run(WalkRequest(walker, dict, task.root_id, Entry(task.node), options, None, mode))
+        except HTTPException as error:
+            raise _as_public_error(error) from None
 
-    async def _run(
-        self,
-        walker: type,
-        values: Callable[[], dict[str, Any]],
-        root_id: str,
-        *,
-        node: str | None,
-        client_id: str | None,
-        kinds: frozenset[str] | None = None,
-    ) -> Answer:
-        specs = self._specs[walker]
-        order = Order(
-            walker,
-            values,
-            root_id if specs.auth else PUBLIC_ROOT,
-            self._tell,
-            node,
-            client_id,
-            may_rerun=specs.rerun,
-            status=specs.status_code or 200,
-            is_later=getattr(walker, "__jac_async__", False),
-            kinds=kinds,
-            seconds=specs.seconds,
-        )
-        with _logged_if_unprintable(walker):
-            return await self._runtime.run(order)
-
-    def _tell(self, audience: Audience, data: bytes) -> None:
-        """Called in the thread of a walk: the mailbox keeps the order, this walk's and that of the commits."""
-        self._runtime.mailbox.post(self._tell_hub, audience, data)
-
-    def _tell_hub(self, audience: Audience, data: bytes) -> None:
-        match audience.kind:
-            case "users" | "channels" | "clients":
-                self._hub.notify(Notification(audience.kind, audience.targets, data, audience.keep))
-            case "join":
-                self._hub.join(*audience.targets)
-            case "leave":
-                self._hub.leave(*audience.targets)
+    async def _run(self, request: WalkRequest) -> WalkAnswer:
+        try:
+            return await self._runtime.run(request)
+        except NotPrintable as error:  # the caller gets the sentence only
+            _log.error("Walker %s: %s", request.walker.__name__, error.message, exc_info=error)
+            raise
 
 
 def is_response(value: Any) -> bool:
-    """Whether what a walker reported or returned is a whole HTTP response, to be sent as it is."""
+    """Whether a value that a walker reported or returned is a whole HTTP response, to be sent as it is."""
     return isinstance(value, Response)
 
 
 class _Context:
-    """A walker's fields from an event: read once to say what is wrong with them, and again for each further run."""
+    """A walker's fields from an event: validated at once, and again for each retry, so that each attempt has its own values."""
 
     def __init__(self, model: type[BaseModel], context: bytes) -> None:
         self._model = model
         self._context = context
-        self._first: dict[str, Any] | None = self._read()
+        self._first: dict[str, Any] | None = self._validate()
 
     def __call__(self) -> dict[str, Any]:
         first, self._first = self._first, None
-        return self._read() if first is None else first
+        return self._validate() if first is None else first
 
-    def _read(self) -> dict[str, Any]:
+    def _validate(self) -> dict[str, Any]:
         try:
             return values_of(self._model.model_validate_json(self._context))
         except ValidationError as error:
@@ -190,7 +183,7 @@ class _Context:
 
 
 class _Given:
-    """A walker's fields from a request: what can be changed is copied for each run, an uploaded file is rewound."""
+    """A walker's fields from a request: mutable values are copied for each attempt, an uploaded file is rewound."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = values
@@ -209,30 +202,16 @@ class _Given:
         return copy.deepcopy(value)
 
 
-@contextmanager
-def _told_without_http() -> Iterator[None]:
-    """A program that raises HTTPException, which FastAPI answers over REST, has a sentence for its client elsewhere too."""
-    try:
-        yield
-    except HTTPException as error:
-        sentence = error.detail if isinstance(error.detail, str) else encode(error.detail).decode()
-        raise PublicError("refused", sentence, status=error.status_code) from None
+def _as_public_error(error: HTTPException) -> PublicError:
+    """Return what a client of the socket gets when a program raises HTTPException, which FastAPI answers over REST."""
+    sentence = error.detail if isinstance(error.detail, str) else encode(error.detail).decode()
+    return PublicError("refused", sentence, status=error.status_code)
 
 
-@contextmanager
-def _logged_if_unprintable(walker: type) -> Iterator[None]:
-    """Log the walker and the traceback of a report that cannot be written: its caller gets the sentence only."""
-    try:
-        yield
-    except NotPrintable as error:
-        _log.error("Walker %s: %s", walker.__name__, error.message, exc_info=error)
-        raise
-
-
-def _body_for_a_socket(answer: Answer) -> bytes:
-    """A response that a program made for HTTP: its JSON, or, as text is no JSON, the text as a string."""
+def _body_for_a_socket(answer: WalkAnswer) -> bytes:
+    """Return the body for the socket. Of a response made for HTTP: its JSON, or its text as a JSON string."""
     response = answer.response
     if response is None:
         return answer.body
-    body = bytes(getattr(response, "body", b""))  # a streamed one has none to show here
+    body = bytes(getattr(response, "body", b""))  # a streamed response has no body here
     return body if "json" in (response.media_type or "") else encode(body.decode(errors="replace"))

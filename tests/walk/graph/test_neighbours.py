@@ -17,9 +17,9 @@ from walkwire.errors import Conflict
 from walkwire.ids import PUBLIC_ROOT, new_id
 from walkwire.store import Store, UserRecord
 from walkwire.stores import open_store
-from walkwire.walk.context import Walk
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
+from walkwire.walk.run.run import Run
 
 
 class Place(Node):
@@ -51,7 +51,7 @@ class Undone(Exception):
 
 
 @contextmanager
-def walk(store: Store, who: str = PUBLIC_ROOT, is_kept: bool = True) -> Iterator[Walk]:
+def walk(store: Store, who: str = PUBLIC_ROOT, is_kept: bool = True) -> Iterator[Run]:
     """A unit of work, whose changes are kept or not."""
     registry = Registry()
     for cls in (Place, Shop, Road, Lane):
@@ -78,7 +78,7 @@ def place(id: str) -> Any:
     return jobj(f"n:Place:{id}")
 
 
-def looked_at(made: Walk) -> int:
+def looked_at(made: Run) -> int:
     """How many records the walk has read."""
     return len(made.graph.reads.nodes)  # type: ignore[attr-defined]
 

@@ -33,9 +33,9 @@ from walkwire.ids import PUBLIC_ROOT, new_id
 from walkwire.store import UserRecord
 from walkwire.stores.sqlite.store import SqliteStore
 from walkwire.walk.archetypes.obj import Obj
-from walkwire.walk.context import Walk
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
+from walkwire.walk.run.run import Run
 
 
 class Cell(Node):
@@ -60,7 +60,7 @@ def cells(store: SqliteStore) -> list[str]:
 
 
 @contextmanager
-def unit(store: SqliteStore, caller: str = PUBLIC_ROOT) -> Iterator[Walk]:
+def unit(store: SqliteStore, caller: str = PUBLIC_ROOT) -> Iterator[Run]:
     registry = Registry()
     registry.add_all([Cell, Wire, Bag])
     with unit_of_work(store, registry, caller) as walk:

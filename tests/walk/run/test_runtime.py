@@ -27,7 +27,9 @@ from walkwire.errors import BadReference, Busy, Conflict, NoAccess
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.store import Store
 from walkwire.walk.registry import Registry
-from walkwire.walk.run.runtime import Order, Runtime
+from walkwire.walk.run.request import Entry, RunOptions, WalkRequest
+from walkwire.walk.run.runtime import Runtime, RuntimeLimits
+from walkwire.walk.run.threads import Mailbox
 
 
 class Counter(Node):
@@ -306,9 +308,9 @@ async def test_busy_is_said_only_where_nothing_was_done_and_all_may_be_asked_aga
     busy: int, may_rerun: bool, told: type[Exception], world: Any, make_world: Any
 ) -> None:
     other = make_world(Crowded(world.store, busy), sys.modules[__name__])
-    order = Order(write_twice, dict, PUBLIC_ROOT, lambda *_: None, may_rerun=may_rerun)
+    request = WalkRequest(write_twice, dict, PUBLIC_ROOT, options=RunOptions(may_rerun))
     with pytest.raises(told):
-        await other.runtime.run(order)
+        await other.runtime.run(request)
     assert await other.runtime.stop(5)
     assert await world.reports(count_profiles) == [busy - 1]
 
@@ -329,9 +331,9 @@ async def test_with_rerun_off_the_first_conflict_is_the_answer(world: Any) -> No
             here.n += 1
             asyncio.run_coroutine_threadsafe(world.reports(add_one, counter["id"]), loop).result(5)
 
-    order = Order(once, dict, PUBLIC_ROOT, lambda *_: None, counter["id"], may_rerun=False)
+    request = WalkRequest(once, dict, PUBLIC_ROOT, Entry(counter["id"]), RunOptions(may_retry=False))
     with pytest.raises(Conflict):
-        await world.runtime.run(order)
+        await world.runtime.run(request)
 
 
 async def test_after_commit_is_called_once_and_only_if_it_was_committed(world: Any) -> None:
@@ -432,7 +434,9 @@ async def test_an_edge_to_a_node_that_another_walk_deletes_is_run_again_and_refu
 
 
 async def test_beyond_threads_and_queue_there_is_a_clear_busy(store: Any) -> None:
-    runtime = Runtime(store, Registry(), threads=1, queue=1)
+    mailbox = Mailbox(asyncio.get_running_loop())
+    limits = RuntimeLimits(threads=1, queue=1)
+    runtime = Runtime(store, Registry(), mailbox, notify=lambda *_: None, limits=limits)
     gate, started = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -442,11 +446,11 @@ async def test_beyond_threads_and_queue_there_is_a_clear_busy(store: Any) -> Non
             loop.call_soon_threadsafe(started.set)
             assert gate.wait(5)
 
-    order = Order(wait, dict, PUBLIC_ROOT, lambda *_: None)
-    let_in = [asyncio.ensure_future(runtime.run(order)) for _ in range(2)]
+    request = WalkRequest(wait, dict, PUBLIC_ROOT)
+    let_in = [asyncio.ensure_future(runtime.run(request)) for _ in range(2)]
     await started.wait()
     with pytest.raises(Busy):
-        await runtime.run(order)
+        await runtime.run(request)
     gate.set()
     await asyncio.gather(*let_in)
     assert await runtime.stop(5)

@@ -18,7 +18,7 @@ from walkwire import Node, PublicError, Root, Walker, on_entry
 from walkwire.errors import Busy
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.store import Store, TaskRecord, TaskTaken
-from walkwire.walk.run.runtime import Order
+from walkwire.walk.run.request import Entry, TaskRun, WalkRequest
 from walkwire.walk.run.tasks import ABANDONED, Runner
 from walkwire.walk.walker.task import create_task
 
@@ -96,10 +96,8 @@ class Walks:
         await self.gate.wait()
         if self.raises:
             raise self.raises.pop()
-        tell: Any = lambda audience, data: None  # noqa: E731
-        await self.world.runtime.run(
-            Order(leave_mark, dict, task.root_id, tell, task.node, task=(task.id, server))
-        )
+        mode = TaskRun(task.id, server)
+        await self.world.runtime.run(WalkRequest(leave_mark, dict, task.root_id, Entry(task.node), mode=mode))
 
 
 class Heard:
@@ -120,8 +118,7 @@ class Heard:
 @asynccontextmanager
 async def running(world: World, walks: Walks, clock: Clock, **options: Any) -> AsyncIterator[Runner]:
     store = options.pop("store", world.store)
-    runner = Runner(store, walks, at_once=options.pop("at_once", 4), clock=clock, **options)
-    world.runtime.on_tasks = runner.wake
+    runner = Runner(store, walks, at_once=options.pop("at_once", 4), clock=clock, news=world.news, **options)
     runner.start()
     yield runner
     await runner.stop(5)
@@ -367,7 +364,6 @@ async def test_a_failed_task_that_is_of_no_interest_is_forgotten(
 
 async def test_a_task_of_another_server_is_no_order_of_mine(world: World) -> None:
     id = await order(world)
-    tell: Any = lambda audience, data: None  # noqa: E731
     with pytest.raises(TaskTaken):
-        await world.runtime.run(Order(leave_mark, dict, PUBLIC_ROOT, tell, task=(id, "mine")))
+        await world.runtime.run(WalkRequest(leave_mark, dict, PUBLIC_ROOT, mode=TaskRun(id, "mine")))
     assert await seen(world) == []

@@ -10,7 +10,8 @@ from contextvars import ContextVar
 import pytest
 
 from walkwire.errors import Busy
-from walkwire.walk.run.threads import Mailbox, ProgramLoop, Threads
+from walkwire.walk.run.programs import ProgramLoop
+from walkwire.walk.run.threads import Mailbox, Threads
 
 variable: ContextVar[str] = ContextVar("variable")
 
@@ -110,7 +111,7 @@ async def test_the_programs_loop_and_the_workers_hand_the_context_over() -> None
         return [variable.get(), await threads.from_a_loop(variable.get), threading.current_thread().name]
 
     assert await programs.run(there()) == ["mine", "mine", "programs"]
-    assert await asyncio.to_thread(programs.wait_for, there()) == ["mine", "mine", "programs"]
+    assert await asyncio.to_thread(programs.run_from_thread, there()) == ["mine", "mine", "programs"]
     programs.stop()
     threads.stop()
 
@@ -136,7 +137,7 @@ async def test_waiting_for_the_programs_loop_on_itself_says_what_to_write() -> N
     async def inner() -> None: ...
 
     async def outer() -> None:
-        programs.wait_for(inner())
+        programs.run_from_thread(inner())
 
     with pytest.raises(RuntimeError, match="await aspawn"):
         await programs.run(outer())

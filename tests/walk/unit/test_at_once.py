@@ -13,7 +13,7 @@ from walkwire import Node, Root, Walker, commit, jid, jobj, on_entry, socket
 from walkwire.dialect.anchors import NodeAnchor
 from walkwire.errors import Conflict
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.walk.run.runtime import Order
+from walkwire.walk.run.request import RunOptions, WalkRequest
 
 
 class Counter(Node):
@@ -115,11 +115,10 @@ async def test_with_rerun_off_it_is_a_conflict(world: Any, pair: list[str]) -> N
             interfere()
             socket.notify_channels(["x"], [first, jobj(pair[1]).n])
 
-    sent: list[bytes] = []
-    order = Order(tell, dict, PUBLIC_ROOT, lambda _, data: sent.append(data), may_rerun=False)
+    request = WalkRequest(tell, dict, PUBLIC_ROOT, options=RunOptions(may_retry=False))
     with pytest.raises(Conflict):
-        await world.runtime.run(order)
-    assert sent == []
+        await world.runtime.run(request)
+    assert world.told == []
 
 
 async def test_after_a_commit_it_is_a_conflict_where_it_was_tried(world: Any, pair: list[str]) -> None:

@@ -15,7 +15,7 @@ KEYS = lock_keys(["a"], ["b"])
 
 async def holding(locks: Locks) -> Claim:
     claim = Claim(locks)
-    await claim.widen(KEYS)
+    await claim.acquire(KEYS)
     return claim
 
 
@@ -50,11 +50,11 @@ async def test_what_is_held_is_free_only_to_its_holder() -> None:
 async def test_two_that_want_each_others_locks_do_not_wait_for_each_other() -> None:
     locks = Locks()
     ann, bob = Claim(locks), Claim(locks)
-    await ann.widen(lock_keys(["a"], []))
-    await bob.widen(lock_keys(["b"], []))
+    await ann.acquire(lock_keys(["a"], []))
+    await bob.acquire(lock_keys(["b"], []))
 
     async def both(claim: Claim, other: str) -> None:
-        await claim.widen(lock_keys([other], []))
+        await claim.acquire(lock_keys([other], []))
         await turns()
         claim.release()
 

@@ -11,7 +11,7 @@ from walkwire import Node, Root, Walker, on_entry, root
 from walkwire.errors import Conflict
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.walk.registry import Registry
-from walkwire.walk.unit.unit import unit_of_work
+from walkwire.walk.run.alone import unit_of_work
 
 
 class Piece(Node):
@@ -31,7 +31,7 @@ def test_what_is_done_in_the_block_is_committed_at_its_end(store: Any) -> None:
         assert count().spawn(root()).reports == [1]
     with unit_of_work(store, Registry(), PUBLIC_ROOT) as walk:
         assert count().spawn(root()).reports == [1]
-        assert walk.reports == [1]
+        assert walk.answer.reports == [1]
 
 
 def test_a_block_that_raises_leaves_nothing(store: Any) -> None:

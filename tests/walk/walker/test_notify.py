@@ -9,8 +9,8 @@ import pytest
 from walkwire import Node, Root, Walker, on_entry, root, socket
 from walkwire.errors import BadReference, Limited, NotPrintable
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.walk.context import Audience
-from walkwire.walk.walker.notify import WalkOutbox
+from walkwire.walk.audience import Addressees
+from walkwire.walk.unit.outbox import WalkOutbox
 
 
 class Message(Node):
@@ -137,11 +137,11 @@ async def test_a_walk_that_is_not_run_again_may_tell_for_ever_and_nothing_of_it_
     sent: list[bytes] = []
     outbox = WalkOutbox(lambda audience, data: sent.append(data), may_rerun)
     outbox.begin()
-    outbox.put(Audience("channels", ("x",)), b"0", False, lambda: False, lambda: None)
+    outbox.put(Addressees("channels", ("x",)), b"0", False, lambda: False, lambda: None)
     outbox.begin()  # another run: of it, "0" has been told
-    outbox.put(Audience("channels", ("x",)), b"0", False, lambda: False, lambda: None)
-    outbox.end_reruns()
+    outbox.put(Addressees("channels", ("x",)), b"0", False, lambda: False, lambda: None)
+    outbox.end_retries()
     for number in range(1, 100):
-        outbox.put(Audience("channels", ("x",)), b"%d" % number, False, lambda: False, lambda: None)
+        outbox.put(Addressees("channels", ("x",)), b"%d" % number, False, lambda: False, lambda: None)
     assert sent == ([] if may_rerun else [b"0"]) + [b"%d" % number for number in range(100)]
     assert not outbox._sent

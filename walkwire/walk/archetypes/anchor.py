@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from walkwire.walk.archetype import AnchorState, Archetype
 from walkwire.walk.archetypes.permission import Permission
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 
 class Anchor(AnchorState):

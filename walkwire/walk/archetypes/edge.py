@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from walkwire.walk.archetype import Archetype, Computed, give_anchor
 from walkwire.walk.archetypes.anchor import AnchorOfEdge
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 from walkwire.walk.registry import heads, kind_of, stored_without_name
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from walkwire.ids import parse_reference
 from walkwire.walk.archetypes.anchor import Anchor
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 
 class Handle:

@@ -10,7 +10,7 @@ from walkwire.store import Direction
 from walkwire.walk.archetype import Archetype, Types, give_anchor
 from walkwire.walk.archetypes.anchor import Anchor, AnchorOfEdge
 from walkwire.walk.archetypes.edge import Edge, GenericEdge
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 from walkwire.walk.registry import Registry, heads, kind_of
 from walkwire.walk.view import Link, TypedView
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from walkwire.walk.archetype import Archetype
-from walkwire.walk.context import current_or_none
+from walkwire.walk.current import current_or_none
 from walkwire.walk.graph.codec import codec_of
 
 _PLAIN = (str, int, float, bool, type(None), bytes)

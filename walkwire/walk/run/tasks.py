@@ -1,7 +1,7 @@
-"""Runner: walks the walks for later, each when it is due. It lives on the sockets' event loop, as the runtime does.
+"""Tasks: runs stored tasks, each when it is due. It lives on the sockets' event loop, as the runtime does.
 
-A task is begun once. Its end is written by the commit of its walk, so what it did and that it did it are kept together or not at
-all. One whose server dies is not begun again, for nobody knows what it did outside of the graph: it ends as ERROR.
+Each task is started once. The commit of its walk also stores its outcome, so changes and outcome are stored together or not at
+all. A task whose server dies is not started again, as nothing is known of its effects outside of the graph: it ends as ERROR.
 """
 
 from __future__ import annotations
@@ -19,34 +19,39 @@ from typing import Any, TypeVar
 from walkwire.errors import Busy, Internal, PublicError
 from walkwire.store import TaskEnd, TaskRecord, TaskStore, TaskTaken
 
-LIFE_SECONDS = 15.0  # so long a server counts as alive that says nothing
+LIFE_SECONDS = 15.0  # after which a server that does not report counts as dead
 ABANDONED = "The server stopped while the walk was under way."
-_TURN_SECONDS = 0.2
+_RETRY_SECONDS = 0.2
 _LONG_AGO = 0.0
 
 Result = TypeVar("Result")
-Walk = Callable[[TaskRecord, str], Coroutine[Any, Any, Any]]
+RunTask = Callable[[TaskRecord, str], Coroutine[Any, Any, Any]]
 
 _log = logging.getLogger("walkwire.walk")
 
 
 class Runner:
-    """Begins up to `at_once` tasks, each by `walk(task, server)`, which raises what the walk raised. One that failed and that
-    `is_forgotten` is not kept.
+    """Runs the tasks of a store.
 
-    `wake` is to be called when there may be a new task. Every third of `life` seconds it tells the store that it is alive, and
-    looks whether others are.
+    - walk: runs one task, given the task and the id of this server; raises what the walk raised
+    - at_once: how many tasks run at the same time
+    - is_forgotten: whether the outcome of a task is not stored
+    - life: seconds after which a server that does not report counts as dead. Every third of it, this server reports to the
+      store, and ends the tasks of dead servers.
+    - clock: returns the time, in seconds since the epoch
+    - news: set it when there may be a new task
     """
 
     def __init__(
         self,
         store: TaskStore,
-        walk: Walk,
+        walk: RunTask,
         *,
         at_once: int,
         is_forgotten: Callable[[TaskRecord], bool] = lambda task: False,
         life: float = LIFE_SECONDS,
         clock: Callable[[], float] = time.time,
+        news: asyncio.Event | None = None,
     ) -> None:
         self._store = store
         self._walk = walk
@@ -56,28 +61,28 @@ class Runner:
         self._clock = clock
         self._server = os.urandom(12).hex()
         self._under_way: dict[asyncio.Task[None], str] = {}
-        self._news = asyncio.Event()
+        self._news = news or asyncio.Event()
         self._pool = ThreadPoolExecutor(1, "tasks")
         self._loop: asyncio.Task[None] | None = None
         self._is_finishing = False
 
     def start(self) -> None:
-        """Take up what is pending, and what comes."""
+        """Begin to run tasks that are pending or that are added later."""
         self._loop = asyncio.ensure_future(self._serve())
 
     def wake(self) -> None:
-        """There may be a new task."""
+        """Look for new tasks now."""
         self._news.set()
 
     async def finish(self, seconds: float) -> None:
-        """Begin no task any more, and let those under way end, for so long at most."""
+        """Start no further task, and wait for the running ones, for so many seconds at most."""
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
         self._is_finishing = True
         self._news.set()
         if (loop := self._loop) is not None:  # a second caller may be here at the same time
-            # It ends by itself: what it is taking from the store just now is begun, and nobody else would do it; and the others
-            # have to hear of what is still under way.
+            # The loop ends by itself: it still runs the tasks that it is just taking from the store, as no other server would,
+            # and reports the running ones as alive.
             await asyncio.wait((loop,), timeout=seconds)
             loop.cancel()
             await asyncio.wait((loop,))
@@ -86,26 +91,26 @@ class Runner:
             await asyncio.wait(self._under_way, timeout=max(0.0, end - clock()))
 
     async def stop(self, seconds: float) -> None:
-        """As `finish`; what did not end is given up, as if the server had died."""
+        """Finish as `finish` does, then cancel the tasks that are still running: they end as if the server had died."""
         await self.finish(seconds)
-        if left := dict(self._under_way):
-            for task in left:
+        if running := dict(self._under_way):
+            for task in running:
                 task.cancel()
-            await asyncio.wait(left)
-            await self._ask(self._store.keep_tasks, self._server, list(left.values()), _LONG_AGO)
+            await asyncio.wait(running)
+            await self._ask(self._store.keep_tasks, self._server, list(running.values()), _LONG_AGO)
             await self._ask(self._store.abandon_tasks, _LONG_AGO + 1, json.dumps([ABANDONED]))
         self._pool.shutdown()
 
     async def _serve(self) -> None:
-        heard = 0.0
+        reported = 0.0
         while self._under_way or not self._is_finishing:
             self._news.clear()
             try:
                 now = self._clock()
-                if now - heard >= self._life / 3:
-                    await self._tell_and_look(now)
-                    heard = now
-                pause = min(await self._begin_due(now), heard + self._life / 3 - now)
+                if now - reported >= self._life / 3:
+                    await self._report(now)
+                    reported = now
+                pause = min(await self._begin_due(now), reported + self._life / 3 - now)
             except Exception:
                 _log.exception("Tasks are not begun for the moment")
                 pause = self._life / 3
@@ -114,7 +119,7 @@ class Runner:
                 async with asyncio.timeout(max(pause, 0)):
                     await self._news.wait()
 
-    async def _tell_and_look(self, now: float) -> None:
+    async def _report(self, now: float) -> None:
         if self._under_way:
             ids = list(self._under_way.values())
             await self._ask(self._store.keep_tasks, self._server, ids, now + self._life)
@@ -123,11 +128,11 @@ class Runner:
             _log.warning("%d tasks were under way when their server stopped; they ended as ERROR", abandoned)
 
     async def _begin_due(self, now: float) -> float:
-        """Begin what is due, and give the seconds until something more may be."""
+        """Start the tasks that are due, and return the seconds until the next look."""
         free = self._at_once - len(self._under_way)
         due = await self._ask(self._store.next_task)
         if due is None or not free or self._is_finishing:
-            return self._life  # the end of one under way wakes
+            return self._life  # the end of a running task sets `news`
         if due > now:
             return due - now
         begun = await self._ask(self._store.begin_tasks, self._server, now, now + self._life, free)
@@ -135,7 +140,7 @@ class Runner:
             task = asyncio.ensure_future(self._run(record))
             self._under_way[task] = record.id
             task.add_done_callback(self._done)
-        return 0 if begun else _TURN_SECONDS  # another server may be taking it
+        return 0 if begun else _RETRY_SECONDS  # another server may be starting it
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.pop(task, None)
@@ -144,23 +149,23 @@ class Runner:
     async def _run(self, task: TaskRecord) -> None:
         reference = f"w:{task.walker}:{task.id}"
         try:
-            await self._patiently(task)
+            await self._run_when_free(task)
         except TaskTaken:
             _log.warning("%s was taken for abandoned; what it did to the graph is not kept", reference)
         except PublicError as error:
             await self._fail(task, error.message)
         except Exception as error:
-            told = Internal()
-            _log.error("%s: %s", told.message, reference, exc_info=error)
-            await self._fail(task, told.message)
+            internal = Internal()
+            _log.error("%s: %s", internal.message, reference, exc_info=error)
+            await self._fail(task, internal.message)
 
-    async def _patiently(self, task: TaskRecord) -> None:
+    async def _run_when_free(self, task: TaskRecord) -> None:
         while True:
             try:
                 await self._walk(task, self._server)
                 return
             except Busy:
-                await asyncio.sleep(_TURN_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _fail(self, task: TaskRecord, message: str) -> None:
         try:
@@ -169,7 +174,7 @@ class Runner:
             else:
                 end = TaskEnd(task.id, self._server, "ERROR", error=json.dumps([message]))
                 await self._ask(self._store.end_task, end)
-        except Exception:  # nobody waits for this; it will be taken for abandoned
+        except Exception:  # nothing waits for this; the task will count as abandoned
             _log.exception("That w:%s:%s failed could not be kept: %s", task.walker, task.id, message)
 
     async def _ask(self, question: Callable[..., Result], *arguments: Any) -> Result:

@@ -1,4 +1,4 @@
-"""Threads: the workers in which plain abilities run, and the mailbox by which they speak to the sockets' event loop."""
+"""Threads: the worker threads that run plain abilities, and the mailbox through which they call the sockets' event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from operator import ne
 from typing import Any, TypeVar
@@ -18,36 +18,38 @@ from walkwire.errors import Busy
 Result = TypeVar("Result")
 Job = Callable[[], None]
 
-FEW = 2  # threads awake at most, where they have enough to compute
-FULL = 0.5  # processor time a second below which more threads bring more
-LOOK_SECONDS = 0.005
+FEW = 2  # the most threads that are awake while they use the processor all the time
+FULL = 0.5  # processor seconds per second; below this, more threads get more done
+LOOK_SECONDS = 0.005  # between looks at the pool while jobs wait
 
 _log = logging.getLogger(__name__)
 
 
 def carried(error: BaseException) -> BaseException:
-    """The error itself, or one that a future can carry to who waits for it: a walk that says `exit()`, or lets a StopIteration
-    go, ends by an error of its own, and neither the event loop nor the server."""
+    """Return an error that a future can carry to its waiter: the error itself, or a RuntimeError in its place.
+
+    A walk that calls `exit()` or lets a StopIteration escape fails by that, and stops neither the event loop nor the server.
+    """
     if isinstance(
         error, StopIteration | SystemExit | KeyboardInterrupt | GeneratorExit | asyncio.CancelledError
     ):
-        told = RuntimeError(f"The program let a {type(error).__name__} go: {error}")
-        told.__cause__ = error
-        return told
+        wrapped = RuntimeError(f"The program let a {type(error).__name__} go: {error}")
+        wrapped.__cause__ = error
+        return wrapped
     return error
 
 
 def is_cancelled() -> bool:
-    """Whether this code runs in a task that somebody has cancelled."""
+    """Whether this code runs in a task that was cancelled."""
     try:
         task = asyncio.current_task()
-    except RuntimeError:  # no loop here: a worker
+    except RuntimeError:  # no event loop here: a worker thread
         return False
     return task is not None and task.cancelling() > 0
 
 
 class Mailbox:
-    """Calls from any thread to one event loop, made there in the order in which they were posted; many share one wake-up."""
+    """Makes calls from any thread on one event loop, in the order of posting. Calls posted together share one wake-up."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -55,11 +57,11 @@ class Mailbox:
         self._is_woken = False
 
     def post(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Have `function(*arguments)` called on the loop."""
+        """Call `function(*arguments)` on the event loop. May be called in any thread."""
         self._calls.append((function, arguments))
         if not self._is_woken:
             self._is_woken = True
-            with suppress(RuntimeError):  # the loop is closed: nobody is left to hear
+            with suppress(RuntimeError):  # the loop is closed: the call has no receiver
                 self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
@@ -68,7 +70,7 @@ class Mailbox:
             function, arguments = self._calls.popleft()
             try:
                 function(*arguments)
-            except Exception:  # what others posted must not be lost for it
+            except Exception:  # the other calls must still be made
                 _log.exception("A call from a walk failed")
         if self._calls and not self._is_woken:
             self._is_woken = True
@@ -76,15 +78,14 @@ class Mailbox:
 
 
 class Threads:
-    """A bounded pool with a bounded queue before it. `submit` is for the loop of the mailbox, which hands over at the end
-    of its turn what was submitted in it.
+    """A bounded pool of threads with a bounded queue of jobs. `begin` is called once in each thread, before its first job.
 
-    Few of its threads are awake where they only compute: they take turns at one interpreter, and the more of them want it, the
-    more a turn costs (with 2 awake, walks that commit go a third faster than with 16). Where jobs wait and the processor does
-    not have its hands full, more are woken, up to all; and one more for each that is long at the same job. Who fell asleep last
-    is woken first, and nobody with it for nothing, as it is where all wait at one queue.
+    `submit` is called on the event loop of the mailbox. Jobs are handed over in batches, at the end of each turn of that loop.
 
-    `begin` is called once in each thread, before its first job.
+    Threads that only compute share one interpreter, and switching between them costs time. So only `FEW` are awake while the
+    processor is busy: with 2 awake, walks that commit run a third faster than with 16. If jobs wait while the processor is
+    not busy, more threads are woken, up to all. One more is woken for each thread that stays at the same job. The thread that
+    fell asleep last is woken first, and only as many threads as there are jobs.
     """
 
     def __init__(
@@ -94,20 +95,20 @@ class Threads:
         self._begin = begin
         self._bound = threads + queue
         self._under_way = 0
-        self._fresh: list[Job] = []  # submitted in this turn of the loop
+        self._fresh: list[Job] = []  # submitted in this turn of the event loop
         self._waiting: deque[Job] = deque()
-        self._lock = threading.Lock()  # over what follows
+        self._lock = threading.Lock()  # guards all that follows
         self._workers = [_Worker() for _ in range(threads)]
         self._asleep = self._workers.copy()
         self._awake = 0
-        self._most = min(FEW, threads)  # may be awake
-        self._pace: Pace | None = None  # when jobs began to wait, or waited still
+        self._most = min(FEW, threads)  # how many may be awake
+        self._pace: Pace | None = None  # when a job had to wait, at the last look
         self._is_stopping = False
         for number, worker in enumerate(self._workers):
             threading.Thread(target=self._work, args=[worker], name=f"walk-{number}", daemon=True).start()
 
     def submit(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
-        """Run `function(*arguments)` in a worker. Raises Busy where the queue is full."""
+        """Run `function(*arguments)` in a worker thread, and return a future of its result. Raises Busy if the queue is full."""
         if self._under_way >= self._bound:
             raise Busy
         self._under_way += 1
@@ -128,7 +129,10 @@ class Threads:
         return future
 
     async def from_a_loop(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Run a part of a walk that was let in already, for any loop, in the context of the caller."""
+        """Run a function in a worker thread, in the caller's context, and wait for its result on any event loop.
+
+        It is part of a walk that was admitted already, so the queue's bound does not apply.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         context = contextvars.copy_context()
@@ -137,19 +141,19 @@ class Threads:
             try:
                 result = context.run(function, *arguments)
             except BaseException as error:
-                tell(future.set_exception, carried(error))
+                resolve(future.set_exception, carried(error))
             else:
-                tell(future.set_result, result)
+                resolve(future.set_result, result)
 
-        def tell(end: Callable[[Any], None], value: Any) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody is left to hear
+        def resolve(end: Callable[[Any], None], value: Any) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nothing waits for the result
                 loop.call_soon_threadsafe(lambda: None if future.done() else end(value))
 
         self._put([job])
         return await future
 
     def stop(self) -> None:
-        """Let the workers end after what is queued."""
+        """Let the threads end once the queued jobs are done."""
         self._hand_over()
         with self._lock:
             self._is_stopping = True
@@ -159,7 +163,7 @@ class Threads:
                 self._asleep.pop().gate.release()
 
     def _hand_over(self) -> None:
-        """Give the workers what this turn of the loop brought. To wake one for each job would cost more than the job does."""
+        """Queue the jobs of this turn of the event loop. Waking a thread for each would cost more than the job itself."""
         fresh, self._fresh = self._fresh, []
         self._put(fresh)
 
@@ -191,7 +195,9 @@ class Threads:
         with self._lock:
             if self._waiting and self._awake <= self._most:
                 return self._waiting.popleft()
-            worker.job = None  # from now on it is set by who wakes it, and read behind the gate only
+            worker.job = (
+                None  # from now on it is set by the thread that wakes this one, and read only after that
+            )
             self._awake -= 1
             if self._is_stopping:
                 worker.gate.release()
@@ -228,7 +234,12 @@ class Threads:
 
 
 class _Worker:
-    """A thread of the pool: its gate, the job that it was given, and how many it has done."""
+    """A thread of the pool.
+
+    - gate: locked while the thread sleeps
+    - job: the job to do first when it wakes; None: none
+    - done: how many jobs it has done
+    """
 
     def __init__(self) -> None:
         self.gate = threading.Lock()
@@ -238,7 +249,7 @@ class _Worker:
 
 
 class Pace:
-    """How far the threads of a pool were at one moment, and how much the process had computed."""
+    """The progress of a pool at one moment: the jobs that each thread had done, and the processor time of the process."""
 
     def __init__(self, workers: list[_Worker]) -> None:
         self._done = tuple(worker.done for worker in workers)
@@ -246,64 +257,9 @@ class Pace:
         self._at = time.monotonic()
 
     def moved_since(self, before: Pace) -> int:
-        """How many threads have done a job."""
+        """Return how many threads have done a job since then."""
         return sum(map(ne, self._done, before._done))
 
     def computed_since(self, before: Pace) -> float:
-        """Processor time a second."""
+        """Return the processor time since then, in seconds per second."""
         return (self._computed - before._computed) / max(self._at - before._at, 1e-6)
-
-
-class ProgramLoop:
-    """The event loop, in a thread of its own, on which async abilities run: what they block is only each other."""
-
-    def __init__(self) -> None:
-        self._starting = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._is_stopping = False
-
-    async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine there, and wait for it on the loop of the caller."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._running()))
-
-    def wait_for(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine there, and wait for it in this thread. Raises RuntimeError in the loop's own thread."""
-        loop = self._running()
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise RuntimeError(
-                "An async ability was met by spawn() inside an async ability: await aspawn() instead"
-            )
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
-
-    def stop(self) -> None:
-        """End the loop; what still runs there is cancelled."""
-        if self._loop is not None and self._thread is not None:
-            self._is_stopping = True
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=1)
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._starting:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._serve, name="programs", daemon=True)
-                self._thread.start()
-            return self._loop
-
-    def _serve(self) -> None:
-        assert self._loop is not None
-        asyncio.set_event_loop(self._loop)
-        try:
-            while not self._is_stopping:
-                try:
-                    self._loop.run_forever()
-                except (SystemExit, KeyboardInterrupt):  # of a task that a program made by itself
-                    _log.exception("A program tried to end the process; its other walks go on")
-            left = asyncio.all_tasks(self._loop)
-            for task in left:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        finally:
-            self._loop.close()

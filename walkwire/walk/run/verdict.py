@@ -1,69 +1,77 @@
-"""Verdict: what an error in a run comes to: the walk's own end, or a run that does not count and is done again."""
+"""Verdict: what an error in a run leads to: it ends the walk, or the run does not count and the walk is retried."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from walkwire.errors import Busy, CommitInDoubt, Conflict, RecordError
 from walkwire.store import Lost
+from walkwire.walk.graph.graph import WalkGraph
 from walkwire.walk.run.threads import carried, is_cancelled
 from walkwire.walk.unit.locks import keys_lost
-from walkwire.walk.unit.unit import Unit
+from walkwire.walk.unit.outbox import WalkOutbox
+
+
+class Judged(Protocol):
+    """What a verdict has to know of a run. See `Run`."""
+
+    graph: WalkGraph
+    outbox: WalkOutbox | None
+    has_committed: bool
+    may_retry: bool
+
+    def check(self) -> None:
+        """Raise Lost unless everything that was read is consistent."""
 
 
 class Unfit(Exception):
-    """A run whose reads do not hold any more. `was_reading`: it had nothing to write."""
+    """Raised where the reads of a run are out of date, so that the walk has to be retried.
 
-    def __init__(self, keys: frozenset[str], was_reading: bool = False, has_committed: bool = False) -> None:
-        self.keys, self.was_reading, self.has_committed = keys, was_reading, has_committed
-
-
-class Verdict:
-    """Whatever a run raises counts only if what it read was so; if not, the run is void.
-
-    Busy says that nothing was done, so that it can be asked again; where something was, it is a Conflict.
+    - keys: the locks of what changed, to be held during the retry
+    - run: the run that does not count
+    - was_reading: the run had nothing to write
     """
 
-    __slots__ = ("_may_rerun", "_unit")
+    def __init__(self, keys: frozenset[str], run: Judged, was_reading: bool = False) -> None:
+        self.keys, self.run, self.was_reading = keys, run, was_reading
 
-    def __init__(self, unit: Unit, may_rerun: bool) -> None:
-        self._unit = unit
-        self._may_rerun = may_rerun
 
-    def __enter__(self) -> None:
-        pass
+def raise_verdict(error: BaseException, run: Judged) -> None:
+    """Raise what counts in place of `error`. Returns if `error` itself counts. Called while `error` is handled.
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        """Raise what counts in the place of `error`, unless `error` itself does."""
-        unit = self._unit
-        match error:
-            case None | CommitInDoubt():  # to run it again might do it twice
-                return
-            case Lost():
-                raise _unfit(unit, error) from None
-            case Busy():
-                if unit.has_committed or not self._may_rerun:
-                    raise Conflict(
-                        "The database was too busy to end the walk, which is not done again by itself."
-                    ) from None
-            case asyncio.CancelledError():
-                if not is_cancelled():  # else by the server, which stops
-                    raise carried(error) from error
-            case StopIteration() | SystemExit() | KeyboardInterrupt() | GeneratorExit():
+    - An error counts only if what the run had read is consistent. If not, Unfit is raised.
+    - Busy means that nothing was done. If something was done, or the walk may not be retried, Conflict is raised.
+    - An error that a future cannot carry is wrapped into a RuntimeError.
+    """
+    match error:
+        case CommitInDoubt():  # a retry might do it twice
+            return
+        case Lost():
+            raise _unfit(run, error) from None
+        case Busy():
+            if run.has_committed or not run.may_retry:
+                raise Conflict(
+                    "The database was too busy to end the walk, which is not done again by itself."
+                ) from None
+        case asyncio.CancelledError():
+            if not is_cancelled():  # else the server cancelled it, because it stops
                 raise carried(error) from error
-            case Exception():
-                try:
-                    unit.check()
-                except Lost as lost:
-                    raise _unfit(unit, lost) from None
+        case StopIteration() | SystemExit() | KeyboardInterrupt() | GeneratorExit():
+            raise carried(error) from error
+        case Exception():
+            try:
+                run.check()
+            except Lost as lost:
+                raise _unfit(run, lost) from None
 
 
-def _unfit(unit: Unit, lost: Lost) -> Unfit:
-    return Unfit(keys_lost(lost), _was_reading(unit), unit.has_committed)
+def _unfit(run: Judged, lost: Lost) -> Unfit:
+    return Unfit(keys_lost(lost), run, _was_reading(run))
 
 
-def _was_reading(unit: Unit) -> bool:
+def _was_reading(run: Judged) -> bool:
     try:
-        return not unit.graph.is_dirty()
+        return not run.graph.is_dirty()
     except RecordError:
         return False

@@ -1,1 +1,1 @@
-"""Unit: a walk as a unit of work: its commit, the locks it waits for, its deadline."""
+"""Unit: what a unit of work needs: the locks that it waits for, its outbox, its deadline."""

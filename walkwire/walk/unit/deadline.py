@@ -1,6 +1,6 @@
-"""Allowance: the time that a walk may take. When it is over the caller is told so, and the walk commits nothing any more.
+"""Deadline: the time limit of a walk. After it the caller gets TimedOut, and the walk commits nothing more.
 
-A thread cannot be stopped from outside: a late walk ends at the next place that it enters, or when it wants to commit.
+A thread cannot be stopped from outside: a late walk ends at its next visit, or when it commits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from walkwire.errors import PublicError, TimedOut
 
-_COMMIT_SECONDS = 0.05  # until a commit that was being made when the time was over is looked at again
+_COMMIT_SECONDS = 0.05  # between looks at a commit that was in progress at the deadline
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -21,8 +21,8 @@ Result = TypeVar("Result")
 _log = logging.getLogger("walkwire.walk")
 
 
-class Allowance:
-    """One walk's, over all of its runs. May be asked from any thread."""
+class Deadline:
+    """The deadline of one walk, over all of its attempts. May be used in any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,7 +30,7 @@ class Allowance:
         self._is_committing = False
 
     async def wait_for(self, walk: asyncio.Future[Result], seconds: float, *, may_cancel: bool) -> Result:
-        """What the walk gives, if it comes in time. Raises TimedOut, after which a walk that `may_cancel` is cancelled."""
+        """Return the result of a walk. Raises TimedOut after so many seconds; with `may_cancel` the walk is then cancelled."""
         try:
             await asyncio.wait((walk,), timeout=seconds)
             while not walk.done() and not self.end():
@@ -40,24 +40,24 @@ class Allowance:
             raise
         if walk.done():
             return walk.result()
-        walk.add_done_callback(_see_off)
+        walk.add_done_callback(_log_error)
         if may_cancel:
             walk.cancel()
         raise TimedOut
 
     def end(self) -> bool:
-        """The time is over. False while a commit is being made: it may still succeed, so nobody can be told that it did not."""
+        """Let no further commit begin. False if one is in progress: it may succeed, so the walk has not failed yet."""
         with self._lock:
             self._is_over = True
             return not self._is_committing
 
     def check(self) -> None:
-        """Raise TimedOut if it is over."""
+        """Raise TimedOut after the deadline."""
         if self._is_over:
             raise TimedOut
 
     def guard(self, commit: Callable[Given, Result]) -> Callable[Given, Result]:
-        """A commit that raises TimedOut when the time is over, and otherwise is not told of its end before it is made."""
+        """Wrap `commit` so that it raises TimedOut after the deadline. One that began before the deadline is completed."""
 
         def guarded(*arguments: Given.args, **named: Given.kwargs) -> Result:
             with self._lock:
@@ -72,8 +72,8 @@ class Allowance:
         return guarded
 
 
-def _see_off(walk: asyncio.Future[Any]) -> None:
-    """Of a walk that came too late nobody hears any more."""
+def _log_error(walk: asyncio.Future[Any]) -> None:
+    """Log the error of a late walk, which no caller waits for. Public errors are expected here, and not logged."""
     error = None if walk.cancelled() else walk.exception()
     if error is not None and not isinstance(error, PublicError):
         _log.error("A walk that had run out of its time failed", exc_info=error)

@@ -1,6 +1,7 @@
-"""Crowd: a walk's locks as the walks of other servers see them, where the store has such locks.
+"""Shared locks: the locks of walks as other servers see them, if the store has such locks.
 
-They are waited for in threads of their own; who waits for a place in one of these holds neither thread nor connection.
+Waiting for them takes a thread and a database connection each, from a small pool. A walk that waits for a free connection
+holds neither.
 """
 
 from __future__ import annotations
@@ -15,56 +16,63 @@ from walkwire.store import Crowd
 Release = Callable[[], None]
 
 
-class Seats:
-    """The places for those who hold a connection for longer than a statement takes. All calls are made on one event loop."""
+class SharedLocks:
+    """Acquires locks that all servers see, and limits how many walks hold a connection for long.
+
+    All calls are made on one event loop. `crowd` is the store's side of it; None: no other server uses the database.
+    """
 
     def __init__(self, crowd: Crowd | None) -> None:
         self._crowd = crowd
         if crowd is not None:
-            self._free = asyncio.Semaphore(crowd.width)
-            self._threads = ThreadPoolExecutor(crowd.width, thread_name_prefix="crowd")
+            self._permits = asyncio.Semaphore(crowd.width)
+            self._threads = ThreadPoolExecutor(crowd.width, thread_name_prefix="shared-locks")
 
-    async def take(self, keys: frozenset[str], patience: float, hold: float) -> Release:
-        """Hold locks where all servers see them, until what is given back is called. Raises TimeoutError."""
+    async def acquire(self, keys: frozenset[str], patience: float, hold: float) -> Release:
+        """Acquire locks, and return a function that releases them. Times are in seconds.
+
+        - patience: how long to wait for them; TimeoutError is raised then
+        - hold: after which other servers may ignore the locks, even if they are not released
+        """
         if self._crowd is None:
             return _nothing
         loop = asyncio.get_running_loop()
-        await self._free.acquire()
-        taking = loop.run_in_executor(self._threads, self._crowd.take, keys, patience, hold)
+        await self._permits.acquire()
+        acquiring = loop.run_in_executor(self._threads, self._crowd.take, keys, patience, hold)
         try:
-            release = await asyncio.shield(taking)
+            release = await asyncio.shield(acquiring)
         except asyncio.CancelledError:
-            taking.add_done_callback(self._take_back)
+            acquiring.add_done_callback(self._abandon)
             raise
         except BaseException:
-            self._free.release()
+            self._permits.release()
             raise
-        return lambda: self._give_back(release)
+        return lambda: self._release(release)
 
     @asynccontextmanager
-    async def seat(self) -> AsyncIterator[None]:
-        """A place for the time of the block."""
+    async def permit(self) -> AsyncIterator[None]:
+        """Wait until the walk may hold a connection for the time of the `with` block."""
         if self._crowd is None:
             yield
         else:
-            async with self._free:
+            async with self._permits:
                 yield
 
     async def stop(self) -> None:
-        """Let the threads end, after what is given back just now."""
+        """End the threads, after the releases that are in progress."""
         if self._crowd is not None:
             await asyncio.to_thread(self._threads.shutdown)
 
-    def _take_back(self, taking: asyncio.Future[Release]) -> None:
-        if taking.cancelled() or taking.exception() is not None:
-            self._free.release()
+    def _abandon(self, acquiring: asyncio.Future[Release]) -> None:
+        if acquiring.cancelled() or acquiring.exception() is not None:
+            self._permits.release()
         else:
-            self._give_back(taking.result())
+            self._release(acquiring.result())
 
-    def _give_back(self, release: Release) -> None:
-        giving = asyncio.get_running_loop().run_in_executor(self._threads, release)
-        giving.add_done_callback(lambda _: self._free.release())
+    def _release(self, release: Release) -> None:
+        releasing = asyncio.get_running_loop().run_in_executor(self._threads, release)
+        releasing.add_done_callback(lambda _: self._permits.release())
 
 
 def _nothing() -> None:
-    """What to call where nothing is held."""
+    """Release nothing."""

@@ -1,149 +1,87 @@
-"""Notify: the public `socket`. Encodes once, holds until the commit, and hands audience and bytes to a callable.
+"""Notify: the public object `socket`, through which a program notifies users, channels and clients.
 
-It knows no hub: what becomes of a notification is the callable's affair (`server/dispatch` gives it).
+It encodes the data once, and hands addressees and bytes to the run, which holds them until its commit.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from walkwire.errors import Limited
 from walkwire.ids import CHANNEL_LENGTH
 from walkwire.walk.archetypes.root import root_id_of
-from walkwire.walk.context import Audience, Keep, current
+from walkwire.walk.audience import Addressees, Overflow
+from walkwire.walk.current import current
 from walkwire.walk.walker.report import encode
-
-Tell = Callable[[Audience, bytes], None]
-
-
-class WalkOutbox:
-    """A walk's notifications, over all of its runs.
-
-    While the walk has uncommitted writes they wait, in their order, for the commit; with nothing uncommitted they go at
-    once, if all that the walk has read so far is of one moment. What went at once in an earlier run is not sent again by a
-    later one: the nth with the same audience and bytes is taken for the nth. What was sent is remembered for that only as
-    long as `may_rerun`: a walk may go on telling for ever.
-    """
-
-    def __init__(self, tell: Tell, may_rerun: bool = True) -> None:
-        self._tell = tell
-        self._may_rerun = may_rerun
-        self._held: list[tuple[Audience, bytes]] = []
-        self._sent: Counter[tuple[Audience, bytes]] | None = (
-            None  # made when something is sent: most walks tell nothing
-        )
-        self._again: Counter[tuple[Audience, bytes]] | None = None
-
-    def begin(self) -> None:
-        """A run begins: nothing is held, and what earlier runs sent will be passed over."""
-        self._held.clear()
-        self._again = None if self._sent is None else Counter(self._sent)
-
-    def end_reruns(self) -> None:
-        """This run is the last."""
-        self._may_rerun = False
-        self._sent = None
-
-    def put(
-        self,
-        audience: Audience,
-        data: bytes,
-        now: bool,
-        is_dirty: Callable[[], bool],
-        check: Callable[[], None],
-    ) -> None:
-        """Send, or hold until `release`. `is_dirty` is asked only where the answer matters. What is sent although it is not to be
-        sent `now` in any case is sent only if `check` does not raise."""
-        if not now:
-            if self._held or is_dirty():
-                self._held.append((audience, data))
-                return
-            check()
-        self._send(audience, data)
-
-    def release(self) -> None:
-        """The commit is done: send what was held."""
-        for audience, data in self._held:
-            self._send(audience, data)
-        self._held.clear()
-
-    def _send(self, audience: Audience, data: bytes) -> None:
-        key = (audience, data)
-        if self._again is not None and self._again[key]:
-            self._again[key] -= 1
-            return
-        if self._may_rerun:
-            if self._sent is None:
-                self._sent = Counter()
-            self._sent[key] += 1
-        self._tell(audience, data)
 
 
 class Socket:
-    """What a walker tells users, channels and clients. `data` is any value that can be reported; it arrives as it is.
+    """Sends notifications to users, channels and clients. `data` is any value that can be reported, and becomes JSON.
 
-    A notification waits for the commit if the walk has uncommitted changes. Otherwise it leaves at once, if all that the walk
-    has read so far was so at one moment; if it was not, the walk is run again without having told. With `now=True` it does not
-    wait, and nothing is checked: it may tell what is never committed, and a state that never was.
+    If the walk has uncommitted changes, a notification is sent right after their commit. Otherwise it is sent at once, if
+    everything that the walk has read so far is consistent; if not, the walk is retried, and nothing is sent. With `now=True` a
+    notification is sent at once without a check: it may report changes that are never committed, or an inconsistent state.
 
-    `keep` tells what becomes of it where a listener does not read as fast as it is told: "close" keeps all, and closes the
-    connection when too much waits; "drop_oldest" drops what waits longest; "latest" keeps only the latest for the same
-    audience. None: as is configured for the channel.
+    `keep` is the overflow policy: what to drop when a client does not read as fast as it is sent to.
 
-    All raise RuntimeError outside of a walk.
+    - "close": drop nothing, and close the connection when too much is unsent
+    - "drop_oldest": drop the oldest unsent notifications
+    - "latest": keep only the latest unsent notification for the same addressees
+    - None: the policy that is configured for the channel
+
+    All methods raise RuntimeError outside of a walk, and NotPrintable for data that JSON cannot express.
     """
 
     def notify_self(self, data: Any) -> None:
-        """Tell the connection whose event this walk answers, as with `now=True`: nothing that the walk has read is checked.
+        """Notify the connection whose event this walk answers. Sent at once and without a check, as with `now=True`.
 
-        Over REST there is no such connection, and nothing happens.
+        Does nothing over REST, and in tasks: there is no such connection.
         """
         client_id = current().client_id
         if client_id is not None:
             self._put("clients", (client_id,), data, now=True)
 
     def notify_users(
-        self, roots: Iterable[Any], data: Any, now: bool = False, keep: Keep | None = None
+        self, roots: Iterable[Any], data: Any, now: bool = False, keep: Overflow | None = None
     ) -> None:
-        """Tell every connection of these users: roots as nodes, references or ids; None is passed over.
+        """Notify all connections of users. `roots` are their roots, as nodes, references or ids; None is skipped.
 
-        Raises BadReference for what names no root.
+        Raises BadReference for a value that names no root.
         """
         root_ids = tuple(dict.fromkeys(root_id_of(root) for root in roots if root is not None))
         self._put("users", root_ids, data, now, keep)
 
     def notify_channels(
-        self, channel_ids: Iterable[str], data: Any, now: bool = False, keep: Keep | None = None
+        self, channel_ids: Iterable[str], data: Any, now: bool = False, keep: Overflow | None = None
     ) -> None:
-        """Tell every connection in these channels."""
+        """Notify all connections in these channels."""
         self._put("channels", _texts(channel_ids), data, now, keep)
 
     def notify_clients(
-        self, client_ids: Iterable[str], data: Any, now: bool = False, keep: Keep | None = None
+        self, client_ids: Iterable[str], data: Any, now: bool = False, keep: Overflow | None = None
     ) -> None:
-        """Tell these connections."""
+        """Notify these connections."""
         self._put("clients", _texts(client_ids), data, now, keep)
 
     def join(self, client_id: str, channel_id: str) -> None:
-        """Put a connection into a channel, when the walk is committed. Raises Limited for an id that is too long for one."""
+        """Let a connection join a channel, once the walk is committed. Raises Limited for a channel id that is too long."""
         if len(str(channel_id)) > CHANNEL_LENGTH:
             raise Limited(f"A channel id has at most {CHANNEL_LENGTH:,} characters.")
         self._put("join", (client_id, channel_id), None, now=False)
 
     def leave(self, client_id: str, channel_id: str) -> None:
-        """Take a connection out of a channel, when the walk is committed."""
+        """Let a connection leave a channel, once the walk is committed."""
         self._put("leave", (client_id, channel_id), None, now=False)
 
     def _put(
-        self, kind: str, targets: tuple[str, ...], data: Any, now: bool, keep: Keep | None = None
+        self, kind: str, targets: tuple[str, ...], data: Any, now: bool, keep: Overflow | None = None
     ) -> None:
-        walk = current()
-        if keep is not None and keep not in get_args(Keep):
-            raise ValueError(f"keep is one of {', '.join(get_args(Keep))}, not {keep!r}")
+        run = current()
+        if keep is not None and keep not in get_args(Overflow):
+            raise ValueError(f"keep is one of {', '.join(get_args(Overflow))}, not {keep!r}")
         if targets:
-            walk.outbox.put(Audience(kind, targets, keep), encode(data), now, walk.graph.is_dirty, walk.check)
+            run.notify(Addressees(kind, targets, keep), encode(data), now)
 
 
 socket = Socket()

@@ -1,4 +1,4 @@
-"""Task: a walk for later. Here it is ordered, and here a program reads what became of it; `walk/run/tasks` runs it."""
+"""Task: a stored walk that runs by itself. Creates tasks and reads their outcomes; `walk/run/tasks` runs them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from typing import Any
 
 from walkwire.store import TaskRecord
 from walkwire.walk.archetype import Archetype, reference_of
-from walkwire.walk.context import current
+from walkwire.walk.current import current
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """What became of a task. The names are Jac Cloud's; `executed_date` is when it began.
+class TaskOutcome:
+    """The state of a task. The names are Jac Cloud's, where it is called `schedule`.
 
-    `status` is PENDING, STARTED, COMPLETED or ERROR. `http_status`, `reports` and `custom` are those of the answer that it would
-    have given, once it is COMPLETED; `error` is a list of sentences, once it is ERROR.
+    - status: PENDING, STARTED, COMPLETED or ERROR
+    - node_id: the reference of the node where it enters; None: the caller's root
+    - root_id: the reference of the root of the user who walks
+    - execute_date: when it was to run; None: as soon as possible
+    - executed_date: when it was started
+    - http_status, reports, custom: as in the answer that the walk would have given; None until it is COMPLETED
+    - error: a list of sentences; None unless it is ERROR
     """
 
     status: str
@@ -32,8 +37,8 @@ class Schedule:
     error: list[str] | None
 
     @classmethod
-    def of(cls, task: TaskRecord) -> Schedule:
-        """A stored task as a program sees it."""
+    def of(cls, task: TaskRecord) -> TaskOutcome:
+        """Return the outcome of a stored task."""
         return cls(
             task.state,
             task.node,
@@ -48,10 +53,13 @@ class Schedule:
 
 
 def create_task(walker: Archetype, node: Archetype | None = None, date: datetime | None = None) -> str:
-    """Have a walker walk by itself from `node` (None: the own root), at `date` or as soon as may be; gives its reference.
+    """Store a walker as a task, and return its reference.
 
-    It is kept with all that the present walk changes: a walk that fails orders nothing. A date without a time zone is in the
-    server's own. `jobj(reference)` then is the walker with its fields, and `.__jac__.schedule` of that what became of it.
+    - node: where it enters; None: the caller's root
+    - date: when to run it; None: as soon as possible. A date without a time zone is in the server's time zone.
+
+    The task is stored by the commit of this walk: a walk that fails creates no task. `jobj(reference)` returns the walker with
+    its fields, and `.__jac__.schedule` of that the outcome.
     """
     graph = current().graph
     start = None if node is None else reference_of(graph.own(node))

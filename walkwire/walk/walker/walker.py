@@ -1,4 +1,4 @@
-"""Walker: a small program that walks the graph. Its fields are what a request gives; its abilities are what it does."""
+"""Walker: a class that visits nodes and edges of the graph. A request gives its fields; its abilities run at each place."""
 
 from __future__ import annotations
 
@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
 from walkwire.errors import NoAccess
 from walkwire.ids import new_id
-from walkwire.walk.archetype import Archetype, Computed, give_anchor
+from walkwire.walk.archetype import Archetype, Computed
 from walkwire.walk.archetypes.anchor import Anchor
 from walkwire.walk.archetypes.edge import Edge
-from walkwire.walk.archetypes.node import Node
-from walkwire.walk.context import Walk, current
-from walkwire.walk.registry import heads, kind_of
+from walkwire.walk.archetypes.node import Graph, Node
+from walkwire.walk.current import CurrentRun, current
+from walkwire.walk.registry import heads
 from walkwire.walk.walker.ability import Disengage, Skip, Step, frame_of, has_async, plan_of
-from walkwire.walk.walker.task import Schedule
+from walkwire.walk.walker.task import TaskOutcome
+
+_give_anchor = Archetype.__dict__["__jac__"].__set__  # the slot, whatever a base of a walker calls `__jac__`
+
+# Where a walker may go: a node, an edge (then also the node behind it), or several.
+Place = Node | Edge
+Places = Place | Iterable[Place]
 
 
 class Trail(Anchor):
-    """What walkwire keeps of a walker: where it will go, what it reported, what each of its abilities returned (None too).
+    """The state of a walker that is no field of the program. Programs see it as `walker.__jac__`.
 
-    Programs see it as `walker.__jac__`.
+    - queue: the places that it will visit
+    - ignored: ids of places that it will not visit
+    - reports: the values that it reported
+    - returns: what each ability returned, None included
     """
 
     __slots__ = ("_id", "ignored", "queue", "reports", "returns")
@@ -31,14 +40,14 @@ class Trail(Anchor):
     def __init__(self, kind: str) -> None:
         self._begin(kind)
         self._id: str | None = None
-        self.queue: deque[Any] = deque()
+        self.queue: deque[Place] = deque()
         self.ignored: set[str] = set()
-        self.reports: list[Any] = []
-        self.returns: list[Any] = []
+        self.reports: list[object] = []
+        self.returns: list[object] = []
 
     @property
     def id(self) -> str:
-        """Made when asked for: most walkers are gone before anyone wants to know."""
+        """Return the id, made when it is first needed: most walkers never need one."""
         if self._id is None:
             self._id = new_id()
         return self._id
@@ -48,18 +57,18 @@ class Trail(Anchor):
         self._id = id
 
     @property
-    def schedule(self) -> Schedule | None:
-        """What became of a walker that walks by itself: an `async walker`, or one given to `create_task`. None of others."""
+    def schedule(self) -> TaskOutcome | None:
+        """Return the outcome of the task of a walker: an `async walker`, or one given to `create_task`. None for others."""
         task = current().graph.task(self.id)
-        return None if task is None else Schedule.of(task)
+        return None if task is None else TaskOutcome.of(task)
 
 
 @heads("walker")
 class Walker(Archetype):
-    """A base for walkers: fields, abilities, and an inner class `__specs__` that says how it is exposed.
+    """The base class of walkers. A subclass has fields, abilities, and an inner class `__specs__` with the settings of its API.
 
-    `class rebuild(Walker, background=True)` is Jac's `async walker`: a request for it is answered at once with the walker's
-    id, and it walks by itself afterwards.
+    `class rebuild(Walker, background=True)` is Jac's `async walker`: a request for it is stored as a task, and answered at once
+    with the walker's id.
     """
 
     __jac_async__: ClassVar[bool] = False
@@ -68,63 +77,65 @@ class Walker(Archetype):
         @property
         def __jac__(self) -> Trail: ...
 
+    # Any: keywords that the program's own bases take
     def __init_subclass__(cls, *, background: bool | None = None, **keywords: Any) -> None:
         if background is not None:
             cls.__jac_async__ = background
         super().__init_subclass__(**keywords)
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:
+    def __new__(cls, *_: object, **__: object) -> Self:
         walker = object.__new__(cls)
-        give_anchor(walker, Trail(kind_of(cls)))
+        _give_anchor(walker, Trail(cls.__name__))
         return walker
 
     @Computed
-    def reports(self) -> list[Any]:
-        """What this walker has reported, in order."""
+    def reports(self) -> list[Any]:  # Any: values of the program
+        """Return the values that this walker has reported, in order."""
         return self.__jac__.reports
 
-    def visit(self, place: Any, index: int | None = None) -> bool:
-        """Go to a node, to an edge and the node behind it, or to all in a list, when it is their turn (breadth first).
+    def visit(self, place: Places | None, index: int | None = None) -> bool:
+        """Add places to the end of the queue of visits, and return whether there were any.
 
-        `index` is a place in the queue of what is still to be visited. False where there was nothing to visit.
+        - place: a node, an edge (then also the node at its end), or a list of these
+        - index: the position in the queue at which to insert them; None: the end, for a breadth-first walk
         """
         return add_visit(self, place, index)
 
-    def ignore(self, place: Any) -> None:
-        """Let later visits pass over a node, or over all in a list."""
+    def ignore(self, place: Places) -> None:
+        """Leave a place, or all places in a list, out of later `visit` calls."""
         add_ignored(self, place)
 
-    def report(self, value: Any, custom: bool = False) -> None:
-        """Add a value to the answer; with `custom` it becomes the whole body."""
+    def report(self, value: object, custom: bool = False) -> None:
+        """Add a value to the reports of the answer. With `custom` the value becomes the whole body."""
         if custom:
-            current().custom = value
+            current().answer.custom = value
         else:
             add_report(self, value)
 
     def skip(self) -> NoReturn:
-        """Leave this ability; the next one at the same place still runs."""
+        """End this ability. The next ability at the same place still runs."""
         raise Skip
 
     def disengage(self) -> NoReturn:
-        """End the walk here: no further ability runs, the exits included."""
+        """End the walk. No further ability runs, exits included."""
         raise Disengage
 
-    def spawn(self, place: Any) -> Self:
-        """Walk from a node (or an edge, or a list of them) and come back when the walk is over."""
+    def spawn(self, place: Places) -> Self:
+        """Walk from a node, an edge or a list of these, and return this walker when the walk is over."""
         return spawn_from(place, self)
 
-    async def aspawn(self, place: Any) -> Self:
-        """As `spawn`, from an async ability."""
+    async def aspawn(self, place: Places) -> Self:
+        """Walk as `spawn` does, from an async ability."""
         return await aspawn_from(place, self)
 
 
 AnyWalker = TypeVar("AnyWalker", bound=Walker)
 
-# What the methods above do, for Jac's operators: a program may have other methods of these names.
+# The methods above as functions, for Jac's operators: a program may define other methods of these names.
 
 
-def add_visit(walker: Walker, place: Any, index: int | None = None) -> bool:
-    """`Walker.visit`."""
+def add_visit(walker: Walker, place: Places | None, index: int | None = None) -> bool:
+    """Do what `Walker.visit` does."""
     places = [place] if isinstance(place, Node | Edge) else list(place or ())
     trail = walker.__jac__
     added = list(_stops(places, trail.ignored))
@@ -136,50 +147,49 @@ def add_visit(walker: Walker, place: Any, index: int | None = None) -> bool:
     return bool(added)
 
 
-def add_ignored(walker: Walker, place: Any) -> None:
-    """`Walker.ignore`."""
+def add_ignored(walker: Walker, place: Places) -> None:
+    """Do what `Walker.ignore` does."""
     places = [place] if isinstance(place, Node | Edge) else place
     walker.__jac__.ignored.update(one.__jac__.id for one in places)
 
 
-def add_report(walker: Walker, value: Any) -> None:
-    """`Walker.report`."""
+def add_report(walker: Walker, value: object) -> None:
+    """Do what `Walker.report` does."""
     walker.__jac__.reports.append(value)
-    current().reports.append(value)
+    current().answer.reports.append(value)
 
 
-def spawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
-    """`Walker.spawn`."""
+def spawn_from(place: Places, walker: AnyWalker) -> AnyWalker:
+    """Do what `Walker.spawn` does."""
     if has_async(type(walker)) and is_on_a_loop():
         raise RuntimeError(
             f"{type(walker).__name__} has async abilities: from an async ability, await aspawn()"
         )
-    walk_through(walker, _starts(place))
+    walk_through(current(), walker, _starts(place))
     return walker
 
 
-async def aspawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
-    """`Walker.aspawn`."""
-    await awalk_through(walker, _starts(place))
+async def aspawn_from(place: Places, walker: AnyWalker) -> AnyWalker:
+    """Do what `Walker.aspawn` does."""
+    await awalk_through(current(), walker, _starts(place))
     return walker
 
 
-def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
-    """Run a walk in this thread; async abilities are waited for."""
-    walk = current()
+def walk_through(run: CurrentRun, walker: Walker, starts: Iterable[Place]) -> None:
+    """Let a walker walk in this thread, and wait in it for async abilities."""
     returns = walker.__jac__.returns
     returns.clear()
     try:
-        for step, place in _course(walker, starts):
+        for step, place in _course(run, walker, starts):
             result = None
             try:
                 result = step.function(*_arguments(step, walker, place))
                 if step.is_async:
-                    result = walk.bridge.wait_for(result)
+                    result = run.host.run_coroutine(result)
             except Skip:
                 pass
             except (AttributeError, TypeError) as error:
-                _refuse_if_missed(walk, error)
+                _refuse_if_missed(run, error)
                 raise
             finally:
                 returns.append(result)
@@ -187,24 +197,23 @@ def walk_through(walker: Walker, starts: Iterable[Any]) -> None:
         walker.__jac__.queue.clear()
 
 
-async def awalk_through(walker: Walker, starts: Iterable[Any]) -> None:
-    """Run a walk on the programs' own event loop; plain abilities go to a worker thread."""
-    walk = current()
+async def awalk_through(run: CurrentRun, walker: Walker, starts: Iterable[Place]) -> None:
+    """Let a walker walk on the event loop for async abilities. Plain abilities run in a worker thread."""
     returns = walker.__jac__.returns
     returns.clear()
     try:
-        for step, place in _course(walker, starts):
+        for step, place in _course(run, walker, starts):
             arguments = _arguments(step, walker, place)
             result = None
             try:
                 if step.is_async:
                     result = await step.function(*arguments)
                 else:
-                    result = await walk.bridge.in_thread(step.function, *arguments)
+                    result = await run.host.run_in_thread(step.function, *arguments)
             except Skip:
                 pass
             except (AttributeError, TypeError) as error:
-                _refuse_if_missed(walk, error)
+                _refuse_if_missed(run, error)
                 raise
             finally:
                 returns.append(result)
@@ -212,14 +221,14 @@ async def awalk_through(walker: Walker, starts: Iterable[Any]) -> None:
         walker.__jac__.queue.clear()
 
 
-def _refuse_if_missed(walk: Walk, error: Exception) -> None:
-    """Raise NoAccess where an ability fails on a None after `&` had to give one: absent, or not the caller's to read."""
-    if walk.missed is not None and str(error).startswith("'NoneType' object "):
-        raise NoAccess(walk.missed) from error
+def _refuse_if_missed(run: CurrentRun, error: Exception) -> None:
+    """Raise NoAccess if an ability fails by using the None that `&` returned for a record that is absent or not readable."""
+    if run.missed is not None and str(error).startswith("'NoneType' object "):
+        raise NoAccess(run.missed) from error
 
 
 def is_on_a_loop() -> bool:
-    """Whether this thread is running an event loop, so that waiting here would stop it."""
+    """Whether this thread runs an event loop, which must not be blocked."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -227,20 +236,20 @@ def is_on_a_loop() -> bool:
     return True
 
 
-def _course(walker: Walker, starts: Iterable[Any]) -> Iterator[tuple[Step, Any]]:
-    """Every step of a walk in its order, each with its place. The queue may grow while a step is being taken."""
+def _course(run: CurrentRun, walker: Walker, starts: Iterable[Place]) -> Iterator[tuple[Step, Place]]:
+    """Yield the abilities of a walk in order, each with its place. The queue may grow while an ability runs."""
     kind, trail = type(walker), walker.__jac__
     trail.queue.clear()
     trail.queue.extend(starts)
-    walk = current()
-    graph = walk.graph
+    graph, check_time = run.graph, run.check_time
     place = trail.queue[0]
     frame = frame_of(kind)
     for step in frame.entries:
         yield step, place
     while trail.queue:
         place = trail.queue.popleft()
-        walk.go_on()
+        if check_time is not None:
+            check_time()
         if graph.is_gone(place):
             continue
         graph.enter(place)
@@ -253,20 +262,22 @@ def _course(walker: Walker, starts: Iterable[Any]) -> Iterator[tuple[Step, Any]]
         yield step, place
 
 
-def _arguments(step: Step, walker: Walker, place: Any) -> tuple[Any, ...]:
+def _arguments(step: Step, walker: Walker, place: Place) -> tuple[Archetype, ...]:
+    subject: Archetype
+    other: Archetype
     subject, other = (walker, place) if step.by_walker else (place, walker)
     return (subject, other) if step.takes_other else (subject,)
 
 
-def _starts(place: Any) -> list[Any]:
+def _starts(place: Places) -> list[Place]:
     starts = [place] if isinstance(place, Node | Edge) else list(place)
     if not starts:
         raise ValueError("A walk needs a place to start from, and the list is empty")
     return list(_stops(starts, set()))
 
 
-def _stops(places: Iterable[Any], ignored: set[str]) -> Iterator[Any]:
-    graph = current().graph
+def _stops(places: Iterable[Place], ignored: set[str]) -> Iterator[Place]:
+    graph: Graph = current().graph
     for given in places:
         place = graph.own(given)
         if place.__jac__.id in ignored:

@@ -27,7 +27,7 @@ from walkwire.errors import (
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.store import Store
 from walkwire.walk.archetypes.obj import Obj
-from walkwire.walk.run.runtime import Answer
+from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.walker.specs import specs
 from walkwire.walk.walker.walker import Walker
 
@@ -62,7 +62,7 @@ class typed(Walker):
 
 
 async def test_the_answer_of_the_walk_is_the_body_as_it_is(serve: Serve, asked: Asked) -> None:
-    asked.answer = Answer(201, b'{"status":201,"reports":[{"a":1}]}')
+    asked.answer = WalkAnswer(201, b'{"status":201,"reports":[{"a":1}]}')
     answer = await serve(open_one).post("/walker/open_one", json={})
     assert (answer.status_code, answer.content) == (201, asked.answer.body)
     assert answer.headers["content-type"] == "application/json"
@@ -70,13 +70,13 @@ async def test_the_answer_of_the_walk_is_the_body_as_it_is(serve: Serve, asked: 
 
 
 async def test_a_response_of_the_program_is_sent_as_it_is(serve: Serve, asked: Asked) -> None:
-    asked.answer = Answer(200, b"", PlainTextResponse("mine", 203, {"X-Mine": "yes"}))
+    asked.answer = WalkAnswer(200, b"", PlainTextResponse("mine", 203, {"X-Mine": "yes"}))
     answer = await serve(open_one).post("/walker/open_one")
     assert (answer.status_code, answer.text, answer.headers["x-mine"]) == (203, "mine", "yes")
 
 
 async def test_an_answer_without_content_has_none(serve: Serve, asked: Asked) -> None:
-    asked.answer = Answer(204, b'{"status":204,"reports":[]}')
+    asked.answer = WalkAnswer(204, b'{"status":204,"reports":[]}')
     answer = await serve(open_one).post("/walker/open_one")
     assert (answer.status_code, answer.content) == (204, b"")
 
@@ -84,7 +84,7 @@ async def test_an_answer_without_content_has_none(serve: Serve, asked: Asked) ->
 async def test_a_status_that_ends_no_answer_is_a_fault(
     serve: Serve, asked: Asked, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked.answer = Answer(100, b"{}")
+    asked.answer = WalkAnswer(100, b"{}")
     answer = await serve(open_one).post("/walker/open_one")
     assert answer.status_code == 500
     assert "set the status 100" in caplog.text

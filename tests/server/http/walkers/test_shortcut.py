@@ -18,7 +18,7 @@ from walkwire.errors import Busy, NoAccess, PublicError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.http.walkers.router import Lane
 from walkwire.walk.archetypes.obj import Obj
-from walkwire.walk.run.runtime import Answer
+from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.walker.specs import specs
 from walkwire.walk.walker.walker import Walker
 
@@ -122,12 +122,12 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "without a token, and no JSON": {"url": "/walker/closed", "content": b"{", "headers": JSON},
 }
 
-ANSWERS: dict[str, Answer | Exception] = {
-    "another status": Answer(201, b'{"status":201,"reports":[]}'),
-    "no content": Answer(204, b"{}"),
-    "not modified": Answer(304, b"{}"),
-    "a status that is none": Answer(700, b"{}"),
-    "a response": Answer(200, b"", PlainTextResponse("mine", 203, {"X-Mine": "yes"})),
+ANSWERS: dict[str, WalkAnswer | Exception] = {
+    "another status": WalkAnswer(201, b'{"status":201,"reports":[]}'),
+    "no content": WalkAnswer(204, b"{}"),
+    "not modified": WalkAnswer(304, b"{}"),
+    "a status that is none": WalkAnswer(700, b"{}"),
+    "a response": WalkAnswer(200, b"", PlainTextResponse("mine", 203, {"X-Mine": "yes"})),
     "an error for the public": NoAccess(NODE),
     "busy": Busy(),
     "a status of its own": PublicError("refused", "No.", status=418),

@@ -1,0 +1,20 @@
+"""Addressees: who a notification is for, and what to drop when one of them falls behind."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Overflow = Literal["close", "drop_oldest", "latest"]
+
+
+class Addressees(NamedTuple):
+    """Who receives a notification, or which client joins or leaves which channels.
+
+    - kind: `users`, `channels`, `clients`, `join` or `leave`
+    - targets: root ids, channel ids or client ids; for `join` and `leave` a client id, then channel ids
+    - keep: the overflow policy of the notification; None: the configured one
+    """
+
+    kind: str
+    targets: tuple[str, ...]
+    keep: Overflow | None = None

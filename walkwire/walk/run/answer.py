@@ -1,0 +1,54 @@
+"""Answer: turns what a run reported and returned into the body of an answer, or into the end of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from walkwire.store import TaskEnd
+from walkwire.walk.current import AnswerState
+from walkwire.walk.run.request import TaskRun
+from walkwire.walk.walker import report
+
+
+class WalkAnswer(NamedTuple):
+    """The answer to a request.
+
+    - status: HTTP status
+    - body: JSON
+    - response: a whole response that the program made, to send in place of status and body; None: it made none
+    """
+
+    status: int
+    body: bytes
+    response: Any = None
+
+
+class Answers(NamedTuple):
+    """How answers are made.
+
+    - with_returns: whether they include what the abilities returned
+    - is_response: tells whether a value is a whole response, to be sent as it is
+    """
+
+    with_returns: bool = False
+    is_response: Callable[[Any], bool] = lambda value: False
+
+    def answer_of(self, state: AnswerState) -> WalkAnswer:
+        """Return the answer of a run. Raises NotPrintable for a value that JSON cannot express."""
+        for value in (state.custom, *state.reports, *state.returns):
+            if value is not None and self.is_response(value):
+                return WalkAnswer(state.status, b"", value)
+        if state.custom is not None:
+            return WalkAnswer(state.status, report.encode_body(state.custom))
+        returns = state.returns if self.with_returns else None
+        return WalkAnswer(state.status, report.answer(state.status, state.reports, returns))
+
+
+def task_end(task: TaskRun, state: AnswerState, answer: WalkAnswer) -> TaskEnd:
+    """Return the stored outcome of a task that was completed with `answer`."""
+    is_custom = state.custom is not None or answer.response is not None
+    custom = (answer.body or b"null").decode() if is_custom else None
+    printed = [one for one in state.reports if one is None or one is not answer.response]
+    reports = report.encode_reports(printed).decode()
+    return TaskEnd(task.id, task.server, "COMPLETED", state.status, reports, custom)

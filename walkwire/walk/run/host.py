@@ -1,0 +1,104 @@
+"""Host: what surrounds the runs of a server: its threads, event loops, locks and settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from walkwire.errors import Conflict
+from walkwire.store import GraphStore, UserStore
+from walkwire.walk.registry import Registry
+from walkwire.walk.run.answer import Answers
+from walkwire.walk.run.programs import ProgramLoop
+from walkwire.walk.run.threads import Threads
+from walkwire.walk.unit.locks import PATIENCE_SECONDS, Claim, Locks
+from walkwire.walk.unit.outbox import Notify
+
+Keys = frozenset[str]
+Result = TypeVar("Result")
+
+_NO_KEYS: Keys = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all walks of one server share.
+
+    - notify: sends a notification; called in the thread of a walk
+    - on_tasks: called after a commit that stored new tasks, in the thread of the walk
+    - loop: the event loop of the sockets, which owns `locks`
+    - users: the store of users; None: there are none
+    """
+
+    store: GraphStore
+    registry: Registry
+    notify: Notify
+    answers: Answers
+    threads: Threads
+    programs: ProgramLoop
+    locks: Locks
+    loop: asyncio.AbstractEventLoop
+    users: UserStore | None
+    on_tasks: Callable[[], None]
+
+
+@dataclass(slots=True)
+class ServerHost:
+    """The host of one walk in a server, over all of its attempts.
+
+    `claim` are the locks that the walk holds. None: it never held any.
+    """
+
+    shared: Shared
+    claim: Claim | None = None
+
+    @property
+    def users(self) -> UserStore | None:
+        """The store of users."""
+        return self.shared.users
+
+    @property
+    def spawns_awaitable(self) -> bool:
+        """False: in a server an `async walker` walks at once."""
+        return False
+
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine on the programs' event loop. Raises RuntimeError on that loop."""
+        return self.shared.programs.run_from_thread(coroutine)
+
+    async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Run a function in a worker thread, in the context of the caller."""
+        return await self.shared.threads.from_a_loop(function, *arguments)
+
+    def is_quiet(self) -> bool:
+        """Whether no walk of this server holds any lock. A hint, not a promise."""
+        return self.shared.locks.is_quiet()
+
+    def held(self, keys: Keys) -> Keys:
+        """Return the locks that other walks of this server hold. A hint, not a promise."""
+        return self.shared.locks.held(keys, self.claim)
+
+    def acquire(self, hold: Keys, kinds: Keys) -> None:
+        """Acquire locks from a worker thread. Raises Conflict after `PATIENCE_SECONDS`."""
+        waiting = asyncio.run_coroutine_threadsafe(self.claimed().acquire(hold, kinds), self.shared.loop)
+        try:
+            waiting.result(PATIENCE_SECONDS)
+        except TimeoutError:
+            waiting.cancel()
+            raise Conflict from None
+
+    def owned(self) -> Collection[str]:
+        """Return the locks that this walk holds now."""
+        return _NO_KEYS if self.claim is None else self.claim.keys
+
+    def tasks_added(self) -> None:
+        """Report that there are new tasks."""
+        self.shared.on_tasks()
+
+    def claimed(self) -> Claim:
+        """Return the claim of this walk, made when it is first needed."""
+        if self.claim is None:
+            self.claim = Claim(self.shared.locks)
+        return self.claim

@@ -1,0 +1,68 @@
+"""Programs: the event loop, in a thread of its own, that runs async abilities."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
+
+
+class ProgramLoop:
+    """The event loop for async abilities, started when the first one runs. An ability that blocks delays only other abilities."""
+
+    def __init__(self) -> None:
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._is_stopping = False
+
+    async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine on this loop, and wait on the caller's loop for its result."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._running()))
+
+    def run_from_thread(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine on this loop, and wait in this thread for its result. Raises RuntimeError in the loop's own thread."""
+        loop = self._running()
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError(
+                "An async ability was met by spawn() inside an async ability: await aspawn() instead"
+            )
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def stop(self) -> None:
+        """Stop the loop, and cancel what still runs on it."""
+        if self._loop is not None and self._thread is not None:
+            self._is_stopping = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=1)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._serve, name="programs", daemon=True)
+                self._thread.start()
+            return self._loop
+
+    def _serve(self) -> None:
+        assert self._loop is not None
+        asyncio.set_event_loop(self._loop)
+        try:
+            while not self._is_stopping:
+                try:
+                    self._loop.run_forever()
+                except (SystemExit, KeyboardInterrupt):  # raised by a task that the program itself created
+                    _log.exception("A program tried to end the process; its other walks go on")
+            remaining = asyncio.all_tasks(self._loop)
+            for task in remaining:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*remaining, return_exceptions=True))
+        finally:
+            self._loop.close()
