@@ -28,6 +28,7 @@ class Shared:
 
     - notify: sends a notification; called in the thread of a walk
     - on_tasks: called after a commit that stored new tasks, in the thread of the walk
+    - on_retry: called on the event loop of the sockets with the class of a walker that is about to be retried
     - loop: the event loop of the sockets, which owns `locks`
     - users: the store of users; None: there are none
     """
@@ -42,6 +43,7 @@ class Shared:
     loop: asyncio.AbstractEventLoop
     users: UserStore | None
     on_tasks: Callable[[], None]
+    on_retry: Callable[[type], None]
 
 
 @dataclass(slots=True)

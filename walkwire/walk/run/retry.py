@@ -43,6 +43,7 @@ async def run_until_committed(request: WalkRequest, shared: Shared, deadline: De
             except Unfit as unfit:
                 if unfit.run.has_committed or not request.options.may_retry:
                     break
+                shared.on_retry(request.walker)
                 outbox, in_snapshot = unfit.run.outbox, unfit.was_reading
                 await _acquire(host, _NO_KEYS if in_snapshot else unfit.keys, _NO_KEYS, patience_ends)
     finally:

@@ -49,6 +49,7 @@ class Runtime:
     - mailbox: the way to the sockets' event loop, shared with the threads
     - notify: sends a notification; called in the thread of a walk
     - on_tasks: called on the event loop after a commit that stored new tasks
+    - on_retry: called on the event loop with the class of a walker that is about to be retried
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Runtime:
         answers: Answers = _ANSWERS,
         users: UserStore | None = None,
         on_tasks: Callable[[], None] = lambda: None,
+        on_retry: Callable[[type], None] = lambda walker: None,
     ) -> None:
         self._bound = limits.threads + limits.queue
         self._seconds = limits.seconds
@@ -80,6 +82,7 @@ class Runtime:
             asyncio.get_running_loop(),
             users,
             lambda: mailbox.post(on_tasks),
+            on_retry,
         )
 
     async def run(self, request: WalkRequest) -> WalkAnswer:

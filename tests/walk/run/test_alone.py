@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from walkwire import Node, Root, Walker, on_entry, root
+from walkwire import Node, Root, Walker, on_entry, root, socket
 from walkwire.errors import Conflict
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.walk.registry import Registry
@@ -70,3 +70,19 @@ def test_a_node_kept_from_an_earlier_block_is_found_again_by_its_id(store: Any) 
         other = kept.connect(Piece(2))
         assert [thing.n for thing in root().out()[0].out()] == [2]
         assert other.into(Piece)[0] is root().out()[0]
+
+
+@pytest.mark.parametrize("is_loading", [False, True])
+def test_spawn_gives_something_to_await_only_in_a_program_that_is_run(is_loading: bool, store: Any) -> None:
+    with unit_of_work(store, Registry(), PUBLIC_ROOT, is_loading=is_loading) as run:
+        assert run.host.spawns_awaitable is not is_loading
+
+
+def test_a_run_alone_sends_its_notifications_at_the_end_of_the_block(store: Any) -> None:
+    sent: list[bytes] = []
+    with unit_of_work(store, Registry(), PUBLIC_ROOT, lambda _, data: sent.append(data)):
+        socket.notify_channels(["x"], 1)
+        root().connect(Piece())
+        socket.notify_channels(["x"], 2)
+        assert sent == [b"1"]
+    assert sent == [b"1", b"2"]
