@@ -112,10 +112,10 @@ def _status_of_failure(file: Path, era: str | None) -> int:
 
 def _run_as_main(file: Path, era: str | None) -> None:
     if file.suffix == ".jac":
-        from walkwire.dialect.operators import Spoken
+        from walkwire.dialect.operators import Printed
         from walkwire.jac import importer
 
-        Spoken.on = True
+        Printed.on = True
         importer.load(file, era=era)
     else:
         runpy.run_path(str(file), run_name="__main__")

@@ -197,7 +197,7 @@ def test_a_report_is_printed_only_when_programs_are_run(
 ) -> None:
     walker = roams()
     jac.report_aloud(walker, 1)
-    monkeypatch.setattr(jac.Spoken, "on", True)
+    monkeypatch.setattr(jac.Printed, "on", True)
     jac.report_aloud(walker, 2)
     jac.report(walker, 3)
     jac.report(None, 4)

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from walkwire.dialect.operators import Spoken
+from walkwire.dialect.operators import Printed
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.jac.importer import load
 from walkwire.stores.scratch import ScratchStore
@@ -24,7 +24,7 @@ Run = Callable[..., str]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """What a program prints: its text, or the path of its file. Each starts with an empty graph, as `walkwire run` does."""
-    monkeypatch.setattr(Spoken, "on", True)
+    monkeypatch.setattr(Printed, "on", True)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from walkwire import program
-from walkwire.dialect.operators import Spoken
+from walkwire.dialect.operators import Printed
 from walkwire.jac.era import era_of, parse_era
 from walkwire.jac.syntax.parser import parse
 
@@ -81,7 +81,7 @@ def test_in_a_nodes_ability_of_0_7_here_is_the_walker(run: Callable[..., str]) -
 def test_before_0_9_a_program_that_fails_ends_as_if_it_had_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Spoken, "on", False)
+    monkeypatch.setattr(Printed, "on", False)
     monkeypatch.setattr(sys, "path", list(sys.path))
     file = tmp_path / "failing.jac"
     file.write_text("walker w { can go with entry { report 5; 1 / 0; } }\nwith entry { root spawn w(); }\n")

@@ -1,7 +1,7 @@
-"""Cloud: names of Jac Cloud that programs import: its anchors, by which they reach stored records past the graph, and the rest.
+"""Anchors: Jac Cloud's anchor classes, by which programs search stored records.
 
-Of Mongo's filters there is what can be answered by id, class and owner: `_id`, `name`, `root`, each a value or `{"$in": [...]}`,
-under `$or` and `$and`. What may not be read is not found.
+Of Mongo's filters these are supported: `_id`, `name` and `root`, each a value or `{"$in": [...]}`, combined by `$or` and `$and`.
+Records that the caller may not read are not found.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 from walkwire.dialect.context import get_context
 from walkwire.store import Search
 from walkwire.walk.access import Level
-from walkwire.walk.archetype import Archetype
+from walkwire.walk.archetype import AnchorState, Archetype
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.handle import Handle
-from walkwire.walk.archetypes.node import Node
+from walkwire.walk.archetypes.node import Graph, Node
 from walkwire.walk.archetypes.obj import Obj
 from walkwire.walk.archetypes.root import Root
 from walkwire.walk.current import current
@@ -23,33 +23,35 @@ from walkwire.walk.registry import family_of
 from walkwire.walk.walker.verbs import root
 from walkwire.walk.walker.walker import Walker
 
+Filter = Mapping[str, Any]  # Any: a program's filter in Mongo's form, checked by `_searches`
+
 _FIELDS = ("ids", "kinds", "owners")
 _NAMES = {"_id": "ids", "name": "kinds", "root": "owners"}
 
 
 class Collection:
-    """The stored records of a kind. Those that the walk has changed are as it sees them; new ones are not among them yet."""
+    """The stored records of a family, with the walk's own changes. New ones are found once they are committed."""
 
     def __init__(self, family: type[Archetype]) -> None:
         self._family = family
 
-    def find(self, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Iterator[Any]:
-        """The anchors of the records that fit. Raises ValueError for a filter that cannot be answered."""
-        found: dict[str, Any] = {}
+    def find(self, filter: Filter | None = None, *_: object, **__: object) -> Iterator[AnchorState]:
+        """Return the anchors of the records that match. Raises ValueError for a filter that is not supported."""
+        found: dict[str, AnchorState] = {}
         for search in _searches(filter or {}, self._letter()):
             found.update((one.__jac__.id, one.__jac__) for one in self._search(search))
         return iter(found.values())
 
-    def find_one(self, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Any:
-        """The first of them, or None."""
+    def find_one(self, filter: Filter | None = None, *_: object, **__: object) -> AnchorState | None:
+        """Return the first match; None if there is none."""
         return next(self.find(filter), None)
 
-    def find_by_id(self, id: Any, *_: Any, **__: Any) -> Any:
-        """The anchor of one record, or None."""
+    def find_by_id(self, id: object, *_: object, **__: object) -> AnchorState | None:
+        """Return the anchor of the record with this id; None if there is none."""
         return self.find_one({"_id": id})
 
-    def count(self, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> int:
-        """How many fit."""
+    def count(self, filter: Filter | None = None, *_: object, **__: object) -> int:
+        """Return the number of matches."""
         return sum(1 for _ in self.find(filter))
 
     count_documents = count
@@ -58,53 +60,53 @@ class Collection:
         return {"walker": "w:", "obj": "o:"}.get(family_of(self._family) or "", "")
 
     def _search(self, search: Search) -> Iterator[Archetype]:
-        graph = current().graph
+        graph: Graph = current().graph
         found = graph.search_edges(search) if self._family is Edge else graph.search_nodes(search)
         return (one for one in found if isinstance(one, self._family))
 
 
 class BaseAnchor:
-    """`BaseAnchor.ref(id)`: a handle by a reference."""
+    """The base of the anchor classes. `BaseAnchor.ref(id)` returns a handle."""
 
-    Collection: ClassVar[Any]
+    Collection: ClassVar[Any]  # Any: the name is also the class's, which hides it here
 
     ref = Handle
 
 
 class NodeAnchor(BaseAnchor):
-    """Nodes."""
+    """Search among nodes."""
 
     Collection = Collection(Node)
 
 
 class EdgeAnchor(BaseAnchor):
-    """Edges."""
+    """Search among edges."""
 
     Collection = Collection(Edge)
 
 
 class WalkerAnchor(BaseAnchor):
-    """Walkers that are kept."""
+    """Search among stored walkers."""
 
     Collection = Collection(Walker)
 
 
 class ObjectAnchor(BaseAnchor):
-    """Objects that are kept by themselves."""
+    """Search among objects that are stored by themselves."""
 
     Collection = Collection(Obj)
 
 
 class JaseciContext:
-    """`JaseciContext.get()`: the same as `get_context()`."""
+    """Jac Cloud's context: `JaseciContext.get()` is `get_context()`."""
 
     get = staticmethod(get_context)
     get_root = staticmethod(root)
 
 
-def reset_graph(start: Any = None) -> int:
-    """Delete all that is a root's own (the own one without `start`), but not the root; how many nodes and edges there were."""
-    graph = current().graph
+def reset_graph(start: Node | None = None) -> int:
+    """Delete all nodes and edges that a root owns (None: the caller's root), except the root. Return their number."""
+    graph: Graph = current().graph
     first = graph.root() if start is None else start
     owned = Search(owners=frozenset({first.__jac__.id}))
     edges = list(graph.search_edges(owned))
@@ -119,9 +121,9 @@ def reset_graph(start: Any = None) -> int:
     return len(edges) + len(nodes)
 
 
-def _reached(first: Any) -> Iterator[Any]:
-    """New nodes that edges lead to from `first` by way of new ones."""
-    graph = current().graph
+def _reached(first: Node) -> Iterator[Node]:
+    """Yield the new nodes that edges lead to from `first`, directly or through other new nodes."""
+    graph: Graph = current().graph
     seen, waiting = {id(first)}, [first]
     while waiting:
         for _, far in graph.neighbourhood(waiting.pop(), "out", None, None):
@@ -131,8 +133,8 @@ def _reached(first: Any) -> Iterator[Any]:
                 yield far
 
 
-def _searches(filter: Mapping[str, Any], letter: str) -> list[Search]:
-    """A filter as searches, of which one has to fit."""
+def _searches(filter: Filter, letter: str) -> list[Search]:
+    """Return a filter as searches, of which a record has to match one."""
     searches = [Search()]
     for key, wanted in filter.items():
         if key == "$or":
@@ -159,7 +161,7 @@ def _meet(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset
     return other if one is None else one if other is None else one & other
 
 
-def _search_by(key: str, wanted: Any, letter: str) -> Search:
+def _search_by(key: str, wanted: Any, letter: str) -> Search:  # Any: see Filter
     values = wanted["$in"] if isinstance(wanted, Mapping) and set(wanted) == {"$in"} else [wanted]
     if key not in _NAMES or any(isinstance(value, Mapping) for value in values):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Bases: what Jac's `node`, `edge`, `walker` and `obj` make, by the names that their bases have since 0.8: programs print them.
+"""Bases: the base classes of Jac's `node`, `edge`, `walker` and `obj`, by their names since 0.8, which programs print.
 
 In 0.7 these were Node, Edge, Walker and Obj.
 """
@@ -35,9 +35,9 @@ _LAID_OUT = (BaseException, int, float, str, bytes, dict, list, set, frozenset, 
 
 
 class Value:
-    """The base of an `obj` that is an exception, or of another class of Python's that has room for nothing beside it."""
+    """The base of an `obj` that derives from an exception or a built-in class, whose layout allows no other base."""
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
+    def __init_subclass__(cls, **keywords: Any) -> None:  # Any: keywords of the program's own bases
         super().__init_subclass__(**keywords)
         give_each_instance_its_own(cls)
         dataclasses.dataclass(eq=False)(cls)
@@ -47,12 +47,12 @@ Value.__name__ = "Archetype"
 
 
 class Behind:
-    """What stands behind the bases that an `obj` names: what they leave room for."""
+    """The last base in the list of an `obj`: replaced by the base class whose layout fits the other bases."""
 
     def __init__(self, base: type) -> None:
         self._base = base
 
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type]:
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type]:
         is_laid_out = any(isinstance(base, type) and issubclass(base, _LAID_OUT) for base in bases)
         return (Value if is_laid_out else self._base,)
 
@@ -61,8 +61,8 @@ behind_bases = Behind(Archetype)
 behind_bases_07 = Behind(Obj)
 
 
-class JacList(list[Any]):
-    """What a list that is written out is in 0.7, seen by programs that ask for types alone."""
+class JacList(list[object]):
+    """The type of a list literal in 0.7, for programs that print types."""
 
 
 JacList.__module__ = "jaclang"

@@ -1,39 +1,50 @@
-"""Hops: Jac's edge references, from nodes along their edges to the nodes behind them, hop by hop; each node once."""
+"""Hops: Jac's edge references, which lead from nodes along their edges to other nodes. Each node is found once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, TypeVar, cast
 
 from walkwire.store import Direction, EdgeRecord
 from walkwire.walk.archetype import Archetype
-from walkwire.walk.archetypes.node import as_types
+from walkwire.walk.archetypes.edge import Edge
+from walkwire.walk.archetypes.node import Classes, Graph, Node, as_types
 from walkwire.walk.current import current
 
-Test = Callable[[Any], Any] | None
+# A program's test of a node or an edge; the truth of its result counts. Any: of a class that only the program knows.
+Test = Callable[[Any], object] | None
+# What stands for nodes in a program: one node, or several.
+Nodes = Node | Iterable[Node]
+Link = Edge | EdgeRecord
+Pairs = Iterable[tuple[Link, Node]]
+Found = TypeVar("Found")
 Gives = Literal["nodes", "edges", "steps"]
 
-GROWTH = 4  # as many links again are looked at where several lead to the same node
+GROWTH = 4  # the limit of a query grows by this factor while several links lead to the same node
 
 
 def hop(
-    origin: Any,
+    origin: Nodes,
     direction: Direction = "out",
     gives: Gives = "nodes",
     *,
-    edge: Any = None,
+    edge: Classes = None,
     edge_if: Test = None,
-    node: Any = None,
+    node: Classes = None,
     node_if: Test = None,
-    among: Any = None,
-) -> list[Any]:
-    """`[origin -->]`, `[edge origin <--]`, or, for `visit [edge origin <-->]`, each edge and then the node behind it.
+    among: object = None,
+) -> list[Archetype]:
+    """Return what an edge reference finds: `[origin -->]`, `[edge origin <--]`.
 
-    `edge` and `node` are classes, `edge_if` and `node_if` tests of one of them, `among` the nodes that may be found.
+    - origin: a node, or several
+    - gives: nodes; edges; or steps, each edge followed by the node behind it, as for `visit [edge origin <-->]`
+    - edge, node: only these classes
+    - edge_if, node_if: only edges and nodes for which these tests are true
+    - among: only these nodes: one, several, or a test
     """
-    graph = current().graph
+    graph: Graph = current().graph
     edges, nodes, may_be_found = as_types(edge), as_types(node), _test_of(among)
-    found: list[Any] = []
+    found: list[Archetype] = []
     for near in listed(origin):
         for link, far in graph.neighbourhood(near, direction, edges, nodes):
             if edge_if is not None and not edge_if(graph.edge(link)):
@@ -48,17 +59,19 @@ def hop(
 
 def hop_to_end(
     limit: int,
-    origin: Any,
+    origin: Nodes,
     direction: Direction = "out",
     gives: Literal["nodes", "edges"] = "nodes",
     *,
-    edge: Any = None,
-    node: Any = None,
-    of: Any = None,
-) -> list[Any]:
-    """`[origin -->]` of which the program takes the first `limit` only, or the last where it is negative: these are there, and of
-    the others what could not be spared. `of` is a class of which they must be, as in ``[-->](`?of)``."""
-    graph = current().graph
+    edge: Classes = None,
+    node: Classes = None,
+    of: Classes = None,
+) -> Sequence[Archetype]:
+    """Return at least the first `limit` of `[origin -->]` (the last, if negative), possibly more.
+
+    `of` is a class that the nodes have, as in ``[-->](`?of)``. See `hop` for the rest.
+    """
+    graph: Graph = current().graph
     if not isinstance(origin, Archetype):
         test = None if of is None else lambda far: isinstance(far, as_types(of) or ())
         return hop(origin, direction, gives, edge=edge, node=node, node_if=test)
@@ -79,8 +92,8 @@ def hop_to_end(
         asked *= GROWTH
 
 
-def _met_first(nodes: list[Any], last: Iterable[Any], everything: Iterable[Any]) -> list[Any]:
-    """Of these nodes those to which no link leads before the last ones: the others have their place further to the front."""
+def _met_first(nodes: list[Node], last: Pairs, everything: Pairs) -> list[Node]:
+    """Return the nodes whose first link is among the last ones. The others belong further to the front of the result."""
     first: dict[int, str] = {}
     for link, far in everything:
         first.setdefault(id(far), _id(link))
@@ -88,21 +101,21 @@ def _met_first(nodes: list[Any], last: Iterable[Any], everything: Iterable[Any])
     return [node for node in nodes if first.get(id(node)) in ids]
 
 
-def _id(link: Any) -> str:
+def _id(link: Link) -> str:
     return link.id if isinstance(link, EdgeRecord) else link.__jac__.id
 
 
-def _once(found: Iterable[Any]) -> list[Any]:
+def _once(found: Iterable[Found]) -> list[Found]:
     return list({id(one): one for one in found}.values())
 
 
-def _test_of(among: Any) -> Test:
+def _test_of(among: object) -> Test:
     if among is None or (callable(among) and not isinstance(among, Archetype)):
         return among
-    nodes = listed(among)
+    nodes = listed(cast("Nodes", among))
     return lambda node: node in nodes
 
 
-def listed(nodes: Any) -> list[Any]:
-    """One node as a list of one; several as they are."""
+def listed(nodes: Nodes) -> list[Node]:
+    """Return one node as a list of one, several as a list."""
     return [nodes] if isinstance(nodes, Archetype) else nodes if isinstance(nodes, list) else list(nodes)

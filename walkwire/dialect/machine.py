@@ -1,4 +1,4 @@
-"""Machine: what a Jac program asks of its own modules by name, through `JacMachine` (or, in 0.7, `JacMachine.get()`)."""
+"""Machine: functions of `JacMachine` (in 0.7: `JacMachine.get()`) that find and load a program's modules and classes by name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from walkwire.ids import new_id
+from walkwire.walk.archetype import Archetype
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.walker.walker import Walker
@@ -19,7 +20,7 @@ MAIN = "__main__"
 
 
 def list_modules() -> list[str]:
-    """The names of the program's modules in Jac, in the order in which their loading began."""
+    """Return the names of the program's Jac modules, in the order in which their import began."""
     loaded = [
         (name, module) for name, module in list(sys.modules.items()) if _file_of(module).endswith(".jac")
     ]
@@ -27,32 +28,36 @@ def list_modules() -> list[str]:
 
 
 def list_walkers(module_name: str, bases: tuple[str, ...] = ()) -> list[str]:
-    """The names of the walkers in a module."""
+    """Return the names of the walkers in a module, sorted."""
     return _names(module_name, Walker, bases)
 
 
 def list_nodes(module_name: str, bases: tuple[str, ...] = ()) -> list[str]:
-    """The names of the node classes in a module."""
+    """Return the names of the node classes in a module, sorted."""
     return _names(module_name, Node, bases)
 
 
 def list_edges(module_name: str, bases: tuple[str, ...] = ()) -> list[str]:
-    """The names of the edge classes in a module."""
+    """Return the names of the edge classes in a module, sorted."""
     return _names(module_name, Edge, bases)
 
 
-def get_archetype(module_name: str, archetype_name: str) -> Any:
-    """A class by its name and its module's, None where there is none."""
+def get_archetype(module_name: str, archetype_name: str) -> Any:  # Any: whatever has this name
+    """Return the class with this name in a module; None if there is none."""
     return getattr(sys.modules.get(module_name), archetype_name, None)
 
 
-def spawn_node(node_name: str, attributes: dict[str, Any] | None = None, module_name: str = MAIN) -> Any:
-    """A new node of the class of this name."""
+def spawn_node(
+    node_name: str, attributes: dict[str, object] | None = None, module_name: str = MAIN
+) -> Archetype:
+    """Return a new node of the class with this name. Raises ValueError if there is none."""
     return _made(module_name, node_name, attributes)
 
 
-def spawn_walker(walker_name: str, attributes: dict[str, Any] | None = None, module_name: str = MAIN) -> Any:
-    """A new walker of the class of this name."""
+def spawn_walker(
+    walker_name: str, attributes: dict[str, object] | None = None, module_name: str = MAIN
+) -> Archetype:
+    """Return a new walker of the class with this name. Raises ValueError if there is none."""
     return _made(module_name, walker_name, attributes)
 
 
@@ -63,7 +68,7 @@ def create_archetype_from_source(
     cachable: bool = False,
     keep_temporary_files: bool = False,
 ) -> ModuleType:
-    """A module made of Jac in a string; it imports what stands in `base_path`, the current folder without one."""
+    """Import Jac source text as a module, and return it. Its imports are found in `base_path` (None: the current folder)."""
     name = module_name or f"_dynamic_module_{new_id()}"
     folder = Path(base_path) if base_path else Path.cwd()
     file = folder / f"{name}.jac"
@@ -76,8 +81,11 @@ def create_archetype_from_source(
             file.unlink()
 
 
-def update_walker(module_name: str, items: dict[str, Any] | None) -> tuple[Any, ...]:
-    """A module read anew from its file; of `items` the new versions take the place of the old, and are given back."""
+def update_walker(module_name: str, items: dict[str, object] | None) -> tuple[object, ...]:
+    """Import a module again. Replace `items` in the old module by their new versions, and return these.
+
+    Without `items`, return the new module. Raises ValueError if the module was not imported before.
+    """
     old = sys.modules.pop(module_name, None)
     if old is None:
         raise ValueError(f"No module {module_name} was loaded")
@@ -90,11 +98,12 @@ def update_walker(module_name: str, items: dict[str, Any] | None) -> tuple[Any, 
     return (new,)
 
 
-def _made(module_name: str, name: str, attributes: dict[str, Any] | None) -> Any:
+def _made(module_name: str, name: str, attributes: dict[str, object] | None) -> Archetype:
     found = get_archetype(module_name, name)
     if found is None:
         raise ValueError(f"No {name} in the module {module_name}")
-    return found(**(attributes or {}))
+    made: Archetype = found(**(attributes or {}))
+    return made
 
 
 def _names(module_name: str, family: type, bases: tuple[str, ...]) -> list[str]:
@@ -116,7 +125,7 @@ def _names(module_name: str, family: type, bases: tuple[str, ...]) -> list[str]:
 
 
 def _place_of(module: ModuleType) -> int:
-    """Python keeps modules in the order in which their loading ended; Jac's importer counts them as it begins."""
+    """Return the position at which a module's import began, as Jac's importer counts. `sys.modules` has the order of the ends."""
     return int(getattr(getattr(module.__spec__, "loader", None), "place", 0))
 
 

@@ -1,4 +1,4 @@
-"""Jac's names: what a Jac program uses without an import, or imports from `jaclang.*` and `jac_cloud.*`."""
+"""Names: what a Jac program uses without an import, or imports from `jaclang.*` and `jac_cloud.*`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import NoReturn
 
 from walkwire.dialect import machine
 from walkwire.dialect.anchors import BaseAnchor as BaseAnchor
@@ -37,7 +37,8 @@ from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.walk.access import Level
 from walkwire.walk.archetypes.edge import Edge as Edge
 from walkwire.walk.archetypes.edge import GenericEdge as GenericEdge
-from walkwire.walk.archetypes.handle import meant
+from walkwire.walk.archetypes.handle import resolve
+from walkwire.walk.archetypes.node import Graph as _Graph
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.obj import Obj as Obj
 from walkwire.walk.archetypes.root import Root as Root
@@ -80,8 +81,8 @@ grant = perm_grant
 revoke = perm_revoke
 
 
-def log_report(value: Any, custom: bool = False) -> None:
-    """`report` as a function; with `custom` the value becomes the whole body."""
+def log_report(value: object, custom: bool = False) -> None:
+    """Report a value from the walk in progress; with `custom` it replaces the whole body."""
     answer = current().answer
     if custom:
         answer.custom = value
@@ -90,36 +91,36 @@ def log_report(value: Any, custom: bool = False) -> None:
 
 
 def almostEqual(first: float, second: float, places: int = 7) -> bool:  # noqa: N802 - Jac's word in its tests
-    """Are two numbers the same when they are rounded to so many places?"""
+    """Return whether the difference of two numbers is 0 when rounded to `places`."""
     return round(abs(first - second), places) == 0
 
 
-def allroots() -> list[Any]:
-    """Every user's root that the one who walks may read; the system's own is nobody's, but its own."""
-    graph = current().graph
+def allroots() -> list[Node]:
+    """Return the roots of all users. The system's root is left out, unless the system is the caller."""
+    graph: _Graph = current().graph
     mine = graph.root()
     return [root for root in graph.roots() if root is mine or root.__jac__.id != SYSTEM_ROOT]
 
 
-def _allows(level: Level) -> Callable[[Any], bool]:
-    def is_allowed(given: Any, *_: Any, **__: Any) -> bool:
-        """May the one who walks do this with a node, an edge or an object, given as itself, as its anchor or by a handle?"""
-        archetype = meant(given)
+def _allows(level: Level) -> Callable[[object], bool]:
+    def is_allowed(given: object, *_: object, **__: object) -> bool:
+        """Return whether the caller has this level on a node, an edge or an object, also given as an anchor or a handle."""
+        archetype = resolve(given)
         return archetype is not None and current().graph.level(archetype) >= level
 
     return is_allowed
 
 
 class _Advising(type):
-    """Says what to write for a function of Jac's machine that is none here."""
+    """Raise AttributeError for functions of Jac's machine that are not supported, with advice."""
 
-    def __getattr__(cls, name: str) -> Any:
+    def __getattr__(cls, name: str) -> NoReturn:
         advice = {"get_edges": ": use [edge x-->], or x.edges() in Python"}.get(name, "")
         raise AttributeError(f"walkwire has no counterpart for Jac.{name}{advice}", name=name)
 
 
 class Jac(metaclass=_Advising):
-    """Jac's machine by its names: `Jac.get_context().status = 404`, `Jac.save(x)`, `JacMachine.get().list_modules()`."""
+    """Jac's machine: `Jac.get_context().status = 404`, `Jac.save(x)`, `JacMachine.get().list_modules()`."""
 
     root = get_root = staticmethod(root)
     get_context = context = staticmethod(get_context)
@@ -158,13 +159,13 @@ class Jac(metaclass=_Advising):
     )
 
     @classmethod
-    def get(cls, *_: Any, **__: Any) -> type[Jac]:
-        """The machine, for which 0.7 asks before it asks it something."""
+    def get(cls, *_: object, **__: object) -> type[Jac]:
+        """Return the machine of 0.7, where programs call its functions through `JacMachine.get()`."""
         return _Machine07
 
 
 class _Machine07(Jac):
-    """In 0.7 each module of a program has the names of the bases, too."""
+    """The machine of 0.7: lists of classes include the base classes."""
 
     list_walkers = staticmethod(partial(machine.list_walkers, bases=("Walker",)))
     list_nodes = staticmethod(partial(machine.list_nodes, bases=("Node", "Root")))

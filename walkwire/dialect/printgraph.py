@@ -1,4 +1,4 @@
-"""Picture: the graph around a node, drawn in the languages of Graphviz and Mermaid (Jac's `printgraph` and `dotgen`)."""
+"""Printgraph: the graph around a node as text for Graphviz or Mermaid, or as JSON (Jac's `printgraph` and `dotgen`)."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from walkwire.walk.archetype import reference_of
-from walkwire.walk.archetypes.edge import GenericEdge
+from walkwire.walk.archetypes.edge import Edge, GenericEdge
+from walkwire.walk.archetypes.node import Graph, Node
 from walkwire.walk.current import current
 
 _RAINBOW = """
     #FFE9E9 #F0FFF0 #F5E5FF #FFFFE0 #D2FEFF #E8FFD7 #FFDEAD #FFF0F5 #F5FFFA #FFC0CB #7FFFD4 #C0C0C0 #ADD8E6 #FFFAF0 #f4f3f7
     #f5efff #b5d7fd #ffc0cb #FFC0CB #e1d4c0 #FCDFFF #F0FFFF #F0F8FF #F8F8FF #F0FFFF
 """
-# From the node where the picture begins outwards; what is further away has the last.
+# By distance from the first node; nodes further away have the last colour.
 _COLOURS = _RAINBOW.split()
 _HEAD = 'digraph {\nnode [style="filled", shape="ellipse", fillcolor="invis", fontcolor="black"];\n'
 
 
-class Limits(NamedTuple):
-    """How far a picture goes. `depth` below 0 is without end; `only_out` follows edges the way they point; edges of the
-    classes named in `without` are left out."""
+class Extent(NamedTuple):
+    """How much of the graph is drawn.
+
+    - depth: the largest distance from the first node, in edges; negative: no limit
+    - only_out: follow edges in their direction only
+    - without: names of classes of edges to leave out
+    - breadth_first: the order in which nodes are found
+    - edges, nodes: the largest numbers of these
+    """
 
     depth: int
     only_out: bool
@@ -37,13 +44,13 @@ class Limits(NamedTuple):
 class Arrow(NamedTuple):
     """An edge with its ends."""
 
-    source: Any
-    target: Any
-    edge: Any
+    source: Node
+    target: Node
+    edge: Edge
 
 
 def printgraph(
-    node: Any = None,
+    node: Node | None = None,
     depth: int = -1,
     traverse: bool = False,
     edge_type: list[str] | None = None,
@@ -53,9 +60,12 @@ def printgraph(
     file: str | None = None,
     format: str = "dot",
 ) -> str:
-    """The graph around `node` (the root without one) as text: "dot", "mermaid" or "json". With `file` it is written there too."""
-    limits = Limits(depth, traverse, tuple(edge_type or ()), bfs, edge_limit, node_limit)
-    drawn = Drawing(node if node is not None else current().graph.root(), limits)
+    """Return the graph around a node (None: the caller's root) as text, and write it to `file` if given.
+
+    `format` is "dot", "mermaid" or "json"; any other raises KeyError. See `Extent` for the rest; `traverse` is `only_out`.
+    """
+    extent = Extent(depth, traverse, tuple(edge_type or ()), bfs, edge_limit, node_limit)
+    drawn = Drawing(node if node is not None else current().graph.root(), extent)
     draw = {"dot": drawn.dot, "mermaid": drawn.mermaid, "json": drawn.json}
     text = draw[format.lower()]()
     if file:
@@ -64,7 +74,7 @@ def printgraph(
 
 
 def dotgen(
-    node: Any = None,
+    node: Node | None = None,
     depth: int | None = None,
     traverse: bool | None = None,
     edge_type: list[str] | None = None,
@@ -73,7 +83,7 @@ def dotgen(
     node_limit: int | None = None,
     dot_file: str | None = None,
 ) -> str:
-    """`printgraph` by its name in 0.7."""
+    """Return the graph around a node for Graphviz: the name and the parameters of `printgraph` in 0.7."""
     return printgraph(
         node,
         -1 if depth is None else depth,
@@ -87,17 +97,18 @@ def dotgen(
 
 
 class Drawing:
-    """The nodes that were found, in their order, with their distances from the first, and the edges between them."""
+    """The nodes around `start` in the order in which they are found, with their distances from it, and the edges between them."""
 
-    def __init__(self, start: Any, limits: Limits) -> None:
-        self._limits = limits
-        self._nodes: dict[int, Any] = {}
+    def __init__(self, start: Node, extent: Extent) -> None:
+        self._extent = extent
+        self._nodes: dict[int, Node] = {}
         self._far: dict[int, int] = {id(start): 0}
         self._arrows: list[Arrow] = []
         self._explore(start)
         self._place = {key: number for number, key in enumerate(self._nodes)}
 
     def dot(self) -> str:
+        """Return the drawing in Graphviz's language."""
         lines = [
             f'{self._number(arrow.source)} -> {self._number(arrow.target)}  [label="{_label(arrow.edge)}"];\n'
             for arrow in self._arrows
@@ -108,6 +119,7 @@ class Drawing:
         return _HEAD + "".join(lines) + "}"
 
     def mermaid(self) -> str:
+        """Return the drawing in Mermaid's language."""
         lines = ["flowchart LR\n"]
         for arrow in self._arrows:
             label = _label(arrow.edge)
@@ -117,6 +129,7 @@ class Drawing:
         return "".join(lines)
 
     def json(self) -> str:
+        """Return nodes and edges as JSON, with their references."""
         nodes = [{"id": reference_of(node), "label": repr(node)} for node in self._nodes.values()]
         edges = []
         for arrow in self._arrows:
@@ -124,12 +137,12 @@ class Drawing:
             edges.append(edge | ({"label": repr(arrow.edge)} if _label(arrow.edge) else {}))
         return json.dumps({"version": "1.0", "nodes": nodes, "edges": edges})
 
-    def _number(self, node: Any) -> int:
+    def _number(self, node: Node) -> int:
         return self._place[id(node)]
 
-    def _explore(self, start: Any) -> None:
-        waiting: deque[tuple[Any, int]] = deque([(start, 0)])
-        looking: list[Iterator[tuple[Any, int]]] = []
+    def _explore(self, start: Node) -> None:
+        waiting: deque[tuple[Node, int]] = deque([(start, 0)])
+        looking: list[Iterator[tuple[Node, int]]] = []
         while waiting or looking:
             if waiting:
                 node, depth = waiting.popleft()
@@ -140,26 +153,27 @@ class Drawing:
                 waiting.append(found)
             else:
                 looking.pop()
-            # Breadth first looks at all edges of a node before it goes on; depth first goes on behind each of them.
-            if self._limits.breadth_first and looking:
+            # Breadth first reads all edges of a node before it goes on; depth first follows each edge at once.
+            if self._extent.breadth_first and looking:
                 waiting.extend(looking.pop())
 
-    def _around(self, node: Any, depth: int) -> Iterator[tuple[Any, int]]:
-        graph, limits = current().graph, self._limits
-        for link, far in graph.neighbourhood(node, "out" if limits.only_out else "both", None, None):
+    def _around(self, node: Node, depth: int) -> Iterator[tuple[Node, int]]:
+        extent = self._extent
+        graph: Graph = current().graph
+        for link, far in graph.neighbourhood(node, "out" if extent.only_out else "both", None, None):
             edge = graph.edge(link)
-            if far is node or type(edge).__name__ in limits.without:
+            if far is node or type(edge).__name__ in extent.without:
                 continue
             source, _ = graph.ends(edge)
             arrow = Arrow(node, far, edge) if source is node else Arrow(far, node, edge)
             self._far[id(far)] = min(self._far.get(id(far), depth + 1), self._far[id(node)] + 1)
             nearest = min(self._far[id(node)], self._far[id(far)])
-            within = limits.depth < 0 or nearest + 1 <= limits.depth
-            room = len(self._nodes) < limits.nodes and len(self._arrows) < limits.edges
+            within = extent.depth < 0 or nearest + 1 <= extent.depth
+            room = len(self._nodes) < extent.nodes and len(self._arrows) < extent.edges
             if within and room and all(arrow.edge is not known.edge for known in self._arrows):
                 self._arrows.append(arrow)
                 yield far, depth + 1
 
 
-def _label(edge: Any) -> str:
+def _label(edge: Edge) -> str:
     return "" if isinstance(edge, GenericEdge) else html.escape(repr(edge))

@@ -1,32 +1,38 @@
-"""Survey: a part of the graph as a list, step by step from a node or an edge: what Jac Cloud's `/util/traverse` shows."""
+"""Traverse: a part of the graph as a list, by rounds from a node or an edge: the answer of Jac Cloud's `/util/traverse`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from walkwire.errors import NoAccess, PublicError
 from walkwire.ids import parse_reference
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.archetypes.edge import Edge
-from walkwire.walk.archetypes.node import Node
+from walkwire.walk.archetypes.node import Graph, Node
 from walkwire.walk.archetypes.root import Root
 from walkwire.walk.current import current
 from walkwire.walk.walker.ability import on_entry
 from walkwire.walk.walker.report import encode
 from walkwire.walk.walker.walker import Walker
 
-LIMIT = 10_000  # nodes and edges in one survey
+LIMIT = 10_000  # nodes and edges in one answer
 
-Step = dict[str, list[dict[str, Any]]]
+# The nodes or the edges at one distance from the start, each as a row of the answer.
+Row = dict[str, object]
+Round = dict[str, list[Row]]
 
 
 class traverse(Walker):
-    """Lists what is found from `source` (a reference, None: the own root), nodes and edges in turn.
+    """Report the nodes and edges around a node or an edge.
 
-    `depth` is how many times to go on from nodes to their edges, or from edges to their nodes (negative: to the end). Nodes and
-    edges of other classes than `node_types` and `edge_types` are not gone on to (None: all are). `detailed` adds the fields.
+    - source: the reference of the start; None: the caller's root
+    - detailed: add the fields of each node and edge
+    - depth: the number of rounds, each from nodes to their edges or from edges to their nodes; negative: no limit
+    - node_types, edge_types: follow only these classes, by name; None: all
+    - in_steps: report each round by itself
+
+    Raises NoAccess for a start that is absent or may not be read, PublicError `too_large` for more than LIMIT of them.
     """
 
     source: str | None = None
@@ -38,7 +44,7 @@ class traverse(Walker):
 
     @on_entry
     def look(self, here: Root) -> None:
-        """Report the whole, or, with `in_steps`, each step by itself."""
+        """Report all rounds together, or, with `in_steps`, as a list."""
         steps = list(self._steps(self._first()))
         if self.in_steps:
             self.report(steps, custom=True)
@@ -48,7 +54,7 @@ class traverse(Walker):
         self.report({"edges": edges, "nodes": nodes}, custom=True)
 
     def _first(self) -> Archetype:
-        graph = current().graph
+        graph: Graph = current().graph
         if not self.source:
             return graph.root()
         found = graph.find(parse_reference(self.source).id)
@@ -56,11 +62,12 @@ class traverse(Walker):
             raise NoAccess(self.source)
         return found
 
-    def _steps(self, first: Archetype) -> Iterator[Step]:
+    def _steps(self, first: Archetype) -> Iterator[Round]:
         seen = {id(first)}
-        current_step, depth = [first], self.depth
+        current_step: list[Archetype] = [first]
+        depth = self.depth
         while current_step:
-            following: list[Any] = []
+            following: list[Archetype] = []
             shown = []
             for one in current_step:
                 row, neighbours = self._row(one)
@@ -76,11 +83,11 @@ class traverse(Walker):
                 return
             current_step, depth = following, depth - 1
 
-    def _row(self, one: Any) -> tuple[dict[str, Any], list[Any]]:
-        graph = current().graph
-        row: dict[str, Any] = {"id": reference_of(one)}
+    def _row(self, one: Archetype) -> tuple[Row, Sequence[Archetype]]:
+        graph: Graph = current().graph
+        row: Row = {"id": reference_of(one)}
         if isinstance(one, Edge):
-            neighbours: list[Any] = list(graph.ends(one))
+            neighbours: Sequence[Archetype] = graph.ends(one)
             row["source"], row["target"] = map(reference_of, neighbours)
         else:
             links = graph.neighbourhood(one, "both", None, None)
@@ -90,6 +97,6 @@ class traverse(Walker):
             row["archetype"] = json.loads(encode(one))["context"]
         return row, neighbours
 
-    def _is_wanted(self, one: Any) -> bool:
+    def _is_wanted(self, one: Archetype) -> bool:
         types = self.edge_types if isinstance(one, Edge) else self.node_types
         return not types or one.__jac__.kind in types

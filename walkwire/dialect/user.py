@@ -1,8 +1,10 @@
-"""User: what a program adds to its users, and how it finds them.
+"""User: a program's own fields of its users, and its searches for users.
 
-A class over `BaseUser` gives them fields, which `/user/register` takes. They are kept with the account, and told by
-`/user/login`. Of Mongo's filters there is what can be answered by id, e-mail address and root; a password is never given. Mail,
-and other ways to sign in, have no counterpart here.
+A class derived from `BaseUser` declares the fields, which `/user/register` takes. They are stored with the account, and
+`/user/login` returns them. Of Mongo's filters those by id, e-mail address and root are supported. A password is never returned.
+Mail, and other ways to sign in, are not supported.
+
+`Any` in this file: filters that programs give in Mongo's form, and users of the program's own class.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from walkwire.walk.registry import enrol
 
 NO_PASSWORD = b"\x01"
 
+Filter = Mapping[str, Any]
 Column = Literal["id", "email_key", "root_id"]
 
 _KEYS = {"_id": "id", "id": "id", "email": "email", "root_id": "root_id"}
 
 
 class _Strict(type):
-    """Of what Mongo's collections can do besides, a program learns that it is not there where it asks for it."""
+    """Raise AttributeError for other methods of Mongo's collections, with advice."""
 
     def __getattr__(cls, name: str) -> NoReturn:
         if name.startswith("__"):
@@ -38,37 +41,37 @@ class _Strict(type):
 
 
 class UserCollection(metaclass=_Strict):
-    """The users, for a walk while a program is served: `User.Collection.find_one({"root_id": id})`.
+    """The users of a served program, for its walks: `User.Collection.find_one({"root_id": id})`.
 
-    A program's own `__document__`, its way to make a user of Mongo's document, is never asked here.
+    Raises RuntimeError outside of a server. A program's own `__document__`, which converts Mongo's documents, is never called.
     """
 
     __user__: ClassVar[type[BaseUser]]
 
     @classmethod
-    def find(cls, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Iterator[Any]:
-        """The users that fit. Raises ValueError for a filter that cannot be answered."""
+    def find(cls, filter: Filter | None = None, *_: object, **__: object) -> Iterator[Any]:
+        """Return the users that match. Raises ValueError for a filter that is not supported."""
         _require_accounts()
         return iter([_user_of(cls.__user__, record) for record in _found(filter or {})])
 
     @classmethod
-    def find_one(cls, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> Any:
-        """The first of them, or None."""
+    def find_one(cls, filter: Filter | None = None, *_: object, **__: object) -> Any:
+        """Return the first match; None if there is none."""
         return next(cls.find(filter), None)
 
     @classmethod
-    def find_by_id(cls, id: Any, *_: Any, **__: Any) -> Any:
-        """The user with this id, or None."""
+    def find_by_id(cls, id: object, *_: object, **__: object) -> Any:
+        """Return the user with this id; None if there is none."""
         return cls.find_one({"_id": id})
 
     @classmethod
     def find_by_email(cls, email: str) -> Any:
-        """The user with this address, in any case, or None."""
+        """Return the user with this address, in upper or lower case; None if there is none."""
         return cls.find_one({"email": email})
 
     @classmethod
-    def count(cls, filter: Mapping[str, Any] | None = None, *_: Any, **__: Any) -> int:
-        """How many fit."""
+    def count(cls, filter: Filter | None = None, *_: object, **__: object) -> int:
+        """Return the number of matches."""
         return sum(1 for _ in cls.find(filter))
 
     count_documents = count
@@ -76,9 +79,9 @@ class UserCollection(metaclass=_Strict):
 
 @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(dataclasses.field,))
 class BaseUser:
-    """A base for the one class of users that a program may have: `class User(BaseUser): name: str`.
+    """The base of a program's class of users, of which it may have one: `class User(BaseUser): name: str`.
 
-    What `User.Collection` gives has the program's fields, and of every user these.
+    The users that `User.Collection` returns have the program's fields and these.
     """
 
     __is_user__: ClassVar[bool] = True
@@ -92,7 +95,7 @@ class BaseUser:
     is_admin: ClassVar[bool] = False
     password: ClassVar[bytes] = NO_PASSWORD
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
+    def __init_subclass__(cls, **keywords: Any) -> None:  # Any: keywords of the program's own bases
         super().__init_subclass__(**keywords)
         dataclasses.dataclass(eq=False, kw_only=True)(cls)
         cls.Collection = _collection_of(cls)
@@ -112,8 +115,8 @@ def _user_of(cls: type[BaseUser], record: UserRecord) -> BaseUser:
     return user
 
 
-def _own_fields(cls: type[BaseUser], state: Mapping[str, Any]) -> dict[str, Any]:
-    """The program's fields as they were registered; as JSON has them where the class has changed since."""
+def _own_fields(cls: type[BaseUser], state: Mapping[str, object]) -> dict[str, object]:
+    """Return the program's fields of a user; as they are in JSON if the class has changed since and does not accept them."""
     from walkwire.walk.walker.fields import model_of, values_of  # `import walkwire` is lighter without
 
     if not dataclasses.is_dataclass(cls):
@@ -125,7 +128,7 @@ def _own_fields(cls: type[BaseUser], state: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _collection_of(user: type[BaseUser]) -> type[UserCollection]:
-    """The collection of a class of users: what the program's own has, over walkwire's."""
+    """Return the collection of a class of users, derived from the program's own if it has one."""
     return type("Collection", (user.Collection,), {"__user__": user, "__module__": user.__module__})
 
 
@@ -133,11 +136,11 @@ BaseUser.Collection = type("Collection", (UserCollection,), {"__user__": BaseUse
 
 
 class SendGridEmailer:
-    """Jac Cloud's mail, which its programs name in methods that are never called here."""
+    """Jac Cloud's mail. Programs name it in methods that are never called here."""
 
     @staticmethod
     def send_verification_code(code: str, email: str) -> None:
-        """Raises NotImplementedError."""
+        """Raise NotImplementedError."""
         raise NotImplementedError("walkwire sends no mail: call your mail provider's own package")
 
     send_reset_code = send_verification_code
@@ -150,7 +153,7 @@ def _require_accounts() -> None:
         )
 
 
-def _found(filter: Mapping[str, Any]) -> Iterator[UserRecord]:
+def _found(filter: Filter) -> Iterator[UserRecord]:
     wanted = {_key(key): _texts(key, value) for key, value in filter.items()}
     if not wanted:
         raise ValueError("Users are found by _id, email or root_id: a filter needs one of them")
@@ -174,7 +177,7 @@ def _value(record: UserRecord, name: str) -> str:
     return value.casefold() if name == "email" else value
 
 
-def _texts(key: str, wanted: Any) -> list[str]:
+def _texts(key: str, wanted: object) -> list[str]:
     if not isinstance(wanted, Mapping):
         return [_text(key, wanted)]
     if set(wanted) == {"$in"} and isinstance(wanted["$in"], Iterable):
@@ -190,12 +193,12 @@ def _texts(key: str, wanted: Any) -> list[str]:
     )
 
 
-def _text(key: str, value: Any) -> str:
+def _text(key: str, value: object) -> str:
     text = str(getattr(value, "id", value))
     return text.casefold() if key == "email" else text.rpartition(":")[2]
 
 
-def _literal(pattern: Any) -> str | None:
-    """The address that `^address$` means to a program, which took no care that its dots mean any character."""
+def _literal(pattern: object) -> str | None:
+    """Return the address in a pattern `^address$`, with or without escaped dots; None for any other pattern."""
     found = re.fullmatch(r"\^((?:[\w@.+-]|\\[@.+-])+)\$", str(pattern))
     return re.sub(r"\\(.)", r"\1", found[1]) if found and ".+" not in found[1] else None

@@ -1,17 +1,26 @@
-"""Archetype: what nodes, edges, walkers and objects share: each class of them is a dataclass, compared by identity."""
+"""Archetype: the common base of nodes, edges, walkers and objects, and the state that walkwire keeps of each instance.
+
+Each class of them is a dataclass, compared by identity.
+"""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, dataclass_transform
 
+from walkwire.ids import new_id
+from walkwire.store import Direction
+from walkwire.walk.access import Grants
 from walkwire.walk.registry import enrol
 
 Value = TypeVar("Value")
+AnyArchetype = TypeVar("AnyArchetype", bound="Archetype")
+# Classes of nodes or edges, as the graph takes them. None: all of them.
+Types = tuple[type, ...] | None
 
 _CLASS_VARIABLE = re.compile(r"\bClassVar\b")
 _MUTABLE = (list, dict, set, bytearray)
@@ -19,15 +28,19 @@ _MUTABLE = (list, dict, set, bytearray)
 
 @dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
 class Archetype:
-    """The common ground of Node, Edge, Walker and Obj. `__jac__` is what walkwire keeps of an instance.
+    """The base of Node, Edge, Walker and Obj. `__jac__` is the anchor: the state that walkwire keeps of an instance.
 
-    A program may use any other name for its own fields, methods and abilities. The names that walkwire adds (`visit`, `out`,
-    `reports` and so on) give way to them, and nothing in walkwire calls these by name.
+    A program may use any other name for its own fields, methods and abilities. Names that walkwire adds (`visit`, `out`,
+    `reports`) give way to the program's, and walkwire itself never calls them by name.
     """
 
     __slots__ = ("__jac__", "__weakref__")
-    __jac__: Any
+    if TYPE_CHECKING:  # a slot at run time. As a property, a derived class may narrow its type.
 
+        @property
+        def __jac__(self) -> AnchorState: ...
+
+    # Any: keywords that the program's own bases take
     def __init_subclass__(cls, *, enrols: bool = True, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         hide_walkwires_names(cls)
@@ -36,19 +49,100 @@ class Archetype:
         if enrols:
             enrol(cls)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy has the same fields, and is another archetype: what walkwire keeps of this one is not copied."""
+    def __getstate__(self) -> dict[str, object]:
+        """Return the fields only: a copy is another archetype, with an anchor of its own."""
         return dict(vars(self))
 
 
-def give_anchor(archetype: Archetype, anchor: Any) -> None:
-    """Set the `__jac__` of a new instance, also where a class of objects among its bases has a property of that name."""
+class AnchorGraph(Protocol):
+    """What an anchor asks of the graph that holds its archetype. `walk/graph/graph` implements it, `walk/view` explains it."""
+
+    caller: str
+
+    def find(self, id: str) -> Archetype | None:
+        """Return the archetype with this id; None if it is absent or may not be read."""
+
+    def edge(self, link: Any) -> Archetype:  # Any: a link is opaque outside the graph
+        """Return the edge of a link."""
+
+    def neighbourhood(
+        self, node: Archetype, direction: Direction, edges: Types, nodes: Types
+    ) -> Sequence[tuple[object, Archetype]]:
+        """Return the links of a node, each with the node at its far end."""
+
+    def grant(self, node: Archetype, root_id: str | None, level: int | None) -> None:
+        """Grant a level on a node to a root, or to everybody (None)."""
+
+    def grants(self, node: Archetype) -> Grants | None:
+        """Return the grants on a node."""
+
+    def is_kept(self, anchor: AnchorState) -> bool:
+        """Return whether a commit now would store this new archetype."""
+
+
+class AnchorState:
+    """The state that walkwire keeps of an archetype besides its fields. `walk/archetypes/anchor` adds what programs use.
+
+    - id, kind: identity; `kind` is the name of the class, "" for roots and bare edges
+    - owner: the id of the owner's root; "" until the first walk that changes the archetype commits
+    - version: counts the commits of this record; 0 means not stored yet
+    - graph: the graph of the walk that holds the archetype; None before its first use
+    - stored: the record's data, as JSON text
+    - values: the fields when `stored` was read or written. Values of a program's fields, of any type
+    - extras: stored fields that the class no longer has
+    - grants: see `walk/access`. Replaced as a whole, never changed in place; `stored_grants` is their stored text
+    - is_saved: to be stored even if nothing stored is joined to it
+    - is_guarded: the next assignment has to ask for the right to write
+    - is_stale: the fields have to be read again before use (`walk/graph/stale`)
+    """
+
+    __slots__ = (
+        "extras",
+        "grants",
+        "graph",
+        "id",
+        "is_deleted",
+        "is_guarded",
+        "is_saved",
+        "is_stale",
+        "kind",
+        "owner",
+        "stored",
+        "stored_grants",
+        "values",
+        "version",
+    )
+
+    letter: ClassVar[str] = "n"
+
+    def __init__(self, kind: str, id: str | None = None) -> None:
+        self.id = new_id() if id is None else id
+        self._begin(kind)
+
+    def _begin(self, kind: str) -> None:
+        self.kind = kind
+        self.owner = ""
+        self.version = 0
+        self.graph: AnchorGraph | None = None
+        self.stored: str | None = None
+        self.values: dict[str, object] = {}
+        self.extras: dict[str, object] = {}
+        self.grants: Grants | None = None
+        self.stored_grants: str | None = None
+        self.is_saved = False
+        self.is_deleted = False
+        self.is_guarded = False
+        self.is_stale = False
+
+
+def give_anchor(archetype: Archetype, anchor: AnchorState) -> None:
+    """Set the `__jac__` of a new instance, even if one of its base classes has a property of that name."""
     _set_anchor(archetype, anchor)
 
 
-def loaded(cls: type, anchor: Any) -> Any:
-    """Return an instance of a class of nodes or edges, whose fields are still to be filled. `__init__` is not run."""
-    archetype: Archetype = object.__new__(cls)
+def loaded(cls: type[AnyArchetype], anchor: AnchorState) -> AnyArchetype:
+    """Return an instance of a class of nodes or edges without fields. `__init__` is not run."""
+    archetype = object.__new__(cls)
     _set_anchor(archetype, anchor)
     return archetype
 
@@ -57,13 +151,13 @@ _set_anchor = Archetype.__dict__["__jac__"].__set__
 
 
 def reference_of(archetype: Archetype) -> str:
-    """How an archetype is named on the wire: `<kind>:<Class>:<id>`."""
+    """Return the reference that names an archetype on the wire: `<letter>:<Class>:<id>`."""
     anchor = archetype.__jac__
     return f"{anchor.letter}:{anchor.kind}:{anchor.id}"
 
 
 def give_each_instance_its_own(cls: type) -> None:
-    """A default that can change (`tags: list = []`) is copied for each instance, as it is in Jac."""
+    """Copy mutable defaults (`tags: list = []`) for each instance, as Jac does."""
     for name in _fields_written_in(cls):
         default = vars(cls).get(name)
         if isinstance(default, _MUTABLE) or (
@@ -73,21 +167,21 @@ def give_each_instance_its_own(cls: type) -> None:
 
 
 class Computed(Generic[Value]):
-    """As `property`, but a field of the same name in a program's class takes its place.
+    """A read-only attribute, as `property`, that a field of the same name in a program's class replaces.
 
-    Python's `property` would stay in front of what an instance has under this name.
+    Python's own `property` would hide the instance's field.
     """
 
-    def __init__(self, get: Callable[[Any], Value]) -> None:
+    def __init__(self, get: Callable[[Any], Value]) -> None:  # Any: the instance of whichever class
         self._get = get
         self.__doc__ = get.__doc__
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Value:
+    def __get__(self, instance: object, owner: type | None = None) -> Value:
         return self if instance is None else self._get(instance)  # type: ignore[return-value]
 
 
 def hide_walkwires_names(cls: type) -> None:
-    """Let a field without a default have none. A dataclass would take what walkwire has under its name: a method, say."""
+    """Keep `dataclass` from taking a walkwire method as the default of a program's field of the same name."""
     for name in _fields_written_in(cls):
         if name in vars(cls):
             continue
@@ -98,7 +192,7 @@ def hide_walkwires_names(cls: type) -> None:
 
 
 def _fields_written_in(cls: type) -> Iterator[str]:
-    """The names with an annotation in the body of a class, those of variables of the class itself left out."""
+    """Yield the annotated names in the body of a class, class variables excepted."""
     for name, annotation in list(vars(cls).get("__annotations__", {}).items()):
         if not _CLASS_VARIABLE.search(str(annotation)):
             yield name

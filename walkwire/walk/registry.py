@@ -85,6 +85,7 @@ def enrol(cls: type) -> None:
 
 # Kept here and not in the classes, where a program might have names of its own.
 _families: dict[type, Family] = {}
+_heads: dict[Family, type] = {}
 _stored_names: dict[type, str] = {}
 
 
@@ -93,6 +94,7 @@ def heads(family: Family) -> Callable[[AnyClass], AnyClass]:
 
     def give(cls: AnyClass) -> AnyClass:
         _families[cls] = family
+        _heads[family] = cls
         enrol(cls)
         return cls
 
@@ -102,6 +104,11 @@ def heads(family: Family) -> Callable[[AnyClass], AnyClass]:
 def family_of(cls: type) -> Family | None:
     """The family that a class belongs to; None for a class that is no archetype."""
     return next((_families[base] for base in cls.__mro__ if base in _families), None)
+
+
+def head_of(family: Family) -> type:
+    """Return the class that heads a family: the base of all its classes. Raises KeyError before that class is made."""
+    return _heads[family]
 
 
 def stored_without_name(cls: AnyClass) -> AnyClass:

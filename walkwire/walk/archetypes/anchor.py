@@ -1,73 +1,28 @@
-"""Anchor: what walkwire knows of an archetype beside its fields. Programs see it as `x.__jac__`."""
+"""Anchor: an archetype's `x.__jac__`, with the attributes that programs of Jac Cloud read and write there."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from walkwire.ids import new_id
+from walkwire.walk.archetype import AnchorState, Archetype
 from walkwire.walk.archetypes.permission import Permission
 from walkwire.walk.current import current
 
 
-class Anchor:
-    """Identity, owner and stored state. `version` 0 means not stored yet; `owner` "" not yet anybody's.
+class Anchor(AnchorState):
+    """A node's anchor, and the base of the others. Its state is documented in `AnchorState`."""
 
-    `stored` is the record's data as text, `values` the fields as they were then, `extras` the stored fields that the class
-    no longer has. `is_stale` means that the fields are to be looked up anew (`walk/graph/stale`); `values` are what they were.
-    `grants` is {"all": level, "roots": {root id: level}}, replaced as a whole, never changed in place. `source` and `target`
-    are an edge's ends.
-    """
-
-    __slots__ = (
-        "extras",
-        "grants",
-        "graph",
-        "id",
-        "is_deleted",
-        "is_guarded",
-        "is_saved",
-        "is_stale",
-        "kind",
-        "owner",
-        "source",
-        "stored",
-        "stored_grants",
-        "target",
-        "values",
-        "version",
-    )
-
-    letter: ClassVar[str] = "n"
-
-    def __init__(self, kind: str, id: str | None = None) -> None:
-        self.id = new_id() if id is None else id
-        self._begin(kind)
-
-    def _begin(self, kind: str) -> None:
-        self.kind = kind
-        self.owner = ""
-        self.version = 0
-        self.graph: Any = None
-        self.stored: str | None = None
-        self.values: dict[str, Any] = {}
-        self.extras: dict[str, Any] = {}
-        self.grants: dict[str, Any] | None = None
-        self.stored_grants: str | None = None
-        self.is_saved = False
-        self.is_deleted = False
-        self.is_guarded = False
-        self.is_stale = False
-        self.source: Any = None
-        self.target: Any = None
+    __slots__ = ()
 
     @property
     def ref_id(self) -> str:
-        """The reference, as `jid` gives it."""
+        """The reference, as `jid` returns it."""
         return f"{self.letter}:{self.kind}:{self.id}"
 
     @property
     def name(self) -> str:
-        """The class, "" for a root."""
+        """The name of the class; "" for a root."""
         return self.kind
 
     @property
@@ -76,57 +31,65 @@ class Anchor:
         return self.owner or (self.graph.caller if self.graph is not None else "")
 
     @property
-    def archetype(self) -> Any:
-        """The archetype itself, as the walk that holds it sees it; None before it has touched a graph."""
-        return self.graph.find(self.id) if self.graph is not None else None
+    def archetype(self) -> Any:  # Any: of one of the program's classes, which only the program knows
+        """The archetype, as the walk that holds it sees it; None before a walk has used it."""
+        return self._held()
 
     # Its name in 0.7.
     architype = archetype
 
     @property
-    def edges(self) -> list[Any]:
-        """The anchors of a node's edges, whichever way they lead."""
-        graph, node = self.graph, self.archetype
-        if node is None:
+    def edges(self) -> list[AnchorState]:
+        """The anchors of a node's edges, in both directions."""
+        graph, node = self.graph, self._held()
+        if graph is None or node is None:
             return []
         return [graph.edge(link).__jac__ for link, _ in graph.neighbourhood(node, "both", None, None)]
 
     @property
     def access(self) -> Permission:
-        """What was granted on a node."""
+        """The grants on a node. Raises AttributeError for an edge."""
         return Permission(self)
 
     @access.setter
-    def access(self, access: Any) -> None:
+    def access(self, access: Mapping[str, Any] | Permission) -> None:  # Any: checked by `replace`
         Permission(self).replace(access)
 
     @property
     def persistent(self) -> bool:
-        """Whether it is stored, or would be by a commit now."""
+        """Whether it is stored, or a commit now would store it."""
         if self.version or self.is_deleted:
             return not self.is_deleted
-        return self.graph is not None and bool(self.graph.is_kept(self))
+        return self.graph is not None and self.graph.is_kept(self)
 
     @persistent.setter
-    def persistent(self, _: Any) -> None:
+    def persistent(self, _: object) -> None:
         raise AttributeError(
             "A node is kept by save(x), or by an edge to what is kept; destroy(x) removes it"
         )
 
     def apply(self, _: object = None) -> None:
-        """Jac Cloud's word for writing at once: commits all that the walk has changed so far."""
+        """Commit all that the walk has changed so far: Jac Cloud's word for writing at once. The argument is ignored."""
         current().commit()
+
+    def _held(self) -> Archetype | None:
+        return self.graph.find(self.id) if self.graph is not None else None
 
 
 class AnchorOfEdge(Anchor):
-    """An edge's."""
+    """An edge's anchor. `source` and `target` are the ids of its ends; both are "" until the edge joins two nodes."""
 
-    __slots__ = ()
+    __slots__ = ("source", "target")
     letter: ClassVar[str] = "e"
+
+    def _begin(self, kind: str) -> None:
+        super()._begin(kind)
+        self.source = ""
+        self.target = ""
 
 
 class AnchorOfObject(Anchor):
-    """An object's."""
+    """An object's anchor."""
 
     __slots__ = ()
     letter: ClassVar[str] = "o"

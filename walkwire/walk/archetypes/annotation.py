@@ -1,6 +1,8 @@
-"""Annotation: what a class's annotations say of its fields, read where the class was written.
+"""Annotation: the annotations of a class's fields, evaluated in the module that defines the class.
 
-An annotation that pydantic cannot read, or that names nothing, stands for any value. A default of None makes a field optional.
+An annotation that pydantic cannot read, or that cannot be evaluated, means any value. A default of None makes a field optional.
+
+`Any` in this file: annotations, for which Python has no common type.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from walkwire.walk.registry import known_classes
 
 
 def annotations_of(cls: type) -> dict[str, Any]:
-    """The annotation of each dataclass field, read in the module of the class that has it; `Any` where it cannot be read."""
-    found: dict[str, Any] = {}
+    """Return the annotation of each dataclass field; `Any` where it cannot be evaluated."""
+    found: dict[str, object] = {}
     for base in reversed(cls.__mro__):
         names = ChainMap(vars(_module_of(base)), known_classes())
         for name, annotation in vars(base).get("__annotations__", {}).items():
@@ -31,13 +33,13 @@ def annotations_of(cls: type) -> dict[str, Any]:
     return {field.name: found.get(field.name, Any) for field in dataclasses.fields(cls)}
 
 
-def optional_if_none(field: dataclasses.Field[Any], annotation: Any) -> Any:
-    """The annotation, made optional where the default is None."""
+def optional_if_none(field: dataclasses.Field[object], annotation: Any) -> Any:
+    """Return the annotation, made optional if the default is None."""
     return annotation | None if field.default is None and annotation is not Any else annotation
 
 
-def rewritten(annotation: Any, leaf: Callable[[Any], Any]) -> Any:
-    """The annotation with each class in it as `leaf` has it."""
+def rewritten(annotation: object, leaf: Callable[[Any], object]) -> Any:
+    """Return the annotation with `leaf(class)` in place of each class in it."""
     arguments = typing.get_args(annotation)
     if not arguments or typing.get_origin(annotation) is typing.Literal:
         result = leaf(annotation)
@@ -52,13 +54,15 @@ def rewritten(annotation: Any, leaf: Callable[[Any], Any]) -> Any:
     return result if _is_request_only(result) or _is_known_to_pydantic(result) else leaf(Any)
 
 
-def member_of(cls: type[Enum], *, by_name_first: bool) -> Callable[[Any], Any]:
-    """A reader of an enum's members, by name and by value. It raises ValueError."""
+def member_of(cls: type[Enum], *, by_name_first: bool) -> Callable[[object], Enum]:
+    """Return a function that returns the member of an enum for its name, its value or itself. It raises ValueError."""
     names = cls.__members__
 
-    def read(value: Any) -> Any:
-        if isinstance(value, cls) or (isinstance(value, str) and value in names and by_name_first):
-            return names[value] if isinstance(value, str) and not isinstance(value, cls) else value
+    def read(value: object) -> Enum:
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str) and value in names and by_name_first:
+            return names[value]
         try:
             return cls(value)
         except ValueError:
@@ -69,11 +73,11 @@ def member_of(cls: type[Enum], *, by_name_first: bool) -> Callable[[Any], Any]:
     return read
 
 
-def _module_of(cls: type) -> Any:
+def _module_of(cls: type) -> types.ModuleType | types.SimpleNamespace:
     return sys.modules.get(cls.__module__, types.SimpleNamespace())
 
 
-def _evaluated(annotation: Any, names: typing.Mapping[str, Any]) -> Any:
+def _evaluated(annotation: object, names: typing.Mapping[str, object]) -> object:
     if not isinstance(annotation, str):
         return annotation
     try:
@@ -82,8 +86,8 @@ def _evaluated(annotation: Any, names: typing.Mapping[str, Any]) -> Any:
         return Any
 
 
-def _is_request_only(annotation: Any) -> bool:
-    """A class of a web framework (an upload): its own validator is called when a request brings one."""
+def _is_request_only(annotation: object) -> bool:
+    """Return whether this is a class of a web framework (an upload), whose own validator runs for a request."""
     return isinstance(annotation, type) and hasattr(annotation, "__get_pydantic_core_schema__")
 
 

@@ -1,8 +1,8 @@
-"""Edge: what joins two nodes. An edge has no owner and no grants of its own: its ends decide."""
+"""Edge: a directed link from one node to another. Its ends decide who may read and change it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from walkwire.walk.archetype import Archetype, Computed, give_anchor
 from walkwire.walk.archetypes.anchor import AnchorOfEdge
@@ -12,34 +12,39 @@ from walkwire.walk.registry import heads, kind_of, stored_without_name
 
 @heads("edge")
 class Edge(Archetype):
-    """A base for edge classes: `class Wrote(Edge): likes: int = 0`."""
+    """The base of edge classes: `class Wrote(Edge): likes: int = 0`."""
 
-    def __new__(cls, *_: Any, **__: Any) -> Edge:
+    if TYPE_CHECKING:
+
+        @property
+        def __jac__(self) -> AnchorOfEdge: ...
+
+    def __new__(cls, *_: object, **__: object) -> Edge:
         edge = object.__new__(cls)
         give_anchor(edge, AnchorOfEdge(kind_of(cls)))
         return edge
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if self.__jac__.is_guarded:
-            current().graph.may_write(self)
+            current().graph.require_write(self)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if self.__jac__.is_guarded:
-            current().graph.may_write(self)
+            current().graph.require_write(self)
         object.__delattr__(self, name)
 
     @Computed
-    def source(self) -> Any:
-        """The node that the edge leaves."""
+    def source(self) -> Any:  # Any: of a class that the program knows
+        """The node that the edge leaves. Raises ValueError while it joins nothing, NoAccess if the node may not be read."""
         return current().graph.ends(self)[0]
 
     @Computed
-    def target(self) -> Any:
-        """The node that the edge enters."""
+    def target(self) -> Any:  # Any: as `source`
+        """The node that the edge enters; otherwise as `source`."""
         return current().graph.ends(self)[1]
 
 
 @stored_without_name
 class GenericEdge(Edge):
-    """A bare edge: what `here.connect(node)` makes."""
+    """An edge without fields: `here.connect(node)` makes one."""

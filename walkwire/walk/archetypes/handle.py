@@ -1,4 +1,4 @@
-"""Handle: Jac Cloud's `BaseAnchor.ref(id)`, `NodeAnchor.ref(id)`: an id that stands for what it names, without looking it up."""
+"""Handle: Jac Cloud's `BaseAnchor.ref(id)`, `NodeAnchor.ref(id)`: an id in place of an archetype, without a query."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from walkwire.walk.current import current
 
 
 class Handle:
-    """An id, taken wherever a node, an object or a root may be given. `archetype` is what it names, None where that is absent."""
+    """The reference of an archetype. Accepted wherever a node, an object or a root may be given. Raises BadReference."""
 
     __slots__ = ("_reference",)
 
@@ -19,12 +19,12 @@ class Handle:
 
     @property
     def id(self) -> str:
-        """The 24 digits."""
+        """The id, 24 hexadecimal digits."""
         return self._reference.id
 
     @property
     def name(self) -> str:
-        """The class, "" for a root."""
+        """The name of the class; "" for a root."""
         return self._reference.name
 
     @property
@@ -33,8 +33,8 @@ class Handle:
         return str(self._reference)
 
     @property
-    def archetype(self) -> Any:
-        """What it names; None where that is absent or may not be read."""
+    def archetype(self) -> Any:  # Any: of one of the program's classes, which only the program knows
+        """The archetype; None if it is absent or may not be read."""
         kind, name, id = self._reference
         graph = current().graph
         return graph.root(id) if kind == "n" and not name else graph.find(id)
@@ -43,6 +43,6 @@ class Handle:
     architype = archetype
 
 
-def meant(given: Any) -> Any:
-    """The archetype that is given as itself, as its anchor or by a handle."""
+def resolve(given: Any) -> Any:  # Any: an archetype of whichever class goes in and comes out
+    """Return the archetype that is given as itself, as its anchor or as a handle. Other values are returned as they are."""
     return given.archetype if isinstance(given, Handle | Anchor) else given

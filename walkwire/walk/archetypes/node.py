@@ -1,76 +1,132 @@
-"""Node: a place in the graph, with fields that are kept. Its neighbours are asked of the walk in progress."""
+"""Node: a place in the graph, with stored fields. The walk in progress finds its neighbours."""
 
 from __future__ import annotations
 
 import types
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from walkwire.store import Direction
-from walkwire.walk.archetype import Archetype, give_anchor
+from walkwire.walk.archetype import Archetype, Types, give_anchor
 from walkwire.walk.archetypes.anchor import Anchor, AnchorOfEdge
 from walkwire.walk.archetypes.edge import Edge, GenericEdge
 from walkwire.walk.current import current
 from walkwire.walk.registry import Registry, heads, kind_of
-from walkwire.walk.view import Types
+from walkwire.walk.view import Link, TypedView
 
+# Any, where a list of neighbours is returned: a program knows their classes better than an annotation could say.
 AnyNode = TypeVar("AnyNode", bound="Node")
+AnyEdge = TypeVar("AnyEdge", bound=Edge)
+# What a program gives to select by class: a class, a union or a tuple of classes; None: all.
+Classes = type | types.UnionType | tuple[type, ...] | None
+# What a program gives to connect by: an edge, a class, a function that returns an edge; None: a bare edge.
+EdgeGiven = Archetype | type[Archetype] | Callable[[], Archetype] | None
 
 
 @heads("node")
 class Node(Archetype):
-    """A base for node classes: `class Message(Node): text: str`."""
+    """The base of node classes: `class Message(Node): text: str`."""
 
-    def __new__(cls, *_: Any, **__: Any) -> Node:
+    if TYPE_CHECKING:
+
+        @property
+        def __jac__(self) -> Anchor: ...
+
+    def __new__(cls, *_: object, **__: object) -> Node:
         node = object.__new__(cls)
         give_anchor(node, Anchor(kind_of(cls)))
         return node
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if self.__jac__.is_guarded:
-            current().graph.may_write(self)
+            current().graph.require_write(self)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if self.__jac__.is_guarded:
-            current().graph.may_write(self)
+            current().graph.require_write(self)
         object.__delattr__(self, name)
 
+    @overload
     def out(
-        self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
+        self, node: type[AnyNode], edge: Classes = None, *, limit: int | None = None, **fields: object
+    ) -> list[AnyNode]: ...
+    @overload
+    def out(
+        self, node: Classes = None, edge: Classes = None, *, limit: int | None = None, **fields: object
+    ) -> list[Any]: ...
+    def out(
+        self, node: Classes = None, edge: Classes = None, *, limit: int | None = None, **fields: object
     ) -> list[Any]:
-        """The nodes that this one's edges lead to, in the order in which these were made.
+        """Return the nodes that this node's edges lead to, in the order in which the edges were made.
 
-        `node` and `edge` are a class, a union or a tuple of classes; `fields` are values that the nodes must have. `limit` gives
-        the first so many, or, where it is negative, the last, at the price of these, however many there are.
+        - node, edge: only these classes: a class, a union or a tuple of classes
+        - limit: the first `limit` nodes; the last, if negative. The cost then depends on the limit, not on the number of nodes
+        - fields: only nodes whose fields have these values
         """
         return _neighbours(self, "out", node, edge, limit, fields)
 
+    @overload
     def into(
-        self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
+        self, node: type[AnyNode], edge: Classes = None, *, limit: int | None = None, **fields: object
+    ) -> list[AnyNode]: ...
+    @overload
+    def into(
+        self, node: Classes = None, edge: Classes = None, *, limit: int | None = None, **fields: object
+    ) -> list[Any]: ...
+    def into(
+        self, node: Classes = None, edge: Classes = None, *, limit: int | None = None, **fields: object
     ) -> list[Any]:
-        """The nodes whose edges lead to this one; otherwise as `out`."""
+        """Return the nodes whose edges lead to this node; otherwise as `out`."""
         return _neighbours(self, "into", node, edge, limit, fields)
 
+    @overload
     def both(
-        self, node: Any = None, edge: Any = None, *, limit: int | None = None, **fields: Any
+        self, node: type[AnyNode], edge: Classes = None, *, limit: int | None = None, **fields: object
+    ) -> list[AnyNode]: ...
+    @overload
+    def both(
+        self, node: Classes = None, edge: Classes = None, *, limit: int | None = None, **fields: object
+    ) -> list[Any]: ...
+    def both(
+        self, node: Classes = None, edge: Classes = None, *, limit: int | None = None, **fields: object
     ) -> list[Any]:
-        """The nodes joined with this one, whichever way; otherwise as `out`. A node joined twice comes twice."""
+        """Return the nodes joined with this node, in either direction; otherwise as `out`. Two edges return a node twice."""
         return _neighbours(self, "both", node, edge, limit, fields)
 
+    @overload
     def edges(
         self,
-        edge: Any = None,
-        node: Any = None,
+        edge: type[AnyEdge],
+        node: Classes = None,
         direction: Direction = "out",
         *,
         limit: int | None = None,
-        **fields: Any,
+        **fields: object,
+    ) -> list[AnyEdge]: ...
+    @overload
+    def edges(
+        self,
+        edge: Classes = None,
+        node: Classes = None,
+        direction: Direction = "out",
+        *,
+        limit: int | None = None,
+        **fields: object,
+    ) -> list[Any]: ...
+    def edges(
+        self,
+        edge: Classes = None,
+        node: Classes = None,
+        direction: Direction = "out",
+        *,
+        limit: int | None = None,
+        **fields: object,
     ) -> list[Any]:
-        """This node's edges, in the order in which they were made; `fields` are values that the edges must have, `limit` as in
-        `out`."""
-        graph = current().graph
+        """Return this node's edges, in the order in which they were made. `fields` are values of the edges; see `out`."""
+        graph: Graph = current().graph
 
-        def passes(link: Any, _: Any) -> bool:
+        def passes(link: Link, _: Node) -> bool:
             return has_fields(graph.edge(link), fields)
 
         links = graph.neighbourhood(
@@ -78,13 +134,16 @@ class Node(Archetype):
         )
         return [graph.edge(link) for link, _ in links]
 
-    def connect(self, node: AnyNode, edge: Any = None) -> AnyNode:
-        """Put an edge from this node to `node`, and give `node` back. Raises NoAccess without the right on both ends."""
+    def connect(self, node: AnyNode, edge: EdgeGiven = None) -> AnyNode:
+        """Put an edge from this node to `node`, and return `node`. Raises NoAccess without CONNECT on both."""
         current().graph.connect(self, node, as_edge(edge))
         return node
 
-    def disconnect(self, node: Node, edge: Any = None) -> bool:
-        """Remove the edges from this node to `node`, of the class `edge` if given; True if there were any."""
+    def disconnect(self, node: Node, edge: Classes = None) -> bool:
+        """Remove the edges from this node to `node`, only those of the class `edge` if given. Return whether there were any.
+
+        Raises NoAccess without CONNECT on both.
+        """
         graph = current().graph
         found = graph.between(self, "out", as_types(edge), (node,))
         for link, _ in found:
@@ -92,46 +151,55 @@ class Node(Archetype):
         return bool(found)
 
 
+# The graph as one walk sees it, with its types: `graph: Graph = current().graph`.
+Graph = TypedView[Node, Edge]
+
+
 def _neighbours(
-    near: Node, direction: Direction, node: Any, edge: Any, limit: int | None, fields: dict[str, Any]
-) -> list[Any]:
-    def passes(_: Any, far: Any) -> bool:
+    near: Node,
+    direction: Direction,
+    node: Classes,
+    edge: Classes,
+    limit: int | None,
+    fields: dict[str, object],
+) -> list[Node]:
+    def passes(_: Link, far: Node) -> bool:
         return has_fields(far, fields)
 
-    links = current().graph.neighbourhood(
+    graph: Graph = current().graph
+    links = graph.neighbourhood(
         near, direction, as_types(edge), as_types(node), limit, passes if fields else None
     )
     return [far for _, far in links]
 
 
-def as_types(types: Any) -> Types:
-    """A class, a union or a tuple of classes as a tuple; None stays None."""
-    if types is None or isinstance(types, tuple):
-        return types
-    return getattr(types, "__args__", None) or (types,)
+def as_types(classes: Classes) -> Types:
+    """Return a class, a union or a tuple of classes as a tuple; None as None."""
+    if classes is None or isinstance(classes, tuple):
+        return classes
+    return getattr(classes, "__args__", None) or (cast("type", classes),)
 
 
-def as_edge(edge: Any) -> Edge:
-    """An edge to connect by: the given one, a new one of the given class or by the given function, or (None) a bare one.
+def as_edge(edge: EdgeGiven) -> Edge:
+    """Return an edge to connect by: the given one, a new one of the given class or function, or (None) a bare one.
 
     A node that is given as an edge becomes one (`edge_class_of`).
     """
     if edge is None:
         return GenericEdge()
-    given: Any = edge if isinstance(edge, Archetype) else edge()
+    given = edge if isinstance(edge, Archetype) else edge()
     if isinstance(given, Node) and not isinstance(given, Edge):
         return _turned_into_edge(given)
-    made: Edge = given
-    return made
+    return cast("Edge", given)  # `connect` raises TypeError for anything else
 
 
 _edge_classes: dict[type[Node], type[Edge]] = {}
 
 
 def edge_class_of(node: type[Node]) -> type[Edge]:
-    """The class of the edges that a node class makes, where a program puts its nodes in the place of edges, as Jac allows.
+    """Return the edge class for a node class that a program uses as an edge, which Jac allows.
 
-    It is derived from the node class, and has its name, fields, methods and abilities.
+    It is derived from the node class and has its name, fields, methods and abilities.
     """
     made = _edge_classes.get(node)
     if made is None:
@@ -150,7 +218,7 @@ def edge_class_of(node: type[Node]) -> type[Edge]:
 
 
 def stored_edge_class(registry: Registry, kind: str) -> type[Edge]:
-    """The class of stored edges of this kind; GenericEdge where the program has none."""
+    """Return the class of stored edges of this kind; GenericEdge if the program has none."""
     if kind and (found := registry.find("edge", kind)) is not None:
         return found
     node = registry.find("node", kind) if kind else None
@@ -158,21 +226,19 @@ def stored_edge_class(registry: Registry, kind: str) -> type[Edge]:
 
 
 def _turned_into_edge(node: Node) -> Edge:
-    """The very object, if nothing has used it as a node yet; otherwise an edge with the same values."""
-    cls: Any = edge_class_of(type(node))
+    """Return the object itself if nothing has used it as a node yet, otherwise an edge with the same values."""
+    cls = edge_class_of(type(node))
     if node.__jac__.graph is None:
-        made: Any = node
-        made.__class__ = cls
-        give_anchor(made, AnchorOfEdge(kind_of(cls)))
-    else:
-        made = cls.__new__(cls)
-        vars(made).update(vars(node))
-    edge: Edge = made
+        node.__class__ = cls  # type: ignore[assignment] # derived from both
+        give_anchor(node, AnchorOfEdge(kind_of(cls)))
+        return cast("Edge", node)
+    edge = cls.__new__(cls)
+    vars(edge).update(vars(node))
     return edge
 
 
-def has_fields(archetype: Archetype, fields: dict[str, Any]) -> bool:
-    """Whether an archetype has all of these values."""
+def has_fields(archetype: Archetype, fields: dict[str, object]) -> bool:
+    """Return whether an archetype has all of these values."""
     return all(getattr(archetype, name, _MISSING) == value for name, value in fields.items())
 
 

@@ -1,4 +1,4 @@
-"""Obj: Jac's `obj`, a value with fields that lives inside the fields of nodes and walkers."""
+"""Obj: Jac's `obj`, a value with fields that is stored inside the fields of nodes and walkers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from walkwire.walk.registry import heads, kind_of
 
 @heads("obj")
 class Obj(Archetype):
-    """A base for object classes: a dataclass that is compared by identity, as Jac has it."""
+    """The base of object classes: dataclasses, compared by identity."""
 
     @property
     def __jac__(self) -> Anchor:
-        """Made when asked for: most objects are never reported by themselves, and need no id."""
+        """The anchor, made on first use: most objects are never reported by themselves and need no id."""
         slot = Archetype.__dict__["__jac__"]
         try:
             anchor: Anchor = slot.__get__(self)

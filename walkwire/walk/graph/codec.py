@@ -1,7 +1,9 @@
-"""Codec: a node's, an edge's or an object's fields, to and from the store.
+"""Codec: the fields of nodes, edges, walkers and objects, as JSON text in the store.
 
-A value is stored if it can be read back: what does not fit its annotation is refused before the commit. A node inside a field
+A value that could not be read back, because it does not fit its annotation, is rejected before the commit. A node inside a field
 is stored as its reference, an obj as its class and fields.
+
+`Any` in this file: annotations, for which Python has no common type, and validators that pydantic calls with any value.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -43,14 +45,14 @@ _LOOSE = (Any, object, list, dict, set, frozenset, tuple)
 
 
 class Resolve(NamedTuple):
-    """What names inside a record stand for: a node's reference, the name of an obj's class (None: there is none)."""
+    """Look-ups for names inside a record: `node` by a reference, `obj` by the name of a class (None: there is no such class)."""
 
-    node: Callable[[str], Any]
+    node: Callable[[str], object]
     obj: Callable[[str], type | None]
 
 
 class Codec:
-    """To and from the store, for one class. `names` are its fields."""
+    """The codec of one class. `names` are its fields."""
 
     def __init__(self, cls: type) -> None:
         fields = [field for field in dataclasses.fields(cls) if not _is_walkwires(field)]
@@ -64,13 +66,12 @@ class Codec:
         typed_dict: Any = TypedDict  # made from data here, which a type checker cannot follow
         shape = typed_dict(cls.__name__, stored, total=False)
         shape.__pydantic_config__ = ConfigDict(extra="allow")
-        self._adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
+        self._adapter: TypeAdapter[dict[str, object]] = TypeAdapter(shape)
         self._validate = self._adapter.validator.validate_json
         self._serializer = SchemaSerializer(self._adapter.core_schema, _WRITTEN)
 
-    def encode(self, archetype: Any, values: Mapping[str, Any] | None = None) -> str:
-        """The fields as a JSON object: `values`, or as they are. Raises RecordError, naming the field, where a value cannot be
-        stored."""
+    def encode(self, archetype: Archetype, values: Mapping[str, object] | None = None) -> str:
+        """Return the fields, or `values` in their place, as a JSON object. Raises RecordError, which names the field."""
         values = vars(archetype) if values is None else values
         extras = archetype.__jac__.extras
         if not values and not extras:
@@ -82,14 +83,14 @@ class Codec:
             raise RecordError(reference_of(archetype), *self._culprit(chosen, error)) from None
         return data.decode()
 
-    def validate(self, archetype: Any, data: str) -> None:
-        """Raise RecordError, naming the field, where `data` could not be read back."""
+    def validate(self, archetype: Archetype, data: str) -> None:
+        """Raise RecordError, which names the field, unless `data` can be read back."""
         if data != "{}":
-            self._read(archetype, data, _AS_IT_IS)
+            self._decode_json(archetype, data, _AS_IT_IS)
 
-    def decode(self, archetype: Any, data: str, resolve: Resolve) -> None:
-        """Fill a bare instance from its record. Raises RecordError, naming the record and the field."""
-        values = self._read(archetype, data, resolve) if data != "{}" else {}
+    def decode(self, archetype: Archetype, data: str, resolve: Resolve) -> None:
+        """Fill a bare instance from its record. Raises RecordError, which names the record and the field."""
+        values = self._decode_json(archetype, data, resolve) if data != "{}" else {}
         own = vars(archetype)
         for name, default, is_needed in self._defaults:
             if name in values:
@@ -101,16 +102,16 @@ class Codec:
                 raise RecordError(reference_of(archetype), name, message)
         archetype.__jac__.extras = values
 
-    def rewritten(self, archetype: Any) -> str:
-        """The stored record as the class of today would write it: defaults filled in, extras kept."""
-        twin = bare(type(archetype))
+    def rewritten(self, archetype: Archetype) -> str:
+        """Return the stored record as the present class would write it: missing fields get defaults, extras stay."""
+        twin: Archetype = bare(type(archetype))
         twin.__jac__.id, twin.__jac__.kind = archetype.__jac__.id, archetype.__jac__.kind
-        self.decode(twin, archetype.__jac__.stored, _AS_IT_IS)
+        self.decode(twin, archetype.__jac__.stored or "{}", _AS_IT_IS)
         return self.encode(twin)
 
-    def _read(self, archetype: Any, data: str, resolve: Resolve) -> dict[str, Any]:
+    def _decode_json(self, archetype: Archetype, data: str, resolve: Resolve) -> dict[str, object]:
         try:
-            return self._validate(data, context=resolve)  # type: ignore[no-any-return]
+            return cast("dict[str, object]", self._validate(data, context=resolve))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise RecordError(
@@ -119,7 +120,7 @@ class Codec:
                 f"{first['msg']} (stored: {first['input']!r:.80})",
             ) from None
 
-    def _culprit(self, values: dict[str, Any], error: Exception) -> tuple[str | None, str]:
+    def _culprit(self, values: dict[str, object], error: Exception) -> tuple[str | None, str]:
         for name, value in values.items():
             try:
                 self._serializer.to_json({name: value}, warnings=False, fallback=_tagged)
@@ -128,35 +129,36 @@ class Codec:
         return None, f"cannot be stored: {error}"
 
 
+AnyClass = TypeVar("AnyClass")
+
 _codecs: dict[type, Codec] = {}
-_kept: dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {}
+_kept: dict[type, tuple[Callable[[Any], object], Callable[[Any], object]]] = {}
 
 
-def keep_class(cls: type, write: Callable[[Any], Any], read: Callable[[Any], Any]) -> None:
-    """Let fields hold a class that pydantic cannot store: `write` makes JSON of what such a field holds, `read` reads that."""
+def keep_class(cls: type, write: Callable[[Any], object], read: Callable[[Any], object]) -> None:
+    """Let fields hold instances of a class that pydantic cannot store. `write` returns JSON data for one, `read` the inverse."""
     _kept[cls] = write, read
 
 
 def codec_of(cls: type) -> Codec:
-    """The codec of a class, made once."""
+    """Return the codec of a class, made once."""
     codec = _codecs.get(cls)
     if codec is None:
         codec = _codecs[cls] = Codec(cls)
     return codec
 
 
-def bare(cls: type) -> Any:
-    """An instance whose fields are still to be filled; `__init__` is not run."""
-    maker: Any = cls.__new__
-    return maker(cls)
+def bare(cls: type[AnyClass]) -> AnyClass:
+    """Return an instance without fields. `__init__` is not run."""
+    return cls.__new__(cls)
 
 
-def _is_walkwires(field: dataclasses.Field[Any]) -> bool:
+def _is_walkwires(field: dataclasses.Field[object]) -> bool:
     return field.name == "__jac__"
 
 
-def _maker(field: dataclasses.Field[Any]) -> Callable[[], Any] | None:
-    """What gives a field's default; None where it has none."""
+def _maker(field: dataclasses.Field[object]) -> Callable[[], object] | None:
+    """Return a function that makes a field's default; None if it has none."""
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory
     default = field.default
@@ -183,12 +185,12 @@ def _stored_class(cls: Any) -> Any:
     return result
 
 
-def _name(value: Any) -> Any:
+def _name(value: object) -> object:
     return value.name if isinstance(value, Enum) else value
 
 
-def _tagged(value: Any) -> Any:
-    """A node inside a field is stored as its reference, an obj as its class and fields."""
+def _tagged(value: object) -> object:
+    """Return a node inside a field as its reference, an obj as its class and fields. Raises TypeError for anything else."""
     if isinstance(value, dict | None):
         return value
     if isinstance(value, Obj):
@@ -198,8 +200,8 @@ def _tagged(value: Any) -> Any:
     raise TypeError(f"a value of the type {type(value).__name__}")
 
 
-def _tagged_tree(value: Any) -> Any:
-    """As `_tagged`, for what is inside a field whose annotation does not say what it holds."""
+def _tagged_tree(value: object) -> object:
+    """As `_tagged`, for all values inside a field whose annotation does not say what it holds."""
     if isinstance(value, _Tag):
         return dict(value)
     if isinstance(value, dict):
@@ -209,7 +211,7 @@ def _tagged_tree(value: Any) -> Any:
     return _tagged(value) if isinstance(value, Archetype) else value
 
 
-def _stored_key(key: Any) -> Any:
+def _stored_key(key: object) -> object:
     return f"${key}" if isinstance(key, str) and _OWN_KEY.match(key) else key
 
 
@@ -217,22 +219,22 @@ def _restored_key(key: str) -> str:
     return key[1:] if key.startswith("$$") and _OWN_KEY.match(key) else key
 
 
-def _base64(value: Any) -> Any:
+def _base64(value: object) -> object:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 class _Tag(dict[str, str]):
-    """A stored node's reference that stays one."""
+    """A node's reference that is not looked up."""
 
 
-# Where only the record's text matters, a node inside a field stays the reference that it is.
+# For uses of a record's text alone: nodes inside fields stay references.
 _AS_IT_IS = Resolve(lambda reference: _Tag({_NODE: reference}), lambda name: known_classes().get(name))
 
 
-def _restorer(cls: type) -> Callable[[Any, ValidationInfo], Any]:
-    """Reads a field that holds an archetype: an obj of this class or of one derived from it, a node by its reference."""
+def _restorer(cls: type) -> Callable[[Any, ValidationInfo], object]:
+    """Return a reader for a field that holds an obj of this class or of a derived one, or a node by its reference."""
 
-    def read(value: Any, info: ValidationInfo) -> Any:
+    def read(value: Any, info: ValidationInfo) -> object:
         if not isinstance(value, dict) or not (_NODE in value or _OBJ in value):
             raise ValueError(f"Input should be a stored {cls.__name__}")
         return _restored(value, info, cls)
@@ -240,31 +242,31 @@ def _restorer(cls: type) -> Callable[[Any, ValidationInfo], Any]:
     return read
 
 
-def _restored(value: Any, info: ValidationInfo, cls: type | None = None) -> Any:
+def _restored(value: Any, info: ValidationInfo, cls: type | None = None) -> object:
     if isinstance(value, list):
         return [_restored(one, info) for one in value]
     if not isinstance(value, dict):
         return value
     if _NODE in value:
-        return typing.cast(Resolve, info.context).node(value[_NODE])
+        return cast("Resolve", info.context).node(value[_NODE])
     if _OBJ in value:
         return _restored_obj(value, info, cls)
     return {_restored_key(key): _restored(one, info) for key, one in value.items()}
 
 
-def _restored_obj(value: dict[str, Any], info: ValidationInfo, declared: type | None) -> Any:
-    name, resolve = value[_OBJ], typing.cast(Resolve, info.context)
+def _restored_obj(value: dict[str, Any], info: ValidationInfo, declared: type | None) -> object:
+    name, resolve = value[_OBJ], cast("Resolve", info.context)
     cls = _named(declared, name) if declared is not None else resolve.obj(name)
     if cls is None:
         raise ValueError(f"The program has no class {name}")
-    restored = bare(cls)
+    restored: Archetype = bare(cls)
     fields = {key: one for key, one in value.items() if key != _OBJ}
     codec_of(cls).decode(restored, to_json(fields, inf_nan_mode="constants").decode(), resolve)
     return restored
 
 
 def _named(cls: type, name: str) -> type | None:
-    """`cls` or a class derived from it, by name."""
+    """Return `cls` or the class derived from it that has this name; None if there is none."""
     if cls.__name__ == name:
         return cls
     derived: list[type] = type.__subclasses__(cls)

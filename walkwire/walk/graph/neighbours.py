@@ -1,19 +1,20 @@
-"""Neighbours: what one walk sees around a node: what is stored, without what the walk has cut, and what it has put there itself.
+"""Neighbours: the links of a node as one walk sees them: the stored ones, less those that it cut, plus those that it made.
 
-What may not be read is left out. Of many, the first or the last can be had at the price of these.
+Links to nodes that the caller may not read are left out. Reading the first or last few of many costs only these few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 from walkwire.store import Direction, EdgeRecord, Selection
+from walkwire.walk.archetype import Archetype, Types
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.graph.rights import Rights
 from walkwire.walk.graph.working_set import WorkingSet
 from walkwire.walk.registry import kinds_of
-from walkwire.walk.view import Types
 
 Link = Edge | EdgeRecord
 Pair = tuple[Link, Node]
@@ -21,13 +22,17 @@ Passes = Callable[[Link, Node], bool]
 Stored = list[tuple[EdgeRecord, Node]]
 Kinds = frozenset[str] | None
 
-GROWTH = 4  # as many again are asked for where of those at the end some are left out
-WHOLE = 10_000  # from so many on all are asked for
-FAR = 500  # ids in one question: databases bound what a statement may be given
+GROWTH = 4  # the limit of a query grows by this factor while too many of its links are left out
+WHOLE = 10_000  # a limit from which on all links are read
+FAR = 500  # ids in one query: databases limit the parameters of a statement
 
 
 class Neighbours:
-    """The neighbourhoods that a walk has looked at. `load` asks the store and has the walk remember that it did."""
+    """The neighbourhoods that one walk has read.
+
+    - load: reads a neighbourhood from the store, and records the read for the commit
+    - load_owners: loads the grants of the owners of nodes
+    """
 
     def __init__(
         self,
@@ -45,14 +50,14 @@ class Neighbours:
 
     def around(
         self,
-        near: Node,
+        near: Archetype,
         direction: Direction,
         edges: Types,
         nodes: Types,
         limit: int | None = None,
         passes: Passes | None = None,
     ) -> list[Pair]:
-        """The links that the walk sees and that pass, in their order: all, the first `limit`, or, negative, the last."""
+        """Return the links of a node in their order, as `walk/view` says of `neighbourhood`."""
         id = near.__jac__.id
         selection = Selection(id, direction, _kinds(edges, Edge), _kinds(nodes, Node))
         made = list(self._made(id, direction, edges, nodes)) if id in self._set.new_edges else []
@@ -65,15 +70,15 @@ class Neighbours:
             return [*self._end(selection, missing, passes), *new][limit:]
         return [*self._end(selection, limit, passes), *new][:limit]
 
-    def between(self, near: Node, direction: Direction, edges: Types, far: Iterable[str]) -> list[Pair]:
-        """The links with these nodes, by their ids, that the walk sees."""
+    def between(self, near: Archetype, direction: Direction, edges: Types, far: Iterable[str]) -> list[Pair]:
+        """Return the links of a node with the nodes of these ids."""
         id, wanted = near.__jac__.id, dict.fromkeys(far)
         made = [pair for pair in self._made(id, direction, edges, None) if pair[1].__jac__.id in wanted]
         stored = [far for far in wanted if not self._set.is_new(far)]
         return self._seen(self._stored_between(near, direction, edges, stored), made, None)
 
     def forget(self) -> None:
-        """What is looked at from now on is asked of the store again."""
+        """Forget all that was read: the store is asked again."""
         self._found.clear()
         self._whole.clear()
 
@@ -90,7 +95,7 @@ class Neighbours:
         return [pair for pair in links if may_read(pair[1]) and passes(*pair)]
 
     def _end(self, selection: Selection, limit: int, passes: Passes | None) -> list[Pair]:
-        """The first or last stored links that are seen. More are asked for only where some are left out."""
+        """Return the first or last stored links that the walk sees. Reads more of them only if some are left out."""
         if limit == 0 or self._set.is_new(selection.node):
             return []
         wanted = asked = abs(limit)
@@ -111,7 +116,7 @@ class Neighbours:
                 self._whole.setdefault(selection.node, []).append(selection)
         return found
 
-    def _stored_between(self, near: Node, direction: Direction, edges: Types, far: list[str]) -> Stored:
+    def _stored_between(self, near: Archetype, direction: Direction, edges: Types, far: list[str]) -> Stored:
         id, kinds, wanted = near.__jac__.id, _kinds(edges, Edge), set(far)
         if self._set.is_new(id) or not far:
             return []
@@ -124,12 +129,12 @@ class Neighbours:
         ]
 
     def _links_with(self, id: str, direction: Direction, far: list[str]) -> Stored:
-        """Of whichever class: to ask for some only would let a database look for these among all that are at the node."""
+        """Read links of all classes: with a class, the database would search all links of the node for it."""
         parts = [frozenset(far[start : start + FAR]) for start in range(0, len(far), FAR)]
         return [pair for part in parts for pair in self._stored(Selection(id, direction, far=part))]
 
     def _wider(self, id: str, direction: Direction, kinds: Kinds, far: list[str]) -> Selection | None:
-        """What has been looked at already and holds all of it."""
+        """Return a selection that was read whole and contains these links; None if there is none."""
         for whole in self._whole.get(id, ()):
             if (
                 whole.direction == direction
@@ -148,7 +153,7 @@ class Neighbours:
             leaves, enters = anchor.source == near, anchor.target == near
             if not (leaves and direction != "into") and not (enters and direction != "out"):
                 continue
-            far = self._set.nodes[anchor.target if leaves else anchor.source]
+            far = cast("Node", self._set.nodes[anchor.target if leaves else anchor.source])
             if (edges is None or isinstance(edge, edges)) and (nodes is None or isinstance(far, nodes)):
                 yield edge, far
 

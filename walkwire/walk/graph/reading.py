@@ -1,12 +1,12 @@
-"""Reading: all that one walk looks at. Each look at the store is made here, and remembered for the commit, which checks it.
+"""Reading: all queries of one walk. Each one is recorded for the commit, which checks that its result still holds.
 
-Records become archetypes here, each of them once.
+Records become archetypes here. Each record becomes one archetype only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 from walkwire.errors import NoAccess
 from walkwire.ids import parse_reference
@@ -25,7 +25,7 @@ from walkwire.store import (
     known_user,
 )
 from walkwire.walk.access import decode_grants, level_without_grants
-from walkwire.walk.archetype import Archetype, loaded, reference_of
+from walkwire.walk.archetype import AnchorGraph, Archetype, loaded, reference_of
 from walkwire.walk.archetypes.anchor import Anchor, AnchorOfEdge
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node, stored_edge_class
@@ -38,10 +38,15 @@ from walkwire.walk.registry import Registry
 
 
 class Reading:
-    """The looks of one run of a walk, whose graph is `graph`. `view` is asked, `reads` is what was seen, `statements` counts the
-    looks: each is of one moment. What is found goes into the working set. `lost` is set when two looks do not fit together."""
+    """The queries of one run of a walk. What they find goes into the working set.
 
-    def __init__(self, view: View, registry: Registry, graph: Any, working_set: WorkingSet) -> None:
+    - view: answers the queries
+    - reads: the results so far, for the commit's check
+    - statements: the number of queries so far. Each saw one snapshot; several may have seen different ones
+    - lost: set once two results contradict each other
+    """
+
+    def __init__(self, view: View, registry: Registry, graph: AnchorGraph, working_set: WorkingSet) -> None:
         self.view = view
         self.reads = Reads()
         self.statements = 0
@@ -52,30 +57,30 @@ class Reading:
         self._resolve = Resolve(self._by_reference, lambda name: registry.find("obj", name))
 
     def begin(self) -> None:
-        """Begin another unit of work: nothing has been looked at."""
+        """Begin another unit of work, which has read nothing."""
         self.reads = Reads()
         self.statements = 0
 
     def lose(self, lost: Lost) -> NoReturn:
-        """Raise Lost, for good: whatever the program does about it, nothing that it saw counts."""
+        """Raise Lost, and keep it: the run is void even if the program catches the error."""
         self.lost = self.lost or lost
         raise lost
 
     def load(self, ids: Iterable[str]) -> None:
-        """Load nodes that are not here yet, in one query."""
+        """Load nodes that this unit of work has not read, in one query. Marks those that are gone as deleted."""
         wanted = dict.fromkeys(ids)
         missing = [id for id in wanted if id not in self.reads.nodes and not self._set.is_new(id)]
         if not missing:
             return
         self.statements += 1
         for record in self.view.load_nodes(missing):
-            self._take(record)
+            self._adopt(record)
         for id in missing:
             if self.reads.nodes.setdefault(id, 0) == 0 and id in self._set.nodes:
                 self._set.nodes[id].__jac__.is_deleted = True
 
-    def node(self, id: str) -> Node | None:
-        """The node with this id; None if it is absent. A root's handle is given without a look."""
+    def node(self, id: str) -> Archetype | None:
+        """Return the node, object or walker with this id; None if it is absent. A root that is known needs no query."""
         node = self._set.nodes.get(id)
         if not isinstance(node, Root):
             self.load([id])
@@ -83,16 +88,16 @@ class Reading:
         return None if node is None or node.__jac__.is_deleted else node
 
     def root(self, root_id: str) -> Node:
-        """A root's handle, without a look."""
-        node: Node | None = self._set.nodes.get(root_id)
+        """Return a root, without a query and without a check that it exists."""
+        node = self._set.nodes.get(root_id)
         if node is None:
             anchor = Anchor("", root_id)
             anchor.owner, anchor.graph = root_id, self._graph
             node = self._set.nodes[root_id] = loaded(Root, anchor)
-        return node
+        return cast("Node", node)
 
     def load_root(self, root: Node) -> None:
-        """Make sure that a root's handle has its grants. Raises NoAccess where there is no such root."""
+        """Load the grants of a root, unless this unit of work has. Raises NoAccess if there is no such root."""
         anchor = root.__jac__
         if anchor.version or anchor.id in self.reads.nodes:
             if not anchor.version:
@@ -107,7 +112,7 @@ class Reading:
         self._fill(root, records[0])
 
     def load_roots(self, ids: Iterable[str]) -> None:
-        """Load the grants of roots, where several are not here yet in one query; a single one is loaded when it is asked for."""
+        """Load the grants of roots in one query, if several are missing. A single one is loaded when its grants matter."""
         missing = [
             id
             for id in ids
@@ -117,10 +122,10 @@ class Reading:
         if len(missing) > 1:
             self.statements += 1
             for record in self.view.load_nodes(missing):
-                self._take(record)
+                self._adopt(record)
 
     def edge_by_id(self, id: str) -> Edge | None:
-        """The edge with this id; None if it is absent."""
+        """Return the edge with this id; None if it is absent."""
         edge = self._set.edges.get(id)
         if id not in self.reads.edges and (edge is None or edge.__jac__.version):
             self.statements += 1
@@ -133,23 +138,23 @@ class Reading:
         return None if edge is None or edge.__jac__.is_deleted else edge
 
     def links(self, selection: Selection) -> list[tuple[EdgeRecord, Node]]:
-        """What a selection holds."""
+        """Return the stored links of a selection, each with the node at its far end. Always a query."""
         self.statements += 1
         pairs, mark = self.view.load_neighbourhood(selection)
         self.reads.neighbourhoods[selection] = mark
-        return [(edge, self._take(far)) for edge, far in pairs]
+        return cast("list[tuple[EdgeRecord, Node]]", [(edge, self._adopt(far)) for edge, far in pairs])
 
-    def search_nodes(self, search: Search) -> list[Any]:
-        """The stored nodes that fit, roots, kept objects and walkers included."""
+    def search_nodes(self, search: Search) -> list[Archetype]:
+        """Return the stored nodes that match, with roots, objects and walkers. Raises Lost if the result has changed."""
         self.statements += 1
         records = self.view.search_nodes(search)
         ids = frozenset(record.id for record in records)
         if self.reads.node_searches.setdefault(search, ids) != ids:
             self.lose(Lost(kinds=kinds_searched([search], ())))
-        return [self._take(record) for record in records]
+        return [self._adopt(record) for record in records]
 
     def search_edges(self, search: Search) -> list[Edge]:
-        """The stored edges that fit."""
+        """Return the stored edges that match. Raises Lost if the result has changed."""
         self.statements += 1
         records = self.view.search_edges(search)
         ids = frozenset(record.id for record in records)
@@ -158,7 +163,7 @@ class Reading:
         return [self.edge_of(record) for record in records]
 
     def task(self, id: str) -> TaskRecord | None:
-        """What became of a walker that walks by itself."""
+        """Return the state of a task; None if there is none. Raises Lost if it has changed."""
         self.statements += 1
         task = self.view.load_task(id)
         state = None if task is None else task.state
@@ -167,7 +172,7 @@ class Reading:
         return task
 
     def user(self, key: UserKey) -> UserRecord | None:
-        """The user that this look-up finds, without password and token generation."""
+        """Return the user whom this key finds, without password and token generation. Raises Lost if the user has changed."""
         self.statements += 1
         user = known_user(self.view.load_user(key))
         if self.reads.users.setdefault(key, user) != user:
@@ -175,7 +180,7 @@ class Reading:
         return user
 
     def edge_of(self, record: EdgeRecord) -> Edge:
-        """The edge of a record: the one that is here already, or a new one."""
+        """Return the edge of a record: the one that the walk holds, or a new one. No query."""
         known = self._set.edges.get(record.id)
         if known is not None:
             if self._is_outdated(known, record, self.reads.edges):
@@ -184,7 +189,7 @@ class Reading:
             return known
         cls = stored_edge_class(self._registry, record.kind)
         anchor = AnchorOfEdge(record.kind, record.id)
-        edge: Edge = loaded(cls, anchor)
+        edge = loaded(cls, anchor)
         anchor.graph = self._graph
         anchor.source, anchor.target = record.source, record.target
         anchor.is_guarded = True
@@ -193,8 +198,8 @@ class Reading:
         self.reads.edges.setdefault(record.id, record.version)
         return edge
 
-    def _take(self, record: NodeRecord) -> Any:
-        """The node of a record: the one that is here already, or a new one."""
+    def _adopt(self, record: NodeRecord) -> Archetype:
+        """Return the node of a record: the one that the walk holds, or a new one."""
         node = self._set.nodes.get(record.id)
         if node is None:
             node = self._made(record)
@@ -209,7 +214,7 @@ class Reading:
     def _is_outdated(
         self, archetype: Archetype, record: NodeRecord | EdgeRecord, seen: Mapping[str, int]
     ) -> bool:
-        """Whether an archetype that is here already is to be filled anew. A stale one has its fields back afterwards."""
+        """Return whether the fields have to be read from this record. Restores a stale archetype first. Raises Lost."""
         anchor = archetype.__jac__
         is_other = anchor.version != record.version and not anchor.is_deleted
         if is_other and (record.id in seen or self._set.is_changed(archetype)):
@@ -220,14 +225,14 @@ class Reading:
                 anchor.is_guarded = level_without_grants(self._graph.caller, record.owner) is None
         return is_other
 
-    def _made(self, record: NodeRecord) -> Any:
+    def _made(self, record: NodeRecord) -> Archetype:
         if record.kind == "":
             root = self.root(record.id)
             self._fill(root, record)
             return root
         family, base, kind = kept_as(record.kind)
         cls = self._registry.find(family, kind) or base
-        node = loaded(cls, Anchor(kind, record.id)) if family == "node" else bare(cls)
+        node: Archetype = loaded(cls, Anchor(kind, record.id)) if family == "node" else bare(cls)
         anchor = node.__jac__
         anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, kind, self._graph, record.owner
         anchor.is_guarded = level_without_grants(self._graph.caller, record.owner) is None
@@ -251,5 +256,4 @@ class Reading:
         kind, name, id = parse_reference(reference)
         if kind == "n" and not name:
             return self.root(id)
-        found: Archetype | None = self._graph.find(id)
-        return found
+        return self._graph.find(id)

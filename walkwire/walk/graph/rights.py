@@ -1,9 +1,8 @@
-"""Rights: what the one who walks may do with what the walk has in hand. `walk/access` has the rule, this asks it."""
+"""Rights: what the caller of a walk may do with an archetype, by the rules of `walk/access`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from walkwire.errors import NoAccess
 from walkwire.ids import SYSTEM_ROOT
@@ -15,7 +14,13 @@ from walkwire.walk.archetypes.root import Root
 
 
 class Rights:
-    """The rights of one root, `caller`. `root` gives a root's handle, `load_root` its grants, `ends` the nodes of an edge."""
+    """The rights of one root.
+
+    - caller: the id of the root
+    - root: returns another root, without a query
+    - load_root: loads the grants of a root; raises NoAccess if there is no such root
+    - ends: returns the nodes of an edge
+    """
 
     def __init__(
         self,
@@ -31,14 +36,14 @@ class Rights:
         self._ends = ends
 
     def level(self, archetype: Archetype) -> Level:
-        """What may be done with an archetype."""
+        """Return the caller's level on an archetype. A program's method `__jac_access__` decides, unless it returns None."""
         if isinstance(archetype, Edge):
             ends = self._ends(archetype)
             return min(Level.WRITE if archetype.__jac__.version == 0 else Level.READ, *map(self.level, ends))
         anchor = archetype.__jac__
         if self._caller in (anchor.owner, SYSTEM_ROOT) or anchor.owner == "":
             return Level.WRITE
-        decide: Callable[[], Any] | None = getattr(archetype, "__jac_access__", None)
+        decide: Callable[[], object] | None = getattr(archetype, "__jac_access__", None)
         if decide is not None and (answer := decide()) is not None:
             return Level.of(answer)
         if (free := level_without_grants(self._caller, anchor.owner)) is not None:
@@ -48,11 +53,12 @@ class Rights:
         return level_by_grants(self._caller, anchor.grants, owner.__jac__.grants)
 
     def may_read(self, archetype: Archetype) -> bool:
-        """May it be read?"""
+        """Return whether the caller may read an archetype."""
         return self.level(archetype) >= Level.READ
 
     def require(self, archetype: Archetype, level: Level) -> None:
-        """Raise NoAccess without the level; what it takes at an edge are levels at its ends."""
+        """Raise NoAccess unless the caller has this level. For a stored edge, its ends decide: one may write it with WRITE on its
+        source and READ on its target."""
         if isinstance(archetype, Edge):
             self._require_edge(archetype, level)
             return

@@ -1,9 +1,8 @@
-"""Stale: what a walk still has in hand when it begins another unit of work. The first touch of a field looks it up anew.
+"""Stale: archetypes that a walk holds when it begins another unit of work. The first use of a field reads them again.
 
-A stale archetype has its fields taken out of its dictionary; they wait in its anchor. So a fresh one costs nothing: Python finds
-its fields where they always are. For a stale one Python finds a `_Field` in the class. That is put there when the first archetype
-of the class becomes stale, and only then: a program that never commits in the middle of a walk has none. The class of a stale
-archetype stays what it is, as programs ask for `type(x)`.
+The fields of a stale archetype are moved from its dictionary to its anchor, so that Python falls back to the class and finds a
+`_Field` there. Fresh archetypes cost nothing: Python finds their fields as ever. A class gets its `_Field`s when its first
+instance becomes stale, so a program that never commits within a walk has none. `type(x)` does not change.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import dataclasses
 import inspect
 import weakref
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.current import current_or_none
@@ -22,7 +21,7 @@ _PLAIN = (str, int, float, bool, type(None), bytes)
 
 
 def make_stale(archetype: Archetype) -> None:
-    """Take the fields out of an archetype."""
+    """Move the fields of an archetype to its anchor: their next use reads them again."""
     anchor, cls = archetype.__jac__, type(archetype)
     if _MARK not in vars(cls):
         _watch(cls)
@@ -38,14 +37,14 @@ def make_stale(archetype: Archetype) -> None:
 
 
 def restore(archetype: Archetype) -> None:
-    """Give an archetype its fields back as they were. What was assigned to it meanwhile stays."""
+    """Move the fields back. Fields that were assigned meanwhile keep their new values."""
     anchor = archetype.__jac__
     object.__setattr__(archetype, "__dict__", anchor.values | dict(dict.items(vars(archetype))))
     anchor.is_stale = False
 
 
 def is_touched(archetype: Archetype) -> bool:
-    """Whether a stale archetype was changed without a touch: by an assignment to an object, or inside a list of a field."""
+    """Return whether a stale archetype was changed without being read: by an assignment, or inside a list that a field holds."""
     anchor, codec = archetype.__jac__, codec_of(type(archetype))
     own = vars(archetype)
     if any(dict.__contains__(own, name) for name in codec.names):
@@ -60,15 +59,15 @@ _MARK = "__jac_watched__"
 
 
 class _Field:
-    """A field of a class, for instances that do not have it in their dictionary: `default` is what the class itself gives."""
+    """A field of a class, for instances without it in their dictionary. `default` is the class attribute that it replaces."""
 
     __slots__ = ("default", "name")
 
-    def __init__(self, name: str, default: Any) -> None:
+    def __init__(self, name: str, default: object) -> None:
         self.name = name
         self.default = default
 
-    def __get__(self, instance: Any, owner: type) -> Any:
+    def __get__(self, instance: Archetype | None, owner: type) -> object:
         if instance is not None and instance.__jac__.is_stale:
             values = _values_of(instance)
             if self.name in values:
@@ -77,7 +76,7 @@ class _Field:
             self._raise(owner if instance is None else instance)
         return self.default
 
-    def _raise(self, of: Any) -> NoReturn:
+    def _raise(self, of: object) -> NoReturn:
         whose = f"type object {of.__name__!r}" if isinstance(of, type) else f"{type(of).__name__!r} object"
         raise AttributeError(f"{whose} has no attribute {self.name!r}", name=self.name, obj=of)
 
@@ -92,8 +91,8 @@ def _watch(cls: type) -> None:
     type.__setattr__(cls, _MARK, True)
 
 
-def _values_of(archetype: Archetype) -> dict[str, Any]:
-    """The fields as they are now: looked up, if the walk in progress has the archetype in hand; else as they were last seen."""
+def _values_of(archetype: Archetype) -> dict[str, object]:
+    """Return the fields: read again, if the walk in progress holds the archetype; otherwise as they were last read."""
     anchor = archetype.__jac__
     walk = current_or_none()
     if anchor.is_stale and walk is not None and walk.graph is anchor.graph:
@@ -103,21 +102,21 @@ def _values_of(archetype: Archetype) -> dict[str, Any]:
     return vars(archetype)
 
 
-class _Former(dict[str, Any]):
-    """The dictionary of a stale archetype: `vars(x)` and what is asked of it look the fields up, as an attribute does.
+class _Former(dict[str, object]):
+    """The dictionary of a stale archetype. Its methods read the fields again, as the use of an attribute does.
 
-    Python itself looks into such a dictionary without asking it.
+    Python's own look-up of an attribute does not call these methods.
     """
 
     __slots__ = ("of",)
     of: Callable[[], Archetype | None]
 
-    def __reduce_ex__(self, _: Any) -> Any:
+    def __reduce_ex__(self, _: object) -> tuple[type, tuple[dict[str, object]]]:
         return dict, (dict(self.items()),)
 
 
-def _asked(name: str) -> Callable[..., Any]:
-    def ask(former: _Former, *arguments: Any, **keywords: Any) -> Any:
+def _asked(name: str) -> Callable[..., object]:
+    def ask(former: _Former, *arguments: object, **keywords: object) -> object:
         archetype = former.of()
         values = dict.copy(former) if archetype is None else _values_of(archetype)
         return getattr(dict, name)(values, *arguments, **keywords)

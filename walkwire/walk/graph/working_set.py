@@ -1,16 +1,14 @@
-"""Working set: the nodes and edges that one run of a walk has in hand, and what it did to them."""
+"""Working set: the nodes and edges that one run of a walk holds, and its changes to them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from operator import is_
-from typing import Any
 
 from walkwire.store import Changes, EdgeRecord, NodeRecord, TaskRecord, kinds_written
 from walkwire.walk.access import encode_grants
-from walkwire.walk.archetype import Archetype
-from walkwire.walk.archetypes.anchor import Anchor
+from walkwire.walk.archetype import AnchorState, Archetype
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.root import Root
 from walkwire.walk.graph.codec import codec_of
@@ -21,12 +19,18 @@ _PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 
 
 class WorkingSet:
-    """`nodes` and `edges` by id; `new_edges` by the ids of both ends; `cut` and `deleted` name what a commit will remove, `tasks`
-    what it will order. Among the nodes are the objects and walkers that are kept by themselves."""
+    """What one run holds and has changed.
+
+    - nodes: by id; objects and walkers that are stored by themselves among them
+    - edges: by id
+    - new_edges: edges without a record, by the ids of both ends
+    - cut, deleted: the ids of edges and nodes that the next commit removes
+    - tasks: the tasks that the next commit creates
+    """
 
     def __init__(self, caller: str) -> None:
         self._caller = caller
-        self.nodes: dict[str, Any] = {}
+        self.nodes: dict[str, Archetype] = {}
         self.edges: dict[str, Edge] = {}
         self.new_edges: dict[str, list[Edge]] = defaultdict(list)
         self.cut: set[str] = set()
@@ -34,19 +38,19 @@ class WorkingSet:
         self.tasks: list[TaskRecord] = []
 
     def is_new(self, id: str) -> bool:
-        """Whether this is a node that the store does not have. Roots are stored always."""
+        """Return whether the run made this node and has not committed it. Roots are never new."""
         node = self.nodes.get(id)
         return node is not None and node.__jac__.version == 0 and not isinstance(node, Root)
 
     def add_edge(self, edge: Edge) -> None:
-        """Take in an edge that the walk made."""
+        """Add an edge that the run made."""
         anchor = edge.__jac__
         self.edges[anchor.id] = edge
         for end in {anchor.source, anchor.target}:
             self.new_edges[end].append(edge)
 
     def remove_edge(self, edge: Edge) -> None:
-        """Take out an edge, a stored one at the commit."""
+        """Remove an edge: a new one at once, a stored one at the commit."""
         anchor = edge.__jac__
         anchor.is_deleted = True
         if anchor.version:
@@ -58,7 +62,7 @@ class WorkingSet:
         self.edges.pop(anchor.id, None)
 
     def remove_node(self, node: Archetype) -> None:
-        """Take out a node with the edges that the walk gave it; those in the store go with it at the commit."""
+        """Remove a node with its new edges. Its stored edges go at the commit."""
         anchor = node.__jac__
         for edge in list(self.new_edges.get(anchor.id, ())):
             self.remove_edge(edge)
@@ -66,15 +70,15 @@ class WorkingSet:
         if anchor.version:
             self.deleted.add(anchor.id)
 
-    def is_kept(self, anchor: Anchor) -> bool:
-        """Whether a commit would store what is new. A root always is stored."""
+    def is_kept(self, anchor: AnchorState) -> bool:
+        """Return whether a commit now would store this new archetype. True for a root."""
         nodes = self._to_store()
         if anchor.letter == "e":
             return any(edge.__jac__ is anchor for edge in self._edges_between(nodes))
         return anchor.id in nodes or (anchor.letter == "n" and not anchor.kind)
 
     def is_dirty(self) -> bool:
-        """Whether a commit would write something now."""
+        """Return whether a commit now would write something."""
         if self.cut or self.deleted or self.tasks:
             return True
         if any(edges and not self.is_new(id) for id, edges in self.new_edges.items()):
@@ -82,7 +86,10 @@ class WorkingSet:
         return any(self.is_changed(one) for one in self._stored()) or bool(self._to_store())
 
     def changes(self, may_change: Callable[[Archetype], None]) -> Changes:
-        """What a commit would write; `may_change` raises where the walk has no right to a change that it made."""
+        """Return what a commit has to write. `may_change` raises NoAccess for a change without the right to it.
+
+        Raises RecordError for a value that cannot be stored.
+        """
         changes = Changes(
             deleted_nodes=sorted(self.deleted), deleted_edges=sorted(self.cut), new_tasks=self.tasks
         )
@@ -103,12 +110,13 @@ class WorkingSet:
         return changes
 
     def touched(self, changes: Changes) -> tuple[set[str], set[str], set[str]]:
-        """The ids of the stored records that `changes` writes, and of the nodes that gain or lose an edge by it; the kinds whose
-        records come or go."""
+        """Return what `changes` writes: the ids of stored records, the ids of nodes that gain or lose edges, and the kinds that
+        gain or lose records."""
         records = {node.id for node in changes.changed_nodes} | {edge.id for edge in changes.changed_edges}
         records.update(changes.deleted_nodes)
         cut = (self.edges[id].__jac__ for id in changes.deleted_edges)
-        ends = {end for edge in (*changes.new_edges, *cut) for end in (edge.source, edge.target)}
+        ends = {end for edge in changes.new_edges for end in (edge.source, edge.target)}
+        ends.update(end for anchor in cut for end in (anchor.source, anchor.target))
         return records, ends.union(changes.deleted_nodes), self._kinds_touched(changes)
 
     def _kinds_touched(self, changes: Changes) -> set[str]:
@@ -119,7 +127,7 @@ class WorkingSet:
         return kinds_written(nodes, edges)
 
     def settle(self, changes: Changes) -> None:
-        """Take what was committed as the stored state."""
+        """Take committed changes as the stored state."""
         for record in (*changes.new_nodes, *changes.changed_nodes):
             node = self.nodes[record.id]
             node.__jac__.version += 1
@@ -137,8 +145,11 @@ class WorkingSet:
         self.deleted.clear()
         self.tasks = []
 
-    def is_changed(self, archetype: Any) -> bool:
-        """Whether the encoded fields differ from those loaded. Only what can change in place has to be encoded to know."""
+    def is_changed(self, archetype: Archetype) -> bool:
+        """Return whether fields or grants differ from the stored ones.
+
+        Fields are compared by identity first. They are encoded only if one of them was assigned, or can change in place.
+        """
         anchor = archetype.__jac__
         if anchor.is_stale:
             return is_touched(archetype)
@@ -153,7 +164,7 @@ class WorkingSet:
         return data != anchor.stored and data != codec.rewritten(archetype)
 
     def make_stale(self) -> None:
-        """Let all that is stored be looked up anew when it is touched. Roots have no fields: their grants are forgotten."""
+        """Have every stored archetype read again before its next use. Roots have no fields; their grants are forgotten."""
         for one in self._stored():
             anchor = one.__jac__
             if isinstance(one, Root):
@@ -161,12 +172,12 @@ class WorkingSet:
             elif not anchor.is_stale:
                 make_stale(one)
 
-    def _stored(self) -> list[Any]:
-        everything = (*self.nodes.values(), *self.edges.values())
+    def _stored(self) -> list[Archetype]:
+        everything: tuple[Archetype, ...] = (*self.nodes.values(), *self.edges.values())
         return [one for one in everything if one.__jac__.version and not one.__jac__.is_deleted]
 
-    def _to_store(self) -> dict[str, Any]:
-        """The new nodes that a commit stores: saved ones, and all that new edges join to something stored."""
+    def _to_store(self) -> dict[str, Archetype]:
+        """Return the new nodes that a commit stores: saved ones, and all that new edges join to stored nodes."""
         reached: set[str] = set()
         frontier = [id for id in self.new_edges if not self.is_new(id)]
         for id, node in self.nodes.items():
@@ -181,7 +192,7 @@ class WorkingSet:
                         frontier.append(end)
         return {id: node for id, node in self.nodes.items() if id in reached} if reached else {}
 
-    def _edges_between(self, new_nodes: dict[str, Any]) -> Iterator[Edge]:
+    def _edges_between(self, new_nodes: dict[str, Archetype]) -> Iterator[Edge]:
         for edge in self.edges.values():
             anchor = edge.__jac__
             if anchor.version or anchor.is_deleted:
@@ -204,7 +215,7 @@ class WorkingSet:
 
 
 def remember(archetype: Archetype, data: str) -> None:
-    """Take an archetype's fields as they are now for the stored ones."""
+    """Record that an archetype's fields, as they are now, are stored as `data`."""
     anchor = archetype.__jac__
     anchor.stored, anchor.values = data, dict(vars(archetype))
 
@@ -215,7 +226,7 @@ def _node_record(node: Archetype) -> NodeRecord:
     return NodeRecord(anchor.id, kept_kind(node), anchor.owner, anchor.version, _encoded(node), grants)
 
 
-def _encoded(archetype: Any) -> str:
+def _encoded(archetype: Archetype) -> str:
     codec = codec_of(type(archetype))
     data = codec.encode(archetype)
     codec.validate(archetype, data)

@@ -1,4 +1,7 @@
-"""Fields: what a request may give a walker, as pydantic reads it. An enum is taken by value or name, a node by reference."""
+"""Fields: the fields of a walker that a request may give, as a pydantic model. Enums by value or name, nodes by reference.
+
+`Any` in this file: annotations, for which Python has no common type, and what pydantic makes of them.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,9 @@ _node_fields: dict[type, list[str]] = {}
 
 
 def model_of(walker: type) -> type[BaseModel]:
-    """The model of what a request gives a walker, made once: a field for each of its own that may be given.
+    """Return the pydantic model for a walker's fields, made once. Fields with `init=False` are left out.
 
-    A field of the model has the walker's name for it as its alias; `values_of` gives back the walker's names.
+    Each field of the model has the walker's name as its alias; `values_of` returns values by these names.
     """
     if walker not in _models:
         _models[walker] = _modelled(walker)
@@ -37,18 +40,18 @@ def model_of(walker: type) -> type[BaseModel]:
 
 
 def values_of(model: BaseModel) -> dict[str, Any]:
-    """What was given, by the walker's own names."""
+    """Return the values of a model, by the names of the walker's fields."""
     fields = type(model).model_fields
     return {field.alias or name: getattr(model, name) for name, field in fields.items()}
 
 
 def holds_files(walker: type, file: type) -> bool:
-    """Whether a field of the walker is a `file`, or a list of them, so that only a form can bring it."""
+    """Return whether a field of the walker is a `file` or a list of them, which only a form can carry."""
     return any(_mentions(field.annotation, file) for field in model_of(walker).model_fields.values())
 
 
-def nodes_found(walker: type, values: dict[str, Any], find: Callable[[str], Any]) -> dict[str, Any]:
-    """The values with what `find` gives for each reference, in the fields that are to hold nodes."""
+def nodes_found(walker: type, values: dict[str, Any], find: Callable[[str], object]) -> dict[str, Any]:
+    """Return the values, with `find(reference)` in place of each reference in the fields that hold nodes."""
     names = _node_fields.get(walker)
     if names is None:
         hints = annotations_of(walker)
@@ -58,7 +61,7 @@ def nodes_found(walker: type, values: dict[str, Any], find: Callable[[str], Any]
     )
 
 
-def _found(value: Any, find: Callable[[str], Any]) -> Any:
+def _found(value: object, find: Callable[[str], object]) -> object:
     if isinstance(value, str):
         return find(value)
     if isinstance(value, list):
@@ -80,7 +83,7 @@ def _modelled(walker: type) -> type[BaseModel]:
     return model
 
 
-def _default_of(field: dataclasses.Field[Any]) -> dict[str, Any]:
+def _default_of(field: dataclasses.Field[object]) -> dict[str, Any]:
     if field.default is not dataclasses.MISSING:
         return {"default": field.default}
     if field.default_factory is not dataclasses.MISSING:
@@ -92,7 +95,7 @@ def _attribute(name: str) -> str:
     return f"field_{name}"
 
 
-def _mentions(annotation: Any, cls: type) -> bool:
+def _mentions(annotation: object, cls: type) -> bool:
     if isinstance(annotation, type):
         return issubclass(annotation, cls)
     return any(_mentions(one, cls) for one in typing.get_args(annotation))
@@ -113,7 +116,7 @@ def _requested_class(cls: Any) -> Any:
 def _request_object(cls: type) -> Any:
     model = model_of(cls)
 
-    def build(value: Any) -> Any:
+    def build(value: object) -> object:
         return cls(**values_of(model.model_validate(value)))
 
     return typing.Annotated[Any, PlainValidator(build, json_schema_input_type=model)]

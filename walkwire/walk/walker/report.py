@@ -1,4 +1,4 @@
-"""Report: how what a walker reports and notifies is written as JSON (`docs/protocol.md`, "Walker answers")."""
+"""Report: JSON for the values that a walker reports and notifies (`docs/protocol.md`, "Walker answers")."""
 
 from __future__ import annotations
 
@@ -23,62 +23,65 @@ _AS_IS = (str, bool, float, type(None), datetime.timedelta, msgspec.Raw)
 _EXACT = frozenset(_AS_IS)
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 
-_SPECIAL: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+# Any: one of the classes on the left
+_SPECIAL: tuple[tuple[tuple[type, ...], Callable[[Any], str]], ...] = (
     ((datetime.datetime, datetime.date, datetime.time), lambda value: value.isoformat()),
     ((UUID, Decimal), str),
     ((bytes, bytearray, memoryview), lambda value: base64.b64encode(value).decode()),
 )
 
 
-def encode(value: Any) -> bytes:
-    """Return any value that can be notified as compact JSON. An object inside a dictionary is its fields. Raises NotPrintable,
-    naming the type."""
+def encode(value: object) -> bytes:
+    """Return a value as compact JSON, for a notification. An object inside a dictionary is its fields.
+
+    Raises NotPrintable, which names the type.
+    """
     with _Named(value):
         return _encoder.encode(_inside(value, ()) if isinstance(value, Mapping) else _printed(value))
 
 
-def encode_reports(reports: list[Any]) -> bytes:
-    """Return what a walk reported, as in the `reports` of its answer. Raises NotPrintable, naming the type."""
+def encode_reports(reports: list[object]) -> bytes:
+    """Return the reports of a walk, as in the `reports` of its answer. Raises NotPrintable, which names the type."""
     with _Named(reports):
         return _encoder.encode(_printed(reports))
 
 
-def encode_fields(fields: Mapping[str, Any]) -> bytes:
-    """Return fields by their names, as in the `context` of an archetype. Raises NotPrintable, naming the type."""
+def encode_fields(fields: Mapping[str, object]) -> bytes:
+    """Return fields by name, as in the `context` of an archetype. Raises NotPrintable, which names the type."""
     with _Named(fields):
         return _encoder.encode({name: _field(value, ()) for name, value in fields.items()})
 
 
-def encode_body(value: Any) -> bytes:
-    """Return what a program puts in place of the whole body: as `encode`, but an object as its fields alone."""
+def encode_body(value: object) -> bytes:
+    """Return the value that replaces the whole body: as `encode`, but an object as its fields only."""
     if not isinstance(value, Obj):
         return encode(value)
     with _Named(value):
         return _encoder.encode(_inside(value, ()))
 
 
-def answer(status: int, reports: list[Any], returns: list[Any] | None) -> bytes:
-    """Return the body that answers a walker: `{"status":200,"reports":[…]}`, with `returns` when these are asked for.
+def answer(status: int, reports: list[object], returns: list[object] | None) -> bytes:
+    """Return the body of a walker's answer: `{"status":200,"reports":[…]}`, with `returns` unless None.
 
-    Raises NotPrintable, naming the type.
+    Raises NotPrintable, which names the type.
     """
     try:
-        body: dict[str, Any] = {"status": status, "reports": _printed(reports)}
+        body: dict[str, object] = {"status": status, "reports": _printed(reports)}
         if returns is not None:
             body["returns"] = _printed(returns)
         return _encoder.encode(body)
     except (RecursionError, UnicodeError):
         for value in (*reports, *(returns or ())):
-            encode(value)  # raises for the one to be named
+            encode(value)  # raises for the value to blame
         raise
 
 
 class _Named:
-    """Turns an error of walking through a value, or of encoding it, into a NotPrintable that names the value's type."""
+    """Convert errors of traversing or encoding a value into a NotPrintable that names its type."""
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self._value = value
 
     def __enter__(self) -> None:
@@ -95,12 +98,12 @@ class _Named:
             ) from error
 
 
-def _type(value: Any) -> str:
+def _type(value: object) -> str:
     return type(value).__name__[:80]
 
 
-def _printed(value: Any) -> Any:
-    """What is reported by itself, or in lists and dictionaries: an archetype with its reference, an object too."""
+def _printed(value: object) -> object:
+    """Return a reported value, also in lists and dictionaries: archetypes and objects with their references."""
     if type(value) in _EXACT:
         return value
     if isinstance(value, Archetype):
@@ -112,26 +115,26 @@ def _printed(value: Any) -> Any:
     return _inside(value, ())
 
 
-def _with_reference(archetype: Archetype, above: tuple[int, ...]) -> dict[str, Any]:
-    """`above` are the archetypes being printed around this one: one that holds itself is printed without its fields."""
+def _with_reference(archetype: Archetype, above: tuple[int, ...]) -> dict[str, object]:
+    """Return an archetype with its fields. One that holds itself has no fields there: `above` are the ids of those around it."""
     if id(archetype) in above:
         return {"id": reference_of(archetype)}
     return {"id": reference_of(archetype), "context": _fields(archetype, (*above, id(archetype)))}
 
 
-def _fields(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
+def _fields(value: Any, above: tuple[int, ...]) -> dict[str, object]:  # Any: a dataclass
     names = [field.name for field in dataclasses.fields(value)]
     own = vars(value) if hasattr(value, "__dict__") else {name: getattr(value, name) for name in names}
     return {name: _field(own[name], above) for name in names if name in own}
 
 
-def _field(value: Any, above: tuple[int, ...]) -> Any:
-    """What a field holds: an enum is its name here, and its value anywhere else."""
+def _field(value: object, above: tuple[int, ...]) -> object:
+    """Return the value of a field. An enum is its name here, and its value anywhere else."""
     return value.name if isinstance(value, Enum) else _inside(value, above)
 
 
-def _inside(value: Any, above: tuple[int, ...]) -> Any:
-    """What stands inside a field, or inside a container there: an obj as its fields."""
+def _inside(value: object, above: tuple[int, ...]) -> object:
+    """Return a value inside a field, or inside a container there: an obj as its fields."""
     if type(value) in _EXACT:
         return value
     if isinstance(value, _AS_IS) and not isinstance(value, Enum):
@@ -145,7 +148,7 @@ def _inside(value: Any, above: tuple[int, ...]) -> Any:
     return _special(value, above)
 
 
-def _special(value: Any, above: tuple[int, ...]) -> Any:
+def _special(value: object, above: tuple[int, ...]) -> object:
     if isinstance(value, Archetype) and not isinstance(value, Obj):
         return _with_reference(value, above)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -162,13 +165,13 @@ def _special(value: Any, above: tuple[int, ...]) -> Any:
     raise NotPrintable(f"A value of the type {_type(value)} cannot be printed as JSON")
 
 
-def _unsubclassed(value: Any) -> Any:
+def _unsubclassed(value: object) -> object:
     return (
         str.__str__(value) if isinstance(value, str) else float(value) if isinstance(value, float) else value
     )
 
 
-def _key(key: Any) -> str:
+def _key(key: object) -> str:
     if isinstance(key, Enum):
         return _key(key.value)
     if isinstance(key, str):

@@ -1,7 +1,7 @@
 """Specs: how a walker is exposed. Read from a class `__specs__` inside the walker, or given by the decorator `specs`.
 
-What a key may hold is checked here, when the program is loaded. A derived walker has its base's specs unless it has
-specs of its own, as with any class attribute.
+The values of keys are checked here, when the program is loaded. A derived walker inherits its base's specs unless it has its own,
+as with any class attribute.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _PATH_FIELD = re.compile(r"\{([^{}]*)\}")
 W = TypeVar("W", bound=type)
 
 _log = logging.getLogger("walkwire.program")
-_warned: WeakSet[type] = WeakSet()  # what is read anew by each part of a server is told of once
+_warned: WeakSet[type] = WeakSet()  # several parts of a server read the specs; one warning is enough
 
 KeyPlace = Literal["header", "query", "path", "body"]
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where a call of another service brings its key, and under which name."""
+    """Where a webhook request carries its key, and under which name."""
 
     place: KeyPlace = "header"
     name: str = "X-API-KEY"
@@ -50,9 +50,13 @@ class Webhook:
 class Specs:
     """A walker's exposure, as `docs/protocol.md` lists its keys ("REST").
 
-    `methods` are in lower case. `path` is "" or a path with or without a leading "/". `as_query` and `excluded` are names of
-    fields, or "*" for all. Keys from `response_model` on describe the walker in OpenAPI; `status_code` is also the status of an
-    answer whose walker set none (None: 200).
+    - path: "", or a path with or without a leading "/"
+    - methods: in lower case
+    - as_query, excluded: names of fields; "*" for all
+    - rerun: whether the walk may be retried after a conflict
+    - seconds: the time limit of the walk; None: the configured one
+    - status_code: the status of an answer if the walker sets none; None: 200
+    - response_model and all that follow: the walker's description in OpenAPI, as FastAPI takes it
     """
 
     path: str = ""
@@ -66,51 +70,54 @@ class Specs:
     schedule: Timetable | None = None
     rerun: bool = True
     seconds: float | None = None
-    response_model: Any = None
+    response_model: object = None
     status_code: int | None = None
-    response_class: Any = None
+    response_class: object = None
     tags: tuple[str, ...] = TAGS
     summary: str | None = None
     description: str | None = None
     name: str | None = None
     deprecated: bool | None = None
-    responses: Mapping[int | str, dict[str, Any]] | None = None
+    responses: Mapping[int | str, dict[str, object]] | None = None
     response_description: str = "Successful Response"
     include_in_schema: bool = True
-    openapi_extra: Mapping[str, Any] | None = None
+    openapi_extra: Mapping[str, object] | None = None
 
     @property
     def http_methods(self) -> tuple[str, ...]:
-        """The methods that REST serves, none of a private walker."""
+        """The methods that REST serves; none for a private walker."""
         return () if self.private else tuple(method for method in self.methods if method != "websocket")
 
     @property
     def path_fields(self) -> tuple[str, ...]:
-        """The fields that the path carries: x for each {x}."""
+        """The names of the fields in the path: x for each {x}."""
         return tuple(_PATH_FIELD.findall(self.path))
 
 
 def specs_of(walker: type) -> Specs:
-    """The specs of a walker class. Raises StartError naming the walker and the key."""
-    given = getattr(walker, _NAME, None)
+    """Return the specs of a walker class. Raises StartError, which names the walker and the key."""
+    given: object = getattr(walker, _NAME, None)
     if given is not None and not isinstance(given, type):
         raise StartError(f"Walker {walker.__name__}: {_NAME} is a class, not {given!r}")
     keys = {} if given is None else _keys_of(given)
     unknown = keys.keys() - _READERS.keys()
     if unknown and not _is_jac(given):
         raise _unknown(walker, unknown)
-    if unknown:
+    if unknown and given is not None:
         _warn(walker, given, unknown)
-    read = {key: _read(walker, key, value) for key, value in keys.items() if key not in unknown}
+    # Any: each reader returns what its field holds, which a dictionary of readers cannot say
+    read: dict[str, Any] = {
+        key: _read_key(walker, key, value) for key, value in keys.items() if key not in unknown
+    }
     return Specs(**read)
 
 
 @overload
 def specs(walker: W, /) -> W: ...
 @overload
-def specs(**keys: Any) -> Callable[[W], W]: ...
-def specs(walker: W | None = None, /, **keys: Any) -> W | Callable[[W], W]:
-    """Give a walker its specs: `@specs(methods=["get", "websocket"], auth=False)`. A wrong key is a StartError, at once."""
+def specs(**keys: object) -> Callable[[W], W]: ...
+def specs(walker: W | None = None, /, **keys: object) -> W | Callable[[W], W]:
+    """Set the specs of a walker: `@specs(methods=["get", "websocket"], auth=False)`. Raises StartError for a wrong key."""
 
     def give(target: W) -> W:
         if unknown := keys.keys() - _READERS.keys():
@@ -122,9 +129,9 @@ def specs(walker: W | None = None, /, **keys: Any) -> W | Callable[[W], W]:
     return give if walker is None else give(walker)
 
 
-def _keys_of(given: type) -> dict[str, Any]:
-    """What a class `__specs__` holds: its attributes, and the defaults of its fields where it is a dataclass, as Jac's are."""
-    found: dict[str, Any] = {}
+def _keys_of(given: type) -> dict[str, object]:
+    """Return the attributes of a class `__specs__`, and the defaults of its fields if it is a dataclass, as Jac's are."""
+    found: dict[str, object] = {}
     for base in reversed(given.__mro__):
         if base is not object and not base.__module__.startswith("walkwire."):
             found.update(vars(base))
@@ -135,16 +142,16 @@ def _keys_of(given: type) -> dict[str, Any]:
     return {key: value for key, value in found.items() if not key.startswith("_") and not _is_method(value)}
 
 
-def _is_jac(given: Any) -> bool:
-    """Whether a class `__specs__` is written in Jac: Jac Cloud passed over keys that it did not know, and programs have such."""
-    return _file_of(given).endswith(".jac")
+def _is_jac(given: type | None) -> bool:
+    """Return whether a class `__specs__` is written in Jac: Jac Cloud ignored unknown keys, so programs have some."""
+    return given is not None and _file_of(given).endswith(".jac")
 
 
 def _file_of(cls: type) -> str:
     return getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
 
 
-def _warn(walker: type, given: Any, unknown: Iterable[str]) -> None:
+def _warn(walker: type, given: type, unknown: Iterable[str]) -> None:
     if given in _warned:
         return
     _warned.add(given)
@@ -171,7 +178,7 @@ def _is_method(value: object) -> bool:
     return isinstance(value, FunctionType | classmethod | staticmethod | property)
 
 
-def _read(walker: type, key: str, value: Any) -> Any:
+def _read_key(walker: type, key: str, value: object) -> object:
     try:
         return _READERS[key](value)
     except ValueError as error:
@@ -184,7 +191,7 @@ def _wrong(walker: type, key: str, message: str) -> StartError:
     return StartError(f"Walker {walker.__name__}, specs: {key!r} {message}")
 
 
-def _path(value: Any) -> str:
+def _path(value: object) -> str:
     if not isinstance(value, str) or re.search(r"[\s?#\\]", value):
         raise ValueError("is a path of a URL")
     fields = _PATH_FIELD.findall(value)
@@ -195,21 +202,21 @@ def _path(value: Any) -> str:
     return value
 
 
-def _methods(value: Any) -> tuple[str, ...]:
+def _methods(value: object) -> tuple[str, ...]:
     methods = tuple(name.lower() for name in _names(value))
     if not set(methods) <= set(METHODS):
         raise ValueError(f"is a list of {', '.join(METHODS)}")
     return tuple(dict.fromkeys(methods))
 
 
-def _entry_type(value: Any) -> EntryType:
+def _entry_type(value: object) -> EntryType:
     match str(getattr(value, "value", value)).upper():  # of an Enum, or a string
         case "ROOT" | "NODE" | "BOTH" as entry_type:
             return entry_type
     raise ValueError("is ROOT, NODE or BOTH")
 
 
-def _fields(value: Any) -> tuple[str, ...] | Every:
+def _fields(value: object) -> tuple[str, ...] | Every:
     if value is None:
         return ()
     if value == "*":
@@ -217,7 +224,7 @@ def _fields(value: Any) -> tuple[str, ...] | Every:
     return (value,) if isinstance(value, str) else _names(value)
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def _names(value: object) -> tuple[str, ...]:
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
         names = tuple(value)
         if all(isinstance(name, str) for name in names):
@@ -225,42 +232,44 @@ def _names(value: Any) -> tuple[str, ...]:
     raise ValueError("is a list of strings")
 
 
-def _tags(value: Any) -> tuple[str, ...]:
+def _tags(value: object) -> tuple[str, ...]:
     return TAGS if value is None else _names(value)
 
 
-def _bool(value: Any) -> bool:
+def _bool(value: object) -> bool:
     if isinstance(value, bool):
         return value
     raise ValueError("is True or False")
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
         return float(value)
     raise ValueError("is a number of seconds")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     raise ValueError("is a string")
 
 
-def _status(value: Any) -> int:
+def _status(value: object) -> int:
     # Jac programs give it as digits too
-    if (isinstance(value, int) or str(value).isdecimal()) and 200 <= int(value) <= 599:
-        return int(value)
+    if isinstance(value, int) or str(value).isdecimal():
+        status = int(str(value)) if not isinstance(value, int) else int(value)
+        if 200 <= status <= 599:
+            return status
     raise ValueError("is an HTTP status from 200 to 599")
 
 
-def _mapping(value: Any) -> Mapping[Any, Any]:
+def _mapping(value: object) -> Mapping[object, object]:
     if isinstance(value, Mapping):
         return value
     raise ValueError("is a dictionary")
 
 
-def _webhook(value: Any) -> Webhook | None:
+def _webhook(value: object) -> Webhook | None:
     if value is None:
         return None
     if isinstance(value, Mapping) and set(value) <= {"type", "name"}:
@@ -271,11 +280,11 @@ def _webhook(value: Any) -> Webhook | None:
     raise ValueError("is a dictionary with type (header, query, path or body) and name")
 
 
-def _optional(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _optional(reader: Callable[[object], object]) -> Callable[[object], object]:
     return lambda value: None if value is None else reader(value)
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
+_READERS: dict[str, Callable[[object], object]] = {
     "path": _path,
     "methods": _methods,
     "as_query": _fields,

@@ -64,7 +64,7 @@ def create_task(walker: Archetype, node: Archetype | None = None, date: datetime
     graph = current().graph
     start = None if node is None else reference_of(graph.own(node))
     asked = None if date is None else date.timestamp()
-    graph.order(walker, start, asked, time.time() if asked is None else asked)
+    graph.add_task(walker, start, asked, time.time() if asked is None else asked)
     return reference_of(walker)
 
 

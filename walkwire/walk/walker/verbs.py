@@ -8,7 +8,7 @@ from typing import Any
 from walkwire.ids import parse_reference
 from walkwire.walk.access import Level
 from walkwire.walk.archetype import Archetype, reference_of
-from walkwire.walk.archetypes.handle import meant
+from walkwire.walk.archetypes.handle import resolve
 from walkwire.walk.archetypes.root import root_id_of
 from walkwire.walk.current import current
 
@@ -42,12 +42,12 @@ def jobj(id: str) -> Any:
 
 def save(archetype: Archetype) -> None:
     """Store a new node with the next commit, even if no stored node is joined to it."""
-    current().graph.save(meant(archetype))
+    current().graph.save(resolve(archetype))
 
 
 def delete(archetype: Archetype) -> None:
     """Delete a node with its edges, or an edge. Raises NoAccess without the right to."""
-    current().graph.delete(meant(archetype))
+    current().graph.delete(resolve(archetype))
 
 
 def commit(archetype: object = None) -> None:
@@ -70,19 +70,19 @@ def after_commit(function: Callable[[], object]) -> None:
 
 def perm_grant(node: Archetype, level: Any = Level.READ) -> None:
     """Give everybody an access level for a node: NO_ACCESS, READ, CONNECT or WRITE, by number or name."""
-    current().graph.grant(meant(node), None, Level.of(level))
+    current().graph.grant(resolve(node), None, Level.of(level))
 
 
 def perm_revoke(node: Archetype) -> None:
     """Remove the access level that everybody was given for a node."""
-    current().graph.grant(meant(node), None, None)
+    current().graph.grant(resolve(node), None, None)
 
 
 def allow_root(node: Archetype, root: Any, level: Any = Level.READ) -> None:
     """Give one user an access level for a node. `root` is the user's root, as a node, a reference or an id."""
-    current().graph.grant(meant(node), root_id_of(root), Level.of(level))
+    current().graph.grant(resolve(node), root_id_of(root), Level.of(level))
 
 
 def disallow_root(node: Archetype, root: Any, level: Any = None) -> None:
     """Remove the access level that one user was given for a node. `level` is accepted for compatibility, without effect."""
-    current().graph.grant(meant(node), root_id_of(root), None)
+    current().graph.grant(resolve(node), root_id_of(root), None)

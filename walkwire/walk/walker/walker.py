@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
 from walkwire.errors import NoAccess
 from walkwire.ids import new_id
 from walkwire.walk.archetype import Archetype, Computed
 from walkwire.walk.archetypes.anchor import Anchor
 from walkwire.walk.archetypes.edge import Edge
-from walkwire.walk.archetypes.node import Node
+from walkwire.walk.archetypes.node import Graph, Node
 from walkwire.walk.current import CurrentRun, current
 from walkwire.walk.registry import heads
 from walkwire.walk.walker.ability import Disengage, Skip, Step, frame_of, has_async, plan_of
 from walkwire.walk.walker.task import TaskOutcome
 
 _give_anchor = Archetype.__dict__["__jac__"].__set__  # the slot, whatever a base of a walker calls `__jac__`
+
+# Where a walker may go: a node, an edge (then also the node behind it), or several.
+Place = Node | Edge
+Places = Place | Iterable[Place]
 
 
 class Trail(Anchor):
@@ -36,10 +40,10 @@ class Trail(Anchor):
     def __init__(self, kind: str) -> None:
         self._begin(kind)
         self._id: str | None = None
-        self.queue: deque[Any] = deque()
+        self.queue: deque[Place] = deque()
         self.ignored: set[str] = set()
-        self.reports: list[Any] = []
-        self.returns: list[Any] = []
+        self.reports: list[object] = []
+        self.returns: list[object] = []
 
     @property
     def id(self) -> str:
@@ -68,23 +72,28 @@ class Walker(Archetype):
     """
 
     __jac_async__: ClassVar[bool] = False
+    if TYPE_CHECKING:
 
+        @property
+        def __jac__(self) -> Trail: ...
+
+    # Any: keywords that the program's own bases take
     def __init_subclass__(cls, *, background: bool | None = None, **keywords: Any) -> None:
         if background is not None:
             cls.__jac_async__ = background
         super().__init_subclass__(**keywords)
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:
+    def __new__(cls, *_: object, **__: object) -> Self:
         walker = object.__new__(cls)
         _give_anchor(walker, Trail(cls.__name__))
         return walker
 
     @Computed
-    def reports(self) -> list[Any]:
+    def reports(self) -> list[Any]:  # Any: values of the program
         """Return the values that this walker has reported, in order."""
-        return self.__jac__.reports  # type: ignore[no-any-return]
+        return self.__jac__.reports
 
-    def visit(self, place: Any, index: int | None = None) -> bool:
+    def visit(self, place: Places | None, index: int | None = None) -> bool:
         """Add places to the end of the queue of visits, and return whether there were any.
 
         - place: a node, an edge (then also the node at its end), or a list of these
@@ -92,11 +101,11 @@ class Walker(Archetype):
         """
         return add_visit(self, place, index)
 
-    def ignore(self, place: Any) -> None:
+    def ignore(self, place: Places) -> None:
         """Leave a place, or all places in a list, out of later `visit` calls."""
         add_ignored(self, place)
 
-    def report(self, value: Any, custom: bool = False) -> None:
+    def report(self, value: object, custom: bool = False) -> None:
         """Add a value to the reports of the answer. With `custom` the value becomes the whole body."""
         if custom:
             current().answer.custom = value
@@ -111,11 +120,11 @@ class Walker(Archetype):
         """End the walk. No further ability runs, exits included."""
         raise Disengage
 
-    def spawn(self, place: Any) -> Self:
+    def spawn(self, place: Places) -> Self:
         """Walk from a node, an edge or a list of these, and return this walker when the walk is over."""
         return spawn_from(place, self)
 
-    async def aspawn(self, place: Any) -> Self:
+    async def aspawn(self, place: Places) -> Self:
         """Walk as `spawn` does, from an async ability."""
         return await aspawn_from(place, self)
 
@@ -125,10 +134,10 @@ AnyWalker = TypeVar("AnyWalker", bound=Walker)
 # The methods above as functions, for Jac's operators: a program may define other methods of these names.
 
 
-def add_visit(walker: Walker, place: Any, index: int | None = None) -> bool:
+def add_visit(walker: Walker, place: Places | None, index: int | None = None) -> bool:
     """Do what `Walker.visit` does."""
     places = [place] if isinstance(place, Node | Edge) else list(place or ())
-    trail: Trail = walker.__jac__
+    trail = walker.__jac__
     added = list(_stops(places, trail.ignored))
     if index is None:
         trail.queue.extend(added)
@@ -138,19 +147,19 @@ def add_visit(walker: Walker, place: Any, index: int | None = None) -> bool:
     return bool(added)
 
 
-def add_ignored(walker: Walker, place: Any) -> None:
+def add_ignored(walker: Walker, place: Places) -> None:
     """Do what `Walker.ignore` does."""
     places = [place] if isinstance(place, Node | Edge) else place
     walker.__jac__.ignored.update(one.__jac__.id for one in places)
 
 
-def add_report(walker: Walker, value: Any) -> None:
+def add_report(walker: Walker, value: object) -> None:
     """Do what `Walker.report` does."""
     walker.__jac__.reports.append(value)
     current().answer.reports.append(value)
 
 
-def spawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
+def spawn_from(place: Places, walker: AnyWalker) -> AnyWalker:
     """Do what `Walker.spawn` does."""
     if has_async(type(walker)) and is_on_a_loop():
         raise RuntimeError(
@@ -160,13 +169,13 @@ def spawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
     return walker
 
 
-async def aspawn_from(place: Any, walker: AnyWalker) -> AnyWalker:
+async def aspawn_from(place: Places, walker: AnyWalker) -> AnyWalker:
     """Do what `Walker.aspawn` does."""
     await awalk_through(current(), walker, _starts(place))
     return walker
 
 
-def walk_through(run: CurrentRun, walker: Walker, starts: Iterable[Any]) -> None:
+def walk_through(run: CurrentRun, walker: Walker, starts: Iterable[Place]) -> None:
     """Let a walker walk in this thread, and wait in it for async abilities."""
     returns = walker.__jac__.returns
     returns.clear()
@@ -188,7 +197,7 @@ def walk_through(run: CurrentRun, walker: Walker, starts: Iterable[Any]) -> None
         walker.__jac__.queue.clear()
 
 
-async def awalk_through(run: CurrentRun, walker: Walker, starts: Iterable[Any]) -> None:
+async def awalk_through(run: CurrentRun, walker: Walker, starts: Iterable[Place]) -> None:
     """Let a walker walk on the event loop for async abilities. Plain abilities run in a worker thread."""
     returns = walker.__jac__.returns
     returns.clear()
@@ -227,7 +236,7 @@ def is_on_a_loop() -> bool:
     return True
 
 
-def _course(run: CurrentRun, walker: Walker, starts: Iterable[Any]) -> Iterator[tuple[Step, Any]]:
+def _course(run: CurrentRun, walker: Walker, starts: Iterable[Place]) -> Iterator[tuple[Step, Place]]:
     """Yield the abilities of a walk in order, each with its place. The queue may grow while an ability runs."""
     kind, trail = type(walker), walker.__jac__
     trail.queue.clear()
@@ -253,20 +262,22 @@ def _course(run: CurrentRun, walker: Walker, starts: Iterable[Any]) -> Iterator[
         yield step, place
 
 
-def _arguments(step: Step, walker: Walker, place: Any) -> tuple[Any, ...]:
+def _arguments(step: Step, walker: Walker, place: Place) -> tuple[Archetype, ...]:
+    subject: Archetype
+    other: Archetype
     subject, other = (walker, place) if step.by_walker else (place, walker)
     return (subject, other) if step.takes_other else (subject,)
 
 
-def _starts(place: Any) -> list[Any]:
+def _starts(place: Places) -> list[Place]:
     starts = [place] if isinstance(place, Node | Edge) else list(place)
     if not starts:
         raise ValueError("A walk needs a place to start from, and the list is empty")
     return list(_stops(starts, set()))
 
 
-def _stops(places: Iterable[Any], ignored: set[str]) -> Iterator[Any]:
-    graph = current().graph
+def _stops(places: Iterable[Place], ignored: set[str]) -> Iterator[Place]:
+    graph: Graph = current().graph
     for given in places:
         place = graph.own(given)
         if place.__jac__.id in ignored:
