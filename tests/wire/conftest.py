@@ -86,3 +86,38 @@ async def house(build: Callable[..., Awaitable[House]]) -> House:
 def notice(**data: Any) -> dict[str, Any]:
     """Some data to send."""
     return {"type": "chat", "data": data}
+
+
+class Gate:
+    """A walker that waits until it is let go, call by call."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.most = 0
+        self.order: list[bytes] = []
+        self._open = asyncio.Semaphore(0)
+        self._came = asyncio.Event()
+
+    def let_go(self, count: int = 1) -> None:
+        for _ in range(count):
+            self._open.release()
+
+    async def came(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.order) < count:
+                self._came.clear()
+                await self._came.wait()
+
+    async def __call__(self, call: Call) -> bytes:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        self.order.append(call.context)
+        self._came.set()
+        await self._open.acquire()
+        self.inside -= 1
+        return call.context
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)

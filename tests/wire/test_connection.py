@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.wire.conftest import ANN, BOB, House
+from tests.wire.conftest import ANN, BOB, Gate, House, settle
 from walkwire.errors import (
     BadEvent,
     BadReference,
@@ -26,7 +26,7 @@ from walkwire.server.socket.loopback import Closed, Loopback
 from walkwire.wire.connection import Connection, handles
 from walkwire.wire.door import Call
 from walkwire.wire.limits import Limits
-from walkwire.wire.message import close, frame
+from walkwire.wire.message import frame
 from walkwire.wire.message.event import EVENTS, BaseEvent, Events
 from walkwire.wire.message.notification import Notification
 from walkwire.wire.policy import Policies
@@ -38,41 +38,6 @@ BODY = {"status": 200, "reports": []}
 
 async def answer(call: Call) -> bytes:
     return json.dumps(BODY).encode()
-
-
-class Gate:
-    """A walker that waits until it is let go, call by call."""
-
-    def __init__(self) -> None:
-        self.inside = 0
-        self.most = 0
-        self.order: list[bytes] = []
-        self._open = asyncio.Semaphore(0)
-        self._came = asyncio.Event()
-
-    def let_go(self, count: int = 1) -> None:
-        for _ in range(count):
-            self._open.release()
-
-    async def came(self, count: int) -> None:
-        async with asyncio.timeout(5):
-            while len(self.order) < count:
-                self._came.clear()
-                await self._came.wait()
-
-    async def __call__(self, call: Call) -> bytes:
-        self.inside += 1
-        self.most = max(self.most, self.inside)
-        self.order.append(call.context)
-        self._came.set()
-        await self._open.acquire()
-        self.inside -= 1
-        return call.context
-
-
-async def settle() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 # The greeting
@@ -530,39 +495,6 @@ async def test_a_client_that_does_not_read_is_cut_off_and_the_others_hear_all(bu
     with pytest.raises(Closed, match="1006"):
         await slow.receive()
     assert slow.connection.client.id not in house.hub.clients
-
-
-async def test_a_stopping_server_hears_nothing_more_and_waits_for_what_is_under_way(house: House) -> None:
-    gate = house.walkers["gate"] = Gate()
-    socket = await house.open()
-    await socket.send({"type": "walker", "walker": "gate", "response": True, "context": {"n": 1}})
-    await gate.came(1)
-    finishing = asyncio.ensure_future(house.wire.connections.finish(60))
-    await settle()
-    await socket.send({"type": "connection"})
-    assert not finishing.done()
-    gate.let_go()
-    await finishing
-    assert await socket.quiet() == [{"n": 1}]
-
-
-async def test_a_stopping_server_waits_only_so_long(house: House) -> None:
-    gate = house.walkers["gate"] = Gate()
-    socket = await house.open()
-    await socket.send({"type": "walker", "walker": "gate"})
-    await gate.came(1)
-    await house.wire.connections.finish(0.01)
-    assert gate.inside == 1
-    gate.let_go()
-    await socket.quiet()
-
-
-async def test_one_that_is_not_greeted_yet_when_all_are_sent_away_is_sent_away_too(house: House) -> None:
-    async with Loopback(house.door, "ann") as socket:
-        await house.wire.connections.close_all(close.DRAIN, 0)
-        with pytest.raises(Closed, match="4200"):
-            await socket.receive()
-    assert house.hub.clients == {}
 
 
 # Policies

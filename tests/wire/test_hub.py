@@ -15,7 +15,7 @@ from walkwire.errors import Limited, Refused
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
-from walkwire.wire.message import close, envelope
+from walkwire.wire.message import envelope
 from walkwire.wire.message.notification import Kind, Notification
 from walkwire.wire.policy import Policies
 
@@ -212,20 +212,6 @@ async def test_a_user_who_is_signed_out_has_public_sockets_that_are_told_nothing
     assert not house.hub.is_here(ANN)
 
 
-# Closing
-
-
-async def test_all_are_said_goodbye_to_after_what_they_were_told(house: House) -> None:
-    sockets = [await house.open(channel_id="lobby") for _ in range(2)]
-    tell(house.hub, "channels", "lobby")
-    await house.wire.connections.close_all(close.DRAIN, 1)
-    for socket in sockets:
-        assert await socket.receive() == {"n": 1}
-        assert socket.closed is not None
-        assert (socket.closed.code, socket.closed.reason) == (4200, close.DRAIN.text())
-    assert house.hub.clients == {}
-
-
 # Several servers
 
 
@@ -347,23 +333,6 @@ async def test_revoked_tokens_are_told_to_every_server_also_to_one_without_a_soc
         [(ANN, 3)],
         [(ANN, 3)],
     ]
-
-
-async def test_a_message_that_is_no_letter_or_of_a_kind_to_come_is_passed_over(house: House) -> None:
-    socket = await house.open(channel_id="lobby")
-    house.wire.peers.deliver("c.lobby", b"nonsense")
-    house.wire.peers.deliver("c.lobby", b'["ffffffff",1,"presence",["lobby"]]\n{}')
-    house.wire.peers.deliver("revoked", b'["ffffffff",3,"revoked",["lobby"]]\nnonsense')
-    house.wire.peers.deliver("c.lobby", b'["ffffffff",2,"channels",["lobby"]]\n{"n":1}')
-    assert await socket.quiet() == [{"n": 1}]
-
-
-async def test_a_server_drops_its_own_echo(house: House) -> None:
-    socket = await house.open(channel_id="lobby")
-    house.wire.peers.deliver(
-        "c.lobby", b'["%b",1,"channels",["lobby"]]\n{"n":1}' % house.wire.ids.server.encode()
-    )
-    assert await socket.quiet() == []
 
 
 async def test_one_is_told_connected_when_other_servers_reach_it_and_what_came_meanwhile_comes_after(
