@@ -1,9 +1,10 @@
 """Broker: how servers hear each other. Kinds live in `brokers/`, chosen by URL.
 
-A topic is a user, a channel, or a server (`wire/message/envelope` names them: letters, digits and `.:_-` only). Guarantees:
-at most once; in order per publisher and topic; a message reaches every server whose subscription of its topic had settled before it was
-published, the publisher's own included or not (the hub drops its own echo), and no other server. Nothing is kept for those
-who come later, nor for those whom the broker cannot reach for a while.
+A topic is a user, a channel, or a server (`wire/message/envelope` names them: letters, digits and `.:_-` only).
+
+Guarantees: at most once; in order per publisher and topic; a message reaches every server whose subscription of its topic had
+settled before it was published, the publisher's own included or not (the hub drops its own echo), and no other server. Nothing
+is kept for those who come later, nor for those whom the broker cannot reach for a while.
 """
 
 from __future__ import annotations

@@ -44,6 +44,8 @@ _DELETED_EDGES = Statement(delete(edges).where(edges.c.id.in_(bindparam("ids", e
 
 def check_reads(driver: Driver, reads: Reads) -> None:
     """Raise Lost unless every version and mark in `reads` is what the database has."""
+    if not (reads.nodes or reads.edges or reads.neighbourhoods):
+        return
     records = _moved(driver, NODE_VERSIONS, reads.nodes) | _moved(driver, EDGE_VERSIONS, reads.edges)
     neighbourhoods = {
         selection.node for selection, mark in reads.neighbourhoods.items() if _mark(driver, selection) != mark

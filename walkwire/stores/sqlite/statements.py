@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
+from operator import attrgetter
 from sqlite3 import Connection, Cursor
 from typing import Any, cast
 
@@ -63,7 +64,8 @@ class Statement:
 
     def run_for_all(self, connection: Connection, records: Iterable[Any]) -> None:
         """Execute one without lists for each of these named tuples."""
-        rows = [[getattr(record, name) for name in self._names] for record in records]
+        row = attrgetter(*self._names)
+        rows = [row(record) for record in records]
         if len(rows) == 1:
             connection.execute(self._text, rows[0])
         else:
