@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from walkwire.load import frame
-from walkwire.load.tally import Order
+from walkwire.load.tally import Received
 
 
 class Peer(asyncio.Protocol):
@@ -23,7 +23,7 @@ class Peer(asyncio.Protocol):
     def __init__(
         self, mark: bytes, hear: Callable[[Peer, int, float], None], say_wrong: Callable[[str], None]
     ) -> None:
-        self.order = Order()
+        self.received = Received()
         self.messages = 0
         self.is_closed = False
         self._mark = mark

@@ -109,7 +109,7 @@ class Run:
         return self._address.tell(self.channel(number), data)
 
     def _hear(self, peer: Peer, number: int, now: float) -> None:
-        if peer.order.hear(number // self.plan.channels):
+        if peer.received.hear(number // self.plan.channels):
             self.delivered += 1
             self.delays.add(now - self.start - number / self.plan.rate)
 
@@ -132,7 +132,8 @@ class Run:
         plan, delays = self.plan, self.delays
         full, left = divmod(self.sent, plan.channels)
         lost = sum(
-            peer.order.lost(full + (number % plan.channels < left)) for number, peer in enumerate(self.peers)
+            peer.received.lost(full + (number % plan.channels < left))
+            for number, peer in enumerate(self.peers)
         )
         p50, p99, p999 = (round(1000 * delays.quantile(part), 3) for part in (0.5, 0.99, 0.999))
         return Result(
@@ -147,8 +148,8 @@ class Run:
             p999=p999,
             max=round(1000 * delays.largest, 3),
             lost=lost,
-            duplicated=sum(peer.order.duplicated for peer in self.peers),
-            reordered=sum(peer.order.reordered for peer in self.peers),
+            duplicated=sum(peer.received.duplicated for peer in self.peers),
+            reordered=sum(peer.received.reordered for peer in self.peers),
             closed=sum(peer.is_closed for peer in self.peers),
             errors=tuple(f"{what} ({count} times)" for what, count in self._wrong.most_common(ERRORS)),
             busy=round(busy, 2),

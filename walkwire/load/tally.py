@@ -35,7 +35,7 @@ class Delays:
         return self.largest
 
 
-class Order:
+class Received:
     """The numbers of the messages that one connection received, from 0: which are missing, duplicated or reordered."""
 
     __slots__ = ("_missing", "duplicated", "next", "reordered")

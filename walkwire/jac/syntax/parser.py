@@ -151,7 +151,7 @@ class _Reading:
         return None
 
     def called(self) -> Token | None:
-        """Return the text in front of the innermost open bracket, if it is a single word."""
+        """Return the word in front of the innermost open bracket; None if there is no single word."""
         for place in range(len(self._values) - 1, 0, -1):
             value, before = self._values[place], self._values[place - 1]
             if isinstance(value, Token) and value.kind in _OPENING:

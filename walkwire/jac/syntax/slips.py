@@ -23,7 +23,7 @@ class Place(Protocol):
         """Return the innermost open bracket; None if there is none."""
 
     def called(self) -> Token | None:
-        """Return the text in front of the innermost open bracket, if it is a single word."""
+        """Return the word in front of the innermost open bracket; None if there is no single word."""
 
     def begun(self, kind: str, around: int = 0) -> bool:
         """Return whether an unfinished part behind the innermost open bracket begins with a token of this kind.
