@@ -41,9 +41,9 @@ WITNESSES: dict[str, dict[str, str]] = {
     },
     "a limit of a connection": {"*": r"\bside_by_side\b"},
     "an error code": {"docs/protocol.md": r"^\| `unprintable` ", "*": r'"unprintable"'},
-    "a broker": {"*": r"\bnats\b"},
+    "a broker": {"brokers/__init__.py": r"\bNatsKind\b", "*": r"(?i)\bnats"},
     "a store (MySQL, say)": {
-        "stores/sql/registers.py": r"^class ",
+        "stores/sql/store.py": r"^class ",
         "docs/stores.md": r"PostgreSQL",
         "*": r"postgres",
     },
@@ -77,7 +77,7 @@ WITNESSES: dict[str, dict[str, str]] = {
     },
     "count failed log-ins": {
         "account/user.py": r"def login\b",
-        "server/http/metrics.py": r"def serve_metrics\b",
+        "server/metrics.py": r"\bCounter\(|Counter\b",
         "docs/deployment.md": r"`/metrics`",
     },
     "a command": {"docs/commands.md": r"^\| `walkwire check ", "*": r"\bdef check\b"},
