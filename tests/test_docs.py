@@ -135,6 +135,13 @@ def test_a_file_that_is_named_exists(page: Path) -> None:
         assert (REPOSITORY / path).exists(), f"{page.name} names {path}"
 
 
+@pytest.mark.parametrize("page", sorted((REPOSITORY / "docs").glob("*.md")), ids=name_of)
+def test_a_page_ends_with_the_files_that_implement_it(page: Path) -> None:
+    last = page.read_text().rstrip().rpartition("\n\n")[2]
+    assert last.startswith("In the code: "), f"{page.name} does not name its files"
+    assert _FILE.findall(last)
+
+
 def test_each_page_can_be_found_from_the_readme() -> None:
     linked = set(_LINK.findall((REPOSITORY / "README.md").read_text()))
     assert {f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")} <= linked

@@ -1,23 +1,23 @@
-"""Errors: every error of walkwire, as one tree. A client is told a code and a sentence from here, and nothing else.
+"""Errors: all errors of walkwire, as one tree. A client receives the code and the sentence of a PublicError, and nothing else.
 
 WalkwireError
-├── PublicError                 what a client may be told: code, sentence, HTTP status
+├── PublicError                 sent to clients: code, sentence, HTTP status
 │   ├── UnknownWalker           unknown_walker   404
 │   ├── Unauthenticated         unauthenticated  403
 │   ├── NoAccess                no_access        403
 │   ├── BadReference            bad_reference    400
 │   ├── Conflict                conflict         409
 │   ├── Busy                    busy             503
-│   │   └── Unreached           busy             503   (told on this server only)
-│   ├── CommitInDoubt           in_doubt         504   (nobody can tell whether it was done)
+│   │   └── Unreached           busy             503   (delivered on this server only)
+│   ├── CommitInDoubt           in_doubt         504   (the outcome of the commit is unknown)
 │   ├── Refused                 refused          403
 │   ├── Limited                 limited          429
 │   ├── TimedOut                timeout          504
 │   ├── NotPrintable            unprintable      500   (a report or a notification without a JSON form)
 │   ├── Internal                internal         500   (its sentence is a reference into the log)
-│   └── BadEvent                bad_event        400   (an event, or a walker's fields, of the wrong shape)
-├── RecordError                 a stored record and its class no longer fit: for the log, never for a client
-└── StartError                  the operator's: one sentence, exit code 2
+│   └── BadEvent                bad_event        400   (an event, or a walker's fields, of the wrong shape; 422 with details)
+├── RecordError                 a stored record does not fit its class: for the log, never for a client
+└── StartError                  for the operator: one sentence, exit code 2
     └── ProgramError            a program that cannot be read: file, line, column, the line
 """
 
@@ -29,13 +29,15 @@ from typing import Any
 
 
 class WalkwireError(Exception):
-    """The root of all errors raised by walkwire."""
+    """Base class of all errors of walkwire."""
 
 
 class PublicError(WalkwireError):
-    """An error whose code and sentence reach the client as they are: `raise PublicError("sold_out", "No tickets left")`.
+    """An error whose code and sentence are sent to the client: `raise PublicError("sold_out", "No tickets left")`.
 
-    `code` is a short word for programs, `message` a sentence for people, `status` the HTTP status over REST (400 to 599).
+    - code: a short word for programs
+    - message: a sentence for people
+    - status: the HTTP status over REST, 400 to 599; any other value is answered as 400
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -46,35 +48,35 @@ class PublicError(WalkwireError):
 
 
 class UnknownWalker(PublicError):
-    """No such walker, or one that may not be called this way. The sentence is the seed's."""
+    """There is no such walker, or it may not be called in this way. The sentence is Jac Cloud's."""
 
     def __init__(self) -> None:
         super().__init__("unknown_walker", "Invalid request! Please use valid walker event!", 404)
 
 
 class Unauthenticated(PublicError):
-    """A walker that needs a user was called by the public one. The sentence is the seed's."""
+    """The public user called a walker that requires a signed-in user. The sentence is Jac Cloud's."""
 
     def __init__(self, name: str) -> None:
         super().__init__("unauthenticated", f"Event {name} requires to be authenticated!", 403)
 
 
 class NoAccess(PublicError):
-    """A node that is absent, or that the caller has no right to touch in this way: the two are not told apart."""
+    """The node is absent, or the caller lacks the right for this operation. The error does not distinguish the two."""
 
     def __init__(self, reference: str, message: str | None = None) -> None:
         super().__init__("no_access", message or f"You don't have access on target entry {reference}!", 403)
 
 
 class BadReference(PublicError):
-    """A reference that is not `<kind>:<Class>:<24 hex digits>`, nor the bare digits."""
+    """The reference is neither `<kind>:<Class>:<24 hex digits>` nor the bare digits."""
 
     def __init__(self, reference: object) -> None:
         super().__init__("bad_reference", f"Not a valid reference: {str(reference)[:80]!r}", 400)
 
 
 class Conflict(PublicError):
-    """Other walks kept changing what this one read, after all the runs that a walk is given."""
+    """Other walks kept changing what this walk read, and it has used all of its retries."""
 
     def __init__(
         self, message: str = "Others changed the same data at the same time. Please try again!"
@@ -83,21 +85,21 @@ class Conflict(PublicError):
 
 
 class Busy(PublicError):
-    """The queue of waiting walks, or the database, takes no more for the moment."""
+    """The queue of walks, or the database, cannot take more at the moment."""
 
     def __init__(self, message: str = "The server is busy. Please try again!") -> None:
         super().__init__("busy", message, 503)
 
 
 class Unreached(Busy):
-    """The broker is away: what was to be told was told to those on this server, and to nobody else."""
+    """The broker is unreachable. The message was delivered to receivers on this server only."""
 
     def __init__(self) -> None:
         super().__init__("Only those on this server were told: the others cannot be reached at the moment.")
 
 
 class CommitInDoubt(PublicError):
-    """The connection to the database broke in the midst of a commit, and the database cannot be asked whether it was made."""
+    """The connection to the database broke during a commit, and the database cannot be asked whether it was made."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -109,28 +111,28 @@ class CommitInDoubt(PublicError):
 
 
 class Refused(PublicError):
-    """A policy does not let this caller do that."""
+    """A policy does not allow this for the caller."""
 
     def __init__(self, message: str) -> None:
         super().__init__("refused", message, 403)
 
 
 class Limited(PublicError):
-    """More than one connection, user or address may have."""
+    """A limit of a connection, user or address was exceeded."""
 
     def __init__(self, message: str) -> None:
         super().__init__("limited", message, 429)
 
 
 class TimedOut(PublicError):
-    """It took longer than it may."""
+    """The walk took longer than allowed. Nothing of it was committed, except by `commit()` before."""
 
     def __init__(self, message: str = "The walk took too long.") -> None:
         super().__init__("timeout", message, 504)
 
 
 class NotPrintable(PublicError):
-    """A value that is reported or notified has no JSON form. The sentence names its type, never the value."""
+    """A reported or notified value has no JSON form. The sentence names its type, never the value."""
 
     def __init__(self, message: str) -> None:
         super().__init__("unprintable", message, 500)
@@ -145,9 +147,9 @@ class Internal(PublicError):
 
 
 class BadEvent(PublicError):
-    """An event or a walker's fields of the wrong shape.
+    """An event, or a walker's fields, have the wrong shape.
 
-    `details` is a list in pydantic's form (`type`, `loc`, `msg`, `input`; no urls), or None where only the sentence is known.
+    `details` is a list in pydantic's form (`type`, `loc`, `msg`, `input`; no urls); None if there is only a sentence.
     """
 
     def __init__(self, message: str, details: Sequence[dict[str, Any]] | None = None) -> None:
@@ -156,7 +158,7 @@ class BadEvent(PublicError):
 
 
 class RecordError(WalkwireError):
-    """A record of the store that its class cannot read, or a value that cannot be stored. Names the record and the field."""
+    """A stored record does not fit its class, or a value cannot be stored. Names the record and the field."""
 
     def __init__(self, reference: str, field: str | None, message: str) -> None:
         where = f"{reference}, field {field!r}" if field else reference
@@ -166,14 +168,16 @@ class RecordError(WalkwireError):
 
 
 class StartError(WalkwireError):
-    """Why walkwire cannot start, in one sentence for the operator. The command line prints it and exits with 2."""
+    """The reason why walkwire cannot start, in one sentence. The command line prints it and exits with 2."""
 
 
 class ProgramError(StartError):
     """A program that cannot be read.
 
-    `path` as given by the user, `line` and `column` from 1 (None where unknown), `text` the line itself. `message` says what
-    is wrong and, where it can, what to write.
+    - path: as given by the user
+    - line, column: from 1; None if unknown
+    - text: the line itself
+    - message: what is wrong and, if known, what to write instead
     """
 
     def __init__(

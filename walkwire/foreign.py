@@ -1,8 +1,8 @@
-"""Foreign: Jac's own packages, as a program's Python imports them: `from jac_cloud.core.archetype import NodeAnchor`.
+"""Foreign: makes Jac's own packages importable in a program's Python files: `from jac_cloud.core.archetype import NodeAnchor`.
 
-A name has the meaning here that it has in a `.jac` file; one that has none is an error when it is imported, which says what to
-use. They come before an installed jaclang, whose walkers would be none of walkwire's. `bson`, of which programs take `ObjectId`
-to ask Mongo for a record, comes last: where it is installed, that one is meant.
+A name has the same meaning as in a `.jac` file. Importing a name without an equivalent raises an ImportError that says what to
+use instead. These modules take precedence over an installed jaclang, whose walkers walkwire cannot run. `bson`, of which
+programs use `ObjectId`, has the lowest precedence: if it is installed, the installed package is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from walkwire.ids import new_id
 
 PACKAGES = frozenset(("jaclang", "jac_cloud"))
-# The modules of theirs that something is imported from; any other lower-case name after `from … import` is a name.
+# The modules of these packages that programs import from. Any other lower-case name after `from … import` is a plain name.
 _MODULES = """
     lib core plugin jaseci runtimelib implementation architype archetype context models utils logger machine feature builtin
     builtins constructs websocket scheduler api datasources memory
@@ -30,22 +30,22 @@ _BSON = frozenset(("bson", "bson.objectid", "bson.errors"))
 
 
 def install() -> None:
-    """From now on Python finds them. Calling it again changes nothing."""
+    """Make the packages importable. A second call has no effect."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder(PACKAGES, _Jacs))
         sys.meta_path.append(_Finder(frozenset(("bson",)), _Bson))
 
 
 class BSONError(Exception):
-    """The base of the errors of bson."""
+    """Base class of the errors of bson."""
 
 
 class InvalidId(BSONError, ValueError):
-    """A text that is no id."""
+    """The text is not an id."""
 
 
 class ObjectId(str):
-    """An id, as a program takes Mongo's; a new one without an argument. Raises InvalidId for what is none."""
+    """An id like MongoDB's. Without an argument, a new one. Raises InvalidId for a text that is not an id."""
 
     __slots__ = ()
 
@@ -72,7 +72,7 @@ class _Jacs(ModuleType):
 
 
 class _Bson(ModuleType):
-    """`bson`, `bson.objectid` and `bson.errors`: each has all of the names."""
+    """A stand-in for `bson`, `bson.objectid` and `bson.errors`. Each has all of the names."""
 
     ObjectId = ObjectId
     BSONError = BSONError

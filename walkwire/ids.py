@@ -1,4 +1,4 @@
-"""Ids and references: what things are called, on the wire and in the store (`docs/protocol.md`, "Ids")."""
+"""Ids: makes and parses ids and references, as the wire and the store use them (`docs/protocol.md`, "Ids")."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ CHANNEL_LENGTH = 1024  # characters of a channel's id
 
 _REFERENCE = re.compile(r"(?:([newo]):([^:]*):)?([0-9a-fA-F]{24})\Z")
 
-# Object ids are names, not secrets: who may touch what is asked elsewhere. So they come from a generator seeded once, and not
-# from the system's, each call of which lets another thread run first.
+# Object ids are names, not secrets: access is checked elsewhere. So they come from a generator that is seeded once. Each call of
+# the system's generator would release the interpreter lock.
 _random = random.Random(os.urandom(32))
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
 
 
 class Reference(NamedTuple):
-    """A parsed reference: `kind` is one of n e w o (n where only the digits were given), `name` the class or ""."""
+    """A parsed reference. `kind` is n, e, w or o (n if only the digits were given), `name` the class or ""."""
 
     kind: str
     name: str
@@ -36,16 +36,17 @@ class Reference(NamedTuple):
 
 
 def new_id() -> str:
-    """A new object id: 24 lower-case hex digits, the first 8 the Unix time in seconds, 6 the part of a second, the others random.
+    """Return a new object id: 24 lower-case hex digits.
 
-    So those made one after another sort in their order, as Mongo's did, and indexes grow at one end.
+    The first 8 digits are the Unix time in seconds, the next 6 the fraction of the second, the others are random. So ids sort
+    by the time of their making, and indexes grow at one end.
     """
     seconds, rest = divmod(time.time_ns(), 1_000_000_000)
     return f"{seconds:08x}{(rest << 24) // 1_000_000_000:06x}{_random.getrandbits(40):010x}"
 
 
 def parse_reference(text: object) -> Reference:
-    """Read `n:Thing:<24 hex>`, `n::<24 hex>` or the bare 24 digits. Raises BadReference."""
+    """Parse `n:Thing:<24 hex>`, `n::<24 hex>` or the bare 24 digits. Raises BadReference for any other text."""
     match = _REFERENCE.match(text) if isinstance(text, str) else None
     if match is None:
         raise BadReference(text)
@@ -54,7 +55,7 @@ def parse_reference(text: object) -> Reference:
 
 
 def parse_root(text: object) -> str:
-    """The id in a reference to a root, `n::<24 hex>` or the bare digits; a name is ignored. Raises BadReference."""
+    """Return the id in a reference to a root: `n::<24 hex>` or the bare digits. A name is ignored. Raises BadReference."""
     reference = parse_reference(text)
     if reference.kind != "n":
         raise BadReference(text)
@@ -62,22 +63,22 @@ def parse_root(text: object) -> str:
 
 
 def root_reference(root_id: str) -> str:
-    """How a root is named on the wire."""
+    """Return the reference of a root, as the wire uses it: `n::<24 hex>`."""
     return f"n::{root_id}"
 
 
 class ServerIds:
-    """Ids made by this server process: client ids, and channels that no client chose.
+    """Makes the ids of this server process: client ids, and ids of channels that no client chose.
 
-    `<unix seconds>:<32 hex digits>`; the first 8 of the 32 are `server`, new at each start of a process, so that a message to
-    such an id can be sent to the one server that knows it.
+    The form is `<unix seconds>:<32 hex digits>`. The first 8 of the 32 digits are `server`, which is new at each start of a
+    process. So a message to such an id can be sent to the one server that knows it.
     """
 
     def __init__(self) -> None:
         self.server = os.urandom(4).hex()
 
     def new(self) -> str:
-        """A new client or channel id."""
+        """Return a new client or channel id."""
         return f"{int(time.time())}:{self.server}{os.urandom(12).hex()}"
 
 
@@ -85,6 +86,6 @@ _MADE = re.compile(r"[0-9]{1,12}:([0-9a-f]{8})[0-9a-f]{24}\Z")
 
 
 def server_of(made_id: str) -> str | None:
-    """The server (8 hex digits) that made a client or channel id; None for an id that a client chose."""
+    """Return the server (8 hex digits) that made a client or channel id; None for an id that a client chose."""
     match = _MADE.match(made_id)
     return match.group(1) if match else None

@@ -1,4 +1,4 @@
-"""Trace: the traceback of an error as the program's author reads it, from the program's own frames."""
+"""Trace: formats the traceback of an error for the author of a program, with the program's own frames only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OURS_TOO = ("<frozen runpy>", "<frozen importlib._bootstrap>", "<frozen importl
 
 
 def trace_of(error: BaseException) -> str:
-    """The traceback of `error` and of what caused it, without the frames of walkwire and of Python's own importer."""
+    """Return the traceback of `error` and of its causes, without the frames of walkwire and of Python's importer."""
     whole = traceback.TracebackException.from_exception(error)
     told: traceback.TracebackException | None = whole
     while told is not None:

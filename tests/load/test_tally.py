@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from walkwire.load.tally import Delays, Order
+from walkwire.load.tally import Delays, Received
 
 
 def test_delays_are_kept_to_two_percent() -> None:
@@ -25,13 +25,13 @@ def test_without_deliveries_there_is_no_delay() -> None:
 
 
 def test_what_is_lost_late_or_twice_is_told_apart() -> None:
-    order = Order()
-    heard = [order.hear(number) for number in (0, 1, 4, 2, 4, 5)]
+    received = Received()
+    heard = [received.hear(number) for number in (0, 1, 4, 2, 4, 5)]
     assert heard == [True, True, True, True, False, True]
-    assert (order.reordered, order.duplicated, order.lost(6), order.lost(8)) == (1, 1, 1, 3)
+    assert (received.reordered, received.duplicated, received.lost(6), received.lost(8)) == (1, 1, 1, 3)
 
 
 def test_all_in_order_is_all_well() -> None:
-    order = Order()
-    assert all(order.hear(number) for number in range(100))
-    assert (order.reordered, order.duplicated, order.lost(100)) == (0, 0, 0)
+    received = Received()
+    assert all(received.hear(number) for number in range(100))
+    assert (received.reordered, received.duplicated, received.lost(100)) == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""Jac: programs in Jac, translated to Python. `import walkwire.jac` makes .jac files importable."""
+"""Translates programs in Jac to Python. `import walkwire.jac` makes .jac files importable."""
 
 from walkwire.jac.importer import install
 

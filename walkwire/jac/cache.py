@@ -1,4 +1,4 @@
-"""Cache: the code of modules that were translated before, kept by what was translated and by what translates."""
+"""Cache: stores the code of translated modules. The key covers the sources and the translator itself."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _HEADER = b"walkwire jac\n"
 
 
 def cached(sources: list[Source], era: Era | None, depth: int, make: Callable[[], CodeType]) -> CodeType:
-    """The code of these sources: out of the cache, or made and put there.
+    """Return the code of these sources from the cache, or call `make` and store its result.
 
-    A file that is torn, or was made by another version, is made anew. What cannot be written is not kept: no error.
+    A truncated file, or a file of another version, is replaced. A file that cannot be written is not an error.
     """
     place = _place(Path(sources[0].path), _key(sources, era, depth))
     code = _load(place)
@@ -45,7 +45,7 @@ def _key(sources: list[Source], era: Era | None, depth: int) -> str:
 
 @once
 def _version() -> bytes:
-    """What tells one translation from another: Python's code format, and everything in this room."""
+    """Return a digest of Python's code format, and of the sizes and times of the files in this folder."""
     digest = hashlib.blake2b(importlib.util.MAGIC_NUMBER, digest_size=16)
     room = Path(__file__).parent
     for file in sorted([*room.rglob("*.py"), *room.rglob("*.json")]):
@@ -59,7 +59,7 @@ def _place(path: Path, key: str) -> Path:
 
 
 def _folder(beside: Path) -> Path:
-    """`__jac_cache__` beside the source where that may be written, else the user's cache folder."""
+    """Return `__jac_cache__` beside the source if it is writable, else the user's cache folder."""
     if os.access(beside, os.W_OK):
         return beside / "__jac_cache__"
     return Path.home() / ".cache" / "walkwire" / "jac"
@@ -82,7 +82,7 @@ def _load(place: Path) -> CodeType | None:
 
 
 def _store(place: Path, code: CodeType) -> None:
-    """Writes a whole file or none: beside its place first, then moved there. Older ones of the same source go."""
+    """Write the file atomically: to a temporary file, which is then renamed. Delete older files of the same source."""
     body = marshal.dumps(code)
     place.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=place.name)

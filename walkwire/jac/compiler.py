@@ -1,4 +1,4 @@
-"""Compiler: the source of a Jac module, with its annexes, made into a code object whose positions point into the .jac files."""
+"""Compiler: turns a Jac module and its annexes into a code object whose positions point into the .jac files."""
 
 from __future__ import annotations
 import __future__
@@ -12,14 +12,14 @@ from walkwire.jac.era import Era, era_of
 from walkwire.jac.source import Source
 from walkwire.jac.syntax.parser import Parsed, Problem, parse
 
-# Each file of a module counts its lines from a start of its own, so that a function from an annex can be told by its lines.
+# The lines of each file of a module have an offset of their own. So the file of a function follows from its line numbers.
 STRIDE = 10_000_000
 _NAME = re.compile(r"_jac\w*")
 _ASKS_TYPE = re.compile(r"\btype\s*\(|\btype\s*[|<:]|[|:]>\s*type\b")
 
 
 class ProgramErrors(ProgramError):
-    """All that is wrong with a program, one error after another."""
+    """All errors that were found in a program, in their order."""
 
     def __init__(self, errors: list[ProgramError]) -> None:
         first = errors[0]
@@ -31,9 +31,9 @@ class ProgramErrors(ProgramError):
 
 
 def compile_module(files: list[Source], era: Era | None = None, depth: int = 0) -> CodeType:
-    """The code of a module, of its own file and those that belong to it. `depth`: in how many packages it is.
+    """Return the code of a module: its own file and its annexes. `depth` is the number of packages around it.
 
-    Raises ProgramErrors with all that was found in one reading.
+    Raises ProgramErrors with all errors of the module.
     """
     parsed = [parse(file.text, place * STRIDE) for place, file in enumerate(files)]
     problems = [problem for one in parsed for problem in one.problems]
@@ -67,7 +67,7 @@ def _compiled(module: ast.Module, path: str, files: list[Source]) -> CodeType:
 
 
 def _unshifted(annex: ast.Module, place: int) -> ast.Module:
-    """An annex with the lines of its own file; what is from another file keeps its start."""
+    """Return the code of an annex with the line numbers of its own file. Code of another file keeps its offset."""
     for node in ast.walk(annex):
         if getattr(node, "lineno", 0) // STRIDE == place:
             node.lineno -= place * STRIDE  # type: ignore[attr-defined]
@@ -108,7 +108,7 @@ def _errors(files: list[Source], problems: list[Problem]) -> ProgramErrors:
 
 
 def _in_files(code: CodeType, paths: list[str], own: str) -> CodeType:
-    """The code with each function in the file that it was written in; `own` is the one that it was compiled for."""
+    """Return the code with each function assigned to the file that contains it. `own` is the file that was compiled."""
     constants = tuple(
         _in_files(constant, paths, own) if isinstance(constant, CodeType) else constant
         for constant in code.co_consts

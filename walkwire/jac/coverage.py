@@ -1,6 +1,6 @@
-"""Coverage: which lines of a .jac file can be run, for coverage.py: `plugins = ["walkwire.jac.coverage"]`.
+"""Coverage: a plugin of coverage.py that knows which lines of a .jac file are executable.
 
-Nothing of walkwire imports this file: coverage.py does, where it is told to.
+coverage.py imports this file if its settings have `plugins = ["walkwire.jac.coverage"]`. walkwire itself never imports it.
 """
 
 from __future__ import annotations
@@ -20,38 +20,43 @@ from walkwire.jac.importer import JacLoader
 
 
 def coverage_init(registry: Any, _: dict[str, str]) -> None:
-    """What coverage.py calls when it loads a plugin."""
+    """Register the plugin. coverage.py calls this when it loads a plugin."""
     registry.add_file_tracer(JacPlugin())
 
 
 class JacPlugin(CoveragePlugin):
-    """Takes the files that end in `.jac`."""
+    """Handles the files that end in `.jac`."""
 
     def file_tracer(self, filename: str) -> FileTracer | None:
+        """Return a tracer for a .jac file; None for any other file."""
         return JacTracer(filename) if filename.endswith(".jac") else None
 
     def file_reporter(self, filename: str) -> FileReporter:
+        """Return the reporter of a .jac file."""
         return JacReporter(filename)
 
 
 class JacTracer(FileTracer):
-    """Says that what is run is written in the very file that Python names."""
+    """Maps executed code to its source: the same file that Python names."""
 
     def __init__(self, filename: str) -> None:
         self._filename = filename
 
     def source_filename(self) -> str:
+        """Return the path of the .jac file."""
         return self._filename
 
     def line_number_range(self, frame: FrameType) -> tuple[int, int]:
-        # Where a module takes up a body from an annex, its code counts in the annex's lines.
+        """Return the first and the last line that this frame executes; (-1, -1) for a line of another file."""
+        # If a module contains a body from an annex, the line numbers of that code are those of the annex.
         return (frame.f_lineno, frame.f_lineno) if frame.f_lineno < STRIDE else (-1, -1)
 
 
 class JacReporter(FileReporter):
-    """The lines of one file that can be run; of an annex, those that its module runs there."""
+    """Reports the executable lines of one file. For an annex these are the lines that its module executes there."""
 
     def lines(self) -> set[int]:
+        """Return the executable lines. Raises NoSource if the module has errors."""
         module = str(_module_of(Path(self.filename)))
         try:
             return set(_lines(JacLoader(_ANY_NAME, module).get_code(_ANY_NAME), self.filename))
@@ -71,7 +76,7 @@ def _lines(code: CodeType, filename: str) -> Iterator[int]:
 
 
 def _module_of(file: Path) -> Path:
-    """The module that an annex belongs to; any other file is one itself."""
+    """Return the module that an annex belongs to. Any other file is a module itself."""
     if not file.name.endswith((".impl.jac", ".test.jac")):
         return file
     folder = file.parent
@@ -81,5 +86,5 @@ def _module_of(file: Path) -> Path:
 
 
 _ANY_NAME = "measured"
-# What begins a function, and is no line that a tracer sees.
+# Instructions at the beginning of a function, which no tracer reports as a line.
 _PROLOGUE = frozenset(("RESUME", "COPY_FREE_VARS", "MAKE_CELL", "RETURN_GENERATOR", "POP_TOP", "NOP"))

@@ -1,4 +1,4 @@
-"""Era: which Jac a file was written for. It decides only where the eras mean different things by the same text."""
+"""Era: the version of Jac that a file was written for. It matters only for text that the versions interpret differently."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LEGACY_SIGNS = frozenset(("-:", ":-", "+:", ":+"))
 
 
 def era_of(text: str, trees: list[Tree]) -> Era:
-    """The era of a file: what a comment in its first line says (`# jac: 0.7`), else 0.7 if anything in it only 0.7 has,
-    else the newest."""
+    """Return the era of a file: the one that the comment in its first line names (`# jac: 0.7`). Without a comment it is 0.7 if
+    the file contains syntax that only 0.7 had, else the newest."""
     said = _COMMENT.match(text)
     if said:
         return (0, int(said.group(1)))
@@ -28,7 +28,7 @@ def era_of(text: str, trees: list[Tree]) -> Era:
 
 
 def parse_era(text: str) -> Era:
-    """An era as it is written on the command line: "0.7", "0.8", "0.9". Raises ValueError for any other."""
+    """Parse an era as written on the command line: "0.7", "0.8" or "0.9". Raises ValueError for any other text."""
     said = re.fullmatch(r"0\.([789])(?:\.\d+)?", text.strip())
     if not said:
         raise ValueError(f"No era of Jac: {text!r} (there are 0.7, 0.8 and 0.9)")

@@ -1,4 +1,4 @@
-"""Importer: `.jac` files as Python modules, for `import` once `install()` was called, and for `load`, which runs a program."""
+"""Importer: loads `.jac` files as Python modules. `install()` makes them importable, `load` runs a program."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from walkwire.jac.source import Source, read_sources
 
 
 class _Choice:
-    """The era that was asked for on the command line, for every file that is loaded."""
+    """The era given on the command line, which applies to every file that is loaded."""
 
     era: Era | None = None
 
 
 _places = itertools.count()
-# Folders of modules that were loaded: Jac finds a module beside the one that imports it, wherever the program started.
+# Folders of the modules that were loaded. Jac finds a module beside the one that imports it, wherever the program started.
 _beside: list[str] = []
 
 
 def load(path: str | Path, name: str = "__main__", era: str | None = None) -> ModuleType:
-    """Runs a .jac file and gives its module. Raises ProgramError where the file cannot be read or translated.
+    """Run a .jac file and return its module. Raises ProgramError if the file cannot be read or translated.
 
-    Under the name "__main__" its `with entry:__main__` blocks run too. `era` ("0.7", "0.8", "0.9") is for this file and all
-    that it imports; without it each file decides by its own syntax.
+    Under the name "__main__" its `with entry:__main__` blocks run too. `era` ("0.7", "0.8", "0.9") applies to this file and to
+    all files that it imports. Without it, the syntax of each file decides.
     """
     file = Path(path).resolve()
     _Choice.era = parse_era(era) if era else None
@@ -60,13 +60,13 @@ def load(path: str | Path, name: str = "__main__", era: str | None = None) -> Mo
 
 
 def install() -> None:
-    """Makes `.jac` files importable by name, as `.py` files are. Calling it again changes nothing."""
+    """Make `.jac` files importable by name, as `.py` files are. A second call has no effect."""
     if not any(isinstance(finder, JacFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, JacFinder())
 
 
 def era_of_file(path: str | Path, era: str | None = None) -> Era:
-    """The era of a file that could be translated, as `load` takes it: `era`, else what stands in the file."""
+    """Return the era that `load` uses for a file without errors: `era` if given, else that of the file."""
     from walkwire.jac.era import era_of
     from walkwire.jac.syntax.parser import parse
 
@@ -78,7 +78,7 @@ def era_of_file(path: str | Path, era: str | None = None) -> Era:
 
 
 def compile_source(text: str, path: str, era: str | None = None) -> CodeType:
-    """The code of a module that stands by itself, without annexes. Raises ProgramErrors."""
+    """Return the code of a module without annexes. Raises ProgramErrors."""
     return _compiled([Source(path, text)], parse_era(era) if era else None, 0)
 
 
@@ -94,6 +94,7 @@ class JacFinder(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of a .jac module; None if there is none."""
         last = fullname.rpartition(".")[2]
         folders = list(path) if path is not None else [*sys.path, *_beside]
         for folder in folders:
@@ -110,7 +111,7 @@ class JacFinder(importlib.abc.MetaPathFinder):
 
 
 class JacLoader(importlib.abc.InspectLoader):
-    """Translates one .jac file, or takes its code from the cache. `place` tells which of them began first."""
+    """Translates one .jac file, or takes its code from the cache. `place` numbers the loaders in the order of their making."""
 
     def __init__(self, name: str, path: str) -> None:
         self.name = name
@@ -118,12 +119,14 @@ class JacLoader(importlib.abc.InspectLoader):
         self.place = next(_places)
 
     def exec_module(self, module: ModuleType) -> None:
+        """Run the module's code in its namespace. Raises ProgramErrors."""
         folder = str(Path(self.path).parent)
         if folder not in _beside:
             _beside.append(folder)
         exec(self.get_code(self.name), module.__dict__)  # noqa: S102 - what importing is
 
     def get_code(self, fullname: str) -> CodeType:
+        """Return the module's code, from the cache if possible. Raises ProgramError, ProgramErrors."""
         sources = read_sources(Path(self.path))
         era = _Choice.era
         is_package = Path(self.path).name == "__init__.jac" and self.name != "__main__"
@@ -131,8 +134,9 @@ class JacLoader(importlib.abc.InspectLoader):
         return cached(sources, era, depth, lambda: _compiled(sources, era, depth))
 
     def get_source(self, fullname: str) -> str:
+        """Return the text of the module's own file, without annexes. Raises ProgramError."""
         return read_sources(Path(self.path))[0].text
 
     def get_filename(self, fullname: str) -> str:
-        """Where the source is: asked by `runpy`, coverage and `pdb`."""
+        """Return the path of the source. `runpy`, coverage.py and `pdb` ask for it."""
         return self.path

@@ -1,4 +1,4 @@
-"""The module: its statements in their order, and the imports that they need."""
+"""Module: translates the statements of a module in their order, and adds the imports that they need."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ from walkwire.jac.translate.bodies import match_bodies
 from walkwire.jac.translate.scope import Scope, Unit, at, body, operate, state
 from walkwire.jac.translate.scope import statement as translates
 
-# Each of them makes its translations known when it is imported.
+# Each of these modules registers its translations when it is imported.
 TRANSLATIONS = (archetype, expression, function, graph, imports, literal, match, operation, statement)
 
 
 def translate(files: list[tuple[Tree, Role]], unit: Unit) -> ast.Module:
-    """A module of its files, its own first. What an annex holds besides bodies runs before the module's own statements, what
-    one of tests holds behind them; each is left in `unit.annexes`. What cannot be translated is noted in `unit.problems`."""
+    """Translate the files of a module, its own file first.
+
+    The statements of an implementation annex run before the module's own, those of a test annex after them. Each annex is
+    stored in `unit.annexes`. Errors are appended to `unit.problems`."""
     unit.given = match_bodies([tree for tree, _ in files])
     scope = Scope(unit)
     own = files[0][0].parts
@@ -42,7 +44,7 @@ def translate(files: list[tuple[Tree, Role]], unit: Unit) -> ast.Module:
 
 
 def _annexes(scope: Scope, files: list[tuple[Tree, Role]], role: Role) -> list[ast.stmt]:
-    """The places in a module where its annexes run, each named by a text that the compiler puts its code for."""
+    """Return placeholders for the annexes of a module. The compiler replaces each of them by the annex's code."""
     places: list[ast.stmt] = []
     for number, (tree, its_role) in enumerate(files):
         if its_role == role and (statements := state(scope, tree.parts)):
@@ -66,7 +68,7 @@ def _preamble(unit: Unit) -> list[ast.stmt]:
 
 @translates("entry_block")
 def _entry_block(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """`with entry { }` runs in its place; `with entry:__main__ { }` only in the module of that name."""
+    """Translate `with entry { }`, which runs in its place, or `with entry:__main__ { }`, which runs only in that module."""
     block = tree.find("block")
     assert block is not None
     named = tree.token("NAME")
@@ -89,13 +91,13 @@ def _global_var(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 @translates("sem", "impl", "docstring")
 def _nothing(_: Scope, __: Tree) -> list[ast.stmt]:
-    """Says something to others: a meaning, a body for a declaration."""
+    """Translate a statement that has no code of its own: a meaning, or a body for a declaration."""
     return []
 
 
 @translates("inline_python")
 def _inline_python(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """`::py:: … ::py::`: Python as it is, in its lines."""
+    """Translate `::py:: … ::py::`: Python, taken unchanged with its line numbers."""
     token = tree.parts[0]
     assert isinstance(token, Token)
     source = token.text.removeprefix("::py::").removesuffix("::py::")

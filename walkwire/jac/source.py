@@ -1,7 +1,7 @@
-"""Source: the files that make up a module, and where they are found.
+"""Source: finds and reads the files that make up a module.
 
-A module `m.jac` has its annexes beside it: `m.impl.jac`, `m.anything.impl.jac`, what ends in `.impl.jac` inside a folder
-`m.impl`, and likewise with `test` in the place of `impl`. A module that it includes may hold bodies for it as well.
+The annexes of a module `m.jac` are beside it: `m.impl.jac`, `m.anything.impl.jac`, and files that end in `.impl.jac` inside a
+folder `m.impl`. The same holds with `test` instead of `impl`. A module that `m` includes may contain bodies for it as well.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Literal
 
 from walkwire.errors import ProgramError
 
-# What a file is to the module: itself; an annex with bodies, which comes before it; one with tests, which comes behind it;
-# a module that it includes, of which only the bodies count.
+# The role of a file in the module: the module itself; an annex with bodies, which runs before it; an annex with tests, which
+# runs after it; an included module, of which only the bodies are used.
 Role = Literal["module", "bodies", "tests", "included"]
 
 _INCLUDE = re.compile(r"\binclude\s*(?::\s*jac\s+|\s)\s*([\w.]+)\s*;")
@@ -23,7 +23,7 @@ _HAS_BODIES = re.compile(r"\bimpl\b|:(?:can|c|obj|o|enum|walker|w|node|n|edge|cl
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file: where it is, what stands in it, and what it is to the module."""
+    """A file: its path, its text, and its role in the module."""
 
     path: str
     text: str
@@ -31,13 +31,13 @@ class Source:
 
 
 def read_sources(path: Path) -> list[Source]:
-    """A module's file and all that belongs to it. Raises ProgramError where one cannot be read."""
+    """Return a module's own file, followed by its annexes. Raises ProgramError if a file cannot be read."""
     module = Source(str(path), _read(path))
     return [module, *_annexes(path), *_included(path, module.text)]
 
 
 def _annexes(path: Path) -> list[Source]:
-    """Those with bodies, then those with tests, each in the order of their names."""
+    """Return the annexes with bodies, then those with tests, each sorted by name."""
     if path.name.endswith((".impl.jac", ".test.jac")):
         return []
     stem = path.name.removesuffix(".jac")
@@ -58,7 +58,7 @@ def _belongs(name: str, stem: str) -> bool:
 
 
 def _included(path: Path, text: str) -> list[Source]:
-    """The modules that this one includes, and that hold bodies: they may be for what is declared here."""
+    """Return the included modules that contain bodies, since these may belong to declarations of this module."""
     found = []
     for name in _INCLUDE.findall(text):
         file = path.parent.joinpath(*name.split(".")).with_suffix(".jac")

@@ -1,1 +1,1 @@
-"""Load: the tool behind `walkwire load`. It knows a server only by its address, and the wire by `docs/protocol.md`."""
+"""Load: implements `walkwire load`. It knows only the address of the server and the protocol of `docs/protocol.md`."""

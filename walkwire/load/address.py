@@ -1,4 +1,4 @@
-"""Address: where a server is, how one gets in, and how it is asked to tell others: walkwire's way, unless it is another one."""
+"""Address: the address of a server, and its messages to sign in and to send to a channel. The defaults are walkwire's."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ _CHANNEL = "{channel}"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A WebSocket's. `{channel}` in `path`, `before` and `says` stands for the id of a channel.
+    """The address of a WebSocket. `{channel}` in `path`, `before` and `says` stands for the id of a channel.
 
-    After the handshake each of `says` is said; one is in when the server has said `greeted` messages. Who writes `before`, some
-    data and `after` has the server tell all in the channel, and they hear `heard` and the data.
+    - says: messages that a client sends after the handshake
+    - greeted: number of messages that the server sends before a client is connected
+    - before, after: what a client sends around some data, so that the server sends the data to all members of the channel
+    - heard: what a member receives in front of the data
     """
 
     host: str
@@ -33,7 +35,10 @@ class Address:
 
     @classmethod
     def at(cls, url: str, token: str | None = None) -> Address:
-        """That of a walkwire: `127.0.0.1:8000`, `wss://shop.example/live`. `token` signs in. Raises StartError."""
+        """Parse the URL of a walkwire server: `127.0.0.1:8000`, `wss://shop.example/live`. With `token`, clients sign in.
+
+        Raises StartError for a URL that is not valid.
+        """
         parts = urlsplit(url if "//" in url else f"ws://{url}")
         try:
             port = parts.port or _SCHEMES[parts.scheme]
@@ -46,7 +51,7 @@ class Address:
         return cls(parts.hostname, port, f"{path}?channel_id={_CHANNEL}", is_secure, token)
 
     def request(self, channel_id: str, key: str) -> bytes:
-        """What opens one, in a channel (RFC 6455, 4.1)."""
+        """Return the request that opens a WebSocket in a channel (RFC 6455, 4.1)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         lines = [
             f"GET {self.path.replace(_CHANNEL, quote(channel_id, safe=''))} HTTP/1.1",
@@ -61,9 +66,9 @@ class Address:
         return "\r\n".join([*lines, "", ""]).encode()
 
     def first_words(self, channel_id: str) -> list[bytes]:
-        """What is said after the handshake."""
+        """Return the messages that a client sends after the handshake."""
         return [said.replace(_CHANNEL, channel_id).encode() for said in self.says]
 
     def tell(self, channel_id: str, data: str) -> bytes:
-        """What is said so that all in the channel hear `data`, which is JSON."""
+        """Return the message that makes the server send `data`, a JSON text, to all members of a channel."""
         return f"{self.before.replace(_CHANNEL, channel_id)}{data}{self.after}".encode()

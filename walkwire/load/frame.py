@@ -1,4 +1,4 @@
-"""Frame: as much of RFC 6455 as a client needs that counts what it is told."""
+"""Frame: the part of RFC 6455 that a client needs to send text and to count messages."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ TEXT, CLOSE, PING = int(Opcode.TEXT), int(Opcode.CLOSE), int(Opcode.PING)
 
 
 def text(payload: bytes) -> bytes:
-    """A text frame of a client, which may be sent as often as one likes."""
+    """Return a masked text frame. It may be sent any number of times."""
     return Frame(Opcode.TEXT, payload).serialize(mask=True)
 
 
 def pong(payload: bytes) -> bytes:
-    """The answer to a ping."""
+    """Return the frame that answers a ping."""
     return Frame(Opcode.PONG, payload).serialize(mask=True)
 
 
 def measure(data: bytes, place: int) -> tuple[int, int] | None:
-    """Where the payload of the frame at `place` begins and ends; None where not all of it is here."""
+    """Return the start and the end of the payload of the frame at `place`; None if the frame is incomplete."""
     start = place + 2
     if len(data) < start:
         return None

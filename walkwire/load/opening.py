@@ -1,4 +1,4 @@
-"""Opening: WebSockets are opened, many at a time, and each is handed over once the server has greeted it."""
+"""Opening: opens WebSockets concurrently, and hands over each of them after the server has greeted it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ Made = Callable[[asyncio.Transport], asyncio.Protocol]
 
 
 async def connect(address: Address, channel_ids: Sequence[str], made: Made) -> list[asyncio.Transport]:
-    """Open a connection in each of the channels. `made` gives each the protocol that hears it from then on. Raises StartError."""
+    """Open a connection for each of the channels.
+
+    `made` returns the protocol that receives the messages of a connection from then on. Raises StartError if a connection
+    cannot be opened.
+    """
     limit = asyncio.Semaphore(CONNECTING)
 
     async def one(channel_id: str) -> asyncio.Transport:
@@ -67,7 +71,7 @@ async def _connect(address: Address, channel_id: str, made: Made) -> asyncio.Tra
 
 
 class _Opening(asyncio.Protocol):
-    """The handshake. What comes after the greeting, before its end is noticed, is `surplus`."""
+    """The handshake. `surplus` are bytes that arrived after the greeting, before the connection was handed over."""
 
     def __init__(self, address: Address, channel_id: str) -> None:
         self.greeting: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Peer: one connection of the load: what it hears, and answers to pings."""
+"""Peer: one connection of the load. Counts the messages that it receives, and answers pings."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from collections.abc import Callable
 from typing import Any
 
 from walkwire.load import frame
-from walkwire.load.tally import Order
+from walkwire.load.tally import Received
 
 
 class Peer(asyncio.Protocol):
-    """A message that begins with `mark` has a number after it, with which `hear` is called, and the time.
+    """Receives the messages of one connection.
 
-    `say_wrong` is called with what else is of interest. `messages`: how many came, of whatever kind.
+    - mark: a message of the load begins with this, followed by its number and a comma
+    - hear: called with the peer, the number, and the time of arrival in seconds (`time.perf_counter`)
+    - say_wrong: called with a sentence for an error message of the server, or a closed connection
+    - messages: number of messages received, of any kind
     """
 
     def __init__(
         self, mark: bytes, hear: Callable[[Peer, int, float], None], say_wrong: Callable[[str], None]
     ) -> None:
-        self.order = Order()
+        self.received = Received()
         self.messages = 0
         self.is_closed = False
         self._mark = mark
@@ -34,19 +37,22 @@ class Peer(asyncio.Protocol):
         self._transport.write(data)
 
     def leave(self) -> None:
-        """Go; what comes from now on is not counted."""
+        """Abort the connection. Nothing is counted afterwards."""
         self.is_closed = True
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio: the connection is open."""
         self._transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Called by asyncio: the connection is closed."""
         if not self.is_closed:
             self.is_closed = True
             self._say_wrong("a connection was closed by the server")
 
     def data_received(self, data: bytes) -> None:
+        """Called by asyncio: parse the frames in `data`, which may begin and end within a frame."""
         data = self._rest + data if self._rest else data
         now = time.perf_counter()
         place = 0

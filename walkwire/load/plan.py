@@ -1,4 +1,4 @@
-"""Plan: how much is asked for."""
+"""Plan: the parameters of a load."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from walkwire.errors import StartError
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`connections` over `channels`, in turn; `rate` messages a second in all, for `seconds`, of `size` bytes or a little more.
+    """The parameters of a load. Raises StartError for values that make no sense.
 
-    After the last message `patience` seconds may pass without a delivery. Raises StartError for what makes no sense.
+    - connections: number of connections, distributed over the channels in turn
+    - channels: number of channels
+    - rate: messages a second in all channels together
+    - seconds: duration
+    - size: bytes of a message; it may be a little more
+    - patience: seconds without a delivery after the last message, before the load ends
     """
 
     connections: int
@@ -31,9 +36,9 @@ class Plan:
 
     @property
     def messages(self) -> int:
-        """How many there will be."""
+        """Return the number of messages in all."""
         return max(1, round(self.rate * self.seconds))
 
     def members(self, channel: int) -> int:
-        """How many connections are in a channel, of those numbered from 0."""
+        """Return the number of connections in a channel. Channels are numbered from 0."""
         return len(range(channel, self.connections, self.channels))

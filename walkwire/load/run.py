@@ -1,4 +1,4 @@
-"""Run: messages at their times, whatever becomes of them (an open loop), and who heard which of them, and when."""
+"""Run: sends messages at fixed times, however late the deliveries are (an open loop), and records each delivery."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ERRORS = 5  # that are told
 
 
 class Run:
-    """One run of a plan: `run`, or its parts: `connect`, `send`, `leave`.
+    """One run of a plan: call `run`, or its parts `connect`, `send` and `leave`.
 
-    `connected`, `sent`, `delivered` and `delays` may be looked at while it goes on; `start` is when the first message is due.
+    `connected`, `sent`, `delivered` and `delays` may be read during the run. `start` is when the first message is due.
     """
 
     def __init__(self, address: Address, plan: Plan) -> None:
@@ -39,17 +39,17 @@ class Run:
 
     @property
     def connected(self) -> int:
-        """Connections so far."""
+        """Return the number of connections so far."""
         return len(self.peers)
 
     @property
     def due(self) -> int:
-        """Deliveries that there should be of what was sent so far."""
+        """Return the number of deliveries expected for the messages sent so far."""
         full, left = divmod(self.sent, self.plan.channels)
         return full * self.plan.connections + sum(map(self.plan.members, range(left)))
 
     async def run(self, show: Callable[[Run], None] = lambda run: None) -> Result:
-        """All of it. `show` is called a few times a second. Raises StartError."""
+        """Connect, send, and close the connections. `show` is called a few times a second. Raises StartError."""
         shown = asyncio.ensure_future(self._show(show))
         try:
             await self.connect()
@@ -59,7 +59,7 @@ class Run:
             self.leave()
 
     async def connect(self) -> None:
-        """Open the connections. Raises StartError."""
+        """Open the connections. Raises StartError if one cannot be opened."""
         made: dict[asyncio.Transport, Peer] = {}
 
         def make(transport: asyncio.Transport) -> Peer:
@@ -76,23 +76,23 @@ class Run:
         self.peers = [made[transport] for transport in opened]
 
     async def send(self) -> Result:
-        """Say all messages, each when it is due, and wait for what is under way then."""
+        """Send each message when it is due, then wait for outstanding deliveries. Returns the result."""
         busy, began = time.process_time(), time.perf_counter()
         await self._send()
         await self._wait()
         return self._result((time.process_time() - busy) / (time.perf_counter() - began))
 
     def leave(self) -> None:
-        """Let the connections go."""
+        """Abort all connections."""
         for peer in self.peers:
             peer.leave()
 
     def channel(self, number: int) -> str:
-        """That of a connection, or of a message."""
+        """Return the channel id of a connection or of a message, by its number."""
         return f"load-{self._name}-{number % self.plan.channels}"
 
     async def _send(self) -> None:
-        """The first connection of each channel speaks in it, so that there is one order for all who hear it."""
+        """Send from the first connection of each channel, so that all members receive one order."""
         plan = self.plan
         self.start = time.perf_counter()
         while self.sent < plan.messages:
@@ -109,7 +109,7 @@ class Run:
         return self._address.tell(self.channel(number), data)
 
     def _hear(self, peer: Peer, number: int, now: float) -> None:
-        if peer.order.hear(number // self.plan.channels):
+        if peer.received.hear(number // self.plan.channels):
             self.delivered += 1
             self.delays.add(now - self.start - number / self.plan.rate)
 
@@ -132,7 +132,8 @@ class Run:
         plan, delays = self.plan, self.delays
         full, left = divmod(self.sent, plan.channels)
         lost = sum(
-            peer.order.lost(full + (number % plan.channels < left)) for number, peer in enumerate(self.peers)
+            peer.received.lost(full + (number % plan.channels < left))
+            for number, peer in enumerate(self.peers)
         )
         p50, p99, p999 = (round(1000 * delays.quantile(part), 3) for part in (0.5, 0.99, 0.999))
         return Result(
@@ -147,8 +148,8 @@ class Run:
             p999=p999,
             max=round(1000 * delays.largest, 3),
             lost=lost,
-            duplicated=sum(peer.order.duplicated for peer in self.peers),
-            reordered=sum(peer.order.reordered for peer in self.peers),
+            duplicated=sum(peer.received.duplicated for peer in self.peers),
+            reordered=sum(peer.received.reordered for peer in self.peers),
             closed=sum(peer.is_closed for peer in self.peers),
             errors=tuple(f"{what} ({count} times)" for what, count in self._wrong.most_common(ERRORS)),
             busy=round(busy, 2),

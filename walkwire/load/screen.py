@@ -1,4 +1,4 @@
-"""Screen: a run as it goes on, and what came of it."""
+"""Screen: shows the progress and the result of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUSY = 0.9  # of a core; beyond it the times are those of the tool
 
 
 def run(address: Address, plan: Plan, console: Console) -> Result:
-    """Run a plan, and show it meanwhile where there is a terminal. Raises StartError."""
+    """Run a plan and return its result. Shows the progress if there is a terminal. Raises StartError."""
     _allow_many_files(plan.connections)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     facts = TextColumn("{task.fields[facts]}")
@@ -33,7 +33,7 @@ def run(address: Address, plan: Plan, console: Console) -> Result:
 
 
 def show(result: Result, console: Console) -> None:
-    """What came of it, for people."""
+    """Print a result as a table."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(justify="right")

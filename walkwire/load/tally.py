@@ -1,4 +1,4 @@
-"""Tally: what arrived, how late, and what did not: lost, twice, out of order."""
+"""Tally: counts deliveries and their delays, and messages that were lost, duplicated or reordered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FINE = 8  # bits of a delay that are kept: 0.8 %
 
 
 class Delays:
-    """How late deliveries were, in seconds; each kept to 0.8 %, so that a million take no more room than a thousand."""
+    """A histogram of delays in seconds, with a resolution of 0.8 %. Its size does not depend on the number of delays."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -18,7 +18,7 @@ class Delays:
         self._buckets: Counter[int] = Counter()
 
     def add(self, seconds: float, times: int = 1) -> None:
-        """Note a delay, of one delivery or of several."""
+        """Record a delay, `times` times."""
         self.count += times
         self.largest = max(self.largest, seconds)
         micros = max(0, int(seconds * 1e6))
@@ -26,7 +26,7 @@ class Delays:
         self._buckets[(micros >> shift) << shift] += times
 
     def quantile(self, part: float) -> float:
-        """The delay that `part` of all deliveries did not exceed; 0 where there were none."""
+        """Return the quantile `part` (0 to 1) in seconds; 0 if nothing was recorded."""
         left = part * self.count
         for micros in sorted(self._buckets):
             left -= self._buckets[micros]
@@ -35,8 +35,8 @@ class Delays:
         return self.largest
 
 
-class Order:
-    """One hearer's messages, which are numbered from 0: which it has, and how they came."""
+class Received:
+    """The numbers of the messages that one connection received, from 0: which are missing, duplicated or reordered."""
 
     __slots__ = ("_missing", "duplicated", "next", "reordered")
 
@@ -47,7 +47,7 @@ class Order:
         self._missing: set[int] = set()
 
     def hear(self, number: int) -> bool:
-        """Take a message. Tells whether it is new."""
+        """Record a message. Return whether it is new."""
         if number == self.next:
             self.next = number + 1
             return True
@@ -63,14 +63,17 @@ class Order:
         return False
 
     def lost(self, count: int) -> int:
-        """How many of the first `count` did not come."""
+        """Return how many of the first `count` messages did not arrive."""
         return len(self._missing) + max(0, count - self.next)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of it. Times in milliseconds, from when a message was due to be sent to its arrival; `busy` is the part of a core
-    that the tool itself took: near 1 the times are its own."""
+    """The result of a run.
+
+    Delays are milliseconds from the time at which a message was due to its arrival. `busy` is the part of a core that the tool
+    itself used: near 1, the delays are those of the tool.
+    """
 
     connections: int
     channels: int
@@ -91,9 +94,9 @@ class Result:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every message reached everybody, once."""
+        """Return whether each message reached each member exactly once."""
         return not (self.lost or self.duplicated or self.closed or self.errors)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the result as a dictionary for JSON."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Advice: what is said about a token that cannot stand where it stands, and for a common slip, what to write."""
+"""Advice: the error message for an unexpected token, and for common mistakes what to write instead."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PHRASES = {
     "FSTRING_END": "the end of the f-string",
     "LEGACY_KIND": "",
 }
-# What is worth naming first; the rest follows in the order of the alphabet.
+# Expected tokens that are named first. The others follow in alphabetical order.
 _FIRST = ("SEMICOLON", "RPAR", "RSQB", "RBRACE", "LBRACE", "COLON", "COMMA", "LPAR", "__ANON_0")
 _BEGINS_EXPRESSION = frozenset(("NAME", "INT", "LPAR", "NOT"))
 _BEGINS_STATEMENT = frozenset(("RETURN", "WHILE", "IF"))
@@ -34,7 +34,7 @@ _MOST_NAMED = 4
 
 
 class Advice(NamedTuple):
-    """The token to point at (`behind`: behind its end), and a sentence."""
+    """The token to point at (`behind`: point behind its end), and a sentence."""
 
     token: Token
     message: str
@@ -42,7 +42,7 @@ class Advice(NamedTuple):
 
 
 def advise(place: Place, token: Token, before: Token | None) -> Advice:
-    """What to say about a token that cannot stand here. `before` is the one in front of it, None at the start."""
+    """Return the message for an unexpected token. `before` is the token in front of it; None at the start."""
     if token.text in OUTSIDE and place.may_take("WALKER"):
         return Advice(token, OUTSIDE[token.text])
     for slip in SLIPS:
@@ -61,7 +61,7 @@ def advise(place: Place, token: Token, before: Token | None) -> Advice:
 
 
 def _wants_semicolon(place: Place) -> bool:
-    """May `;` stand here, and nothing begin without it?"""
+    """Return whether `;` is possible here, and no statement can begin without it."""
     return place.may_take("SEMICOLON") and not any(
         place.may_take(kind) for kind in ("WALKER", "WHILE", "HAS")
     )
@@ -75,7 +75,7 @@ _PAIRS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 
 
 def _ends(place: Place, token: Token, opened: Token) -> bool:
-    """Does the token end what a bracket could have closed just here?"""
+    """Return whether the token ends an expression that a closing bracket could have ended here."""
     ends = ("$END", "SEMICOLON") if opened.kind == "LBRACE" else ("$END", "SEMICOLON", "LBRACE")
     return token.kind == "$END" or (token.kind in ends and place.may_take(_PAIRS[opened.kind]))
 

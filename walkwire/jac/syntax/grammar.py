@@ -1,6 +1,6 @@
-"""Grammar: grammar.lark made into tables with lark, once, by `make grammar`; nothing of this runs when a program is compiled.
+"""Grammar: compiles grammar.lark to tables with lark. `make grammar` runs it; compiling a program does not.
 
-The tables hold the LALR(1) automaton, the words and signs, and for each rule which parts it keeps.
+The tables contain the LALR(1) automaton, the keywords and signs, and for each rule the parts that it keeps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TABLES = Path(__file__).with_name("grammar.json")
 
 
 def build(source: str) -> dict[str, Any]:
-    """The tables of a grammar. A conflict in it raises lark's GrammarError, which names the rules."""
+    """Return the tables of a grammar. Raises lark's GrammarError for a conflict; it names the rules."""
     grammar, _ = load_grammar(source, SOURCE.name, [], False)  # type: ignore[no-untyped-call]
     terminals, rules, _ = grammar.compile(["start"], "*")
     analysis = LALR_Analyzer(ParserConf(rules, {}, ["start"]), debug=False, strict=True)
@@ -31,7 +31,7 @@ def build(source: str) -> dict[str, Any]:
     rule_number = {id(rule): index for index, rule in enumerate(rules)}
     lookaheads: dict[tuple[int, ...], int] = {}
     table = analysis.parse_table
-    # lark stops by itself in this state; here the end of the source is taken like any other token.
+    # lark stops in this state; here the end of the source is shifted like any other token.
     table.states[table.end_states["start"]]["$END"] = (Shift, table.end_states["start"])
     order = _order(table.states, table.start_states["start"])
     states = [_state(table.states[state], number, order, rule_number, lookaheads) for state in order]
@@ -47,12 +47,12 @@ def build(source: str) -> dict[str, Any]:
 
 
 def fingerprint(source: str) -> str:
-    """What tells one grammar from another."""
+    """Return a digest of the grammar's text."""
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 def _order(states: dict[Any, dict[str, tuple[Any, Any]]], start: Any) -> dict[Any, int]:
-    """A number for each state, in the order in which they are met: lark's own order is another one every time."""
+    """Number the states in the order in which they are reached, since lark's own order differs from run to run."""
     order = {start: 0}
     waiting = [start]
     for state in waiting:
@@ -64,7 +64,7 @@ def _order(states: dict[Any, dict[str, tuple[Any, Any]]], start: Any) -> dict[An
 
 
 def _fixed(terminals: list[TerminalDef]) -> dict[str, dict[str, str]]:
-    """Words and signs that stand in the grammar itself, each with the name of its terminal."""
+    """Return the keywords and signs that the grammar contains, each with the name of its terminal."""
     fixed = {t.pattern.value.replace("\\", ""): t.name for t in terminals if t.pattern.type == "str"}
     return {
         "words": {text: name for text, name in fixed.items() if text.isidentifier()},
@@ -106,7 +106,7 @@ def _state(
 
 
 def main() -> None:
-    """Writes grammar.json anew."""
+    """Write grammar.json."""
     tables = build(SOURCE.read_text(encoding="utf-8"))
     TABLES.write_text(json.dumps(tables, separators=(",", ":")) + "\n", encoding="utf-8")
 

@@ -1,7 +1,7 @@
-"""Lexer: the source cut into tokens, one at a time, as the parser asks for them.
+"""Lexer: splits the source into tokens, one at a time, when the parser asks for them.
 
-Where one text can be two things, the parser is asked which of them it could take: a word is a keyword only where a
-keyword may stand. Which words and signs there are is in grammar.lark; here is what has no fixed text.
+If a text can be two kinds of token, the lexer asks the parser which of them is possible: a word is a keyword only where a
+keyword is possible. grammar.lark defines keywords and signs; this file handles tokens without a fixed text.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _LEGACY = re.compile(
     |(?P<LEGACY_KIND>:(?:obj|o|walker|w|node|n|edge|e|class|cls|enum|can|c|type|t):)""",
     re.VERBOSE,
 )
-# Words that Python has too are never names; of the others, the next sign often tells that a name is meant.
+# Keywords that Python has too are never names. For the others, the next sign often shows that a name is meant.
 _PYTHONS_WORDS = """
     and as assert async await break class continue def del elif else except finally for from if import in is lambda nonlocal
     not or raise return try while with yield None True False
 """
 _ALWAYS_KEYWORDS = frozenset(_PYTHONS_WORDS.split())
 _MEANS_NAME = re.compile(r"\s*(?:=(?!=)|\.(?=[^\W\d])|,|\)|\]|for\b|(?:[-+*/%@&|^]|//|\*\*|<<|>>)=)")
-# Words that only some eras have. A program that defines one as a function, or imports it, means its own.
+# Keywords of some eras only. If a program defines one as a function, or imports it, the program's own name is meant.
 _WORDS_OF_SOME_ERAS = "check ignore revisit flow wait skip test switch default impl sem"
 _DISPUTED = frozenset(_WORDS_OF_SOME_ERAS.split())
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
@@ -60,17 +60,17 @@ _FORMAT_TEXT = re.compile(r"[^{}]+")
 
 
 class Parser(Protocol):
-    """What the lexer asks of the parser."""
+    """What the lexer needs of the parser."""
 
     def may_take(self, kind: str) -> bool:
-        """Could a token of this kind stand here? Rules that would complete before it are looked through."""
+        """Return whether a token of this kind is possible here, rules that it would complete included."""
 
     def row(self) -> dict[str, int]:
-        """The actions of the present state."""
+        """Return the actions of the current state."""
 
 
 class LexError(Exception):
-    """A text that begins no token, with the place where it stands."""
+    """No token begins with this text. Has the position of the text."""
 
     def __init__(self, message: str, token: Token) -> None:
         super().__init__(message)
@@ -79,7 +79,7 @@ class LexError(Exception):
 
 
 class _Field:
-    """An f-string that is being read: between its quotes, or inside one of its fields."""
+    """State of the f-string that is being read: between its quotes, or inside one of its fields."""
 
     __slots__ = ("depth", "format", "inside", "quote", "raw")
 
@@ -109,7 +109,7 @@ def _master() -> re.Pattern[str]:
 
 
 class Lexer:
-    """Reads one source. `take` gives the next token; after the last one, tokens of kind `$END`."""
+    """Reads one source. `take` returns the next token; after the last one, tokens of kind `$END`."""
 
     def __init__(self, source: str, start: int = 0) -> None:
         self.source = source
@@ -127,13 +127,13 @@ class Lexer:
         self._own: dict[str, bool] = {}
 
     def take(self, parser: Parser | None) -> Token:
-        """The next token, as the parser can take it; without a parser every keyword is one."""
+        """Return the next token, of a kind that the parser can shift. Without a parser, each keyword is a keyword."""
         token = self._next(parser)
         self.previous = token
         return token
 
     def left_of(self, token: Token) -> str:
-        """The text in front of the token, which is the last that was read, in its line."""
+        """Return the text of the line in front of the token. It must be the token that was read last."""
         return self.source[self._line_start : self._at - len(token.text)]
 
     def _next(self, parser: Parser | None) -> Token:
@@ -159,7 +159,7 @@ class Lexer:
         return self._token("NAME" if kind == "ESCAPED" else str(kind), text)
 
     def _pass(self, end: int) -> None:
-        """Moves on to `end`, counting lines."""
+        """Advance to `end` and count the lines."""
         newline = self.source.rfind("\n", self._at, end)
         if newline >= 0:
             self._line += self.source.count("\n", self._at, end)
@@ -214,7 +214,7 @@ class Lexer:
         return bool(_MEANS_NAME.match(self.source, self._at + len(text))) or self._is_own(text)
 
     def _is_own(self, text: str) -> bool:
-        """Does the program define this word of another era as a function of its own, or import it?"""
+        """Return whether the program defines this keyword of another era as a function, or imports it."""
         if text not in _DISPUTED:
             return False
         if text not in self._own:
@@ -260,7 +260,7 @@ class Lexer:
         return self._token(self._signs[text], text)
 
     def _begins_format(self) -> bool:
-        """`{x:>10}` is a format, `{x :> f}` a pipe, `{y := 5}` an assignment."""
+        """Return whether a format begins here: `{x:>10}` has one, `{x :> f}` is a pipe, `{y := 5}` an assignment."""
         return not re.match(r":[>=]\s|:>\s*[^\W\d]\w*\s*[}(:|.]", self.source[self._at : self._at + 80])
 
     # f-strings

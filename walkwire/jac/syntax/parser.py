@@ -1,4 +1,4 @@
-"""Parser: a source made into a tree by the automaton of grammar.lark. Goes on after an error, to find them all."""
+"""Parser: parses a source into a tree, by the automaton of grammar.lark. Continues after an error, to find all errors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from walkwire.jac.syntax.tables import Rule, tables
 from walkwire.jac.syntax.tree import Part, Token, Tree
 
 MOST_PROBLEMS = 20
-# Where reading can begin anew after an error: what stands there is given up, up to its `;` or its closing brace.
+# Statements at which parsing can resume after an error. The statement is skipped up to its `;` or its closing brace.
 _RESTARTS = ("_statement", "_member", "_item")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error in a source: its place (lines from 1, columns in bytes from 0) and a sentence."""
+    """An error in a source: its position (lines from 1, columns in bytes from 0) and a sentence."""
 
     line: int
     column: int
@@ -25,19 +25,19 @@ class Problem:
 
 @dataclass(slots=True)
 class Parsed:
-    """What became of a source: a tree, or the problems found in it in their order."""
+    """The result for a source: a tree, or its errors in their order."""
 
     tree: Tree | None
     problems: list[Problem] = field(default_factory=list)
 
 
 def parse(source: str, start: int = 0) -> Parsed:
-    """Reads a whole source, its first line being the one after `start`. Never raises for what stands in it."""
+    """Parse a source. Its first line has the number `start` + 1. Never raises because of the source's content."""
     return _Reading(source, start).run()
 
 
 class _Reading:
-    """One reading of one source: the stack of the automaton, and what was found wrong."""
+    """Parses one source: the stack of the automaton, and the errors so far."""
 
     def __init__(self, source: str, start: int) -> None:
         self._tables = tables()
@@ -72,11 +72,11 @@ class _Reading:
                 return Parsed(None if self._problems else tree, self._problems)
 
     def row(self) -> dict[str, int]:
-        """The actions of the present state."""
+        """Return the actions of the current state."""
         return self._tables.row(self._states[-1])
 
     def may_take(self, kind: str) -> bool:
-        """Could a token of this kind stand here? Runs the automaton on states alone."""
+        """Return whether a token of this kind is possible here. Runs the automaton on states alone."""
         states, below, above = self._states, len(self._states), list[int]()
         while True:
             action = self._tables.row(above[-1] if above else states[below - 1]).get(kind)
@@ -94,7 +94,7 @@ class _Reading:
             above.append(self._tables.row(above[-1] if above else states[below - 1])[rule.makes])
 
     def _take(self, token: Token) -> bool:
-        """Completes the rules that end before the token and takes it; False when it cannot stand here."""
+        """Reduce the rules that end before the token, and shift it. Return False if the token is not possible here."""
         states, rows, unpack, rules = self._states, self._tables.rows, self._tables.row, self._tables.rules
         kind = token.kind
         while True:
@@ -114,7 +114,7 @@ class _Reading:
             states.append((rows[state] or unpack(state))[rule.makes])
 
     def _complete(self, rule: Rule) -> None:
-        """Replaces what a complete rule consists of by what it makes; where it leads, the caller knows."""
+        """Reduce a complete rule: replace its parts on the stack by its result. The caller sets the next state."""
         values, firsts, lasts, length = self._values, self._firsts, self._lasts, rule.length
         if length == 1:
             self._states.pop()
@@ -144,14 +144,14 @@ class _Reading:
         return Tree(rule.kind, parts, first.line, first.column, last.end_line, last.end_column)
 
     def opened(self) -> Token | None:
-        """The bracket around this place, None outside of all."""
+        """Return the innermost open bracket; None if there is none."""
         for value in reversed(self._values):
             if isinstance(value, Token) and value.kind in _OPENING:
                 return value
         return None
 
     def called(self) -> Token | None:
-        """What stands in front of the bracket around this place, where that is one word."""
+        """Return the word in front of the innermost open bracket; None if there is no single word."""
         for place in range(len(self._values) - 1, 0, -1):
             value, before = self._values[place], self._values[place - 1]
             if isinstance(value, Token) and value.kind in _OPENING:
@@ -159,8 +159,10 @@ class _Reading:
         return None
 
     def begun(self, kind: str, around: int = 0) -> bool:
-        """Has something begun with a token of this kind, and not ended, behind the bracket around this place (with `around`,
-        behind one that is so many further out)?"""
+        """Return whether an unfinished part behind the innermost open bracket begins with a token of this kind.
+
+        `around` selects a bracket that is so many levels further out.
+        """
         for value in reversed(self._values):
             if isinstance(value, Token) and value.kind == kind:
                 return True
@@ -171,17 +173,17 @@ class _Reading:
         return False
 
     def left_of(self, token: Token) -> str:
-        """The text in front of the token in its line, where it is the last that was read."""
+        """Return the text of the line in front of the token. It must be the token that was read last."""
         return self._lexer.left_of(token)
 
     def _note(self, token: Token, message: str, behind: bool = False) -> None:
-        """Keeps a problem; of several on one line only the first, since it mostly causes the others."""
+        """Record an error. Of several errors on one line only the first is kept, since it usually causes the others."""
         line, column = (token.end_line, token.end_column) if behind else (token.line, token.column)
         if all(problem.line != line for problem in self._problems):
             self._problems.append(Problem(line, column, message))
 
     def _recover(self, token: Token | None) -> bool:
-        """Gives up the statement in which an error stands, and all after it up to its end. False when nothing follows."""
+        """Skip the statement that contains an error, up to its end. Return False if nothing follows."""
         if len(self._problems) >= MOST_PROBLEMS:
             return False
         restart = None
@@ -197,7 +199,7 @@ class _Reading:
                 self._lasts.pop()
                 value = self._values.pop()
                 given_up += [value.kind] if isinstance(value, Token) else []
-        # What stands in these braces are no statements: they are given up as a whole.
+        # The content of these braces is not a list of statements. It is skipped as a whole.
         is_whole = not _WHOLE.isdisjoint(given_up)
         rest = self._skip(token, given_up.count("LBRACE") if is_whole else 0)
         if rest is None or rest.kind == "$END":
@@ -210,8 +212,8 @@ class _Reading:
         return True
 
     def _skip(self, token: Token | None, depth: int) -> Token | None:
-        """Reads on to the end of a statement: its `;`, the `}` of its block, or the `}` that is not its own. `depth` of its
-        braces are open."""
+        """Read to the end of a statement: its `;`, the `}` of its block, or a `}` that closes an outer block. `depth` is the
+        number of its open braces."""
         while True:
             if token is None:
                 try:
@@ -242,7 +244,7 @@ _CLOSING = frozenset(("RPAR", "RSQB"))
 
 
 def _gather(values: list[Part | list[Part]], kept: tuple[tuple[int, bool], ...]) -> list[Part]:
-    """The parts that stay. The first list is taken over, not copied, so that long lists cost no more than short ones."""
+    """Return the parts that are kept. The first list is reused, not copied, so that the cost does not grow with its length."""
     parts: list[Part] | None = None
     for place, spread in kept:
         value = values[place]

@@ -1,4 +1,4 @@
-"""Slips: the common ones, and for each what to write instead."""
+"""Slips: recognises common mistakes, and says for each what to write instead."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ NO_MODEL = "a body filled by a language model (`by`) is outside of what walkwire
 
 
 class Place(Protocol):
-    """The parser where it can go no further."""
+    """The parser at the position of an error."""
 
     def may_take(self, kind: str) -> bool:
-        """Could a token of this kind stand here?"""
+        """Return whether a token of this kind is possible here."""
 
     def row(self) -> dict[str, int]:
-        """The actions of the present state."""
+        """Return the actions of the current state."""
 
     def opened(self) -> Token | None:
-        """The bracket around this place, None outside of all."""
+        """Return the innermost open bracket; None if there is none."""
 
     def called(self) -> Token | None:
-        """What stands in front of the bracket around this place, where that is one word."""
+        """Return the word in front of the innermost open bracket; None if there is no single word."""
 
     def begun(self, kind: str, around: int = 0) -> bool:
-        """Has something begun with a token of this kind, and not ended, behind the bracket around this place (with `around`,
-        behind one that is so many further out)?"""
+        """Return whether an unfinished part behind the innermost open bracket begins with a token of this kind.
+
+        `around` selects a bracket that is so many levels further out.
+        """
 
     def left_of(self, token: Token) -> str:
-        """The text in front of the token in its line."""
+        """Return the text of the line in front of the token."""
 
 
 Slip = Callable[[Place, Token, Token | None], str]
 
-# Each slip looks at the place, the token that cannot stand there and the one before it, and gives a sentence or "".
+# Each function gets the position, the unexpected token and the token before it. It returns a sentence, or "".
 
 
 def _else_if(_: Place, token: Token, before: Token | None) -> str:

@@ -1,4 +1,4 @@
-"""Tables: the automaton of grammar.json as the parser reads it, each row unpacked when it is first needed."""
+"""Tables: reads the automaton from grammar.json. Each row is unpacked when it is first needed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ PATH = Path(__file__).with_name("grammar.json")
 
 
 class Rule(NamedTuple):
-    """What to do when a rule is complete.
+    """How to reduce a rule.
 
-    `makes` is the symbol it stands for, `kind` the tree it makes. `how` is "tree"; "parts" leaves the parts to the
-    parent; "maybe" vanishes when it has one. `kept` is (place, whether what is there is a list of parts) of what stays.
-    `passes`: what it makes is just what it consists of.
+    - makes: the symbol that it is reduced to
+    - kind: the kind of tree that it makes
+    - how: "tree"; "parts": the parts become parts of the parent; "maybe": a tree, unless it has exactly one part
+    - kept: the parts that are kept, as (index, whether that part is a list of parts)
+    - passes: the result is the only part, unchanged
     """
 
     makes: str
@@ -27,7 +29,7 @@ class Rule(NamedTuple):
 
 
 class Tables:
-    """The automaton. A row maps a symbol to the next state (0 and up) or to `~number` of the rule that is complete."""
+    """The automaton. A row maps a symbol to the next state (0 and up), or to `~number` of the rule to reduce."""
 
     def __init__(self, text: str) -> None:
         data = json.loads(text)
@@ -42,7 +44,7 @@ class Tables:
         self._lookaheads: list[list[int]] = data["lookaheads"]
 
     def row(self, state: int) -> dict[str, int]:
-        """The actions of a state."""
+        """Return the actions of a state."""
         row = self.rows[state]
         if row is None:
             row = self.rows[state] = self._unpack(state)
@@ -68,5 +70,5 @@ def _rule(symbols: list[str], makes: int, length: int, kind: str, how: str, kept
 
 @cache
 def tables() -> Tables:
-    """The tables that ship with the package, read once."""
+    """Return the tables of the package. They are read once."""
     return Tables(PATH.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Tree: what the parser makes of a source, tokens and branches. Each knows its place; nobody here knows what it means."""
+"""Tree: the result of the parser: tokens and branches with their positions, without any meaning."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 
 class Token:
-    """One word, sign, name, number or string. `kind` is its name in the grammar, `text` as it was written.
+    """A keyword, sign, name, number or string. `kind` is its name in the grammar, `text` its text in the source.
 
-    Lines count from 1; columns are bytes of UTF-8 from 0, as Python's `ast` wants them.
+    Lines count from 1. Columns are bytes of UTF-8 from 0, as in Python's `ast`.
     """
 
     __slots__ = ("column", "end_column", "end_line", "kind", "line", "text")
@@ -27,7 +27,7 @@ class Token:
 
 
 class Tree:
-    """A rule of the grammar as it was found in the source, with its parts in order."""
+    """An occurrence of a grammar rule in the source, with its parts in order."""
 
     __slots__ = ("column", "end_column", "end_line", "kind", "line", "parts")
 
@@ -42,29 +42,29 @@ class Tree:
         self.end_column = end_column
 
     def find(self, kind: str) -> Tree | None:
-        """The first branch of this kind among the parts, None without one."""
+        """Return the first branch of this kind among the parts; None if there is none."""
         for part in self.parts:
             if part.kind == kind and type(part) is Tree:
                 return part
         return None
 
     def find_all(self, kind: str) -> list[Tree]:
-        """All branches of this kind among the parts."""
+        """Return all branches of this kind among the parts."""
         return [part for part in self.parts if part.kind == kind and type(part) is Tree]
 
     def token(self, kind: str) -> Token | None:
-        """The first token of this kind among the parts, None without one."""
+        """Return the first token of this kind among the parts; None if there is none."""
         for part in self.parts:
             if part.kind == kind and type(part) is Token:
                 return part
         return None
 
     def has(self, kind: str) -> bool:
-        """Is there a part of this kind?"""
+        """Return whether there is a part of this kind."""
         return any(part.kind == kind for part in self.parts)
 
     def walk(self) -> Iterator[Part]:
-        """This branch and everything below it, in the order of the source."""
+        """Yield this branch and everything below it, in the order of the source."""
         stack: list[Part] = [self]
         while stack:
             part = stack.pop()
@@ -80,6 +80,6 @@ Part: TypeAlias = Tree | Token
 
 
 def name_of(token: Part) -> str:
-    """The name that a NAME token stands for: `<>node` is `node`."""
+    """Return the name in a NAME token: `node` for `<>node`."""
     assert isinstance(token, Token)
     return token.text[2:] if token.text.startswith("<>") else token.text

@@ -1,1 +1,1 @@
-"""Translation: a tree of Jac made into Python's `ast`, a file for each thing that is translated."""
+"""Translates Jac's syntax tree to Python's `ast`. There is one file for each kind of construct."""

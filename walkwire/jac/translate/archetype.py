@@ -1,4 +1,4 @@
-"""Archetypes: node, edge, walker, obj and class, with their fields; enums; names of the module."""
+"""Archetypes: translates node, edge, walker, obj and class with their fields, enums, and global names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _archetype(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 @statement("documented", "documented_member")
 def _documented(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """A text, and what it documents."""
+    """Translate a docstring and the declaration that it documents."""
     text, part = tree.parts[0], tree.parts[-1]
     if not isinstance(part, Tree) or part is text:
         return documentation(scope, text)
@@ -33,7 +33,7 @@ def _documented(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 
 def archetype(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
-    """A class statement, under the base of its kind unless it names bases of its own."""
+    """Return a class statement. Without bases of its own, the class gets the base of its kind."""
     kind = tree.find("kind")
     assert kind is not None
     family = _FAMILIES[kind.parts[0].kind]
@@ -53,7 +53,7 @@ def archetype(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
         scope, tree, statements or [at(ast.Pass(), tree)], _bases(scope, tree, kind.parts[0], given)
     )
     if scope.unit.era == (0, 7) and family != "class" and any(_is_abstract(part) for part in parts):
-        # Later eras keep an instance from being made only where the program itself says ABC.
+        # In later eras a class is abstract only if the program itself names ABC.
         made.keywords.append(at(ast.keyword("metaclass", operator(scope, "ABCMeta", tree)), tree))
     return made
 
@@ -93,7 +93,7 @@ def _enum(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 
 def enumeration(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
-    """An enum; a name without a value goes on from the one before."""
+    """Translate an enum. A member without a value continues from the member before."""
     given = scope.unit.given.get(id(tree))
     found = tree.find("enum_members")
     parts = found.parts if found else []
@@ -118,7 +118,7 @@ def _enum_part(scope: Scope, part: Part) -> list[ast.stmt]:
 
 
 def _without_value(part: Part) -> Token | None:
-    """The name of a member that goes on from the one before: `G`, or `G: "what it means"`."""
+    """Return the name of a member without a value: `G`, or `G: "what it means"`."""
     named = part.parts[0] if isinstance(part, Tree) and part.kind == "annotated" else part
     is_bare = part is named or (isinstance(part, Tree) and part.parts[-1].kind == "type_tag")
     return named if isinstance(named, Token) and is_bare else None
@@ -133,7 +133,7 @@ def _has(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 
 def _local(scope: Scope, tree: Tree) -> ast.stmt:
-    """In a function it is a variable with a type."""
+    """Translate `has` inside a function: a variable with a type."""
     token, annotation = tree.token("NAME"), tree.find("type_tag")
     assert token is not None
     assert annotation is not None
@@ -153,7 +153,7 @@ def _field(scope: Scope, tree: Tree, static: bool) -> list[ast.stmt]:
     stored = at(ast.Name(name_of(token), ast.Store()), token)
     default = None if last is annotation or last.kind == "postponed" else last
     if static and scope.family != "class":
-        # Without a type, since a field with one would be each instance's own.
+        # Without a type, since a name with a type would be a field of each instance.
         return [at(ast.Assign([stored], express(scope, default)), tree)] if default else []
     value: ast.expr | None = None
     if tree.has("postponed"):
@@ -164,7 +164,7 @@ def _field(scope: Scope, tree: Tree, static: bool) -> list[ast.stmt]:
 
 
 def _default(scope: Scope, part: Part) -> ast.expr:
-    """A constant as it is; anything else is asked for anew for each instance."""
+    """Return a default. A constant is used unchanged; any other expression is evaluated for each instance."""
     inner = scope.inside(members=False)
     value = express(inner, part)
     if not inner.before and _is_constant(value):

@@ -1,4 +1,4 @@
-"""Bodies given elsewhere: which `impl` belongs to which declaration, in the file itself and in its annexes."""
+"""Bodies: finds the declaration that each `impl` belongs to, in the file itself and in its annexes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from walkwire.jac.syntax.tree import Part, Token, Tree, name_of
 
 _DECLARATIONS = frozenset(("function", "ability", "archetype", "enum"))
-# Where no declaration can stand.
+# Branches that contain no declarations.
 _LEAVES = frozenset(
     ("expression_statement", "assignment", "annotated", "return", "has", "visit", "report", "assert")
 )
@@ -15,13 +15,13 @@ _LEAVES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A body found elsewhere: the `impl` that holds it."""
+    """A body in another place: the `impl` that contains it."""
 
     tree: Tree
 
 
 def match_bodies(trees: list[Tree]) -> dict[int, Given]:
-    """For the id() of each declaration that has one, its body elsewhere. Of several the last counts, as in Jac."""
+    """Return the bodies of declarations, by the id() of the declaration. Of several bodies the last counts, as in Jac."""
     found = _Found()
     for tree in trees:
         found.look_at(tree.parts, ())
@@ -35,7 +35,7 @@ def match_bodies(trees: list[Tree]) -> dict[int, Given]:
 
 
 class _Found:
-    """The declarations of a module by their paths, and its bodies with the paths of the places where they stand."""
+    """The declarations of a module by their paths, and its bodies with the paths of their surroundings."""
 
     def __init__(self) -> None:
         self.declared: dict[tuple[str, ...], Tree] = {}
@@ -58,7 +58,7 @@ class _Found:
 
 
 def _path(impl: Tree) -> tuple[str, ...]:
-    """`impl Cat.cry` and `:obj:Cat:can:cry` are both ("Cat", "cry")."""
+    """Return the path of a body: ("Cat", "cry") for `impl Cat.cry` and for `:obj:Cat:can:cry`."""
     holder = impl.find("dotted") or impl.find("legacy_path")
     assert holder is not None
     return tuple(name_of(part) for part in holder.parts if isinstance(part, Token) and part.kind == "NAME")

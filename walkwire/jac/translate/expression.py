@@ -1,4 +1,4 @@
-"""Expressions: names, constants, chains, calls, lambdas."""
+"""Expressions: translates names, constants, chains, calls and lambdas."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _float(_: Scope, token: Part) -> ast.expr:
 
 @expression("parenthesised")
 def _parenthesised(scope: Scope, tree: Tree) -> ast.expr:
-    """`(x)` is x, `(x,)` and `(x, y)` are tuples, `(def f() { })` is the function."""
+    """Translate parentheses: `(x)` is x, `(x,)` and `(x, y)` are tuples, `(def f() { })` is the function."""
     arguments = tree.find("arguments")
     if arguments is None:
         return express(scope, tree.parts[0]) if tree.parts else at(ast.Tuple([], ast.Load()), tree)
@@ -78,7 +78,7 @@ def _attribute(scope: Scope, tree: Tree) -> ast.expr:
 
 @expression("attribute_of")
 def _attribute_of(scope: Scope, tree: Tree) -> ast.expr:
-    """`x <. thing` is `thing.x`."""
+    """Translate `x <. thing` to `thing.x`."""
     attribute, owner = tree.parts
     if not isinstance(attribute, Token) or attribute.kind != "NAME":
         scope.unit.wrong(attribute, "before `<.` stands the name of an attribute")
@@ -110,7 +110,7 @@ def _slice(scope: Scope, tree: Tree) -> ast.expr:
 
 
 def _guarded(scope: Scope, tree: Tree, value: ast.expr, use: Callable[[ast.expr], ast.expr]) -> ast.expr:
-    """`x?.y`: what is asked of x, or None where x is nothing."""
+    """Translate `x?.y`: None if x is None."""
     if len(tree.parts) < 2 or tree.parts[1].kind != "QUESTION":
         return at(use(value), tree)
     none = at(ast.Constant(None), tree)
@@ -141,7 +141,7 @@ def _call(scope: Scope, tree: Tree) -> ast.expr:
 
 
 def called(scope: Scope, function: ast.expr, arguments: Tree | None, part: Part) -> ast.expr:
-    """A call with the arguments as they are written: by place, by name, `*` and `**`."""
+    """Return a call with its arguments as written: positional, by name, `*` and `**`."""
     places: list[ast.expr] = []
     keywords: list[ast.keyword] = []
     for argument in arguments.parts if arguments else ():
@@ -155,7 +155,7 @@ def called(scope: Scope, function: ast.expr, arguments: Tree | None, part: Part)
 
 
 def keyword(scope: Scope, tree: Tree) -> ast.keyword:
-    """`name=value` among arguments."""
+    """Translate the argument `name=value`."""
     return at(ast.keyword(name_of(tree.parts[0]), express(scope, tree.parts[1])), tree)
 
 
@@ -167,7 +167,7 @@ def _ternary(scope: Scope, tree: Tree) -> ast.expr:
 
 @expression("type_reference")
 def _type_reference(scope: Scope, tree: Tree) -> ast.expr:
-    """`` `root `` is the class of roots, `` `list `` is list, and any other name is itself."""
+    """Translate a reference to a type: `` `root `` is the class of roots, `` `list `` is list, any other name is itself."""
     token = tree.parts[0]
     assert isinstance(token, Token)
     if token.text == "root":
@@ -176,5 +176,5 @@ def _type_reference(scope: Scope, tree: Tree) -> ast.expr:
 
 
 def plain_arguments(names: list[str], part: Part) -> ast.arguments:
-    """Parameters without types and defaults."""
+    """Return parameters without types and defaults."""
     return ast.arguments([], [at(ast.arg(one), part) for one in names], None, [], [], None, [])

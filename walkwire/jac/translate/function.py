@@ -1,4 +1,4 @@
-"""Functions and abilities, their parameters, lambdas, tests."""
+"""Functions: translates functions and abilities, their parameters, lambdas and tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _ability(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 
 def documentation(scope: Scope, text: Part | None) -> list[ast.stmt]:
-    """A docstring as the statement that it is in Python."""
+    """Return a docstring as a statement of Python."""
     if text is None:
         return []
     assert isinstance(text, Tree)
@@ -40,7 +40,7 @@ def documentation(scope: Scope, text: Part | None) -> list[ast.stmt]:
 
 
 def define(scope: Scope, tree: Tree, text: Part | None) -> ast.stmt:
-    """A function or ability; its body may be given elsewhere."""
+    """Translate a function or an ability. Its body may be an `impl`."""
     given = scope.unit.given.get(id(tree))
     async_ = any(part.kind == "ASYNC" for part in tree.parts)
     method = scope.members and scope.family != ""
@@ -68,7 +68,7 @@ def _named(tree: Tree, method: bool) -> str:
 
 
 def _here_of_080(scope: Scope, where: Tree) -> list[ast.stmt]:
-    """0.8.0 called the walker `here` in a node's ability, and later ones `visitor`: both are there where `here` is used."""
+    """Return statements that define `here` if a node's ability uses it: 0.8.0 called the walker `here`, later ones `visitor`."""
     if scope.here == "here":
         return []
     parts = list(where.walk())
@@ -117,11 +117,11 @@ _NO_TRIGGER = frozenset(("ENTRY", "EXIT", "STRING", "returns"))
 
 
 def decorators(scope: Scope, tree: Tree) -> list[ast.expr]:
-    """The decorators written above something."""
+    """Translate the decorators of a declaration."""
     found = tree.find("decorators")
     if found is None:
         return []
-    # In 0.7 only the first of several has an effect.
+    # In 0.7 only the first of several decorators has an effect.
     parts = found.parts[:1] if scope.unit.era == (0, 7) else found.parts
     return [express(scope, part) for part in parts]
 
@@ -143,7 +143,7 @@ def _event_parameters(scope: Scope, tree: Tree) -> ast.arguments:
 
 
 def _parameters(scope: Scope, tree: Tree, given: Given | None, method: bool) -> ast.arguments:
-    """The parameters of a function: those of its body elsewhere, where it has any, with the defaults of both."""
+    """Return the parameters of a function: those of its `impl` if it has any, with the defaults of both."""
     declared = _listed(tree)
     parts = declared
     if given is not None:
@@ -156,7 +156,7 @@ def _parameters(scope: Scope, tree: Tree, given: Given | None, method: bool) -> 
 
 
 def _takes_self(scope: Scope, tree: Tree, given: Given | None) -> bool:
-    """A method has `self` without saying so; in a `class` only one that says nothing of its parameters at all."""
+    """Return whether to add `self`. In a `class` it is added only to a method without any parameter list."""
     if scope.family not in ("class", "enum"):
         return True
     says = any(
@@ -166,7 +166,7 @@ def _takes_self(scope: Scope, tree: Tree, given: Given | None) -> bool:
 
 
 def _names_self(parts: list[Part]) -> bool:
-    """Is `self` written out, where it would be there without?"""
+    """Return whether `self` is written although it would be added anyway."""
     token = parts[0].token("NAME") if parts and isinstance(parts[0], Tree) else None
     return token is not None and token.text == "self"
 
@@ -188,7 +188,7 @@ def _listed(tree: Tree) -> list[Part]:
 def arguments(
     scope: Scope, parts: list[Part], first: list[ast.arg], declared: list[Part], typed: bool = True
 ) -> ast.arguments:
-    """Parameters as Python has them. `declared` are the same parameters elsewhere, which may have the defaults."""
+    """Return Python's parameters. `declared` are the parameters of the declaration, which may have the defaults."""
     made = ast.arguments([], list(first), None, [], [], None, [])
     for place, part in enumerate(parts):
         if _is_misplaced(made, part):
@@ -211,7 +211,7 @@ _STAR_ONLY = ast.arg("*")
 
 
 def _is_misplaced(made: ast.arguments, part: Part) -> bool:
-    """May a parameter, or a sign between parameters, not follow those that are there?"""
+    """Return whether a parameter, or a separator of parameters, is not possible after those before it."""
     if made.kwarg is not None:
         return True
     if part.kind == "SLASH":
@@ -250,7 +250,7 @@ def _default(part: Tree) -> Part | None:
 
 @expression("function")
 def _function_expression(scope: Scope, tree: Tree) -> ast.expr:
-    """`(def f(x: int) -> int { … })(5)`: the function is made before the statement in which it stands."""
+    """Translate `(def f(x: int) -> int { … })(5)`: the function is defined before the statement that contains it."""
     made = define(scope.inside(members=False), tree, None)
     assert isinstance(made, ast.FunctionDef | ast.AsyncFunctionDef)
     scope.before.append(made)
@@ -277,7 +277,7 @@ def _lambda(scope: Scope, tree: Tree) -> ast.expr:
 def _hoisted(
     scope: Scope, parameters: ast.arguments, statements: list[ast.stmt], returned: ast.expr | None, tree: Tree
 ) -> ast.expr:
-    """A lambda with statements: a function made before the statement in which it stands."""
+    """Translate a lambda with statements: a function that is defined before the statement that contains it."""
     named = scope.unit.fresh()
     scope.before.append(at(ast.FunctionDef(named, parameters, statements, [], returned, None), tree))
     return name(named, tree)
@@ -285,7 +285,7 @@ def _hoisted(
 
 @statement("test")
 def _test(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """A test is a function that runs only when it is asked for; its name is the one written, or its line."""
+    """Translate a test: a function that runs only on request. Its name is the one written, or its line."""
     token = tree.token("NAME") or tree.token("STRING")
     named = scope.unit.fresh()
     text = f"test_{tree.line}"

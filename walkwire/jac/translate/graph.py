@@ -1,4 +1,4 @@
-"""The graph: connecting and disconnecting, edge references, filters, spawn, visit, report."""
+"""Graph: translates connecting and disconnecting, edge references, filters, spawn, visit and report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CONNECT = {"CONNECT_OUT": "connect", "CONNECT_IN": "connect_in", "CONNECT_BOTH"
 
 
 def connected(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.expr:
-    """`a ++> b`, `a +>:Road:km=3:+> b` and the others: the nodes on the right, as a list."""
+    """Translate `a ++> b`, `a +>:Road:km=3:+> b` and the like. The value is the list of the nodes on the right."""
     if isinstance(sign, Token):
         return operate(scope, _CONNECT[sign.kind], [left, right], sign)
     edge = express(scope, sign.parts[1])
@@ -43,7 +43,7 @@ def connected(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.
     incoming = sign.has("LINK_OPEN_IN") and sign.has("LINK_CLOSE")
     connect = operator(scope, "connect_in" if incoming else "connect", sign)
     if values:
-        # The class is asked for an edge anew for each pair; an edge that is given is made once and filled here.
+        # A class is instantiated for each pair of nodes. An edge that is given is used once, and its fields are set here.
         edge = at(ast.Call(operator(scope, "edge_with", sign), [edge], values), sign)
     return call(connect, [left, right, edge], sign)
 
@@ -53,7 +53,7 @@ def _keyword(scope: Scope, tree: Tree) -> ast.keyword:
 
 
 def disconnected(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.expr:
-    """`a del --> b`: True when an edge was cut."""
+    """Translate `a del --> b`. The value is True if an edge was removed."""
     assert isinstance(sign, Tree)
     arrow = sign.parts[0]
     assert isinstance(arrow, Tree)
@@ -63,7 +63,7 @@ def disconnected(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> a
 
 
 def spawned(scope: Scope, left: ast.expr, right: ast.expr, sign: Part) -> ast.expr:
-    """`root spawn w()` or `w() spawn root`: the walker, after its walk."""
+    """Translate `root spawn w()` or `w() spawn root`. The value is the walker after its walk."""
     return operate(scope, "spawn", [left, right], sign)
 
 
@@ -115,7 +115,7 @@ def _hop(scope: Scope, origin: ast.expr, tree: Tree, gives: str) -> ast.expr:
 
 
 def _arrow(scope: Scope, tree: Tree) -> tuple[str, list[ast.keyword]]:
-    """The direction of an arrow, and what it says about its edges."""
+    """Return the direction of an arrow and its conditions on edges."""
     first = tree.parts[0]
     if first.kind in _DIRECTION:
         return _DIRECTION[first.kind], []
@@ -130,7 +130,7 @@ def _arrow(scope: Scope, tree: Tree) -> tuple[str, list[ast.keyword]]:
 
 
 def _test(scope: Scope, comparisons: list[Tree], part: Part) -> ast.expr:
-    """A function that says whether one thing passes."""
+    """Return a function that tests a single object."""
     one = scope.unit.fresh()
     arguments = ast.arguments([], [at(ast.arg(one), part)], None, [], [], None, [])
     return at(ast.Lambda(arguments, _conditions(scope, comparisons, one, part)), part)
@@ -152,7 +152,7 @@ def _conditions(
 
 @expression("filtered")
 def _filtered(scope: Scope, tree: Tree) -> ast.expr:
-    """`cars(?km>5)`: a list of those that pass."""
+    """Translate `cars(?km>5)`: the list of the objects that pass."""
     return _those_of(scope, tree, express(scope, tree.parts[0]))
 
 
@@ -169,8 +169,10 @@ def _those_of(scope: Scope, tree: Tree, given: ast.expr) -> ast.expr:
 
 
 def indexed(scope: Scope, part: Part, index: ast.expr) -> ast.expr:
-    """What stands before an index. Of an edge reference, also of one filtered by a class, no more is looked at than the index
-    reaches, where that is plain and no test of the program's own decides what is there."""
+    """Translate the expression before an index.
+
+    An edge reference, also one filtered by a class, loads only as many neighbours as the index needs. This requires a plain
+    index, and no condition of the program's own."""
     limit = _reach(index)
     filtered = part if isinstance(part, Tree) and part.kind == "filtered" else None
     reference = filtered.parts[0] if filtered else part
@@ -191,14 +193,14 @@ def indexed(scope: Scope, part: Part, index: ast.expr) -> ast.expr:
 
 
 def _class_of(filtered: Tree) -> Part | None:
-    """The class in `` (`?Stop) ``; None where more is asked."""
+    """Return the class in `` (`?Stop) ``; None if there are other conditions."""
     test = filtered.parts[-1]
     is_plain = isinstance(test, Tree) and test.kind == "type_filter" and not test.find_all("comparisons")
     return test.parts[0] if is_plain and isinstance(test, Tree) else None
 
 
 def _reach(index: ast.expr) -> int | None:
-    """How many from the front an index can reach, or, negative, from the end; None where it may be all."""
+    """Return how many items an index needs, from the start or, if negative, from the end; None if it may need all."""
     if not isinstance(index, ast.Slice):
         place = _number(index)
         return None if place is None else place + 1 if place >= 0 else place
@@ -212,7 +214,7 @@ def _reach(index: ast.expr) -> int | None:
 
 
 def _number(value: ast.expr | None) -> int | None:
-    """A number that is written as such."""
+    """Return the value of a number literal; None for any other expression."""
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
         number = _number(value.operand)
         return None if number is None else -number
@@ -221,7 +223,7 @@ def _number(value: ast.expr | None) -> int | None:
 
 @expression("assigned")
 def _assigned(scope: Scope, tree: Tree) -> ast.expr:
-    """`cars(=km=0)`: the fields set on each, and the list given back."""
+    """Translate `cars(=km=0)`: sets the fields of each object. The value is the list."""
     values = tree.parts[-1]
     assert isinstance(values, Tree)
     keywords = [_keyword(scope, part) for part in values.find_all("keyword")]
@@ -245,7 +247,7 @@ def _visit(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 
 def _places(scope: Scope, part: Part) -> tuple[ast.expr, str]:
-    """What is visited, and by which operator: of `[edge -->]` each edge and then the node behind it."""
+    """Return what is visited, and by which operator. `[edge -->]` visits each edge and then the node behind it."""
     if isinstance(part, Tree) and part.kind == "edge_reference" and _asks_for_edges(part):
         return _reference(scope, part, "steps"), "visit_steps"
     return express(scope, part), "visit"
@@ -265,7 +267,7 @@ def _ignore(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 @statement("report")
 def _report(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """In 0.7 a report is kept; since then it is printed as well when the program is run."""
+    """Translate `report`. From 0.8 on, `walkwire run` prints the value as well."""
     is_named = scope.ability or (scope.family == "walker" and scope.method)
     walker = name(scope.walker, tree) if is_named else at(ast.Constant(None), tree)
     word = "report" if scope.unit.era == (0, 7) else "report_aloud"

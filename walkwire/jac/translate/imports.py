@@ -1,4 +1,4 @@
-"""Imports: of Python and Jac alike, and what stands here for the names that programs import from Jac's own packages."""
+"""Imports: translates imports of Python and Jac modules, and of names of Jac's own packages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = "walkwire.dialect.names"
 
 @statement("import_modules")
 def _import_modules(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """`import math, os.path as path;`"""
+    """Translate `import math, os.path as path;`."""
     made: list[ast.stmt] = []
     for path in tree.find_all("import_path"):
         named = _path_name(scope, path)
@@ -37,7 +37,7 @@ def _path_name(scope: Scope, path: Tree) -> str:
 
 @statement("import_names")
 def _import_names(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """`import from math { sqrt as root_of, pi }`"""
+    """Translate `import from math { sqrt as root_of, pi }`."""
     path = tree.find("from_path")
     assert path is not None
     level = sum(len(part.text) for part in path.parts if isinstance(part, Token) and part.kind != "STRING")
@@ -50,7 +50,7 @@ def _import_names(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 def _imported(scope: Scope, module: str, level: int, names: list[ast.alias], tree: Tree) -> list[ast.stmt]:
     if level > scope.unit.depth:
-        # What is outside of all packages Python finds by its bare name: beside the module that is in none, or above it.
+        # A module outside of all packages is imported by its bare name.
         above = [] if level == 1 else [_look_above(scope, level - 1, tree)]
         if not module:
             return [
@@ -75,7 +75,7 @@ def _alias(item: Tree) -> ast.alias:
 
 
 def _from_jac(scope: Scope, module: str, item: Tree) -> list[ast.stmt]:
-    """One name out of Jac's packages: what means the same here, or an error when the import is run."""
+    """Translate the import of a name of Jac's packages: walkwire's equivalent, or an error when the import runs."""
     alias = _alias(item)
     if alias.name in IMPORTABLE:
         own = at(ast.alias(IMPORTABLE[alias.name], alias.asname or alias.name), item)
@@ -91,7 +91,7 @@ def _refused(scope: Scope, module: str, named: str, part: Part) -> ast.stmt:
 
 @statement("include")
 def _include(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """`include geo;`: all of its names."""
+    """Translate `include geo;`: imports all names of the module."""
     path = tree.find("import_path")
     assert path is not None
     named = _path_name(scope, path)

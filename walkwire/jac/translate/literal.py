@@ -1,4 +1,4 @@
-"""Literals: strings and f-strings, lists, sets, dicts and comprehensions."""
+"""Literals: translates strings and f-strings, lists, sets, dicts and comprehensions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from walkwire.jac.translate.target import target
 
 @expression("string")
 def _string(scope: Scope, tree: Tree) -> ast.expr:
-    """Strings side by side are one; with an f-string among them, the whole is one."""
+    """Translate adjacent strings to one string. If one of them is an f-string, the result is an f-string."""
     pieces: list[ast.expr] = []
     for part in tree.parts:
         if isinstance(part, Tree):
@@ -33,7 +33,7 @@ def _single_string(_: Scope, token: Part) -> ast.expr:
 
 
 def string_value(token: Part) -> str | bytes:
-    """What a string token says. One whose escapes Python cannot read is taken as it is written, as in Jac."""
+    """Return the value of a string token. If Python cannot read its escapes, the text is used unchanged, as in Jac."""
     assert isinstance(token, Token)
     text = token.text
     start = 0
@@ -56,7 +56,7 @@ def _with_newlines(text: str) -> str:
 
 
 def _pieces(scope: Scope, tree: Tree) -> list[ast.expr]:
-    """The texts and fields of an f-string. No release of Jac reads escapes there: `f"\\n{x}"` has a backslash and an n."""
+    """Return the texts and fields of an f-string. As in Jac, escapes stay: `f"\\n{x}"` has a backslash and an n."""
     return [_piece(scope, part) for part in tree.parts[1:-1]]
 
 
@@ -78,7 +78,7 @@ def _field(scope: Scope, tree: Tree) -> ast.expr:
 
 
 def _merged(pieces: list[ast.expr]) -> list[ast.expr]:
-    """Constants that follow each other, as one."""
+    """Merge adjacent constants."""
     merged: list[ast.expr] = []
     for piece in pieces:
         joined = _joined(merged[-1], piece) if merged else None
@@ -107,7 +107,7 @@ def _list(scope: Scope, tree: Tree) -> ast.expr:
 
 
 def _own(scope: Scope, value: ast.expr, tree: Tree) -> ast.expr:
-    """In a program that can tell, the list of Jac's own class."""
+    """Return the list as an instance of Jac's own list class, if the program can detect the difference."""
     return operate(scope, "JacList", [value], tree) if scope.unit.has_lists else value
 
 

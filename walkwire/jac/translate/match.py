@@ -1,4 +1,4 @@
-"""`match` with its patterns, and `switch`."""
+"""Match: translates `match` with its patterns, and `switch`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _literal(scope: Scope, tree: Tree) -> ast.pattern:
 
 
 def _name(scope: Scope, tree: Tree) -> ast.pattern:
-    """A bare name takes the value, `_` takes any; a name with dots is a value to compare with."""
+    """Translate a name in a pattern: a bare name captures, `_` matches anything, a dotted name is compared by value."""
     dotted = tree.parts[0]
     assert isinstance(dotted, Tree)
     names = [name_of(part) for part in dotted.parts]
@@ -116,7 +116,7 @@ _PATTERNS = {
 
 @statement("switch")
 def _switch(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """As in C: from the case that fits, on through the ones below, until `break`. A loop that is run once."""
+    """Translate `switch` to a loop that runs once. As in C, it falls through from the matching case until `break`."""
     value, falls, leave = (scope.unit.fresh() for _ in range(3))
     inner = scope.inside(loops=(*scope.loops, Loop(leave=leave)))
     made: list[ast.stmt] = []
@@ -143,7 +143,7 @@ def _store(variable: str, part: Part) -> ast.expr:
 
 
 def _fits(scope: Scope, part: Part, value: str) -> ast.expr:
-    """Whether the value is the one of a case."""
+    """Return the test whether the value matches a case."""
     assert isinstance(part, Tree)
     if part.kind == "alternatives":
         return at(ast.BoolOp(ast.Or(), [_fits(scope, one, value) for one in part.parts]), part)

@@ -1,18 +1,18 @@
-"""Names: the words of Jac that are other words in Python, and those that a program uses without importing them."""
+"""Names: tables of names that differ between Jac and Python, and of names that need no import in Jac."""
 
 from __future__ import annotations
 
-# Methods that Python knows by another name.
+# Methods that have another name in Python.
 METHODS = {"init": "__init__", "postinit": "__post_init__"}
 
-# What a program may use without an import, in one era or another: bound at the top of the module when it is used.
+# Names that need no import in some era. The module imports those that it uses.
 _WITHOUT_IMPORT = """
     jid jobj save commit destroy allroots grant revoke printgraph dotgen Jac Root GenericEdge
     NoPerm ReadPerm ConnectPerm WritePerm AccessLevelEnum almostEqual
 """
 WANTED = frozenset(_WITHOUT_IMPORT.split())
 
-# What is imported from `jaclang.*` and `jac_cloud.*`, under whichever module of theirs, and its name among the operators.
+# Names of `jaclang.*` and `jac_cloud.*`, whatever their module, and walkwire's names for them.
 _AS_THEY_ARE = """
     Obj Node Edge Walker Root GenericEdge jid jobj root save commit destroy allroots grant revoke spawn visit disengage
     connect disconnect perm_grant perm_revoke allow_root disallow_root get_context specs reset_graph logger
@@ -50,7 +50,7 @@ IMPORTABLE = {
     "with_exit": "on_exit",
 } | {name: name for name in _AS_THEY_ARE.split()}
 
-# For a name that has no meaning here: what to write.
+# For names without an equivalent: what to write instead.
 INSTEAD = {
     "Memory": "the store is named by --database",
     "JacMachineState": "there is no machine to set up: a program is run by `walkwire run`, or served by `walkwire serve`",

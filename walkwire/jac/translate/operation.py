@@ -1,6 +1,6 @@
-"""Operations: a flat row of operands and operators made into a tree, by how tightly each operator binds in Jac.
+"""Operations: turns a flat sequence of operands and operators into a tree, by Jac's operator precedence.
 
-That is not Python's order: `|`, `&` and the shifts bind less tightly than `or`, `**` goes from left to right, and
+It differs from Python's: `|`, `&` and the shifts bind less tightly than `or`, `**` is left-associative, and
 `-2 ** 2` is 4.
 """
 
@@ -44,7 +44,7 @@ _LEVELS = (
 _INFIX = {kind: level for level, kinds in enumerate(_LEVELS) for kind in kinds}
 _COMPARISON = _INFIX["EQUAL"]
 _BOOLEAN: dict[int, type[ast.boolop]] = {_INFIX["OR"]: ast.Or, _INFIX["AND"]: ast.And}
-# How much of what follows a prefix takes.
+# The level of the operand of each prefix operator.
 _PREFIX = {
     "FLOW": 0,
     "WAIT": 0,
@@ -85,7 +85,7 @@ _GRAPH = {"SPAWN": spawned, "disconnect": disconnected}
 
 
 class _Operand:
-    """An operand: a part of the source not yet translated, or what became of an operation."""
+    """An operand: a part of the source that is not translated yet, or the result of an operation."""
 
     __slots__ = ("expr", "part")
 
@@ -100,7 +100,7 @@ class _Operand:
         return self.expr
 
     def piped(self) -> Tree | None:
-        """The arguments, where this is a tuple: piped into a function, its items are what the function is called with."""
+        """Return the items of a tuple, which become the arguments of the function it is piped into; None for other values."""
         part = self.part
         if part is None or part.kind != "parenthesised" or not isinstance(part, Tree):
             return None
@@ -127,7 +127,7 @@ class _Row:
         self._at = 0
 
     def operand(self, least: int) -> _Operand:
-        """What stands here, with all operators that bind at least as tightly as the level `least`."""
+        """Return the operand here, with all operators that bind at least as tightly as the level `least`."""
         part = self._take()
         level = _PREFIX.get(part.kind) if type(part) is Token else None
         left = _Operand(part) if level is None else _Operand(None, self._prefixed(part, level))
@@ -168,7 +168,7 @@ class _Row:
         return operate(self._scope, word, [value], prefix) if word else call(value, [], prefix)
 
     def _awaits_a_walk(self) -> bool:
-        """`await root spawn w()` waits for the walk, although `await` binds more tightly."""
+        """Return whether `await` applies to the walk: in `await root spawn w()` it does, although it binds more tightly."""
         after = self._parts[self._at + 1 : self._at + 2]
         return bool(after) and after[0].kind == "SPAWN"
 
@@ -212,7 +212,7 @@ class _Row:
         return from_to(ast.NamedExpr(stored, right), stored, right)
 
     def _piped(self, first: _Operand, infix: Part, level: int) -> ast.expr:
-        """`x |> f` and `f <| x`: f(x); a tuple gives its items, a tuple with names gives them by name."""
+        """Translate `x |> f` and `f <| x` to f(x). A tuple gives positional arguments, a tuple with names named ones."""
         second = self.operand(level + 1)
         value, function = (first, second) if _PIPES[infix.kind] else (second, first)
         called_one = function.translated(self._scope)

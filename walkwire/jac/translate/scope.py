@@ -1,4 +1,4 @@
-"""Scope: what the translation of a part must know of where it stands, and the dispatch from a kind of tree to its translation."""
+"""Scope: the context in which a part is translated, and the dispatch from a kind of tree to its translation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ AnyNode = TypeVar("AnyNode", bound=ast.AST)
 
 
 class Unit:
-    """One file in translation: its era, the hygienic names in it, the names it asks of walkwire, what is wrong with it.
+    """A file that is being translated: its era, its generated names, the names that it imports of walkwire, its errors.
 
-    `era` is (0, 7), (0, 8) or (0, 9). `depth` says in how many packages the module is: relative imports that lead out of
-    these are looked for in the folders above its file. `asks_types`: it has calls of `type`, and so sees in 0.7 that lists have
-    a class of their own.
+    - era: (0, 7), (0, 8) or (0, 9)
+    - depth: number of packages around the module. Relative imports beyond them search the folders above the file
+    - asks_types: the file calls `type`, so it can detect in 0.7 that lists have a class of their own
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Unit:
         self.operators = self._free("_jac")
 
     def fresh(self) -> str:
-        """A name that the program has not."""
+        """Return a new name that the program does not use."""
         self._fresh += 1
         return self._free(f"{self.operators}_{self._fresh}")
 
@@ -47,13 +47,13 @@ class Unit:
         return name
 
     def wrong(self, part: Part, message: str) -> None:
-        """Notes that something in the program cannot be translated."""
+        """Record an error in the program."""
         self.problems.append(Problem(part.line, part.column, message))
 
 
 @dataclass(slots=True)
 class Loop:
-    """A loop or switch around a statement: what `continue` must do there."""
+    """A loop or switch around a statement, with what `continue` must do there."""
 
     step: Tree | None = None
     leave: str | None = None
@@ -61,12 +61,14 @@ class Loop:
 
 @dataclass(slots=True)
 class Scope:
-    """Where a part stands.
+    """The context of a part.
 
-    `family` is the kind of the archetype around it ("walker", "node", "edge", "obj", "class", "enum"; "" outside), `members`
-    whether it is directly in its body, `ability` whether it is in an ability, `method` whether `self` is an instance of it,
-    `async_` whether `await` may stand here.
-    `before` collects statements that must run before the one in translation.
+    - family: kind of the archetype around it ("walker", "node", "edge", "obj", "class", "enum"; "" outside)
+    - members: it is directly in the body of that archetype
+    - ability: it is in an ability
+    - method: `self` is an instance of that archetype
+    - async_: `await` is allowed here
+    - before: collects statements that must run before the statement that is being translated
     """
 
     unit: Unit
@@ -79,19 +81,19 @@ class Scope:
     before: list[ast.stmt] = field(default_factory=list)
 
     def inside(self, **changes: object) -> Scope:
-        """The scope of something inside this one, with its own list of statements to run before."""
+        """Return the scope of a part inside this one, with a list `before` of its own."""
         return replace(self, before=[], **changes)  # type: ignore[arg-type]
 
     @property
     def here(self) -> str:
-        """The name of the other one in an ability: where a walker is, or who came to a node."""
+        """Return the name of the other participant of an ability: the node of a walker's, the walker of a node's."""
         if self.family == "walker" or self.unit.era == (0, 7):
             return "here"
         return "visitor"
 
     @property
     def walker(self) -> str:
-        """The name of the walker in an ability."""
+        """Return the name of the walker in an ability."""
         return "self" if self.family == "walker" else self.here
 
 
@@ -102,7 +104,7 @@ STATEMENTS: dict[str, State] = {}
 
 
 def expression(*kinds: str) -> Callable[[Express], Express]:
-    """Makes a function the translation of these kinds of tree into an expression."""
+    """Register the decorated function as the translation of these kinds of tree to an expression."""
 
     def register(function: Express) -> Express:
         EXPRESSIONS.update(dict.fromkeys(kinds, function))
@@ -112,7 +114,7 @@ def expression(*kinds: str) -> Callable[[Express], Express]:
 
 
 def statement(*kinds: str) -> Callable[[State], State]:
-    """Makes a function the translation of these kinds of tree into statements."""
+    """Register the decorated function as the translation of these kinds of tree to statements."""
 
     def register(function: State) -> State:
         STATEMENTS.update(dict.fromkeys(kinds, function))
@@ -122,7 +124,7 @@ def statement(*kinds: str) -> Callable[[State], State]:
 
 
 def at(node: AnyNode, part: Part) -> AnyNode:
-    """The node, placed where the part stands in the source."""
+    """Return the node with the position of the part."""
     node.lineno = part.line  # type: ignore[attr-defined]
     node.col_offset = part.column  # type: ignore[attr-defined]
     node.end_lineno = part.end_line  # type: ignore[attr-defined]
@@ -131,41 +133,41 @@ def at(node: AnyNode, part: Part) -> AnyNode:
 
 
 def from_to(node: AnyNode, first: ast.expr, last: ast.expr) -> AnyNode:
-    """The node, placed from the start of one expression to the end of another."""
+    """Return the node with a position from the start of one expression to the end of another."""
     node.lineno, node.col_offset = first.lineno, first.col_offset  # type: ignore[attr-defined]
     node.end_lineno, node.end_col_offset = last.end_lineno, last.end_col_offset  # type: ignore[attr-defined]
     return node
 
 
 def name(text: str, part: Part) -> ast.expr:
-    """A name that is read."""
+    """Return an expression that reads a name."""
     return at(ast.Name(text, ast.Load()), part)
 
 
 def operator(scope: Scope, operator_name: str, part: Part) -> ast.expr:
-    """One of walkwire's operators, by name."""
+    """Return a reference to one of walkwire's operators, by name."""
     return at(ast.Attribute(name(scope.unit.operators, part), operator_name, ast.Load()), part)
 
 
 def call(function: ast.expr, arguments: list[ast.expr], part: Part) -> ast.expr:
-    """A call with plain arguments."""
+    """Return a call with positional arguments."""
     return at(ast.Call(function, arguments, []), part)
 
 
 def operate(scope: Scope, operator_name: str, arguments: list[ast.expr], part: Part) -> ast.expr:
-    """A call of one of walkwire's operators."""
+    """Return a call of one of walkwire's operators."""
     return call(operator(scope, operator_name, part), arguments, part)
 
 
 def express(scope: Scope, part: Part) -> ast.expr:
-    """The expression that a part stands for."""
+    """Translate a part to an expression."""
     if type(part) is Token:
         return EXPRESSIONS[part.kind](scope, part)  # type: ignore[arg-type]
     return EXPRESSIONS[part.kind](scope, part)  # type: ignore[arg-type]
 
 
 def state(scope: Scope, parts: list[Part]) -> list[ast.stmt]:
-    """The statements that parts stand for; at least one, as Python wants it."""
+    """Translate parts to statements. Returns at least one, as Python requires."""
     made: list[ast.stmt] = []
     for part in parts:
         translated = STATEMENTS[part.kind](scope, part)  # type: ignore[arg-type]
@@ -177,5 +179,5 @@ def state(scope: Scope, parts: list[Part]) -> list[ast.stmt]:
 
 
 def body(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """The statements of a block."""
+    """Translate the statements of a block."""
     return state(scope, tree.parts) or [at(ast.Pass(), tree)]

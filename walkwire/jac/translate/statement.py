@@ -1,4 +1,4 @@
-"""Statements: assignments, conditions, loops, errors, and what ends a loop or a function."""
+"""Statements: translates assignments, conditions, loops, errors, and statements that end a loop or a function."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _for_in(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 @statement("for_to")
 def _for_to(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """`for i=0 to i<5 by i+=1`: a `while` whose step is taken also by `continue`."""
+    """Translate `for i=0 to i<5 by i+=1` to a `while` loop. `continue` executes the step as well."""
     start, test, step, block = (part for part in tree.parts if part.kind not in ("ASYNC", "else"))
     assert isinstance(step, Tree)
     assert isinstance(block, Tree)
@@ -147,7 +147,7 @@ def _continue(scope: Scope, token: Part) -> list[ast.stmt]:
 
 
 def go_on(loops: tuple[Loop, ...], scope: Scope, part: Part) -> list[ast.stmt]:
-    """`continue`: with the step of its loop; out of a `switch`, by way of a flag that is looked at behind it."""
+    """Translate `continue`, with the step of its loop. Inside a `switch` it sets a flag that is tested behind the switch."""
     loop = loops[-1] if loops else Loop()
     if loop.leave:
         flag = at(ast.Name(loop.leave, ast.Store()), part)
@@ -196,7 +196,7 @@ def _assert(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 @statement("delete")
 def _delete(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """`del x`: a node, or an edge, is destroyed as well; in 0.7 only the name goes."""
+    """Translate `del x`. From 0.8 on, a node or an edge is also destroyed; in 0.7 only the name is deleted."""
     targets = removed(scope, tree.parts[0])
     unbind = at(ast.Delete(targets), tree)
     if scope.unit.era == (0, 7):
@@ -253,7 +253,7 @@ def _with(scope: Scope, tree: Tree) -> list[ast.stmt]:
 
 @statement("typed_block")
 def _typed_block(scope: Scope, tree: Tree) -> list[ast.stmt]:
-    """`-> Stop { }`: only where the other one of the ability is a Stop."""
+    """Translate `-> Stop { }`: runs only if the other participant of the ability is a Stop."""
     block = tree.parts[1]
     assert isinstance(block, Tree)
     test = operate(scope, "is_a", [name(scope.here, tree), express(scope, tree.parts[0])], tree)

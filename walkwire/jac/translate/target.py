@@ -1,4 +1,4 @@
-"""Targets: what a value can be given to, by assignment, `for`, `with`, `del`."""
+"""Targets: translates the targets of assignment, `for`, `with` and `del`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from walkwire.jac.translate.scope import Scope, at, express
 
 
 def target(scope: Scope, part: Part) -> ast.expr:
-    """The part as something that is stored into."""
+    """Translate a part to a target of an assignment."""
     if isinstance(part, Token) and part.kind == "NAME":
         if part.text in ("root", "super"):
             scope.unit.wrong(
@@ -20,7 +20,7 @@ def target(scope: Scope, part: Part) -> ast.expr:
 
 
 def removed(scope: Scope, part: Part) -> list[ast.expr]:
-    """The part as things that are deleted: one, or each of a tuple or list."""
+    """Translate a part to targets of `del`: one, or each item of a tuple or list."""
     if isinstance(part, Token) and part.kind == "NAME":
         return [at(ast.Name(name_of(part), ast.Del()), part)]
     value = _stored(scope, express(scope, part), part, ast.Del())
@@ -45,7 +45,7 @@ def _stored(scope: Scope, value: ast.expr, part: Part, context: ast.expr_context
 
 
 def _plain(value: ast.expr) -> ast.expr:
-    """What is written as a list: `[a, b] = c;` makes none."""
+    """Return a list literal as a plain target: `[a, b] = c;` creates no list."""
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "JacList":
         return value.args[0]
     return value

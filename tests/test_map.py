@@ -1,0 +1,142 @@
+"""Proves the map of `docs/house.md`: each line names the files that something which exists already has touched.
+
+`WITNESSES` has such a thing for each line: patterns to be found in the files of the line. A line that says "a file of `…/`" is
+proved by one file of that folder.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+HOUSE = REPOSITORY / "walkwire"
+SECTION = "## A map for changing things"
+
+# Line of the map → what exists already, as patterns by file. "*" is for every other file of the line.
+WITNESSES: dict[str, dict[str, str]] = {
+    "a client event": {
+        "docs/protocol.md": r"^\| `join`",
+        "*": r"\bJoinEvent\b",
+    },
+    "a frame of the server": {
+        "docs/protocol.md": r'^\{"type":"reply"',
+        "wire/connection.py": r"frame\.reply\(",
+        "*": r"\breply\(",
+    },
+    "a close code": {"docs/protocol.md": r"^\| 4003 ", "*": r"\b4003\b"},
+    "a policy of what clients may do": {
+        "docs/configuration.md": r"^\| `POLICY_JOIN`",
+        "wire/policy.py": r"\bjoin: Policy",
+        "*": r"\bpolicy_join\b",
+    },
+    "a setting": {
+        "docs/configuration.md": r"^\| `WALK_QUEUE`.*\n(?:.*\n)*\| `DRAIN_SECONDS`",
+        "server/app.py": r"\bconfig\.walk_queue\b",
+        "server/process/process.py": r"\bconfig\.drain_seconds\b",
+        "*": r"\bwalk_queue\b",
+    },
+    "a limit of a connection": {"*": r"\bside_by_side\b"},
+    "an error code": {"docs/protocol.md": r"^\| `unprintable` ", "*": r'"unprintable"'},
+    "a broker": {"brokers/__init__.py": r"\bNatsKind\b", "*": r"(?i)\bnats"},
+    "a store (MySQL, say)": {
+        "stores/sql/store.py": r"^class ",
+        "docs/stores.md": r"PostgreSQL",
+        "*": r"postgres",
+    },
+    "a table or a column": {
+        "stores/sql/schema.py": r'"webhook_keys"',
+        "stores/sql/migrations/versions/": r'"webhook_keys"',
+        "stores/sql/revision.py": r'^NEWEST = "\d+"',
+        "store/": r"\bclass WebhookKey\b",
+        "docs/stores.md": r"`webhook_keys`",
+    },
+    "a key of walker specs": {
+        "walk/walker/specs.py": r'"rerun": ',
+        "server/dispatch.py": r"\bspecs\.rerun\b",
+        "server/http/walkers/rest.py": r"\bspecs\.summary\b",
+        "docs/protocol.md": r"^\| `rerun` ",
+    },
+    "how a type is reported (sets, say)": {"*": r"\bDecimal\b"},
+    "how a type is stored in fields": {"walk/graph/codec.py": r"^def ", "docs/graph.md": r"^## Fields"},
+    "a verb of programs": {"*": r"\bperm_revoke\b"},
+    "a name of Jac Cloud": {"*": r"\brandom_string\b"},
+    "a statement or an operator of Jac": {"dialect/operators.py": r"def disengage\b", "*": r"disengage"},
+    "a REST route": {"docs/protocol.md": r"/notify/users", "*": r"def serve_notify\b|serve_notify\("},
+    "how long a token lives, what it holds": {
+        "account/token.py": r"^LIFETIME = ",
+        "docs/users.md": r"twelve hours|12 hours",
+    },
+    "revoke tokens on another occasion": {"*": r"\.revoke\("},
+    "a metric": {
+        "docs/deployment.md": r"walkwire_cut_off_total",
+        "*": r"cut_off",
+    },
+    "count failed log-ins": {
+        "account/user.py": r"def login\b",
+        "server/metrics.py": r"\bCounter\(|Counter\b",
+        "docs/deployment.md": r"`/metrics`",
+    },
+    "a command": {"docs/commands.md": r"^\| `walkwire check ", "*": r"\bdef check\b"},
+    "how a server stops": {
+        "server/process/process.py": r"\bdef shutdown\b",
+        "docs/deployment.md": r"^## Stop and restart",
+    },
+    "what a slow client loses first": {"*": r"drop_oldest"},
+    "how often a walk is retried": {"docs/units-of-work.md": r"[Tt]en (attempts|runs)", "*": r"^RUNS = "},
+    "the state of a draining or unreachable server": {
+        "server/http/health.py": r'"/healthz/ready"',
+        "docs/deployment.md": r"/healthz/ready",
+    },
+}
+
+
+@cache
+def lines() -> dict[str, tuple[str, str]]:
+    """Return the map: what is changed → the cells with files and with tests."""
+    page = (REPOSITORY / "docs" / "house.md").read_text()
+    section = page.partition(f"{SECTION}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|`]+) \| (.+) \| (.+) \|$", section, re.MULTILINE)
+    return {what: (touched, tests) for what, touched, tests in rows if what != "to add or change"}
+
+
+def _paths(cell: str) -> list[str]:
+    return re.findall(r"`([\w/]+(?:\.(?:py|md|toml|lark)|/))`", cell)
+
+
+def _place(path: str) -> Path:
+    """Return where a path of the map is: in the repository, or in the package."""
+    return HOUSE / path if (HOUSE / path).exists() else REPOSITORY / path
+
+
+def _texts(path: str) -> list[str]:
+    place = _place(path)
+    found = sorted(one for one in place.rglob("*.py")) if place.is_dir() else [place]
+    return [one.read_text() for one in found]
+
+
+def test_each_line_has_a_witness() -> None:
+    assert list(lines()) == list(WITNESSES)
+
+
+@pytest.mark.parametrize("what", WITNESSES)
+def test_what_exists_has_touched_the_files_of_its_line(what: str) -> None:
+    paths = _paths(lines()[what][0])
+    assert paths
+    for path in paths:
+        assert _place(path).exists(), f"{what}: there is no {path}"
+        pattern = re.compile(WITNESSES[what].get(path, WITNESSES[what].get("*", "")), re.MULTILINE)
+        assert any(pattern.search(text) for text in _texts(path)), (
+            f"{what}: {path} has no {pattern.pattern}: name the right file in docs/house.md, or another witness here"
+        )
+
+
+@pytest.mark.parametrize("what", WITNESSES)
+def test_the_tests_of_a_line_exist(what: str) -> None:
+    paths = _paths(lines()[what][1])
+    assert paths
+    for path in paths:
+        assert (REPOSITORY / path).exists(), f"{what}: there is no {path}"
