@@ -127,7 +127,6 @@ TESTED_ELSEWHERE = {
     # a walk
     "walk/archetype.py": "tests/walk/graph/test_graph.py",
     "walk/archetypes/*.py": "tests/walk/graph/test_graph.py, tests/walk/graph/test_neighbours.py, tests/walk/test_access.py",
-    "walk/graph/kind.py": "tests/walk/graph/test_graph.py",
     "walk/graph/rights.py": "tests/walk/test_access.py",
     "walk/graph/working_set.py": "tests/walk/graph/test_graph.py",
     "walk/run/clock.py": "tests/server/test_scheduler.py",
@@ -138,8 +137,6 @@ TESTED_ELSEWHERE = {
     "walk/walker/walker.py": "tests/walk/run/test_runtime.py and tests/walk/walker/test_ability.py",
     "walk/run/answer.py": "tests/walk/run/test_run.py and tests/walk/run/test_runtime.py",
     "walk/run/host.py": "tests/walk/run/test_runtime.py: walks in a server",
-    "wire/connections.py": "tests/wire/test_hub.py and tests/server/process/test_process.py",
-    "wire/peers.py": "tests/wire/test_hub.py and tests/wire/test_hub_away.py",
     "wire/wire.py": "tests/server/: every test that serves a program",
     "server/metering.py": "tests/server/http/test_metrics.py",
     "server/outcome.py": "tests/server/http/test_metrics.py",

@@ -86,7 +86,7 @@ WITNESSES: dict[str, dict[str, str]] = {
         "docs/deployment.md": r"^## Stop and restart",
     },
     "what a slow client loses first": {"*": r"drop_oldest"},
-    "how often a walk is retried": {"docs/units-of-work.md": r"[Tt]en (attempts|runs)", "*": r"^RUNS = "},
+    "how often a walk is retried": {"docs/units-of-work.md": r"[Tt]en (attempts|runs)", "*": r"^ATTEMPTS = "},
     "the state of a draining or unreachable server": {
         "server/http/health.py": r'"/healthz/ready"',
         "docs/deployment.md": r"/healthz/ready",
