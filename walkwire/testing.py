@@ -1,4 +1,4 @@
-"""Testing: a program served in memory, without a port, for tests of walkers that take milliseconds.
+"""Testing: serves a program in memory, without a port, for tests of walkers that take milliseconds.
 
     async with serve("main.jac") as app:
         ada = await app.user("ada@example.com")
@@ -9,8 +9,8 @@
             await socket.send({"type": "walker", "walker": "post_message", "context": {"channel_id": "room", "text": "hi"}})
             assert (await socket.receive())["data"]["text"] == "hi"
 
-The HTTP side is the very application that is served, and a socket drives the very conversation that the gateway drives. Needs
-`httpx`: `pip install walkwire[testing]`.
+Requests go to the same application, and sockets to the same connection code, as in a server. Needs `httpx`:
+`pip install walkwire[testing]`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PASSWORD = "a password for tests"  # noqa: S105 - of users that live as long as
 
 
 class Reply:
-    """What came back over REST: `status`, and `body` as read from JSON (None where there was none)."""
+    """An answer over REST: `status`, `headers`, `content` as bytes, and `body` as read from JSON (None: it is not JSON)."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
@@ -52,7 +52,7 @@ class Reply:
 
     @property
     def reports(self) -> list[Any]:
-        """What the walker reported. Raises AssertionError, which shows the whole reply, where it did not get that far."""
+        """Return what the walker reported. Raises AssertionError, with the whole reply, if the answer has no reports."""
         if not isinstance(self.body, dict) or "reports" not in self.body:
             raise AssertionError(f"There are no reports in {self!r}")
         return self.body["reports"]  # type: ignore[no-any-return]
@@ -62,7 +62,7 @@ class Reply:
 
 
 class Client:
-    """A caller: a user who has signed in, or the public one. `root_id` is the bare 24 digits, `token` None for the public."""
+    """A caller: a user who is logged in, or the public user. `root_id`: 24 hex digits; `token`: None for the public user."""
 
     def __init__(self, app: App, http: httpx.AsyncClient, root_id: str, token: str | None) -> None:
         self._app = app
@@ -76,25 +76,25 @@ class Client:
         return await self.request("POST", path, json=fields)
 
     async def request(self, method: str, path: str, **options: Any) -> Reply:
-        """Any request, with httpx's options (`json`, `params`, `files`, `headers`), as this caller."""
+        """Send any request as this caller, with httpx's options (`json`, `params`, `files`, `headers`)."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         headers.update(options.pop("headers", {}))
         return Reply(await self._http.request(method, path, headers=headers, **options))
 
     def socket(self, channel_id: str | None = None) -> Loopback:
-        """A WebSocket of this caller: `async with client.socket("room") as socket: await socket.receive()`."""
+        """Return a WebSocket of this caller: `async with client.socket("room") as socket: await socket.receive()`."""
         return Loopback(self._app.door, self.token, channel_id)
 
 
 class Served:
-    """A program being served. Users are made by `user`."""
+    """A program that is served."""
 
     def __init__(self, app: App, http: httpx.AsyncClient) -> None:
         self._app = app
         self._http = http
 
     async def user(self, email: str | None = None, password: str = _PASSWORD, **fields: Any) -> Client:
-        """A user who has registered, if need be, and signed in; `fields` are those that the program gives its users."""
+        """Return a user who is logged in, registered first if needed. `fields` are the program's own fields of users."""
         email = email or f"{secrets.token_hex(8)}@example.com"
         account = {"email": email, "password": password}
         registered = await self._http.post("/user/register", json=account | fields)
@@ -106,7 +106,7 @@ class Served:
         return Client(self._app, self._http, signed_in["user"]["root_id"], signed_in["token"])
 
     def public(self) -> Client:
-        """Somebody who has not signed in."""
+        """Return a caller who is not logged in."""
         return Client(self._app, self._http, PUBLIC_ROOT, None)
 
 

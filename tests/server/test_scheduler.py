@@ -1,4 +1,4 @@
-"""Schedule: walkers that walk by themselves at the times of their specs, as the system's root."""
+"""Scheduler: walkers that run at the times of their specs, as the system's root."""
 
 from __future__ import annotations
 

@@ -30,13 +30,13 @@ T = TypeVar("T")
 
 
 class WalkMeter(Protocol):
-    """What is told of walks. `server/metrics` is one."""
+    """Receives what is measured of walks. `server/metrics` implements it."""
 
     def walk_ended(self, walker: str, outcome: str, seconds: float) -> None:
-        """A walk has ended."""
+        """Count a walk that ended, and its seconds."""
 
     def walk_retried(self, walker: type) -> None:
-        """A walk is attempted once more."""
+        """Count one more attempt of a walk."""
 
 
 class MeteredRuntime(Runtime):
@@ -72,13 +72,15 @@ Observe = Callable[[str, float], None]
 
 
 def metered_store(store: Store, observe: Observe) -> Store:
-    """Return the same store, each of whose calls, and those of its views, is reported to `observe`, also one that raises."""
+    """Return the store with timed calls, its views included. A call that raises is reported to `observe` as well."""
     return cast(Store, _MeteredStore(store, observe))
 
 
 def metered_broker(broker: Broker, observe: Callable[[float], None]) -> Broker:
-    """Return the same broker. The seconds until it has a message are reported to `observe`, for one message at a time: those
-    that are published meanwhile are not measured."""
+    """Return the broker, and report to `observe` how many seconds it takes to accept a message.
+
+    One message is timed at a time. Messages that are published meanwhile are not.
+    """
     return cast(Broker, _MeteredBroker(broker, observe))
 
 
@@ -151,10 +153,14 @@ class _Metered:
 
 
 class _MeteredStore(_Metered):
+    """A store whose views are timed, too."""
+
     def latest(self) -> View:
+        """Return a timed view of the newest commits."""
         return cast(View, _Metered(self._target.latest(), self._observe))
 
     def snapshot(self) -> AbstractContextManager[View]:
+        """Return a timed view of one moment."""
         return self._snapshot()
 
     @contextmanager
@@ -163,10 +169,13 @@ class _MeteredStore(_Metered):
             yield cast(View, _Metered(view, self._observe))
 
     def close(self) -> None:
+        """Close the store. Not timed."""
         self._target.close()
 
 
 class _MeteredBroker:
+    """Stands for a broker, and times one message at a time."""
+
     def __init__(self, broker: Broker, observe: Callable[[float], None]) -> None:
         self._broker = broker
         self._observe = observe
@@ -176,6 +185,7 @@ class _MeteredBroker:
         return getattr(self._broker, name)
 
     def publish(self, topic: str, message: bytes) -> None:
+        """Publish, and time the message unless another is being timed."""
         started = perf_counter()
         self._broker.publish(topic, message)
         if self._started is not None:

@@ -96,6 +96,7 @@ class _Server(Collector):
         self._health = health
 
     def collect(self) -> Iterator[Metric]:
+        """Yield the values as they are now."""
         wire, counts = self._wire, self._wire.peers.counts
         yield _gauge("connections", "Sockets that are connected", len(wire.hub.clients))
         yield _gauge("ready", "Whether anybody should be sent here: 1 or 0", self._health.trouble is None)
@@ -117,6 +118,7 @@ class _WithoutCreated(Collector):
         self._registry = registry
 
     def collect(self) -> Iterator[Metric]:
+        """Yield the registry's metrics without their times of creation."""
         for metric in self._registry.collect():
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric

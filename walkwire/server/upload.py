@@ -1,4 +1,4 @@
-"""Upload: an uploaded file in a walker that walks later. It is kept with the walker, whole, so that it outlives the request."""
+"""Upload: stores uploaded files as fields of a walker that runs as a task, so that they outlive the request."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from starlette.datastructures import UploadFile as Upload
 from walkwire.errors import PublicError
 from walkwire.walk.graph.codec import keep_class
 
-LIMIT = 16 * 1024 * 1024  # bytes, of all files of one such walker
+LIMIT = 16 * 1024 * 1024  # bytes, of all files of one walker
 
 
 def keep_uploads() -> None:
-    """Let uploaded files be stored in fields. Calling it again changes nothing."""
-    keep_class(Upload, _written, _read)
+    """Register the codec of uploaded files. May be called again."""
+    keep_class(Upload, _written, _from_stored)
 
 
 def check_size(values: Iterable[Any]) -> None:
-    """Raise PublicError, 413, where the files among these are more than may be kept."""
+    """Raise PublicError, 413, if the files among these values have more than LIMIT bytes."""
     if sum(_size(value) for value in values) > LIMIT:
         raise PublicError(
             "too_long", f"A walker that walks later takes files of {LIMIT >> 20} MiB in all", status=413
@@ -47,7 +47,7 @@ def _written(value: Any) -> Any:
 
 
 def _content(upload: Upload) -> bytes:
-    """All of it, from wherever the program has read up to; nothing of one that the program has closed."""
+    """Return the whole content, and restore the file's position. Empty if the program has closed the file."""
     file = upload.file
     if file.closed:
         return b""
@@ -58,7 +58,7 @@ def _content(upload: Upload) -> bytes:
     return content
 
 
-def _read(value: Any) -> Any:
+def _from_stored(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     data = base64.b64decode(value["data"])

@@ -1,4 +1,4 @@
-"""Registry: which classes a program is made of. Records name classes, requests name walkers; here the names find them."""
+"""Registry: the classes of a program, by name. Records name classes, and requests name walkers."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Registry:
         self._classes: dict[tuple[Family, str], type] = {}
 
     def find(self, family: Family, name: str) -> type | None:
-        """The class of this name, or None."""
+        """Return the class of this family and name, or None."""
         key = (family, name)
         return self._classes.get(key) or _everything._classes.get(key)
 
     def add(self, cls: type) -> None:
-        """Take a class in. Classes that are neither archetypes nor the program's users are passed over."""
+        """Add a class. Ignores classes that are neither archetypes nor the program's class of users."""
         if getattr(cls, "__is_user__", False):
             self.user = cls
         family = family_of(cls)
@@ -53,18 +53,18 @@ class Registry:
         return lambda: self._subscribers.remove(on_walker)
 
     def add_all(self, names: Iterable[object]) -> None:
-        """Take in every archetype among the values of a module's namespace, walkwire's own excepted."""
+        """Add all archetypes among the values of a module's namespace, except walkwire's own."""
         for value in names:
             if isinstance(value, type) and not value.__module__.startswith("walkwire."):
                 self.add(value)
 
     def record(self) -> None:
-        """Take in every archetype that this thread makes from now on."""
+        """Add every archetype that this thread defines from now on."""
         _recording.set(self)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Take in every archetype that is made inside the `with` block."""
+        """Add every archetype that is defined inside the `with` block."""
         token = _recording.set(self)
         try:
             yield
@@ -76,21 +76,21 @@ _everything = Registry()
 
 
 def enrol(cls: type) -> None:
-    """Called for every archetype when its class is made."""
+    """Add an archetype to the process's registry and to the recording one. Called when its class is defined."""
     _everything.add(cls)
     if (registry := _recording.get()) is not None and not cls.__module__.startswith("walkwire."):
         registry.add(cls)
     _kinds.clear()
 
 
-# Kept here and not in the classes, where a program might have names of its own.
+# Not attributes of the classes: a program may use any name for its own.
 _families: dict[type, Family] = {}
 _heads: dict[Family, type] = {}
 _stored_names: dict[type, str] = {}
 
 
 def heads(family: Family) -> Callable[[AnyClass], AnyClass]:
-    """Make a class the head of a family: it and all classes derived from it belong to that family."""
+    """Declare a class the head of a family. It and its subclasses belong to that family."""
 
     def give(cls: AnyClass) -> AnyClass:
         _families[cls] = family
@@ -102,7 +102,7 @@ def heads(family: Family) -> Callable[[AnyClass], AnyClass]:
 
 
 def family_of(cls: type) -> Family | None:
-    """The family that a class belongs to; None for a class that is no archetype."""
+    """Return the family of a class; None if it is not an archetype."""
     return next((_families[base] for base in cls.__mro__ if base in _families), None)
 
 
@@ -112,7 +112,7 @@ def head_of(family: Family) -> type:
 
 
 def stored_without_name(cls: AnyClass) -> AnyClass:
-    """Let the records of a class have no class name: those of roots and of bare edges."""
+    """Store records of a class without a class name: roots and plain edges."""
     _stored_names[cls] = ""
     return cls
 
@@ -121,7 +121,7 @@ _kinds: dict[type, frozenset[str]] = {}
 
 
 def kinds_of(cls: type) -> frozenset[str]:
-    """The names under which records of this class, and of the classes derived from it, are stored."""
+    """Return the names under which records of this class and its subclasses are stored."""
     if cls not in _kinds:
         derived: list[type] = type.__subclasses__(cls)
         _kinds[cls] = frozenset({kind_of(cls)}.union(*map(kinds_of, derived)))
@@ -129,10 +129,10 @@ def kinds_of(cls: type) -> frozenset[str]:
 
 
 def kind_of(cls: type) -> str:
-    """The name under which records of this class are stored."""
+    """Return the name under which records of this class are stored."""
     return _stored_names.get(cls, cls.__name__)
 
 
 def known_classes() -> dict[str, type]:
-    """Every archetype of the process by name: where annotations that a module cannot resolve are looked up."""
+    """Return every archetype of the process by name, to resolve annotations that a module cannot."""
     return {name: cls for (_, name), cls in _everything._classes.items()}

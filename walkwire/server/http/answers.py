@@ -9,19 +9,19 @@ from pydantic import BaseModel, Field
 
 
 class Answer(Protocol):
-    """The answer of a walk.
-
-    - status: the HTTP status
-    - body: JSON
-    - response: an object of the program that replaces both; None: there is none
-    """
+    """The answer of a walk: status and body, or a response that replaces both."""
 
     @property
-    def status(self) -> int: ...
+    def status(self) -> int:
+        """Return the HTTP status."""
+
     @property
-    def body(self) -> bytes: ...
+    def body(self) -> bytes:
+        """Return the body, JSON."""
+
     @property
-    def response(self) -> Any: ...
+    def response(self) -> Any:
+        """Return the program's own response, or None."""
 
 
 class RunWalker(Protocol):

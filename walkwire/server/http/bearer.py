@@ -1,4 +1,4 @@
-"""Bearer: who calls over REST, by the header `Authorization: Bearer TOKEN`. 403 without a token, 401 with a bad one."""
+"""Bearer: identifies callers over REST by `Authorization: Bearer TOKEN`. 403 without a token, 401 if it is not valid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from walkwire.account.auth import Auth, Caller
 
 
 class Bearer(SecurityBase):
-    """A dependency for `Security(…)`: gives the Caller, and shows the scheme in OpenAPI."""
+    """A dependency for `Security(…)`: returns the Caller, and describes the scheme in OpenAPI."""
 
     def __init__(self, auth: Auth) -> None:
         self.model = HTTPBearer(description="The token that /user/login gives.")
@@ -18,11 +18,11 @@ class Bearer(SecurityBase):
         self._auth = auth
 
     async def __call__(self, request: Request) -> Caller:
-        """Raises HTTPException; what the store raises."""
+        """Return the caller. Raises HTTPException, and the store's errors."""
         return await self.caller(request.headers.get("authorization", ""))
 
     async def caller(self, header: str) -> Caller:
-        """The same, of the header's value."""
+        """Return the caller, given the header's value; raises as `__call__`."""
         scheme, _, token = header.strip().partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise HTTPException(403, "Not authenticated")

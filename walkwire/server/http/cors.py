@@ -1,4 +1,4 @@
-"""CORS: the pages that may use the WebSocket may use REST. Starlette's middleware, with the origins of the configuration."""
+"""CORS: lets pages of other origins use REST if they may use the WebSocket. Starlette's middleware with configured origins."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 class Cors(CORSMiddleware):
-    """Adds the headers that let a page of another origin read the answers. What is not asked by such a page passes at once.
+    """Add the headers that let a page of another origin read answers. Requests without an origin skip the middleware.
 
-    A page of the server's own origin needs none of this, so only the origins of development and of the list count. In
-    development such a page may send any header, and ask in the mode "with credentials", which many HTTP clients set for all
-    their requests; the server itself uses no cookies.
+    A page of the server's own origin needs no headers, so only configured origins and those of development count. In development
+    a page may send any header, and may use the mode "with credentials", which many HTTP clients set for all requests. The server
+    uses no cookies.
     """
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
@@ -30,14 +30,14 @@ class Cors(CORSMiddleware):
         self._config = config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # What a cache may keep (GET) carries `Vary: Origin` in any case; the rest only where there is an origin.
+        # Answers to GET may be cached, so they always need `Vary: Origin`.
         if scope["type"] == "http" and (scope["method"] in ("GET", "HEAD") or _has_origin(scope)):
             await super().__call__(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
     def is_allowed_origin(self, origin: str) -> bool:
-        """Asked by Starlette for each request that names an origin."""
+        """Return whether pages of this origin are allowed. Starlette calls it for each request with an origin."""
         return self._config.allows_origin(origin, None)
 
 

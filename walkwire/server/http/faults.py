@@ -1,6 +1,6 @@
-"""Faults: what a client is told over REST when it does not get what it asked for (`docs/protocol.md`, "REST").
+"""Faults: answers exceptions over REST, in the form of `docs/protocol.md`, "REST".
 
-Nothing internal is told: of a fault of ours, or of the program, only the reference under which the log has the traceback.
+A fault of walkwire or of the program is answered with a reference only. The log has the traceback under that reference.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Outside of FastAPI, which raises again what it has answered: keeps uvicorn from logging the same fault once more."""
+    """Swallow exceptions that are answered already. FastAPI raises them again, and uvicorn would log them a second time."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -96,7 +96,7 @@ def _validation(errors: Sequence[Any]) -> Response:
 
 
 def _plain(detail: dict[str, Any]) -> dict[str, Any]:
-    """One error in pydantic's form: no url, no secret quoted, `ctx` in words."""
+    """Return one error in pydantic's form: without url, with secrets masked, and with `ctx` as text."""
     detail.pop("url", None)
     if "input" in detail:
         detail["input"] = _masked(detail["input"], str(detail["loc"][-1]) if detail.get("loc") else "")

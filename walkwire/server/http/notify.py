@@ -1,4 +1,4 @@
-"""Notify: what other services tell those who are connected, over REST and with an API key: a cron job, a web application."""
+"""Notify: routes by which other services, such as a cron job, send notifications. They need an API key."""
 
 # Without `from __future__ import annotations`: FastAPI could not find `key`, a local name, in the text of an annotation.
 
@@ -34,7 +34,7 @@ _WHO: dict[Kind, tuple[str, Callable[[object], str]]] = {
 
 
 class NotifyIn(BaseModel):
-    """Whom to tell, and what: any JSON value, which arrives as it is, byte by byte."""
+    """The receivers, and any JSON value, which arrives unchanged, byte by byte."""
 
     targets: list[str] = Field(min_length=1, max_length=TARGETS)
     data: Any
@@ -58,7 +58,7 @@ class ServiceKey(SecurityBase):
         self._services = services
 
     async def __call__(self, request: Request) -> ServiceRecord:
-        """Raises HTTPException; what the store raises."""
+        """Return the key's record. Raises HTTPException, and the store's errors."""
         scheme, _, shown = request.headers.get("authorization", "").strip().partition(" ")
         key = request.headers.get("x-api-key", "").strip() or (
             shown.strip() if scheme.lower() == "bearer" else ""
@@ -113,14 +113,14 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
 
 
 def _parse_body(body: bytes) -> _NotifyBody:
-    """Raises BadEvent with what is wrong, in pydantic's form."""
+    """Return the body's values. Raises BadEvent with details in pydantic's form."""
     try:
         text.check(body)
         return _decoder.decode(body)
     except BadEvent as error:
         raise _refusal("json_invalid", error.message) from None
     except msgspec.DecodeError:
-        pass  # pydantic tells better what is wrong
+        pass  # pydantic describes the error better
     try:
         model = NotifyIn.model_validate(text.loads(body))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Util: a user's graph as a list, for tools beside the program: Jac Cloud's `/util/traverse`."""
+"""Traverse: routes that list a user's graph, for tools: Jac Cloud's `/util/traverse` and `/util/traverse-stream`."""
 
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 

@@ -1,4 +1,4 @@
-"""Webhook: how another service calls a walker: by a key that a user made for it. The keys are made, shown and ended here."""
+"""Webhook: routes by which users make, list, extend and delete webhook keys, and the check of the key that a request shows."""
 
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 
@@ -20,21 +20,21 @@ from walkwire.walk.walker.specs import Webhook
 
 TAGS = ["Webhook APIs"]
 
-# What no database keeps in a text is not in one: PostgreSQL refuses U+0000.
+# PostgreSQL refuses U+0000 in a text.
 _Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
 
 class Expiration(BaseModel):
-    """How long a key lives."""
+    """The lifetime of a key."""
 
     count: Annotated[int, Field(strict=True, gt=0, le=1_000_000)] = 60
     interval: Literal["seconds", "minutes", "hours", "days"] = "days"
 
     @property
     def seconds(self) -> int:
-        """The same in seconds."""
+        """Return the lifetime in seconds."""
         return self.count * _SECONDS[self.interval]
 
 
@@ -54,7 +54,7 @@ class KeyIds(BaseModel):
 
 
 class KeyBearer(SecurityBase):
-    """A dependency for `Security(…)`: gives the key that a request brings. 403 without one, 401 for one that is bad or over."""
+    """A dependency for `Security(…)`: returns the key that a request shows. 403 without one, 401 if it is wrong or expired."""
 
     def __init__(self, keys: Webhooks, webhook: Webhook) -> None:
         self.model = APIKey.model_validate({"in": _shown_in(webhook), "name": webhook.name})
@@ -63,7 +63,7 @@ class KeyBearer(SecurityBase):
         self._webhook = webhook
 
     async def __call__(self, request: Request) -> WebhookKey:
-        """Raises HTTPException; what the store raises."""
+        """Return the key. Raises HTTPException, and the store's errors."""
         text = await self._text(request)
         if not text:
             raise HTTPException(403, "Not authenticated")
@@ -88,7 +88,7 @@ class KeyBearer(SecurityBase):
 
 
 def serve_webhooks(api: FastAPI, keys: Webhooks, auth: Auth) -> None:
-    """Add the routes under /webhook by which users make, see, extend and end their keys."""
+    """Add the routes under /webhook by which users make, list, extend and delete their keys."""
     bearer = Bearer(auth)
     User = Annotated[Caller, Security(bearer)]  # noqa: N806 - a type
 
@@ -127,7 +127,7 @@ def serve_webhooks(api: FastAPI, keys: Webhooks, auth: Auth) -> None:
 
 
 def _shown_in(webhook: Webhook) -> APIKeyIn:
-    """OpenAPI knows keys in headers, queries and cookies only."""
+    """Return where OpenAPI shows the key. It has headers, queries and cookies only."""
     return APIKeyIn.query if webhook.place == "query" else APIKeyIn.header
 
 

@@ -1,6 +1,6 @@
-"""Describe: what the walkers and the accounts look like from outside, as OpenAPI, at `/openapi.json` and `/openapi.yaml`.
+"""OpenAPI: the description of all routes, at `/openapi.json` and `/openapi.yaml`.
 
-It is made when somebody asks for it, away from the sockets' event loop: of many walkers it takes half a second.
+It is made at the first request for it, in a thread: for many walkers that takes half a second.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from starlette.routing import BaseRoute
 
 
 class Description:
-    """The description of an application, made once for all who ask until its routes change."""
+    """The description of an application, cached until its routes change."""
 
     def __init__(self, api: FastAPI) -> None:
         self._api = api
         self._made: asyncio.Future[bytes] | None = None
 
     async def text(self) -> bytes:
-        """It as JSON."""
+        """Return the description, JSON. Concurrent callers share one computation."""
         if self._made is None:
-            routes = list(self._api.routes)  # as they are now, whoever adds to them meanwhile
+            routes = list(self._api.routes)  # a copy: routes may be added meanwhile
             self._made = asyncio.ensure_future(asyncio.to_thread(self._make, routes))
         made = self._made
         try:
-            return await asyncio.shield(made)  # who goes away is not the only one who waits
+            return await asyncio.shield(made)  # a cancelled caller does not cancel it for others
         except Exception:
             if self._made is made:
                 self._made = None
             raise
 
     def forget(self) -> None:
-        """The routes are others now."""
+        """Drop the cached description. Call it when routes change."""
         self._made = None
 
     def _make(self, routes: Sequence[BaseRoute]) -> bytes:
@@ -47,7 +47,7 @@ class Description:
 
 
 def serve_description(api: FastAPI) -> Description:
-    """Show it in JSON, and for clients of Jac Cloud as YAML, which JSON is (YAML 1.2, §1.3)."""
+    """Add the description's routes. The YAML one, for clients of Jac Cloud, serves JSON, which is YAML (YAML 1.2, §1.3)."""
     description = Description(api)
 
     async def show(request: Request) -> Response:
@@ -56,7 +56,7 @@ def serve_description(api: FastAPI) -> Description:
     async def show_as_yaml(request: Request) -> Response:
         return Response(await description.text(), media_type="application/yaml")
 
-    # FastAPI has put a route of its own there, which makes it on the event loop.
+    # Remove FastAPI's own route, which makes the description on the event loop.
     api.router.routes[:] = [
         route for route in api.router.routes if getattr(route, "path", "") != api.openapi_url
     ]

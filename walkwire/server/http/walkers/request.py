@@ -1,7 +1,7 @@
-"""Request: how a walker's fields travel over REST: in the path, the query, the body, as files. Decided once per walker.
+"""Request: where a request carries a walker's fields: in the path, the query, the body or as files. Decided once per walker.
 
-FastAPI is told by a signature. Its parameters bear names of their own with the field's name as alias, so that a field may be
-called anything (`node`, `request`, `body`).
+FastAPI reads this from a signature. Its parameters have names of their own and the field's name as alias, so a field may have
+any name (`node`, `request`, `body`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from walkwire.wire.message.lenient import TOO_MANY
 
 FieldPlace = Literal["path", "query", "file", "body"]
 
-PART_LIMIT = 1024 * 1024  # bytes of JSON beside files: what Starlette takes in a plain part
+PART_LIMIT = 1024 * 1024  # bytes of JSON beside files: Starlette's limit for a plain part
 
 _MARKS = {"path": Path, "query": Query, "file": File}
 REFERENCE = r"(n:[^:/]*:)?[0-9a-fA-F]{24}"
@@ -60,9 +60,11 @@ register_url_convertor("reference", _Reference())
 
 
 class Shape(NamedTuple):
-    """The parameters that carry a walker's fields, and which field each parameter is of.
+    """Where requests carry a walker's fields.
 
-    `body` is the model of a JSON body, `is_plain` whether nothing but such a body carries fields.
+    - parameters: of the endpoint
+    - fields: the field of each parameter, by the parameter's name
+    - body: the model of a JSON body; None: there is none
     """
 
     parameters: tuple[inspect.Parameter, ...]
@@ -71,10 +73,11 @@ class Shape(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
+        """Return whether only a JSON body carries fields, or nothing does."""
         return len(self.parameters) == (self.body is not None)
 
     def values(self, given: dict[str, Any]) -> dict[str, Any]:
-        """What was given, by the walker's own names, from the arguments of an endpoint with these parameters."""
+        """Return the given values by the names of fields, from the arguments of an endpoint with these parameters."""
         values = {field: given[parameter] for parameter, field in self.fields.items()}
         body = given.get("body")
         if body is not None:
@@ -83,7 +86,7 @@ class Shape(NamedTuple):
 
 
 def shape_of(walker: type, specs: Specs) -> Shape:
-    """How the fields of a walker travel. Raises StartError where the specs do not fit the fields."""
+    """Return where requests carry the fields of a walker. Raises StartError if its specs do not fit its fields."""
     model = model_of(walker)
     by_place: dict[FieldPlace, dict[str, FieldInfo]] = {"path": {}, "query": {}, "file": {}, "body": {}}
     for name, field in _taken(walker, specs, model):
@@ -101,12 +104,12 @@ def shape_of(walker: type, specs: Specs) -> Shape:
 
 
 def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
-    """A keyword parameter of an endpoint."""
+    """Return a keyword parameter of an endpoint."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
 def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-    """The fields that a request may give."""
+    """Yield the fields that a request may give, by name."""
     fields = {str(field.alias): (name, field) for name, field in model.model_fields.items()}
     for key, names in (
         ("as_query", specs.as_query),
@@ -125,7 +128,7 @@ def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> Iterator[tuple
 
 
 def _path_fields(specs: Specs) -> tuple[str, ...]:
-    """The walker's fields in the path: a webhook's key may be there as well."""
+    """Return the walker's fields in the path. A webhook key may be in it as well."""
     key = specs.webhook.name if specs.webhook is not None and specs.webhook.place == "path" else None
     return tuple(name for name in specs.path_fields if name != key)
 
@@ -153,7 +156,7 @@ def _is_file(annotation: Any) -> bool:
 
 
 def _parameter(place: FieldPlace, field: FieldInfo) -> inspect.Parameter:
-    # FastAPI wants a default beside the annotation, but what makes one within it; a path has neither.
+    # FastAPI wants a default value beside the annotation, but a default factory inside it. A path has neither.
     has_default = place != "path" and not field.is_required()
     made: dict[str, Any] = {}
     if has_default and field.default_factory:
@@ -179,7 +182,7 @@ def _body(model: type[BaseModel]) -> inspect.Parameter:
 
 
 def _tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """FastAPI would write down every problem of a body, and there may be millions."""
+    """Validate, and replace more than TOLD errors by their number: FastAPI would answer with all, and there may be millions."""
     try:
         return read(value)
     except ValidationError as error:
@@ -196,9 +199,9 @@ def _body_part(model: type[BaseModel]) -> inspect.Parameter:
 
 @dataclass(frozen=True, slots=True)
 class _JsonPart:
-    """The fields beside files: a JSON text in a form, as a file or as a plain value.
+    """The fields beside files: a JSON text in one part of a form, which is a file or a plain value.
 
-    A part that were declared as the model itself, FastAPI would take apart into a form field for each of its fields.
+    If the part were declared as the model itself, FastAPI would expect one form field for each of the model's fields.
     """
 
     model: type[BaseModel]
@@ -228,6 +231,6 @@ def _read_part(part: Any) -> Any:
 
 
 def _given(body: BaseModel) -> dict[str, Any]:
-    """Only what was in the body: the walker knows its defaults itself, and makes them afresh for each run."""
+    """Return only what was in the body. The walker makes its own defaults, anew for each attempt."""
     fields = type(body).model_fields
     return {str(fields[name].alias): getattr(body, name) for name in body.model_fields_set}

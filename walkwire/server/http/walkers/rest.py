@@ -1,4 +1,4 @@
-"""REST: each walker that lists HTTP methods, at the paths of its specs, described in OpenAPI as it is."""
+"""REST: makes the routes of walkers: the methods and paths of their specs, and their description in OpenAPI."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class WalkerPath(NamedTuple):
-    """A URL at which a walker is found. An unlisted one is served, but not described."""
+    """A path of a walker. One that is not listed is served but absent from the description."""
 
     url: str
     at_node: bool
@@ -118,10 +118,10 @@ class Walkers:
 
 
 def places_of(name: str, specs: Specs) -> list[WalkerPath]:
-    """Where a walker is found.
+    """Return the paths of a walker.
 
-    A path with a leading "/" is meant from the top. Jac Cloud 0.1 took it as one without, and put the node before it: it is found
-    there too, unlisted.
+    A path in the specs that begins with "/" is absolute. Jac Cloud 0.1 put the node before it, as before others: the walker
+    is served there too, unlisted.
     """
     prefix = prefix_of(specs)
     if not specs.path:
@@ -142,7 +142,7 @@ def places_of(name: str, specs: Specs) -> list[WalkerPath]:
 
 
 def prefix_of(specs: Specs) -> str:
-    """Under which walkers like this are found by their names."""
+    """Return the prefix under which such a walker is served by its name."""
     return PREFIX if specs.webhook is None else WEBHOOK_PREFIX
 
 
@@ -168,7 +168,7 @@ class _Exposure:
         self._model = WalkerId if getattr(walker, "__jac_async__", False) else model
 
     def routes(self, taken: Container[tuple[str, str]]) -> Iterator[WalkerRoute]:
-        """One for each method and place that nobody has `taken`. Raises StartError."""
+        """Yield a route for each method and path that is not `taken`. Raises StartError."""
         if not self._specs.http_methods:
             return
         shape = shape_of(self._walker, self._specs)
@@ -183,7 +183,7 @@ class _Exposure:
                 yield made
 
     def _places(self, taken: Container[tuple[str, str]]) -> list[WalkerPath]:
-        """Where it is found. A path from the top that is another's already leaves the place under its own name."""
+        """Return the free paths. If an absolute one is taken, log it: the walker is served under its own name only."""
         places = places_of(self._name, self._specs)
         methods = [method.upper() for method in self._specs.http_methods]
         free = [place for place in places if not any((method, place.url) in taken for method in methods)]
@@ -202,7 +202,7 @@ class _Exposure:
 
         async def endpoint(**given: Any) -> Response:
             caller: Caller = given.get("caller", PUBLIC)
-            return _told(await walk(walker, shape.values(given), caller.root_id, given.get("node")))
+            return _as_response(await walk(walker, shape.values(given), caller.root_id, given.get("node")))
 
         async def endpoint_by_key(**given: Any) -> Response:
             key: WebhookKey = given["key"]
@@ -210,7 +210,9 @@ class _Exposure:
                 raise HTTPException(403, "Forbidden")
             kinds = frozenset(key.nodes) if key.nodes else None
             try:
-                return _told(await walk(walker, shape.values(given), key.root_id, given.get("node"), kinds))
+                return _as_response(
+                    await walk(walker, shape.values(given), key.root_id, given.get("node"), kinds)
+                )
             except Refused:
                 raise HTTPException(403, "Forbidden") from None
 
@@ -222,7 +224,7 @@ class _Exposure:
         return chosen
 
     def _road(self, shape: Shape, place: WalkerPath) -> Road | None:
-        """How the usual requests are answered, if nothing but their JSON carries fields."""
+        """Return what answers usual requests; None unless only JSON carries fields."""
         if not shape.is_plain or self._specs.webhook is not None or self._specs.path:
             return None
         walk, walker = self._walk, self._walker
@@ -230,10 +232,10 @@ class _Exposure:
         def run(values: dict[str, Any], caller: Caller, node: str | None) -> Coroutine[Any, Any, Answer]:
             return walk(walker, values, caller.root_id, node)
 
-        return Road(shape.body, self._bearer if self._specs.auth else None, run, _told)
+        return Road(shape.body, self._bearer if self._specs.auth else None, run, _as_response)
 
     def _who(self) -> Iterator[inspect.Parameter]:
-        """The parameters that tell who calls."""
+        """Yield the parameters that identify the caller."""
         webhook = self._specs.webhook
         if webhook is not None and webhook.place == "path":
             yield parameter("path_key", Annotated[str, Path(alias=webhook.name, description="The key")])
@@ -265,19 +267,19 @@ class _Exposure:
                 include_in_schema=specs.include_in_schema and place.is_listed,
                 openapi_extra=dict(specs.openapi_extra) if specs.openapi_extra else None,
             )
-        except AssertionError as error:  # FastAPI's word for a field that cannot travel in its place
+        except AssertionError as error:  # FastAPI cannot read a field of this type there
             raise StartError(f"Walker {name} cannot be served at {place.url}: {error}") from None
         made.walker = name
         return made
 
 
 def _may_take(path: str, prefix: str) -> bool:
-    """Whether a route of this path might match one that begins with `prefix`."""
+    """Return whether a route with this path might match a path that begins with `prefix`."""
     fixed, brace, _ = path.partition("{")
     return bool(brace) and (prefix.startswith(fixed) or fixed.startswith(prefix))
 
 
-def _told(answer: Answer) -> Response:
+def _as_response(answer: Answer) -> Response:
     if isinstance(answer.response, Response):
         return answer.response
     if not 200 <= answer.status <= 599:

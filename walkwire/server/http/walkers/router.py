@@ -1,4 +1,4 @@
-"""Lane: finds a walker's routes by its name, where a list of all routes would be searched from its beginning."""
+"""Router: finds a walker's routes by its name. FastAPI's router would search all routes in order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class WalkerRoute(Route):
 
 
 class Lane(BaseRoute):
-    """The routes under `prefix`, each of the walker whose name follows it. Nobody else is asked for what is there."""
+    """The routes under `prefix`, which is followed by a walker's name. No other route serves paths under it.
+
+    - is_shadowed: whether a route outside might match such a path first
+    """
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -41,7 +44,7 @@ class Lane(BaseRoute):
         self.is_shadowed = False
 
     def put(self, name: str, routes: list[WalkerRoute]) -> None:
-        """Let a walker have these routes, and no others."""
+        """Replace the routes of a walker."""
         for route in self._routes.get(name, ()):
             for method in route.methods or ():
                 self._roads.pop((method, _place(route)), None)
@@ -51,8 +54,10 @@ class Lane(BaseRoute):
                 self._roads.update(((method, _place(route)), route.road) for method in route.methods or ())
 
     def road(self, method: str, path: str) -> tuple[Road, str | None] | None:
-        """The road of a usual request, and the node that its path names. None where another route might come first
-        (`is_shadowed`), or where the path is led to another one."""
+        """Return what answers a usual request, and the node that its path names.
+
+        None if another route might come first (`is_shadowed`), if the path is redirected, or if FastAPI has to answer.
+        """
         if self.is_shadowed or path.endswith("/"):
             return None
         road = self._roads.get((method, path))
@@ -63,6 +68,7 @@ class Lane(BaseRoute):
         return (road, node) if road is not None and _IS_REFERENCE(node) else None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether this router answers a request, and what `handle` has to know. See Starlette's `BaseRoute`."""
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
             return Match.NONE, {}
         name = scope["path"][len(self._prefix) :].partition("/")[0]
@@ -78,7 +84,7 @@ class Lane(BaseRoute):
         return Match.FULL, {_ALLOWED: allowed}
 
     def _find(self, name: str, scope: Scope) -> tuple[Match, Scope, list[str]]:
-        """What the first route of a walker gives that takes the request, or PARTIAL with the methods that are taken here."""
+        """Return the match of a walker's first fitting route; else PARTIAL with the methods allowed at this path, or NONE."""
         allowed: list[str] = []
         for route in self._routes.get(name, ()):
             match, child = route.matches(scope)
@@ -89,6 +95,7 @@ class Lane(BaseRoute):
         return (Match.PARTIAL if allowed else Match.NONE), {}, allowed
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that `matches` has accepted. Raises HTTPException: 404, or 405 with the allowed methods."""
         if (plain := scope.get(_WITHOUT_SLASH)) is not None:
             # As Starlette does for its own routes.
             await RedirectResponse(str(URL(scope={**scope, "path": plain})))(scope, receive, send)
@@ -105,5 +112,5 @@ class Lane(BaseRoute):
 
 
 def _place(route: WalkerRoute) -> str:
-    """The path without the node at its end."""
+    """Return the path without the node at its end."""
     return route.path.removesuffix(_NODE)

@@ -1,7 +1,7 @@
-"""Shortcut: answers the usual request for a walker (a JSON body or none) without FastAPI's dependency machinery.
+"""Shortcut: answers usual requests for walkers (a JSON body or none) without FastAPI's dependency machinery.
 
-A request that is unusual in any way is handed on to FastAPI, with its body to be read again. So is every error: whatever is not
-a plain answer has FastAPI's words, to the byte.
+Any other request goes to FastAPI, with its body to be read again. So does every error, so that errors have the same bytes on both
+paths.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from walkwire.account.auth import PUBLIC, Caller
 from walkwire.server.http.bearer import Bearer
 from walkwire.wire.message import text
 
-OUTCOME = "walkwire.outcome"  # in a scope: the app that answers, as the walk is over
+OUTCOME = "walkwire.outcome"  # key in a scope: the ASGI application that answers, after the walk
 
 _JSON = b"application/json"
 
 
 class Unusual(Exception):
-    """A request that is FastAPI's to read."""
+    """Raised for a request that FastAPI has to read."""
 
 
 class Road:
-    """Reads the requests for one walker, as FastAPI would. `model` reads the body (None: it is not read).
+    """Reads and answers requests for one walker, as FastAPI would.
 
-    `bearer` tells who calls (None: the public user); `run` walks: with these values, as this caller, from this node.
+    - model: validates the body; None: the body is not read
+    - bearer: identifies the caller; None: everybody is the public user
+    - run: runs the walker, given values, caller and node
+    - told: makes a response of an answer that is not plain JSON
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class Road:
     async def take(
         self, scope: Scope, receive: Receive, send: Send, node: str | None, limit: int
     ) -> ASGIApp | None:
-        """Answer, and return None; or return what answers instead. Raises Unusual."""
+        """Answer and return None, or return the application that has to answer. Raises Unusual."""
         values = {} if self._model is None else await self._values(scope, receive, limit)
         caller: Caller = PUBLIC
         try:
@@ -81,13 +84,13 @@ class Road:
             if type(given) is not dict:
                 raise Unusual
             model = self._model.__pydantic_validator__.validate_python(given, from_attributes=True)
-        except Exception:  # whatever it is, FastAPI will meet it again, and say it
+        except Exception:  # FastAPI meets the same error and answers it
             raise Unusual from None
         return {self._names[name]: getattr(model, name) for name in model.model_fields_set}
 
 
 class Shortcut:
-    """In front of FastAPI. `road` finds the road of a method and a path, and the node that the path names."""
+    """Stands in front of FastAPI. `road` finds what answers a method and a path, and the node that the path names."""
 
     def __init__(
         self,
