@@ -20,7 +20,7 @@ import pytest
 from tests.brokers.service import service
 from tests.cluster.cluster import Cluster, Ear, Voice, until
 from tests.postgres import Line, PostgresServer, postgres_server
-from tests.serving import Server
+from tests.serving import PATIENCE, Server
 
 WRITERS = 4  # on each server, where a test says nothing else
 CHANNEL = "writing"
@@ -193,6 +193,9 @@ async def test_more_walks_than_connections_to_a_slow_database(
 async def test_a_database_that_hangs(database: PostgresServer, tmp_path: Path) -> None:
     async with scene(database, tmp_path, database_timeout="0.5") as now:
         with database.frozen():
-            noticed = await until(lambda: bool(now.load.refused))
+            # Those in the midst of a commit are told that nobody knows; whoever comes later, that the database does not answer.
+            noticed = await until(
+                lambda: "busy" in {code for code, _ in now.load.refused.values()}, 2 * PATIENCE
+            )
         await now.check("hung", may_doubt=True, noticed=noticed, back=await now.load.more())
         assert ("busy", "The database does not answer. Please try again!") in now.load.refused.values()

@@ -81,7 +81,7 @@ async def test_one_that_dies_is_replaced_and_the_others_serve_on(server: Server)
         await socket.__aexit__(None, None, None)
     log = server.log.read_text()
     (number,) = re.findall(r"Worker (\d) \(process \d+\) was ended by SIGKILL and is replaced", log)
-    ready = rf"worker {number} WARNING walkwire\.server\.process: Worker {number} is ready"
+    ready = rf"worker {number} WARNING walkwire\.server\.process\.process: Worker {number} is ready"
     await until(lambda: re.search(ready, server.log.read_text()) is not None)
 
 

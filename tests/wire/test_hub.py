@@ -231,9 +231,9 @@ class Counting(MemoryBroker):
         self.topics += topics
         super().subscribe(topics)
 
-    def _take(self, topic: str, message: bytes) -> None:
+    def _deliver_message(self, topic: str, message: bytes) -> None:
         self.arrived.append(topic)
-        super()._take(topic, message)
+        super()._deliver_message(topic, message)
 
 
 @pytest.fixture

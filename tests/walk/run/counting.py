@@ -11,7 +11,7 @@ from walkwire import (
 )
 
 
-class Counter(Node):
+class CountedNode(Node):
     n: int = 0
 
 
@@ -26,12 +26,12 @@ class Account(Node):
 class make_counter(Walker):
     @on_entry
     def make(self, here: Root) -> None:
-        self.report(here.connect(Counter()))
+        self.report(here.connect(CountedNode()))
 
 
 class add_one(Walker):
     @on_entry
-    def add(self, here: Counter) -> None:
+    def add(self, here: CountedNode) -> None:
         here.n += 1
         socket.notify_channels(["counter"], here.n)
         self.report(here.n)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.walk.run.counting import Account, Counter, Profile, add_one, make_counter
+from tests.walk.run.counting import Account, CountedNode, Profile, add_one, make_counter
 from walkwire import (
     Root,
     Walker,
@@ -38,7 +38,7 @@ async def test_64_walks_on_one_counter_end_as_64_increments_told_in_order(world:
 async def test_walks_with_async_abilities_lose_no_increment_either(world: Any) -> None:
     class add_slowly(Walker):
         @on_entry
-        async def add(self, here: Counter) -> None:
+        async def add(self, here: CountedNode) -> None:
             seen = here.n
             await asyncio.sleep(0)
             here.n = seen + 1
@@ -141,7 +141,7 @@ async def test_what_went_at_once_is_not_sent_again_by_the_next_run(world: Any) -
 
     class progress(Walker):
         @on_entry
-        def add(self, here: Counter) -> None:
+        def add(self, here: CountedNode) -> None:
             runs.append(1)
             socket.notify_channels(["x"], "begun")
             socket.notify_channels(["x"], "begun")
@@ -168,7 +168,7 @@ async def test_a_walk_is_run_again_with_a_fresh_walker_and_no_reports(world: Any
         seen: list = []  # type: ignore[type-arg]
 
         @on_entry
-        def add(self, here: Counter) -> None:
+        def add(self, here: CountedNode) -> None:
             runs.append(1)
             self.seen.append("once")
             self.report(self.seen)
@@ -188,7 +188,7 @@ async def test_a_walk_that_has_committed_is_never_run_again(world: Any) -> None:
 
     class twice(Walker):
         @on_entry
-        def add(self, here: Counter) -> None:
+        def add(self, here: CountedNode) -> None:
             runs.append(1)
             here.n += 1
             commit()
@@ -255,7 +255,7 @@ async def test_with_rerun_off_the_first_conflict_is_the_answer(world: Any) -> No
 
     class once(Walker):
         @on_entry
-        def add(self, here: Counter) -> None:
+        def add(self, here: CountedNode) -> None:
             here.n += 1
             asyncio.run_coroutine_threadsafe(world.reports(add_one, counter["id"]), loop).result(5)
 
@@ -271,12 +271,12 @@ async def test_an_edge_to_a_node_that_another_walk_deletes_is_run_again_and_refu
 
     class remove(Walker):
         @on_entry
-        def it(self, here: Counter) -> None:
+        def it(self, here: CountedNode) -> None:
             delete(here)
 
     class join(Walker):
         @on_entry
-        def it(self, here: Counter) -> None:
+        def it(self, here: CountedNode) -> None:
             runs.append(1)
             root().connect(here)
             if len(runs) == 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.walk.run.counting import Counter, Profile, add_one, make_counter
+from tests.walk.run.counting import CountedNode, Profile, add_one, make_counter
 from walkwire import (
     PublicError,
     Root,
@@ -82,9 +82,9 @@ async def test_after_commit_is_called_once_and_only_if_it_was_committed(world: A
 
 async def test_where_to_enter_is_checked(world: Any) -> None:
     with pytest.raises(BadReference):
-        await world.reports(add_one, "n:Counter:zz")
-    with pytest.raises(NoAccess, match="n:Counter:aaaaaaaaaaaaaaaaaaaaaaaa"):
-        await world.reports(add_one, "n:Counter:" + "a" * 24)
+        await world.reports(add_one, "n:CountedNode:zz")
+    with pytest.raises(NoAccess, match="n:CountedNode:aaaaaaaaaaaaaaaaaaaaaaaa"):
+        await world.reports(add_one, "n:CountedNode:" + "a" * 24)
 
 
 async def test_a_program_s_own_error_and_status_reach_the_one_who_asked(world: Any) -> None:
@@ -113,17 +113,17 @@ async def test_a_program_s_own_error_and_status_reach_the_one_who_asked(world: A
 
 async def test_a_field_that_holds_a_node_is_given_by_reference(world: Any) -> None:
     class read(Walker):
-        counter: Counter
-        others: list[Counter] = []
+        counter: CountedNode
+        others: list[CountedNode] = []
 
         @on_entry
         def both(self, here: Root) -> None:
             self.report(
-                [self.counter.n, [other.n for other in self.others], self.counter is here.out(Counter)[0]]
+                [self.counter.n, [other.n for other in self.others], self.counter is here.out(CountedNode)[0]]
             )
 
     (counter,) = await world.reports(make_counter)
 
     assert await world.reports(read, counter=counter["id"], others=[counter["id"]]) == [[0, [0], True]]
     with pytest.raises(NoAccess):
-        await world.reports(read, counter="n:Counter:" + "a" * 24)
+        await world.reports(read, counter="n:CountedNode:" + "a" * 24)
