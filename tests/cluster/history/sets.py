@@ -20,6 +20,7 @@ _LONGEST = 40.0  # seconds: no transaction takes longer
 @dataclass(slots=True)
 class _Element:
     added: int | None = None
+    was_found: bool = False  # by a look
     removed: list[int] = field(default_factory=list)  # by transactions that say so
     perhaps: list[int] = field(default_factory=list)  # by transactions of which nobody knows
 
@@ -82,6 +83,7 @@ class Sets:
             yield Finding("predicate-duplicate", what, (self._all[place].id,), self._all[place].completed)
         for number in look.seen:
             element = key.elements[number]
+            element.was_found = True
             if element.added is None:
                 yield Finding("garbage", f"{name} held {number}, which nobody added", (self._all[place].id,))
                 continue
@@ -139,6 +141,8 @@ class Sets:
         adding = self._all[element.added]
         if element.added == place or not self._seen.done[element.added]:
             return
+        if adding.outcome != "ok" and not element.was_found:
+            return  # it was done, but whether it added depended on what it found, which nobody was told
         begun = [one for one in element.removed if self._all[one].invoked < looking.completed]
         candidates = {*element.perhaps, *key.perhaps}.difference(element.removed)
         perhaps = [one for one in candidates if self._all[one].invoked < looking.completed]

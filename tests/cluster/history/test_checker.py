@@ -220,6 +220,12 @@ def test_what_was_removed_does_not_come_back() -> None:
     assert made.names == {"G-single-realtime"}
 
 
+def test_an_add_without_an_answer_may_have_found_another_there_although_the_rest_was_done() -> None:
+    made = Made().add(Add("s", 1), Append("x", 1), at=(0, 1), outcome="info")
+    assert made.add(Read("x", (1,)), Look("s", ()), at=(2, 3)).names == set()
+    assert made.add(Look("s", (1,)), at=(4, 5)).names
+
+
 def test_what_may_have_been_removed_is_not_lost() -> None:
     made = Made().add(Add("s", 1), at=(0, 1)).add(Remove("s", None), at=(2, 3), outcome="info")
     made.add(Look("s", ()), at=(4, 5))
