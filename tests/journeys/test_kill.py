@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.serving import PROGRAMS, Person, Server
 
-ROUNDS = 10
+ROUNDS = 20
 IN_FLIGHT = 8
 
 
