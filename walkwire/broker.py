@@ -6,8 +6,8 @@ Guarantees:
 
 - A message is delivered at most once to each server.
 - Messages of one publisher on one topic are delivered in the order in which they were published.
-- A message reaches every server whose subscription was in force (`settled`) before it was published, and no other server. The
-  publisher's own server may receive it too; the hub drops that echo.
+- A message reaches every server whose subscription was in force (`when_subscribed`) before it was published, and no other server.
+  The publisher's own server may receive it too; the hub drops that echo.
 - Nothing is stored. A server that subscribes later, or that is disconnected for a while, never gets the message.
 """
 
@@ -68,7 +68,7 @@ class Broker(Protocol):
     def unsubscribe(self, topics: Iterable[str]) -> None:
         """Unsubscribe from these topics. Topics that are not subscribed are ignored."""
 
-    def settled(self) -> Future[None] | None:
+    def when_subscribed(self) -> Future[None] | None:
         """Return a future that resolves once all subscriptions so far are in force.
 
         Returns None if they are in force already, or if the other side is unreachable. That is the usual case: a connection that
@@ -81,7 +81,7 @@ class Broker(Protocol):
         Raises Unreached if the other side is unreachable or too slow, Limited if the message is too large for it.
         """
 
-    def taken(self) -> Future[None] | None:
+    def when_published(self) -> Future[None] | None:
         """Return a future that resolves once the other side has all messages published so far; None if it has them already.
 
         The future fails with Unreached if the connection breaks first.

@@ -61,7 +61,7 @@ async def test_death_is_noticed_at_once_and_on_its_return_every_topic_is_heard_a
     await becomes(lambda: "refused" in ann.broker.away, 1)
     assert str(running.port) not in ann.broker.away, "strangers may read it"
     bob.broker.subscribe([late])
-    assert bob.broker.settled() is None, "nobody waits for a broker that is away"
+    assert bob.broker.when_subscribed() is None, "nobody waits for a broker that is away"
     with pytest.raises(Unreached):
         ann.broker.publish(lobby, b"lost")
     assert ann.broker.counts.lost == 1
@@ -87,13 +87,13 @@ async def test_what_is_published_on_its_return_waits_for_servers_that_come_back_
         running.start()
         await becomes(lambda: ann.broker.away is None, BACK)
         ann.broker.publish(lobby, b"1")
-        taken = ann.broker.taken()
+        taken = ann.broker.when_published()
         assert taken is not None
         assert bob.broker.away, "the test comes in time"
         wire.heal()
         assert await bob.hears(1) == [(lobby, b"1")]
         await asyncio.wait_for(taken, 5)
-        assert ann.broker.taken() is None
+        assert ann.broker.when_published() is None
 
 
 async def test_what_waits_is_sent_before_a_server_stops_and_lost_when_the_broker_goes_again(
@@ -110,7 +110,7 @@ async def test_what_waits_is_sent_before_a_server_stops_and_lost_when_the_broker
     eve.broker.publish(lobby, b"2")
     await ann.broker.stop()
     assert await bob.hears(1) == [(lobby, b"1")]
-    taken = eve.broker.taken()
+    taken = eve.broker.when_published()
     running.kill()
     with pytest.raises(Unreached):
         await asyncio.wait_for(taken, 5)
@@ -126,9 +126,9 @@ async def test_a_frozen_broker_is_noticed_in_time_and_who_waits_for_it_is_told(
     running.freeze()
     try:
         ann.broker.publish(lobby, b"maybe")
-        taken = ann.broker.taken()
+        taken = ann.broker.when_published()
         bob.broker.subscribe([topic()])
-        settled = bob.broker.settled()
+        settled = bob.broker.when_subscribed()
         assert taken is not None
         assert settled is not None
         with pytest.raises(Unreached):
@@ -245,7 +245,7 @@ async def test_fifty_thousand_messages_a_second_are_published(
         ann.broker.publish(lobby, message)
         if number % 100 == 99:
             await asyncio.sleep(0)  # as from events that come in turns of the loop
-    taken = ann.broker.taken()
+    taken = ann.broker.when_published()
     if taken is not None:
         await taken
     print(f"{running.kind}: {count / (time.monotonic() - start):,.0f} messages published a second")

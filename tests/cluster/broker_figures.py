@@ -59,9 +59,9 @@ async def _published(url: str, count: int) -> float:
         broker.publish(TOPIC, MESSAGE)
         if sent % 100 == 99:
             await asyncio.sleep(0)
-        if sent % 20_000 == 19_999 and (taken := broker.taken()) is not None:
+        if sent % 20_000 == 19_999 and (taken := broker.when_published()) is not None:
             await taken
-    if (taken := broker.taken()) is not None:
+    if (taken := broker.when_published()) is not None:
         await taken
     rate = count / (time.perf_counter() - start)
     await broker.stop()
@@ -84,7 +84,7 @@ async def _received(url: str, count: int) -> float:
 
     await broker.start(take)
     broker.subscribe((TOPIC,))
-    if (settled := broker.settled()) is not None:
+    if (settled := broker.when_subscribed()) is not None:
         await settled
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         sending = asyncio.get_running_loop().run_in_executor(pool, sent_alone, url, count)
@@ -98,7 +98,7 @@ async def _restored(service: Service, count: int) -> float:
     broker = open_broker(service.url)
     await broker.start(lambda topic, message: None)
     broker.subscribe(f"u.{place:024x}" for place in range(count))
-    if (settled := broker.settled()) is not None:
+    if (settled := broker.when_subscribed()) is not None:
         await settled
     service.kill()
     while broker.away is None:  # noqa: ASYNC110 - nobody tells

@@ -16,6 +16,7 @@ from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
+from walkwire.broker import Deliver, Returned
 from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
@@ -31,6 +32,10 @@ class Unsteady(MemoryBroker):
     """A broker that passes on what it was given a few turns of the loop later, or loses it."""
 
     loses = False
+
+    async def start(self, deliver: Deliver, returned: Returned = lambda: None) -> None:
+        await super().start(deliver, returned)
+        self.returned = returned
 
     def publish(self, topic: str, message: bytes) -> None:
         if not self.loses:
@@ -140,9 +145,9 @@ async def test_what_a_broken_broker_lost_is_found_out_when_it_is_back(three: Ser
     assert await here.users.change_password(user.id, PASSWORD, "better")
     new = await here.open(await here.token(user, "better"))
     assert old.connection.client.root_id == user.root_id
-    there.wire.peers.on_return()
+    there.broker.returned()
     await until(lambda: old.connection.client.root_id == PUBLIC_ROOT)
-    here.wire.peers.on_return()
+    here.broker.returned()
     assert new.connection.client.root_id == user.root_id
 
 

@@ -224,7 +224,7 @@ class Counting(MemoryBroker):
         self.topics: list[str] = []
         self.settling: Future[None] | None = None
 
-    def settled(self) -> Future[None] | None:
+    def when_subscribed(self) -> Future[None] | None:
         return self.settling
 
     def subscribe(self, topics: Any) -> None:
@@ -320,12 +320,10 @@ async def test_revoked_tokens_are_told_to_every_server_also_to_one_without_a_soc
 ) -> None:
     here, there, elsewhere = cluster
     socket = await there.open("ann")
-    heard: dict[str, list[tuple[str, int]]] = {}
+    heard: dict[str, list[tuple[Any, ...]]] = {}
     for house in cluster:
         told = heard.setdefault(house.wire.ids.server, [])
-        house.wire.peers.on_revoked = lambda root_id, generation, told=told: told.append(
-            (root_id, generation)
-        )  # type: ignore[misc]
+        await house.wire.peers.start(house.hub.receive, lambda *revoked, told=told: told.append(revoked))
     here.hub.tell_revoked(ANN, 3)
     await socket.quiet()
     assert [heard[house.wire.ids.server] for house in (here, there, elsewhere)] == [

@@ -41,7 +41,7 @@ class Moody(MemoryBroker):
         self.topics.append(topic)
         super().publish(topic, message)
 
-    def taken(self) -> Future[None] | None:
+    def when_published(self) -> Future[None] | None:
         return self.waiting
 
 
@@ -124,7 +124,7 @@ async def test_a_walkers_notifications_are_counted_and_logged_once(
     assert caplog.text.count("reached only this server: it is gone") == 1
     broker.mood = None
     returns: list[int] = []
-    house.wire.peers.on_return = lambda: returns.append(1)
+    await house.wire.peers.start(house.hub.receive, on_return=lambda: returns.append(1))
     broker.returned()
     assert "4 notifications reached only this server meanwhile" in caplog.text
     assert returns == [1]

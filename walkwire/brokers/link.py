@@ -166,7 +166,7 @@ class Link:
         if self._connection is not None and old:
             self._ask([(topic, False) for topic in old])
 
-    def settled(self) -> Future[None] | None:
+    def when_subscribed(self) -> Future[None] | None:
         """Return a future for the fence after the last subscription; see `Broker.settled`."""
         if self._why is not None or self._last_subscription <= self._confirmed:
             return None
@@ -190,7 +190,7 @@ class Link:
         self._ask([(topic, message)])
         self._last_message = self._asked
 
-    def taken(self) -> Future[None] | None:
+    def when_published(self) -> Future[None] | None:
         """Return a future for the fence after the last message; see `Broker.taken`."""
         if self._held:
             self._held_taking.append(asyncio.get_running_loop().create_future())

@@ -49,7 +49,7 @@ class MemoryBroker:
         """Unsubscribe, in force at once."""
         self._topics.difference_update(topics)
 
-    def settled(self) -> Future[None] | None:
+    def when_subscribed(self) -> Future[None] | None:
         """Return None: subscriptions are in force at once."""
         return None
 
@@ -60,7 +60,7 @@ class MemoryBroker:
             if broker is not self and topic in broker._topics:
                 asyncio.get_running_loop().call_soon(broker._deliver_message, topic, message)
 
-    def taken(self) -> Future[None] | None:
+    def when_published(self) -> Future[None] | None:
         """Return None: nothing is queued."""
         return None
 

@@ -96,9 +96,9 @@ class RedisCluster:
             if link is not None:
                 link.unsubscribe((topic,))
 
-    def settled(self) -> Future[None] | None:
+    def when_subscribed(self) -> Future[None] | None:
         """Return a future for all nodes; see `Broker.settled`."""
-        return _all(link.settled() for link in self._links.values())
+        return _all(link.when_subscribed() for link in self._links.values())
 
     def publish(self, topic: str, message: bytes) -> None:
         """Send to the node that has the topic's slot. Raises Unreached if none is known to have it; see `Broker.publish`."""
@@ -108,9 +108,9 @@ class RedisCluster:
             raise Unreached
         link.publish(topic, message)
 
-    def taken(self) -> Future[None] | None:
+    def when_published(self) -> Future[None] | None:
         """Return a future for all nodes; see `Broker.taken`."""
-        return _all(link.taken() for link in self._links.values())
+        return _all(link.when_published() for link in self._links.values())
 
     def _link_of(self, topic: str) -> Link | None:
         node = self._slots.get(key_slot(f"{self._prefix}{topic}".encode()))

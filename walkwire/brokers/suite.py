@@ -39,7 +39,7 @@ class Server:
     async def subscribe(self, *topics: str) -> None:
         """Subscribe to topics and wait until the subscriptions are in force."""
         self.broker.subscribe(topics)
-        if (settled := self.broker.settled()) is not None:
+        if (settled := self.broker.when_subscribed()) is not None:
             await asyncio.wait_for(settled, PATIENCE)
 
     async def hears(self, count: int) -> list[tuple[str, bytes]]:
@@ -144,13 +144,13 @@ async def a_topic_asked_for_twice_is_heard_once(make: Make) -> None:
 
 
 async def a_server_that_has_all_it_asked_for_has_nothing_to_wait_for(make: Make) -> None:
-    """Check that `settled` returns None if nothing new was subscribed."""
+    """Check that `when_subscribed` returns None if nothing new was subscribed."""
     async with servers(make, 1) as (ann,):
         lobby = topic()
         await ann.subscribe(lobby)
         ann.broker.subscribe([lobby])
         ann.broker.publish(topic(), b"1")
-        assert ann.broker.settled() is None
+        assert ann.broker.when_subscribed() is None
 
 
 async def bytes_are_not_touched(make: Make) -> None:
@@ -165,20 +165,20 @@ async def bytes_are_not_touched(make: Make) -> None:
 
 
 async def what_was_published_is_known_to_be_taken(make: Make) -> None:
-    """Check that `taken` resolves, also if another caller cancelled its future."""
+    """Check that `when_published` resolves, also if another caller cancelled its future."""
     async with servers(make, 1) as (ann,):
-        assert ann.broker.taken() is None
+        assert ann.broker.when_published() is None
         for _ in range(5000):
             ann.broker.publish(topic(), b"1")
-        first, second = ann.broker.taken(), ann.broker.taken()
+        first, second = ann.broker.when_published(), ann.broker.when_published()
         if first is not None and second is not None:
             first.cancel()  # one caller gives up, the other still waits
             await asyncio.wait_for(second, PATIENCE)
-        assert ann.broker.taken() is None
+        assert ann.broker.when_published() is None
 
 
 async def many_topics_at_once_are_in_force_when_it_says_so(make: Make) -> None:
-    """Check that `settled` covers 5,000 topics at once."""
+    """Check that `when_subscribed` covers 5,000 topics at once."""
     async with servers(make, 2) as (ann, bob):
         lobbies = [topic() for _ in range(5000)]
         await bob.subscribe(*lobbies)

@@ -190,7 +190,7 @@ class _MeteredBroker:
         self._broker.publish(topic, message)
         if self._started is not None:
             return
-        taken = self._broker.taken()
+        taken = self._broker.when_published()
         if taken is None:
             self._observe(perf_counter() - started)
         else:

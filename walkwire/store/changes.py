@@ -88,7 +88,7 @@ class Lost(WalkwireError):
 
 
 class Held(WalkwireError):
-    """A commit would write what retried walks have locked, perhaps on other servers (`Crowd`). Nothing was written.
+    """A commit would write what retried walks have locked, perhaps on other servers (`SharedLocks`). Nothing was written.
 
     `keys` are the names of these locks (`lock_keys`).
     """

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from walkwire.store.changes import Changes, Reads
 from walkwire.store.record import EdgeRecord, Neighbourhood, NodeRecord, Search, Selection
-from walkwire.store.shared_locks import Crowd
+from walkwire.store.shared_locks import SharedLocks
 from walkwire.store.task import TaskRecord
 from walkwire.store.user import UserKey, UserRecord
 
@@ -66,7 +66,7 @@ class GraphStore(View, Protocol):
     is_shared: bool
 
     @property
-    def crowd(self) -> Crowd | None:
+    def shared_locks(self) -> SharedLocks | None:
         """Return the locks that all servers on this database share; None if one server alone uses it."""
 
     def latest(self) -> View:

@@ -27,7 +27,7 @@ def are_of_kinds(keys: Iterable[str]) -> frozenset[str]:
     return frozenset(key for key in keys if key[-1] == "k")
 
 
-class Crowd(Protocol):
+class SharedLocks(Protocol):
     """Locks that all servers on one database share, taken by walks that are retried under contention."""
 
     @property

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.store import (
     Changes,
-    Crowd,
     EdgeRecord,
     GraphStore,
     Neighbourhood,
@@ -21,6 +20,7 @@ from walkwire.store import (
     Reads,
     Search,
     Selection,
+    SharedLocks,
     TaskRecord,
     UserKey,
     UserRecord,
@@ -35,7 +35,7 @@ class ScratchStore:
 
     is_shared = False
     is_one_moment = True
-    crowd: Crowd | None = None
+    shared_locks: SharedLocks | None = None
 
     def __init__(self) -> None:
         self._committed: list[Changes] = []

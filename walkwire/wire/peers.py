@@ -15,7 +15,18 @@ from walkwire.wire.message.notification import Overflow
 
 REMEMBERED = 1024  # envelopes that were published to several topics: more than one copy may arrive
 
+OnRevoked = Callable[[str, int], None]
+OnReturn = Callable[[], None]
+
 _log = logging.getLogger(__name__)
+
+
+def ignore_revoked(root_id: str, token_generation: int) -> None:
+    """Do nothing."""
+
+
+def ignore_return() -> None:
+    """Do nothing."""
 
 
 class Peers:
@@ -23,17 +34,15 @@ class Peers:
 
     - server: id of this server
     - untold: number of envelopes that could not be published
-    - on_revoked: called with a root id and a token generation when another server has revoked that user's tokens below it
-    - on_return: called when the broker is back; what other servers sent meanwhile is lost
     """
 
     def __init__(self, broker: Broker, server: str) -> None:
         self.server = server
         self.untold = 0
-        self.on_revoked: Callable[[str, int], None] = lambda root_id, token_generation: None
-        self.on_return: Callable[[], None] = lambda: None
         self._broker = broker
         self._receive: Callable[[Head, bytes], None] = lambda head, data: None
+        self._on_revoked: OnRevoked = ignore_revoked
+        self._on_return: OnReturn = ignore_return
         self._own_topic = envelope.server_topic(server)
         self._numbers = itertools.count(1)
         self._seen: dict[tuple[str, int], None] = {}
@@ -49,9 +58,19 @@ class Peers:
         """Return what has happened between this server and the broker."""
         return self._broker.counts
 
-    async def start(self, receive: Callable[[Head, bytes], None]) -> None:
-        """Connect to the broker. `receive` is called with the head and the data of each envelope about clients."""
-        self._receive = receive
+    async def start(
+        self,
+        receive: Callable[[Head, bytes], None],
+        on_revoked: OnRevoked = ignore_revoked,
+        on_return: OnReturn = ignore_return,
+    ) -> None:
+        """Connect to the broker.
+
+        - receive: called with the head and the data of each envelope about clients
+        - on_revoked: called with a root id and a token generation when another server has revoked that user's tokens below it
+        - on_return: called when the broker is back; what other servers sent meanwhile is lost
+        """
+        self._receive, self._on_revoked, self._on_return = receive, on_revoked, on_return
         self._broker.subscribe((self._own_topic, envelope.REVOKED))
         await self._broker.start(self.deliver, self._returned)
 
@@ -61,11 +80,11 @@ class Peers:
 
     def when_subscribed(self) -> Future[None] | None:
         """Return a future that is done when all subscriptions are in force, None if they are."""
-        return self._broker.settled()
+        return self._broker.when_subscribed()
 
     def when_published(self) -> Future[None] | None:
         """Return a future that is done when the broker has all that was published, None if it has. Fails with Unreached."""
-        return self._broker.taken()
+        return self._broker.when_published()
 
     def publish(
         self,
@@ -115,7 +134,7 @@ class Peers:
             self._receive(head, data)
         elif data.isdigit():
             for root_id in head.targets:
-                self.on_revoked(root_id, int(data))
+                self._on_revoked(root_id, int(data))
 
     def log_failure(self, what: str, error: PublicError) -> None:
         """Log that something was not published. While the broker is away only the first failure is logged."""
@@ -142,4 +161,4 @@ class Peers:
                 "%d notifications reached only this server meanwhile", self.untold - self._untold_before
             )
         self._untold_before = self.untold
-        self.on_return()
+        self._on_return()

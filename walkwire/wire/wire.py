@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from walkwire.broker import Broker
 from walkwire.ids import ServerIds
 from walkwire.wire.connections import Connections
@@ -13,7 +11,7 @@ from walkwire.wire.door import AllowsOrigin, Authenticate, Door, OnRefusal, RunE
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub, OnDelivery
 from walkwire.wire.limits import Limits
-from walkwire.wire.peers import Peers
+from walkwire.wire.peers import OnReturn, OnRevoked, Peers, ignore_return, ignore_revoked
 from walkwire.wire.policy import Policies
 
 
@@ -47,13 +45,11 @@ class Wire:
 
     async def start(
         self,
-        on_revoked: Callable[[str, int], None] | None = None,
-        on_return: Callable[[], None] | None = None,
+        on_revoked: OnRevoked = ignore_revoked,
+        on_return: OnReturn = ignore_return,
     ) -> None:
-        """Begin to receive from other servers, and to watch sockets. The callables are those of `Peers`."""
-        self.peers.on_revoked = on_revoked or self.peers.on_revoked
-        self.peers.on_return = on_return or self.peers.on_return
-        await self.peers.start(self.hub.receive)
+        """Begin to receive from other servers, and to watch sockets. The callables are those of `Peers.start`."""
+        await self.peers.start(self.hub.receive, on_revoked, on_return)
         self.heartbeat.start()
 
     async def stop(self) -> None:

@@ -8,7 +8,7 @@ from walkwire import Edge, Node, Walker
 from walkwire.walk.archetype import AnchorState
 from walkwire.walk.archetypes.anchor import Anchor, AnchorOfEdge, AnchorOfObject
 from walkwire.walk.archetypes.obj import Obj
-from walkwire.walk.walker.walker import Trail
+from walkwire.walk.walker.walker import AnchorOfWalker
 
 
 class Stop(Node):
@@ -33,7 +33,7 @@ class ride(Walker):
         (Stop(), Anchor, "n"),
         (Way(), AnchorOfEdge, "e"),
         (Ticket(), AnchorOfObject, "o"),
-        (ride(), Trail, "w"),
+        (ride(), AnchorOfWalker, "w"),
     ],
 )
 def test_each_family_has_its_anchor(made: Node | Edge | Obj | Walker, kind: type, letter: str) -> None:
@@ -59,6 +59,6 @@ def test_an_edge_has_no_grants() -> None:
 
 
 def test_anchors_have_no_dictionary() -> None:
-    for kind in (AnchorState, Anchor, AnchorOfEdge, AnchorOfObject, Trail):
+    for kind in (AnchorState, Anchor, AnchorOfEdge, AnchorOfObject, AnchorOfWalker):
         assert "__slots__" in vars(kind)
     assert not hasattr(Stop().__jac__, "__dict__")

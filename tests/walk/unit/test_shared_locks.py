@@ -194,8 +194,8 @@ async def test_a_commit_in_the_midst_of_a_walk_stands_in_line_too(servers: list[
 
     (counter,) = await servers[0].reports(make_counter)
     key = lock_keys([counter["id"].split(":")[2]], [])
-    crowd = servers[1].store.crowd
-    release = await asyncio.to_thread(crowd.take, key, 5, 5)
+    shared_locks = servers[1].store.shared_locks
+    release = await asyncio.to_thread(shared_locks.take, key, 5, 5)
     walking = asyncio.ensure_future(servers[0].reports(add_twice, counter["id"]))
     await asyncio.to_thread(_until_somebody_waits, servers[2].store)
     assert not walking.done()
@@ -210,7 +210,7 @@ async def test_a_walk_waits_for_the_locks_of_another_server_and_holds_no_thread_
 ) -> None:
     (counter,) = await servers[0].reports(make_counter)
     key = lock_keys([counter["id"].split(":")[2]], [])
-    release = await asyncio.to_thread(servers[1].store.crowd.take, key, 5, 5)
+    release = await asyncio.to_thread(servers[1].store.shared_locks.take, key, 5, 5)
     waiting = [asyncio.ensure_future(servers[0].reports(add_one, counter["id"])) for _ in range(30)]
     await asyncio.to_thread(_until_somebody_waits, servers[2].store)
 
@@ -225,7 +225,7 @@ async def test_a_walk_waits_for_the_locks_of_another_server_and_holds_no_thread_
 async def test_locks_end_with_their_time_whether_they_are_given_back_or_not(servers: list[Any]) -> None:
     (counter,) = await servers[0].reports(make_counter)
     key = lock_keys([counter["id"].split(":")[2]], [])
-    release = await asyncio.to_thread(servers[1].store.crowd.take, key, 5, 0.2)
+    release = await asyncio.to_thread(servers[1].store.shared_locks.take, key, 5, 0.2)
 
     assert await servers[0].reports(add_one, counter["id"]) == [1]
 

@@ -35,7 +35,7 @@ from walkwire.stores.postgres.driver.prepared import (
     truths,
 )
 from walkwire.stores.postgres.functions import NUMBERS
-from walkwire.stores.postgres.locks import NOTHING, CommitLocks, Cut, Gone, crowd_numbers, written_kinds
+from walkwire.stores.postgres.locks import NOTHING, CommitLocks, Cut, Gone, shared_lock_numbers, written_kinds
 from walkwire.stores.postgres.outcome import CommitTag
 from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, NODE_KINDS
 from walkwire.stores.sql import lookups
@@ -107,13 +107,13 @@ class Commit:
         self._bound = 0
 
     def _send(self, connection: Raw, tag: CommitTag, gone: Gone, locks: CommitLocks) -> bool:
-        crowd = self._crowd(gone)
-        answer = _COMMIT.value(connection, self._values(tag, gone, locks, list(crowd)))
+        shared_locks = self._shared_locks(gone)
+        answer = _COMMIT.value(connection, self._values(tag, gone, locks, list(shared_locks)))
         if answer is None:
             return True
         refusal = json.loads(answer)
         if "held" in refusal:
-            raise Held(crowd[number] for number in refusal["held"])
+            raise Held(shared_locks[number] for number in refusal["held"])
         if "records" in refusal:
             raise Lost(refusal["records"], refusal["neighbourhoods"])
         if "task" in refusal and self._changes.ended_task is not None:
@@ -135,7 +135,7 @@ class Commit:
             kinds = {row[0] for row in NODE_KINDS.run(connection, ids=changes.deleted_nodes)}
         return Gone([Cut._make(row) for row in cut], kinds)
 
-    def _crowd(self, gone: Gone) -> dict[int, str]:
+    def _shared_locks(self, gone: Gone) -> dict[int, str]:
         """Return the shared locks, by number, that other walks may hold on what this commit writes."""
         changes = self._changes
         records = [*(node.id for node in changes.changed_nodes), *(edge.id for edge in changes.changed_edges)]
@@ -144,9 +144,11 @@ class Commit:
         ends.update(end for edge in gone.edges for end in (edge.source, edge.target))
         deleted = changes.deleted_nodes
         keys = lock_keys([*records, *deleted], (ends - new).union(deleted), written_kinds(changes, gone))
-        return crowd_numbers(keys.difference(self._mine))
+        return shared_lock_numbers(keys.difference(self._mine))
 
-    def _values(self, tag: CommitTag, gone: Gone, locks: CommitLocks, crowd: Sequence[int]) -> list[Value]:
+    def _values(
+        self, tag: CommitTag, gone: Gone, locks: CommitLocks, shared_locks: Sequence[int]
+    ) -> list[Value]:
         """Return the arguments of `walkwire_commit`, in its order."""
         changes, reads = self._changes, self._reads
         nodes = {node.id: node.version for node in changes.changed_nodes} | reads.nodes
@@ -155,7 +157,7 @@ class Commit:
         return [
             tag.session.encode(),
             str(tag.number).encode(),
-            long_numbers(crowd) if crowd else _NO_LONG_NUMBERS,
+            long_numbers(shared_locks) if shared_locks else _NO_LONG_NUMBERS,
             long_numbers(locks.numbers),
             truths(locks.alone),
             *_expected(nodes, edges),

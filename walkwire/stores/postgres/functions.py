@@ -156,7 +156,7 @@ $walkwire$
 _COMMIT = """
 CREATE OR REPLACE FUNCTION walkwire_commit(
   p_session text, p_tag bigint,
-  p_crowd bigint[], p_locks bigint[], p_alone boolean[],
+  p_shared bigint[], p_locks bigint[], p_alone boolean[],
   p_nodes text[], p_node_versions integer[],
   p_edges text[], p_edge_versions integer[],
   p_ends text[],
@@ -181,8 +181,8 @@ BEGIN
   IF NOT FOUND THEN
     RETURN '{"session":null}';
   END IF;
-  IF cardinality(p_crowd) > 0 THEN
-    SELECT json_build_object('held', json_agg(number)) INTO answer FROM unnest(p_crowd) AS given(number)
+  IF cardinality(p_shared) > 0 THEN
+    SELECT json_build_object('held', json_agg(number)) INTO answer FROM unnest(p_shared) AS given(number)
     WHERE NOT pg_try_advisory_xact_lock_shared(number) HAVING count(*) > 0;
   END IF;
   IF answer IS NULL THEN

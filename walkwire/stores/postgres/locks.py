@@ -59,9 +59,9 @@ GATE = number("gate", b"gate")
 SCHEMA = number("schema", b"schema")  # held while migrating
 
 
-def crowd_numbers(keys: Iterable[str]) -> dict[int, str]:
+def shared_lock_numbers(keys: Iterable[str]) -> dict[int, str]:
     """Return the numbers of shared locks, each with the lock's name."""
-    return {number(key, b"crowd"): key for key in keys}
+    return {number(key, b"shared_locks"): key for key in keys}
 
 
 class CommitLocks:

@@ -15,7 +15,7 @@ from psycopg import ClientCursor
 
 from walkwire.errors import Busy
 from walkwire.stores.postgres.driver.pool import Away, Pool
-from walkwire.stores.postgres.locks import crowd_numbers
+from walkwire.stores.postgres.locks import shared_lock_numbers
 
 # One simple query and no pipeline: after a pipeline PostgreSQL does not enforce the limit on idle transactions.
 _TAKE = """
@@ -28,20 +28,20 @@ SELECT count(pg_advisory_xact_lock(number)) FROM unnest(%s::bigint[]) AS given(n
 _log = logging.getLogger("walkwire.stores")
 
 
-class PostgresCrowd:
-    """Advisory locks of idle transactions. See `store.Crowd`."""
+class PostgresSharedLocks:
+    """Advisory locks of idle transactions. See `store.SharedLocks`."""
 
     def __init__(self, pool: Pool, width: int) -> None:
         self._pool = pool
         self.width = width
 
     def take(self, keys: Collection[str], patience: float, hold: float) -> Callable[[], None]:
-        """Acquire all locks in one round trip; see `Crowd.take`. Locks nothing if the database is unreachable."""
+        """Acquire all locks in one round trip; see `SharedLocks.take`. Locks nothing if the database is unreachable."""
         try:
             with ExitStack() as stack:
                 connection = stack.enter_context(self._pool.raw())
                 limits = (f"{seconds * 1000:.0f}ms" for seconds in (patience, hold))
-                ClientCursor(connection).execute(_TAKE, [*limits, sorted(crowd_numbers(keys))])
+                ClientCursor(connection).execute(_TAKE, [*limits, sorted(shared_lock_numbers(keys))])
                 stack.callback(connection.rollback)
                 held = stack.pop_all()
         except Away:

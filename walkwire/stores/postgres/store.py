@@ -14,13 +14,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from walkwire.errors import Busy, CommitInDoubt, StartError
 from walkwire.store import (
     Changes,
-    Crowd,
     EdgeRecord,
     Lost,
     Neighbourhood,
     NodeRecord,
     Reads,
     Selection,
+    SharedLocks,
     Store,
     View,
 )
@@ -31,7 +31,7 @@ from walkwire.stores.postgres.functions import CHANGED
 from walkwire.stores.postgres.locks import GATE, SCHEMA
 from walkwire.stores.postgres.outcome import CommitTag, forget
 from walkwire.stores.postgres.record_locks import RecordLocks
-from walkwire.stores.postgres.shared_locks import PostgresCrowd
+from walkwire.stores.postgres.shared_locks import PostgresSharedLocks
 from walkwire.stores.sql import lookups, revision
 from walkwire.stores.sql.store import SqlStore
 
@@ -74,7 +74,7 @@ class PostgresStore(SqlStore):
         self._pool = Pool(url, connections, seconds)
         self._record_locks = RecordLocks(seconds)
         self._seconds = seconds
-        self.crowd: Crowd | None = PostgresCrowd(self._pool, max(1, connections // 2))
+        self.shared_locks: SharedLocks | None = PostgresSharedLocks(self._pool, max(1, connections // 2))
         try:
             with self._pool.raw() as connection:
                 _refuse_old(connection.info.server_version)

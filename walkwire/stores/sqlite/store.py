@@ -22,12 +22,12 @@ from sqlalchemy.pool import QueuePool
 from walkwire.errors import StartError
 from walkwire.store import (
     Changes,
-    Crowd,
     EdgeRecord,
     Neighbourhood,
     NodeRecord,
     Reads,
     Selection,
+    SharedLocks,
     Store,
     View,
 )
@@ -70,7 +70,7 @@ def open_sqlite(url: str) -> Store:
 class SqliteStore(SqlStore):
     """The store in one SQLite file, for any number of threads. Processes wait for its one write lock."""
 
-    crowd: Crowd | None = None
+    shared_locks: SharedLocks | None = None
 
     def __init__(self, path: str, synchronous: str = "NORMAL") -> None:
         self._engine = _engine(path, synchronous)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from walkwire.errors import Conflict
-from walkwire.store import Crowd, GraphStore, Lost, UserStore
+from walkwire.store import GraphStore, Lost, SharedLocks, UserStore
 from walkwire.walk.current import enter_run, leave_run
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.run import Run
@@ -26,7 +26,7 @@ class Alone:
 
     users: UserStore | None = None
 
-    def __init__(self, shared_locks: Crowd | None, is_loading: bool = False) -> None:
+    def __init__(self, shared_locks: SharedLocks | None, is_loading: bool = False) -> None:
         self.spawns_awaitable = not is_loading
         self._shared_locks = shared_locks
         self._keys: frozenset[str] = frozenset()
@@ -87,7 +87,7 @@ def unit_of_work(
 
     Raises Conflict if others changed what the block read: a block cannot be retried.
     """
-    host = Alone(store.crowd, is_loading)
+    host = Alone(store.shared_locks, is_loading)
     run = Run(store, store.latest(), registry, root_id, host, notify)
     token = enter_run(run)
     try:

@@ -22,7 +22,7 @@ from walkwire.walk.run.threads import Mailbox, Threads
 from walkwire.walk.unit.deadline import Deadline
 from walkwire.walk.unit.locks import Locks
 from walkwire.walk.unit.outbox import Notify
-from walkwire.walk.unit.shared_locks import SharedLocks
+from walkwire.walk.unit.shared_locks import SharedLockPool
 from walkwire.walk.walker.ability import has_async
 
 
@@ -70,7 +70,7 @@ class Runtime:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._shared_locks = SharedLocks(store.crowd)
+        self._shared_locks = SharedLockPool(store.shared_locks)
         self._shared = Shared(
             store,
             registry,

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from walkwire.store import Lost, lock_keys
-from walkwire.walk.unit.shared_locks import Release, SharedLocks
+from walkwire.walk.unit.shared_locks import Release, SharedLockPool
 
 HOLD_SECONDS = 2.0
 PASSES = 5  # how often a claim waits for locks of kinds without holding them
@@ -112,8 +112,8 @@ class Locks:
     `between_servers` are the same locks as other servers see them.
     """
 
-    def __init__(self, between_servers: SharedLocks | None = None) -> None:
-        self.between_servers = between_servers or SharedLocks(None)
+    def __init__(self, between_servers: SharedLockPool | None = None) -> None:
+        self.between_servers = between_servers or SharedLockPool(None)
         self._holders: dict[str, Claim] = {}
         self._waiting: dict[str, deque[tuple[asyncio.Future[None], Claim]]] = {}
 

@@ -11,22 +11,22 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
-from walkwire.store import Crowd
+from walkwire.store import SharedLocks
 
 Release = Callable[[], None]
 
 
-class SharedLocks:
+class SharedLockPool:
     """Acquires locks that all servers see, and limits how many walks hold a connection for long.
 
-    All calls are made on one event loop. `crowd` is the store's side of it; None: no other server uses the database.
+    All calls are made on one event loop. `shared_locks` is the store's side of it; None: no other server uses the database.
     """
 
-    def __init__(self, crowd: Crowd | None) -> None:
-        self._crowd = crowd
-        if crowd is not None:
-            self._permits = asyncio.Semaphore(crowd.width)
-            self._threads = ThreadPoolExecutor(crowd.width, thread_name_prefix="shared-locks")
+    def __init__(self, shared_locks: SharedLocks | None) -> None:
+        self._shared_locks = shared_locks
+        if shared_locks is not None:
+            self._permits = asyncio.Semaphore(shared_locks.width)
+            self._threads = ThreadPoolExecutor(shared_locks.width, thread_name_prefix="shared-locks")
 
     async def acquire(self, keys: frozenset[str], patience: float, hold: float) -> Release:
         """Acquire locks, and return a function that releases them. Times are in seconds.
@@ -34,11 +34,11 @@ class SharedLocks:
         - patience: how long to wait for them; TimeoutError is raised then
         - hold: after which other servers may ignore the locks, even if they are not released
         """
-        if self._crowd is None:
+        if self._shared_locks is None:
             return _nothing
         loop = asyncio.get_running_loop()
         await self._permits.acquire()
-        acquiring = loop.run_in_executor(self._threads, self._crowd.take, keys, patience, hold)
+        acquiring = loop.run_in_executor(self._threads, self._shared_locks.take, keys, patience, hold)
         try:
             release = await asyncio.shield(acquiring)
         except asyncio.CancelledError:
@@ -52,7 +52,7 @@ class SharedLocks:
     @asynccontextmanager
     async def permit(self) -> AsyncIterator[None]:
         """Wait until the walk may hold a connection for the time of the `with` block."""
-        if self._crowd is None:
+        if self._shared_locks is None:
             yield
         else:
             async with self._permits:
@@ -60,7 +60,7 @@ class SharedLocks:
 
     async def stop(self) -> None:
         """End the threads, after the releases that are in progress."""
-        if self._crowd is not None:
+        if self._shared_locks is not None:
             await asyncio.to_thread(self._threads.shutdown)
 
     def _abandon(self, acquiring: asyncio.Future[Release]) -> None:

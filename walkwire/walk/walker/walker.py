@@ -25,7 +25,7 @@ Place = Node | Edge
 Places = Place | Iterable[Place]
 
 
-class Trail(Anchor):
+class AnchorOfWalker(Anchor):
     """The state of a walker that is no field of the program. Programs see it as `walker.__jac__`.
 
     - queue: the places that it will visit
@@ -75,7 +75,7 @@ class Walker(Archetype):
     if TYPE_CHECKING:
 
         @property
-        def __jac__(self) -> Trail: ...
+        def __jac__(self) -> AnchorOfWalker: ...
 
     # Any: keywords that the program's own bases take
     def __init_subclass__(cls, *, background: bool | None = None, **keywords: Any) -> None:
@@ -85,7 +85,7 @@ class Walker(Archetype):
 
     def __new__(cls, *_: object, **__: object) -> Self:
         walker = object.__new__(cls)
-        _give_anchor(walker, Trail(cls.__name__))
+        _give_anchor(walker, AnchorOfWalker(cls.__name__))
         return walker
 
     @Computed

@@ -16,7 +16,7 @@ from tests.server.conftest import Asked, Serve
 from walkwire.config import Config
 from walkwire.errors import Busy, NoAccess, PublicError
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.server.http.walkers.router import Lane
+from walkwire.server.http.walkers.router import WalkerRoutes
 from walkwire.walk.archetypes.obj import Obj
 from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.walker.specs import specs
@@ -147,7 +147,7 @@ async def both(client: httpx.AsyncClient, request: dict[str, Any]) -> list[tuple
     """The answer by the shortcut, where it is taken, and FastAPI's."""
     by_shortcut = await told(client, request)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Lane, "road", lambda *_: None)
+        patch.setattr(WalkerRoutes, "quick_route", lambda *_: None)
         return [by_shortcut, await told(client, request)]
 
 

@@ -27,8 +27,8 @@ from walkwire.server.http.answers import (
 )
 from walkwire.server.http.bearer import Bearer
 from walkwire.server.http.walkers.request import NodeParameter, Shape, parameter, shape_of
-from walkwire.server.http.walkers.router import Lane, WalkerRoute
-from walkwire.server.http.walkers.shortcut import Road, Shortcut
+from walkwire.server.http.walkers.router import WalkerRoute, WalkerRoutes
+from walkwire.server.http.walkers.shortcut import QuickRoute, Shortcut
 from walkwire.server.http.webhook import KeyBearer
 from walkwire.store import WebhookKey
 from walkwire.walk.walker.specs import TAGS, Specs, specs_of
@@ -69,7 +69,7 @@ class Walkers:
         self._bearer = Bearer(accounts.auth)
         self._webhooks = accounts.webhooks
         self._model = WalkerAnswerWithReturns if with_returns else WalkerAnswer
-        self._lanes = {prefix: Lane(prefix) for prefix in (PREFIX, WEBHOOK_PREFIX)}
+        self._routes_under = {prefix: WalkerRoutes(prefix) for prefix in (PREFIX, WEBHOOK_PREFIX)}
 
     @property
     def have_webhooks(self) -> bool:
@@ -83,7 +83,7 @@ class Walkers:
         """
         self._api = api
         self._on_change = on_change
-        api.router.routes += self._lanes.values()
+        api.router.routes += self._routes_under.values()
         for name, walker in self._classes.items():
             self.add(name, walker)
 
@@ -100,21 +100,21 @@ class Walkers:
             name, walker, walk=self.run, bearer=self._bearer, webhooks=self._webhooks, model=self._model
         )
         made = list(exposure.routes(taken))
-        for prefix, lane in self._lanes.items():
-            lane.put(name, [route for route in made if route.path.startswith(prefix)])
-        fixed = [route for route in made if not route.path.startswith((*self._lanes, "/{"))]
-        at = routes.index(self._lanes[PREFIX])
+        for prefix, under in self._routes_under.items():
+            under.put(name, [route for route in made if route.path.startswith(prefix)])
+        fixed = [route for route in made if not route.path.startswith((*self._routes_under, "/{"))]
+        at = routes.index(self._routes_under[PREFIX])
         routes[at:at] = fixed
         routes += [route for route in made if route not in fixed]
-        before = routes[: routes.index(self._lanes[PREFIX])]
-        self._lanes[PREFIX].is_shadowed = any(
+        before = routes[: routes.index(self._routes_under[PREFIX])]
+        self._routes_under[PREFIX].is_shadowed = any(
             _may_take(getattr(route, "path", ""), PREFIX) for route in before
         )
         self._on_change()
 
     def shortcut(self, app: ASGIApp) -> ASGIApp:
         """Return `app` with a shortcut to the walkers in front of it."""
-        return Shortcut(app, self._lanes[PREFIX].road, lambda: int(self._api.state.body_limit))
+        return Shortcut(app, self._routes_under[PREFIX].quick_route, lambda: int(self._api.state.body_limit))
 
 
 def places_of(name: str, specs: Specs) -> list[WalkerPath]:
@@ -176,10 +176,10 @@ class _Exposure:
             if place.at_node and "node" in self._specs.path_fields:
                 raise StartError(f"Walker {self._name}, specs: 'path' holds {{node}}, where a walk enters")
             endpoint = self._endpoint(shape, place.at_node)
-            road = self._road(shape, place)
+            quick_route = self._quick_route(shape, place)
             for method in self._specs.http_methods:
                 made = self._route(method, place, endpoint)
-                made.road = road
+                made.quick_route = quick_route
                 yield made
 
     def _places(self, taken: Container[tuple[str, str]]) -> list[WalkerPath]:
@@ -223,7 +223,7 @@ class _Exposure:
         chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # FastAPI reads it
         return chosen
 
-    def _road(self, shape: Shape, place: WalkerPath) -> Road | None:
+    def _quick_route(self, shape: Shape, place: WalkerPath) -> QuickRoute | None:
         """Return what answers usual requests; None unless only JSON carries fields."""
         if not shape.is_plain or self._specs.webhook is not None or self._specs.path:
             return None
@@ -232,7 +232,7 @@ class _Exposure:
         def run(values: dict[str, Any], caller: Caller, node: str | None) -> Coroutine[Any, Any, Answer]:
             return walk(walker, values, caller.root_id, node)
 
-        return Road(shape.body, self._bearer if self._specs.auth else None, run, _as_response)
+        return QuickRoute(shape.body, self._bearer if self._specs.auth else None, run, _as_response)
 
     def _who(self) -> Iterator[inspect.Parameter]:
         """Yield the parameters that identify the caller."""

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from walkwire.server.http.route import Route
 from walkwire.server.http.walkers.request import REFERENCE
-from walkwire.server.http.walkers.shortcut import OUTCOME, Road
+from walkwire.server.http.walkers.shortcut import OUTCOME, QuickRoute
 
 _ALLOWED = "walkwire.allowed"
 _WITHOUT_SLASH = "walkwire.without_slash"
@@ -24,14 +24,14 @@ class WalkerRoute(Route):
     """A route of a walker.
 
     - walker: the walker's name
-    - road: answers usual requests without FastAPI; None: FastAPI answers all
+    - quick_route: answers usual requests without FastAPI; None: FastAPI answers all
     """
 
     walker: str = ""
-    road: Road | None = None
+    quick_route: QuickRoute | None = None
 
 
-class Lane(BaseRoute):
+class WalkerRoutes(BaseRoute):
     """The routes under `prefix`, which is followed by a walker's name. No other route serves paths under it.
 
     - is_shadowed: whether a route outside might match such a path first
@@ -40,32 +40,34 @@ class Lane(BaseRoute):
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._routes: dict[str, list[WalkerRoute]] = {}
-        self._roads: dict[tuple[str, str], Road] = {}
+        self._quick: dict[tuple[str, str], QuickRoute] = {}
         self.is_shadowed = False
 
     def put(self, name: str, routes: list[WalkerRoute]) -> None:
         """Replace the routes of a walker."""
         for route in self._routes.get(name, ()):
             for method in route.methods or ():
-                self._roads.pop((method, _place(route)), None)
+                self._quick.pop((method, _place(route)), None)
         self._routes[name] = routes
         for route in routes:
-            if route.road is not None:
-                self._roads.update(((method, _place(route)), route.road) for method in route.methods or ())
+            if route.quick_route is not None:
+                self._quick.update(
+                    ((method, _place(route)), route.quick_route) for method in route.methods or ()
+                )
 
-    def road(self, method: str, path: str) -> tuple[Road, str | None] | None:
+    def quick_route(self, method: str, path: str) -> tuple[QuickRoute, str | None] | None:
         """Return what answers a usual request, and the node that its path names.
 
         None if another route might come first (`is_shadowed`), if the path is redirected, or if FastAPI has to answer.
         """
         if self.is_shadowed or path.endswith("/"):
             return None
-        road = self._roads.get((method, path))
-        if road is not None:
-            return road, None
+        quick_route = self._quick.get((method, path))
+        if quick_route is not None:
+            return quick_route, None
         place, slash, node = path.rpartition("/")
-        road = self._roads.get((method, place + slash))
-        return (road, node) if road is not None and _IS_REFERENCE(node) else None
+        quick_route = self._quick.get((method, place + slash))
+        return (quick_route, node) if quick_route is not None and _IS_REFERENCE(node) else None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether this router answers a request, and what `handle` has to know. See Starlette's `BaseRoute`."""

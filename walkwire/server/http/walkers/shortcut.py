@@ -25,7 +25,7 @@ class Unusual(Exception):
     """Raised for a request that FastAPI has to read."""
 
 
-class Road:
+class QuickRoute:
     """Reads and answers requests for one walker, as FastAPI would.
 
     - model: validates the body; None: the body is not read
@@ -90,26 +90,26 @@ class Road:
 
 
 class Shortcut:
-    """Stands in front of FastAPI. `road` finds what answers a method and a path, and the node that the path names."""
+    """Stands in front of FastAPI. `quick_route` finds what answers a method and a path, and the node that the path names."""
 
     def __init__(
         self,
         app: ASGIApp,
-        road: Callable[[str, str], tuple[Road, str | None] | None],
+        quick_route: Callable[[str, str], tuple[QuickRoute, str | None] | None],
         limit: Callable[[], int],
     ) -> None:
         self._app = app
-        self._road = road
+        self._quick_route = quick_route
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = None
         if scope["type"] == "http" and not scope.get("root_path"):
-            found = self._road(scope["method"], scope["path"])
+            found = self._quick_route(scope["method"], scope["path"])
         if found is None:
             await self._app(scope, receive, send)
             return
-        road, node = found
+        quick_route, node = found
         taken: list[Message] = []
 
         async def receive_once() -> Message:
@@ -117,7 +117,7 @@ class Shortcut:
             return message
 
         try:
-            outcome = await road.take(scope, receive_once, send, node, self._limit())
+            outcome = await quick_route.take(scope, receive_once, send, node, self._limit())
         except Unusual:
             outcome = None
         else:
