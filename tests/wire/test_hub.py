@@ -323,6 +323,7 @@ async def test_revoked_tokens_are_told_to_every_server_also_to_one_without_a_soc
     heard: dict[str, list[tuple[Any, ...]]] = {}
     for house in cluster:
         told = heard.setdefault(house.wire.ids.server, [])
+        await house.wire.peers.stop()
         await house.wire.peers.start(house.hub.receive, lambda *revoked, told=told: told.append(revoked))
     here.hub.tell_revoked(ANN, 3)
     await socket.quiet()
