@@ -99,6 +99,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "token_secret": SECRET,
         "token_secret_file": "secret",
         "origins": ["https://a.example"],
+        "trusted_proxies": ["10.0.0.0/8"],
         "policy_user": "none",
         "policy_channel": "none",
         "policy_client": "none",

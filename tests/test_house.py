@@ -25,7 +25,8 @@ GROUND = {"errors", "ids", "config"}
 MAY = {
     "errors": set(),
     "ids": {"errors"},
-    "config": {"errors"},
+    "addresses": set(),
+    "config": {"errors", "addresses"},
     "store": GROUND,
     "broker": GROUND,
     "__init__": {"errors", "walk", "dialect"},
@@ -36,7 +37,8 @@ MAY = {
     "stores": GROUND | {"store"},
     "brokers": GROUND | {"broker"},
     "jac": GROUND,
-    "server": GROUND | {"store", "broker", "walk", "dialect", "wire", "account", "stores", "brokers"},
+    "server": GROUND
+    | {"addresses", "store", "broker", "walk", "dialect", "wire", "account", "stores", "brokers"},
     "program": GROUND | {"stores", "walk", "dialect", "jac", "trace", "foreign"},
     "foreign": {"ids", "dialect", "jac"},
     "__main__": {"cli"},

@@ -25,6 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from walkwire.addresses import Network
 from walkwire.errors import StartError
 
 Policy = Literal["all", "authenticated", "none"]
@@ -68,6 +69,7 @@ class Config(BaseModel):
     token_secret: SecretStr | None = None
     token_secret_file: str | None = None
     origins: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     policy_user: Policy = Field(default_factory=_policy)
     policy_channel: Policy = Field(default_factory=_policy)
     policy_client: Policy = Field(default_factory=_policy)
@@ -87,7 +89,7 @@ class Config(BaseModel):
     compression: bool = False
     keep: Annotated[dict[str, Overflow], NoDecode] = {}
 
-    @field_validator("origins", mode="before")
+    @field_validator("origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (

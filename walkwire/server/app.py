@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from walkwire.account.accounts import Accounts, open_accounts
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
+from walkwire.addresses import Addresses
 from walkwire.brokers import open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
@@ -235,6 +236,7 @@ def _door(config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, me
         config.allows_origin,
         compresses=config.compression,
         on_refusal=meters.on_refusal,
+        address_of=Addresses(config.trusted_proxies).of,
     )
 
 

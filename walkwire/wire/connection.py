@@ -85,9 +85,11 @@ class Connection:
 
     _decode = staticmethod(EVENTS.decode)
 
-    def __init__(self, door: Door, transport: Transport, channel_id: str | None = None) -> None:
+    def __init__(
+        self, door: Door, transport: Transport, channel_id: str | None = None, address: str = ""
+    ) -> None:
         own = "" if channel_id else door.ids.new()
-        self.client = Client(door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport)
+        self.client = Client(door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport, address)
         self._door = door
         self._waiting: deque[bytes] | None = None  # queued behind the event under way; None: there is none
         self._waiting_bytes = 0

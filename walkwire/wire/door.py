@@ -46,12 +46,21 @@ AllowsOrigin = Callable[[str | None, str | None], bool]
 """Returns whether a page of this origin may connect to this host. Both are headers; None: the header is absent."""
 
 
+AddressOf = Callable[[str | None, str | None], str]
+"""Returns the address that a client is counted by, given that of the peer (None: it has none) and its header `X-Forwarded-For`
+(None: it is absent)."""
+
 OnRefusal = Callable[[PublicError], None]
 """Called with each error that a client is sent. Must not raise."""
 
 
 def ignore(error: PublicError) -> None:
     """Do nothing: the `OnRefusal` of a server without metrics."""
+
+
+def own_address(peer: str | None, forwarded: str | None) -> str:
+    """Return the address of the peer: the `AddressOf` of a server without proxies."""
+    return peer or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class Door:
     - path: where the gateway accepts WebSockets
     - compresses: whether it offers to compress messages (RFC 7692)
     - on_refusal: called with each error that a client is sent
+    - address_of: finds the address that a client is counted by
     """
 
     hub: Hub
@@ -80,3 +90,4 @@ class Door:
     path: str = "/websocket"
     compresses: bool = False
     on_refusal: OnRefusal = ignore
+    address_of: AddressOf = own_address

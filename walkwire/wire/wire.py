@@ -7,7 +7,16 @@ from walkwire.ids import ServerIds
 from walkwire.wire.connections import Connections
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.delivery.turn import Turn
-from walkwire.wire.door import AllowsOrigin, Authenticate, Door, OnRefusal, RunEvent, ignore
+from walkwire.wire.door import (
+    AddressOf,
+    AllowsOrigin,
+    Authenticate,
+    Door,
+    OnRefusal,
+    RunEvent,
+    ignore,
+    own_address,
+)
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub, OnDelivery
 from walkwire.wire.limits import Limits
@@ -65,6 +74,7 @@ class Wire:
         path: str = "/websocket",
         compresses: bool = False,
         on_refusal: OnRefusal = ignore,
+        address_of: AddressOf = own_address,
     ) -> Door:
         """Return what the connections of this server are given."""
         return Door(
@@ -81,4 +91,5 @@ class Wire:
             path,
             compresses,
             on_refusal,
+            address_of,
         )

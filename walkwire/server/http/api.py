@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp
 
 from walkwire.account.accounts import Accounts
+from walkwire.addresses import Addresses
 from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
@@ -51,6 +52,9 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     """Return the application that serves everything over HTTP. Raises StartError if a walker's specs do not fit it."""
     api = FastAPI(title=operations.title, version="1")
     api.state.body_limit = config.body_limit
+    api.state.address_of = Addresses(
+        config.trusted_proxies
+    ).of  # given the peer's address and X-Forwarded-For
     add_error_handlers(api, operations.on_refusal)
     serve_health(api, operations.health)
     if operations.metrics is not None:

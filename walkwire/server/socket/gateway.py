@@ -92,7 +92,7 @@ class _Threshold(asyncio.Protocol):
             return
         stream = Stream(self._door, transport, handshake.response(opening), connections)
         transport.set_protocol(stream)
-        _accept(self._door, stream, opening)
+        _accept(self._door, stream, transport, opening)
 
 
 class _Gateway(HttpToolsProtocol):
@@ -212,7 +212,7 @@ class _Gateway(HttpToolsProtocol):
         self.connections.discard(self)
         self.transport.set_protocol(stream)
         self.parser = None  # type: ignore[assignment]  # it refers to us: without it both are freed at once
-        _accept(self._door, stream, opening)
+        _accept(self._door, stream, self.transport, opening)
 
     def _unread(self) -> bytes:
         """Return what follows the head. The exception that uvicorn handles at this moment says where llhttp stopped."""
@@ -220,15 +220,22 @@ class _Gateway(HttpToolsProtocol):
         return self._data[stop.args[0] :] if isinstance(stop, httptools.HttpParserUpgrade) else b""
 
 
-def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest) -> None:
+def _accept(
+    door: Door, stream: Stream, transport: asyncio.BaseTransport, opening: handshake.UpgradeRequest
+) -> None:
     refusal = door.connections.closing
     if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
         refusal = close.REFUSED
     if refusal is not None:
         stream.close(refusal.code, refusal.text())
         return
-    connection = Connection(door, stream, _channel_id(opening.url))
+    connection = Connection(door, stream, _channel_id(opening.url), _address(door, transport, opening))
     stream.open(connection, opening.text(b"authorization"), opening.rest)
+
+
+def _address(door: Door, transport: asyncio.BaseTransport, opening: handshake.UpgradeRequest) -> str:
+    peer = transport.get_extra_info("peername")
+    return door.address_of(peer[0] if isinstance(peer, tuple) else None, opening.text(b"x-forwarded-for"))
 
 
 def _channel_id(url: bytes) -> str | None:

@@ -47,6 +47,7 @@ class Client(Receiver):
     """One connection. The hub changes the user and the channels; `Turn` changes the frames and the transport.
 
     - id, channel_id: never change; the channel is the one in the connection frame
+    - address: what it is counted by, beside its user (`walkwire/addresses.py`)
     - has_own_channel: whether `channel_id` was made for this client
     - root_id: its user
     - channels: the channels that it has joined
@@ -56,6 +57,7 @@ class Client(Receiver):
     """
 
     __slots__ = (
+        "address",
         "channel_id",
         "channels",
         "frames",
@@ -67,9 +69,16 @@ class Client(Receiver):
     )
 
     def __init__(
-        self, client_id: str, root_id: str, channel_id: str, has_own_channel: bool, transport: Transport
+        self,
+        client_id: str,
+        root_id: str,
+        channel_id: str,
+        has_own_channel: bool,
+        transport: Transport,
+        address: str = "",
     ) -> None:
         self.id = client_id
+        self.address = address
         self.root_id = root_id
         self.channel_id = channel_id
         self.has_own_channel = has_own_channel

@@ -1,0 +1,70 @@
+"""Addresses: which client a connection or a request comes from, behind trusted proxies too.
+
+Limits count clients by the address that this module returns. A header that names another address is believed only if a trusted
+proxy sent it: otherwise a client could choose its address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+UNKNOWN = ""
+
+Network = IPv4Network | IPv6Network
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Return the networks that these texts name: `10.0.0.0/8`, or an address alone. Raises ValueError."""
+    return tuple(ip_network(text) for text in texts)
+
+
+class Addresses:
+    """Finds the address that a client is counted by.
+
+    - trusted: networks of the proxies whose `X-Forwarded-For` is believed
+    """
+
+    def __init__(self, trusted: Iterable[Network] = ()) -> None:
+        self._trusted = tuple(trusted)
+
+    def of(self, peer: str | None, forwarded: str | None) -> str:
+        """Return an IPv4 address, or the /64 network of an IPv6 address, which one subscriber has for himself.
+
+        `UNKNOWN` if there is none, as for a UNIX socket.
+
+        - peer: address of the other end of the connection; None: it has none
+        - forwarded: the header `X-Forwarded-For`; each proxy has added the address that it saw at the end; None: it is absent
+        """
+        address = _parsed(peer or "")
+        if address is None:
+            return UNKNOWN
+        if forwarded is not None and self._is_trusted(address):
+            for text in reversed(forwarded.split(",")):
+                found = _parsed(text)
+                if found is None:
+                    break  # what stands before it is not from a trusted proxy
+                address = found
+                if not self._is_trusted(address):
+                    break
+        if isinstance(address, IPv6Address):
+            return str(IPv6Network((address, 64), strict=False))
+        return str(address)
+
+    def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    text = text.strip()
+    if text.startswith("["):  # [::1]:80
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    if len(text) > 64:
+        return None
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
