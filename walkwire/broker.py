@@ -49,14 +49,14 @@ class Broker(Protocol):
     def away(self) -> str | None:
         """Return why other servers cannot be reached, as a sentence for the operator; None if they can be reached.
 
-        A failure is noticed within 5 seconds, even if the other side hangs or stays silent.
+        A failure is noticed within 5 seconds, even if the broker service hangs or stays silent.
         """
 
     async def start(self, deliver: Deliver, returned: Returned = lambda: None) -> None:
         """Connect, and call `deliver(topic, message)` on the loop for each message that arrives.
 
-        Returns without an error if the other side is unreachable. The broker then retries, subscribes all topics again once it is
-        connected, and calls `returned`.
+        Returns without an error if the broker service is unreachable. The broker then retries. Once connected, it subscribes all
+        topics again and calls `returned`.
         """
 
     async def stop(self) -> None:
@@ -71,18 +71,18 @@ class Broker(Protocol):
     def when_subscribed(self) -> Future[None] | None:
         """Return a future that resolves once all subscriptions so far are in force.
 
-        Returns None if they are in force already, or if the other side is unreachable. That is the usual case: a connection that
-        brings no new topic does not cost a task.
+        Returns None if they are in force already, or if the broker service is unreachable. None is the usual result: a connection
+        that brings no new topic does not cost a task.
         """
 
     def publish(self, topic: str, message: bytes) -> None:
         """Send `message` to every server that subscribes to `topic`.
 
-        Raises Unreached if the other side is unreachable or too slow, Limited if the message is too large for it.
+        Raises Unreached if the broker service is unreachable or too slow, Limited if the message is too large for it.
         """
 
     def when_published(self) -> Future[None] | None:
-        """Return a future that resolves once the other side has all messages published so far; None if it has them already.
+        """Return a future that resolves once the broker service has all messages published so far; None if it has them already.
 
         The future fails with Unreached if the connection breaks first.
         """

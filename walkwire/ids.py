@@ -55,7 +55,10 @@ def parse_reference(text: object) -> Reference:
 
 
 def parse_root(text: object) -> str:
-    """Return the id in a reference to a root: `n::<24 hex>` or the bare digits. A name is ignored. Raises BadReference."""
+    """Return the id in a reference to a root: `n::<24 hex>` or the bare digits. A class name in it is ignored.
+
+    Raises BadReference.
+    """
     reference = parse_reference(text)
     if reference.kind != "n":
         raise BadReference(text)

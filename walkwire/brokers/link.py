@@ -1,11 +1,12 @@
 """Link: what all brokers across a network share. A kind of broker adds its own `BrokerConnection`, which knows the protocol.
 
 - Requests are sent in the order of the calls, in one write for each turn of the event loop.
-- After each write follows a fence: a request that the other side answers once it has handled everything before it. So one answer
-  confirms any number of requests.
-- A fence that is not answered in time means that the other side is unreachable, whatever the socket reports. The link reconnects
+- Each write is followed by a fence: a request that the broker service answers once it has handled everything before. So one
+  answer confirms any number of requests.
+- If a fence is not answered in time, the broker service counts as unreachable, whatever the socket reports. The link reconnects
   and subscribes all topics again.
-- After a reconnect, other servers may not have reconnected yet. So messages published then are held back until they must have.
+- After a reconnect, other servers may not have reconnected yet. So messages published within `HOLD_SECONDS`
+  are delayed until that time is over.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def reason(error: BaseException) -> str:
 
 
 class BrokerConnection(Protocol):
-    """One connection to the other side. `limit` is the largest size of a message in bytes."""
+    """One connection to the broker service. `limit` is the largest message that may be published, in bytes."""
 
     limit: int  # bytes
 
@@ -125,7 +126,7 @@ class Link:
 
     @property
     def away(self) -> str | None:
-        """Return why the other side is unreachable; see `Broker.away`."""
+        """Return why the broker service is unreachable; see `Broker.away`."""
         return None if self._why is None else f"{self._name}: {self._why}"
 
     async def start(self, deliver: Deliver, returned: Returned = lambda: None) -> None:

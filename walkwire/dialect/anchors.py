@@ -92,7 +92,7 @@ class WalkerAnchor(BaseAnchor):
 
 
 class ObjectAnchor(BaseAnchor):
-    """Search among objects that are stored by themselves."""
+    """Search among objects (Jac's `obj`) that have records of their own. Objects inside a field of a node are not found."""
 
     Collection = Collection(Obj)
 

@@ -95,19 +95,19 @@ class Latest:
         )
 
     def search_nodes(self, search: Search) -> list[NodeRecord]:
-        """One round trip, whose snapshot is not known; see `View.search_nodes`."""
+        """One round trip, which does not return its snapshot: `is_one_moment` becomes False. See `View.search_nodes`."""
         return self._seen(lambda view: view.search_nodes(search))
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
-        """One round trip, whose snapshot is not known; see `View.search_edges`."""
+        """One round trip, which does not return its snapshot: `is_one_moment` becomes False. See `View.search_edges`."""
         return self._seen(lambda view: view.search_edges(search))
 
     def load_task(self, id: str) -> TaskRecord | None:
-        """One round trip, whose snapshot is not known; see `View.load_task`."""
+        """One round trip, which does not return its snapshot: `is_one_moment` becomes False. See `View.load_task`."""
         return self._seen(lambda view: view.load_task(id))
 
     def load_user(self, key: UserKey) -> UserRecord | None:
-        """One round trip, whose snapshot is not known; see `View.load_user`."""
+        """One round trip, which does not return its snapshot: `is_one_moment` becomes False. See `View.load_user`."""
         return self._seen(lambda view: view.load_user(key))
 
     def _noted(self, rows: list[Row]) -> list[Row]:

@@ -88,7 +88,7 @@ class Runtime:
     async def run(self, request: WalkRequest) -> WalkAnswer:
         """Run a walk until it is committed, and return its answer.
 
-        Raises what the walk raised; Conflict, Busy, NoAccess, BadReference, TimedOut.
+        Raises the walk's own error, or Conflict, Busy, NoAccess, BadReference, TimedOut.
         """
         seconds = request.options.seconds
         if seconds is None:

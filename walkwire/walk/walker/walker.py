@@ -102,7 +102,7 @@ class Walker(Archetype):
         return add_visit(self, place, index)
 
     def ignore(self, place: Places) -> None:
-        """Leave a place, or all places in a list, out of later `visit` calls."""
+        """Exclude a place (a node or an edge), or all places of a list, from later `visit` calls."""
         add_ignored(self, place)
 
     def report(self, value: object, custom: bool = False) -> None:
