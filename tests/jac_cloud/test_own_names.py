@@ -13,7 +13,7 @@ from walkwire.testing import Client, serve
 from walkwire.walk.archetypes.anchor import Anchor
 from walkwire.walk.archetypes.edge import GenericEdge
 from walkwire.walk.archetypes.root import Root
-from walkwire.walk.walker.walker import Trail
+from walkwire.walk.walker.walker import AnchorOfWalker
 
 CLASSES = (
     bases.NodeArchetype,
@@ -23,7 +23,7 @@ CLASSES = (
     Root,
     GenericEdge,
     Anchor,
-    Trail,
+    AnchorOfWalker,
 )
 # Two underscores on both sides are Python's, and Jac's own: `__jac__`, `__specs__`.
 NAMES = sorted(
