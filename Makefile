@@ -5,13 +5,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-WORKERS ?= 3
+WORKERS ?= 5
 BIN := .venv/bin
 MADE := .venv/.made
 PEERS := .venv/.peers
 NODE := tests/journeys/node
 
-.PHONY: help setup demo test pythons check fix docs bench autobahn grammar services node
+.PHONY: help setup demo test long pythons check fix docs bench autobahn grammar services node
 
 help: ## print these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,8 +22,11 @@ demo: $(MADE) ## serve the chat of examples/chat at port DEMO_PORT (8000); its d
 	@mkdir -p .demo
 	@exec $(BIN)/walkwire serve examples/chat --port $${DEMO_PORT:-8000} --database sqlite:///.demo/chat.db
 
-test: $(MADE) ## run the tests in WORKERS (3) processes; ARGS="tests/wire -k hub" runs some of them
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+test: $(MADE) ## run the tests in WORKERS (5) processes; ARGS="tests/wire -k hub" runs some of them
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not long" $(ARGS)
+
+long: $(MADE) ## run the tests that kill and restart servers for minutes
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m long $(ARGS)
 
 pythons: $(MADE) ## run the fast part of the tests on the other supported Pythons of this machine
 	@.ci/pythons

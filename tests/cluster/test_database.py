@@ -22,6 +22,8 @@ from tests.cluster.cluster import Cluster, Ear, Voice, until
 from tests.postgres import Line, PostgresServer, postgres_server
 from tests.serving import PATIENCE, Server
 
+pytestmark = pytest.mark.long
+
 WRITERS = 4  # on each server, where a test says nothing else
 CHANNEL = "writing"
 

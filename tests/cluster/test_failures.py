@@ -21,6 +21,8 @@ from tests.cluster.cluster import Cluster, Ear, Voice, cluster, readiness, until
 from tests.serving import PATIENCE, Server, client
 from walkwire.ids import PUBLIC_ROOT, root_reference
 
+pytestmark = pytest.mark.long
+
 NOTICED = 5.0  # seconds: the promise
 BACK = 10.0  # seconds: two, but on a machine where others are at work
 SENTENCE = "Only those on this server were told: the others cannot be reached at the moment."

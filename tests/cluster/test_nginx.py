@@ -1,6 +1,6 @@
 """Rolling restarts behind a real nginx: nobody is answered 502, and nobody is sent away twice in one restart.
 
-CI restarts each server a few times. A long run by hand: `RESTARTS=100 make test ARGS="tests/cluster/test_nginx.py -s"`.
+CI restarts each server a few times. A long run by hand: `RESTARTS=100 make long ARGS="tests/cluster/test_nginx.py -s"`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ RESTARTS = int(os.environ.get("RESTARTS", "4"))
 DRAIN = 1.0
 
 
+@pytest.mark.long
 async def test_a_rolling_restart_behind_nginx_is_not_noticed(tmp_path: Path) -> None:
     ports = [free_port(), free_port()]
     with new_database() as database, service("redis", tmp_path) as broker, nginx(tmp_path, ports) as port:

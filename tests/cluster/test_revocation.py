@@ -38,6 +38,7 @@ async def test_with_the_broker_within_a_second_on_every_server(three: Cluster, k
     tell(f"{kind}, no socket was open at all", found, HEARD)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 async def test_with_a_broker_that_is_gone_and_comes_back_within_five_seconds(
     kind: Kind, tmp_path: Path
@@ -57,6 +58,7 @@ async def test_with_a_broker_that_is_gone_and_comes_back_within_five_seconds(
         tell(f"{kind} back just now", found, AWAY)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 async def test_with_a_broker_that_hangs_from_that_moment_on_within_five_seconds(
     kind: Kind, tmp_path: Path
@@ -70,6 +72,7 @@ async def test_with_a_broker_that_hangs_from_that_moment_on_within_five_seconds(
         tell(f"{kind} hung", found, AWAY)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 async def test_on_servers_that_do_not_hear_the_others_within_five_seconds(kind: Kind, tmp_path: Path) -> None:
     async with cluster(kind, tmp_path, 3) as made:
@@ -83,6 +86,7 @@ async def test_on_servers_that_do_not_hear_the_others_within_five_seconds(kind: 
         tell(f"{kind}, the other servers are cut off", found, AWAY)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 async def test_by_a_server_that_the_others_do_not_hear_within_ten_seconds(kind: Kind, tmp_path: Path) -> None:
     async with cluster(kind, tmp_path, 3) as made:

@@ -137,6 +137,7 @@ class Load:
         return last
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_rolling_restart_loses_nothing(kind: Kind, tmp_path: Path) -> None:
     async with cluster(kind, tmp_path, 2, drain_seconds=str(DRAIN)) as made:

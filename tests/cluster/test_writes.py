@@ -43,6 +43,7 @@ async def ask_until_done(
     return conflicts
 
 
+@pytest.mark.long
 async def test_a_thousand_increments_through_three_servers_are_a_thousand(three: Cluster) -> None:
     ada = await three.servers[0].user()
     (counter,) = await three.servers[0].walk("make_counter", ada.token)

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.serving import PROGRAMS, Person, Server
@@ -15,6 +16,7 @@ ROUNDS = 20
 IN_FLIGHT = 8
 
 
+@pytest.mark.long
 async def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
     chance = random.Random(9)
     sent: set[str] = set()

@@ -6,10 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.serving import PATIENCE, PROGRAMS, Person, Server
 from walkwire.walk.run.tasks import ABANDONED, LIFE_SECONDS
 
 
+@pytest.mark.long
 async def test_tasks_outlive_kill_9(tmp_path: Path) -> None:
     with Server(
         PROGRAMS / "tasks.jac", tmp_path, threads="2"

@@ -19,12 +19,12 @@ SECONDS = 8.0
     ("stack", "faults", "seed"),
     [
         ("sqlite", "stop,lock", 1),
-        ("sqlite", "kill", 2),
-        ("postgres+redis", "commits,late", 1),
-        ("postgres+redis", "crash,stop,broker-kill", 2),
+        pytest.param("sqlite", "kill", 2, marks=pytest.mark.long),
+        pytest.param("postgres+redis", "commits,late", 1, marks=pytest.mark.long),
+        pytest.param("postgres+redis", "crash,stop,broker-kill", 2, marks=pytest.mark.long),
         ("postgres+redis", "cut,kill", 3),
-        ("postgres+nats", "commits,broker-freeze", 4),
-        ("postgres+nats", "restart,hold,freeze", 5),
+        pytest.param("postgres+nats", "commits,broker-freeze", 4, marks=pytest.mark.long),
+        pytest.param("postgres+nats", "restart,hold,freeze", 5, marks=pytest.mark.long),
     ],
 )
 async def test_a_history_is_strictly_serialisable(

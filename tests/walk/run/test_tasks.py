@@ -227,6 +227,7 @@ async def test_a_task_whose_server_died_ends_as_an_error_and_is_not_done_again(
     assert walks.asked == [other]
 
 
+@pytest.mark.long
 async def test_a_long_walk_is_not_taken_for_dead_as_long_as_its_server_lives(
     world: World, walks: Walks, clock: Clock
 ) -> None:
