@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 from websockets.exceptions import WebSocketException
 
-from tests.cluster.history.model import Announced, Heard, History, Listening, Outcome, Transaction
+from tests.cluster.history.model import Announced, Heard, History, Listening, Outcome, Transaction, Write
 from tests.cluster.history.stack import Place, Stack
 from tests.cluster.history.workload import Plan, World
 from tests.serving import Server, Socket
@@ -70,6 +70,7 @@ class Recorder:
             outcome = reply.outcome if reply.outcome != "fail" or is_last else "info"
             id = next(self.ids)
             steps: list[Any] = []
+            perhaps: list[int] = []
             for place, part in unit:
                 if reply.outcome == "ok":
                     steps += part.decode(results[place])
@@ -81,9 +82,23 @@ class Recorder:
                         )
                 else:
                     steps += part.writes
+                    perhaps += [
+                        write.value
+                        for write in part.writes
+                        if part.is_conditional and isinstance(write, Write)
+                    ]
             self.history.transactions.append(
                 Transaction(
-                    id, process, invoked, completed, outcome, tuple(steps), reply.code, after, plan.what
+                    id,
+                    process,
+                    invoked,
+                    completed,
+                    outcome,
+                    tuple(steps),
+                    reply.code,
+                    after,
+                    plan.what,
+                    tuple(perhaps),
                 )
             )
             after = id

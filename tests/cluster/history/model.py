@@ -88,6 +88,7 @@ class Transaction:
     - `code`: the error's code, or why the outcome is not known.
     - `after`: the id of the transaction that the same walk committed before this one.
     - `what`: a word for people.
+    - `perhaps`: values that it would write under a condition; whether it did is not known where its outcome is not "ok".
     """
 
     id: int
@@ -99,6 +100,7 @@ class Transaction:
     code: str = ""
     after: int | None = None
     what: str = ""
+    perhaps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ def _made(name: str, fields: dict[str, Any]) -> Any:
     if name == "transactions":
         steps = ((_STEPS[kind], values) for kind, *values in fields["steps"])
         fields["steps"] = tuple(kind(*map(_frozen, values)) for kind, values in steps)
+    if name == "transactions":
+        fields["perhaps"] = tuple(fields["perhaps"])
     if fields.get("pair") is not None:
         fields["pair"] = tuple(fields["pair"])
     return _RECORDS[name](**fields)

@@ -41,10 +41,13 @@ class Made(History):
         outcome: Outcome = "ok",
         code: str = "",
         after: int | None = None,
+        perhaps: tuple[int, ...] = (),
     ) -> Made:
         """One more transaction."""
         number = len(self.transactions)
-        self.transactions.append(Transaction(number, number, *at, outcome, steps, code, after))
+        self.transactions.append(
+            Transaction(number, number, *at, outcome, steps, code, after, perhaps=perhaps)
+        )
         return self
 
     @property
@@ -105,6 +108,13 @@ def test_a_read_of_what_its_writer_did_not_leave_is_g1b() -> None:
     assert "G1b" in made.names
     register = Made().add(Get("r", 0, 0), Write("r", 1), Write("r", 2)).add(Get("r", 1, 0))
     assert "G1b" in register.names
+
+
+def test_a_condition_that_nobody_knows_of_may_have_left_the_write_before_it() -> None:
+    made = Made().add(Write("r", 1), Write("r", 2), outcome="info", perhaps=(2,))
+    assert made.add(Get("r", 1, 0), at=(2, 3)).names == set()
+    made = Made().add(Write("r", 1), Write("r", 2), outcome="info")
+    assert made.add(Get("r", 1, 0), at=(2, 3)).names == {"G1b"}
 
 
 def test_two_that_read_each_other_are_g1c() -> None:

@@ -63,7 +63,7 @@ class Versions:
             if isinstance(step, Append | Write):
                 assert step.value not in key.writers, f"{step} twice: the workload must not do that"
                 key.writers[step.value] = place
-                if mine[step.key]:
+                if mine[step.key] and step.value not in transaction.perhaps:
                     key.intermediate.add(mine[step.key][-1])
                 if isinstance(step, Write):
                     before = current.get(step.key)

@@ -24,13 +24,14 @@ _STOCK = {"track": 10, "cell": 6, "hub": 4}  # how many there are at a time
 class Part:
     """`ask` is for the program; None: the walk commits here. `decode` makes steps of the result; `writes` are those it would do.
 
-    `told`: the channel, key and value of a notification.
+    `told`: the channel, key and value of a notification. `is_conditional`: whether `writes` depend on what it finds.
     """
 
     ask: list[Any]
     writes: tuple[Step, ...] = ()
     decode: Callable[[Any], list[Step]] = lambda result: []
     told: tuple[str, str, int] | None = None
+    is_conditional: bool = False
 
 
 COMMIT = Part(["commit"])
@@ -222,7 +223,8 @@ class World:
             is_asked = looked is not None and looked[0] % 2 == 0
             return steps + _written(cell, before, write) if is_asked else steps
 
-        return Part(["write_if", other.reference, cell.reference, write.value], (write,), decode)
+        asked = ["write_if", other.reference, cell.reference, write.value]
+        return Part(asked, (write,), decode, is_conditional=True)
 
     def _destroy(self) -> Part:
         thing = self.some(self.chance.choice(["track", "cell"]))
