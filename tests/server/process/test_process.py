@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -21,6 +22,7 @@ from tests.serving import Server, run, signal_until_the_end
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, root_reference
 from walkwire.server.process.listen import bind
+from walkwire.server.process.process import _has_unread
 
 PROGRAM = '''
 import time
@@ -163,6 +165,26 @@ def test_idle_http_connections_do_not_hold_it_up(server: Server) -> None:
         assert client.get(f"{server.url}/healthz").status_code == 200
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
+
+
+async def test_a_request_that_has_arrived_at_an_idle_connection_is_noticed_before_the_loop_reads_it() -> None:
+    class Idle(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+            made.set_result(self)
+
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[Idle] = loop.create_future()
+    server = await loop.create_server(Idle, "127.0.0.1", 0)
+    async with server:
+        with socket.create_connection(server.sockets[0].getsockname()) as client:
+            idle = await made
+            assert not _has_unread(idle)
+            client.sendall(b"POST /walker/count HTTP/1.1\r\n")
+            assert _has_unread(idle)
+            idle.transport.close()
+            await asyncio.sleep(0)
+            assert not _has_unread(idle)
 
 
 def test_users_tokens_and_graph_outlive_a_restart(program: Path, tmp_path: Path) -> None:

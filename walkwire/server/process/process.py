@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import fcntl
 import gc
 import logging
 import math
@@ -20,6 +21,7 @@ import os
 import signal
 import socket
 import sys
+import termios
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -292,8 +294,10 @@ class _Server(uvicorn.Server):
         if has_drain:
             await self._stop.unless_hurried(asyncio.sleep(min(LAST_SECONDS, self._drain_seconds / BATCHES)))
         for connection in list(self.server_state.connections):
-            if not isinstance(connection, Stream):
-                connection.shutdown()  # at once if it is idle, else after the answer
+            # One that is idle is closed at once, another after its answer. If a request has arrived at one that seems idle, it is
+            # answered first, and then closed: a load balancer may not send a POST again that it has sent.
+            if not isinstance(connection, Stream) and not _has_unread(connection):
+                connection.shutdown()
         await self._stop.unless_hurried(self._finish())
         await self._stop.unless_hurried(self._say_goodbye(self._stop.close_code))
 
@@ -335,6 +339,15 @@ class _Server(uvicorn.Server):
         # uvicorn has no event for a closed connection
         while self.server_state.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+def _has_unread(connection: Any) -> bool:
+    """Return whether bytes have arrived at an HTTP connection that the event loop has not read yet."""
+    transport: Any = getattr(connection, "transport", None) or getattr(connection, "_transport", None)
+    size = bytearray(4)
+    with suppress(OSError, ValueError, AttributeError):  # it is closed already
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, size)
+    return any(size)
 
 
 def _leave() -> None:
