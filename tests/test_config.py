@@ -47,6 +47,20 @@ def test_in_production_a_body_is_held_to_less_unless_told_otherwise() -> None:
     assert Config(production=True, body_limit="2MiB").body_limit == 2 * 1024 * 1024
 
 
+def test_in_production_connections_are_limited_in_number_and_strangers_in_time() -> None:
+    def limits(settings: Config) -> tuple[float, ...]:
+        numbers = (
+            settings.user_connections,
+            settings.address_connections,
+            settings.anonymous_connections,
+        )
+        return (*numbers, settings.anonymous_seconds, settings.message_seconds, settings.body_seconds)
+
+    assert limits(Config()) == (0, 0, 0, 0, 60, 300)
+    assert limits(Config(production=True)) == (100, 1000, 10_000, 60, 30, 60)
+    assert Config(production=True, user_connections=7).user_connections == 7
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
@@ -113,6 +127,13 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "walk_seconds": 3.5,
         "walk_queue": 5,
         "stop_seconds": 1,
+        "memory_bound": 2**20,
+        "user_connections": 3,
+        "address_connections": 4,
+        "anonymous_connections": 5,
+        "anonymous_seconds": 6.5,
+        "message_seconds": 7.5,
+        "body_seconds": 8.5,
         "show_endpoint_returns": True,
         "drain_seconds": 2,
         "metrics": True,

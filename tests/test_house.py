@@ -123,7 +123,7 @@ TESTED_ELSEWHERE = {
     "server/http/walkers/*.py": "tests/server/http/walkers/test_rest.py",
     "server/process/port.py": "tests/server/process/test_process.py and tests/cluster/test_workers.py",
     "server/process/workers.py": "tests/cluster/test_workers.py",
-    "server/socket/deadlines.py": "tests/server/socket/test_gateway.py: requests that do not end",
+    "server/socket/requests.py": "tests/server/socket/test_gateway.py: requests that do not end; tests/security/test_memory.py",
     "server/socket/loopback.py": "tests/test_testing.py",
     "wire/message/lenient.py": "tests/wire/message/test_event.py: what msgspec refuses",
     # a walk

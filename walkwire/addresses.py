@@ -51,6 +51,13 @@ class Addresses:
             return str(IPv6Network((address, 64), strict=False))
         return str(address)
 
+    def is_proxy(self, peer: str | None) -> bool:
+        """Return whether the other end of a connection is a trusted proxy. None: it has no address."""
+        if not self._trusted:
+            return False
+        address = _parsed(peer or "")
+        return address is not None and self._is_trusted(address)
+
     def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._trusted)
 

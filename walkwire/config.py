@@ -48,6 +48,30 @@ def _body_limit(values: dict[str, Any]) -> ByteSize:
     return ByteSize(MEBIBYTE if values.get("production") else 16 * MEBIBYTE)
 
 
+def _user_connections(values: dict[str, Any]) -> int:
+    return 100 if values.get("production") else 0
+
+
+def _address_connections(values: dict[str, Any]) -> int:
+    return 1000 if values.get("production") else 0
+
+
+def _anonymous_connections(values: dict[str, Any]) -> int:
+    return 10_000 if values.get("production") else 0
+
+
+def _anonymous_seconds(values: dict[str, Any]) -> float:
+    return 60.0 if values.get("production") else 0.0
+
+
+def _message_seconds(values: dict[str, Any]) -> float:
+    return 30.0 if values.get("production") else 60.0
+
+
+def _body_seconds(values: dict[str, Any]) -> float:
+    return 60.0 if values.get("production") else 300.0
+
+
 class Config(BaseModel):
     """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
@@ -83,6 +107,13 @@ class Config(BaseModel):
     walk_queue: int = Field(4096, ge=0)
     walk_seconds: float = Field(0, ge=0)
     stop_seconds: float = Field(10, ge=0)
+    memory_bound: ByteSize = Field(ByteSize(256 * MEBIBYTE), ge=MEBIBYTE)
+    user_connections: int = Field(default_factory=_user_connections, ge=0)
+    address_connections: int = Field(default_factory=_address_connections, ge=0)
+    anonymous_connections: int = Field(default_factory=_anonymous_connections, ge=0)
+    anonymous_seconds: float = Field(default_factory=_anonymous_seconds, ge=0)
+    message_seconds: float = Field(default_factory=_message_seconds, ge=0)
+    body_seconds: float = Field(default_factory=_body_seconds, ge=0)
     show_endpoint_returns: bool = False
     drain_seconds: float = Field(0, ge=0)
     metrics: bool = False

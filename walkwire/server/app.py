@@ -227,6 +227,8 @@ def _wire(config: Config, meters: Meters, store: Store) -> Wire:
 
 
 def _door(config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters) -> Door:
+    addresses = Addresses(config.trusted_proxies)
+
     async def authenticate(token: str | None) -> str:
         return (await accounts.auth.authenticate(token)).root_id
 
@@ -236,7 +238,8 @@ def _door(config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, me
         config.allows_origin,
         compresses=config.compression,
         on_refusal=meters.on_refusal,
-        address_of=Addresses(config.trusted_proxies).of,
+        address_of=addresses.of,
+        is_proxy=addresses.is_proxy,
     )
 
 
@@ -265,4 +268,10 @@ def _limits(config: Config) -> Limits:
         unsent=config.queue_bound,
         ping=config.ping_seconds,
         pong=config.pong_seconds,
+        message_seconds=config.message_seconds,
+        first_seconds=config.anonymous_seconds,
+        memory=config.memory_bound,
+        user_connections=config.user_connections,
+        address_connections=config.address_connections,
+        anonymous_connections=config.anonymous_connections,
     )

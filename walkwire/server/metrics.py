@@ -102,6 +102,17 @@ class _Server(Collector):
         yield _gauge("ready", "Whether anybody should be sent here: 1 or 0", self._health.trouble is None)
         yield _gauge("broker_up", "Whether other servers can be reached: 1 or 0", wire.peers.away is None)
         yield _gauge("queue_bytes", "Bytes that wait to be sent to clients", wire.queued_bytes)
+        refused = CounterMetricFamily(
+            "walkwire_connections_refused",
+            "Connections refused or closed by a limit, by reason",
+            labels=["reason"],
+        )
+        for reason, count in wire.connections.refused.items():
+            refused.add_metric([reason], count)
+        yield refused
+        yield _gauge(
+            "held_bytes", "Bytes unfinished or unsent when they were measured last", wire.memory.size
+        )
         yield _count("untold", "Notifications that reached only this server", wire.peers.untold)
         yield _count("cut_off", "Clients that did not read what they were sent", wire.turn.cut_off)
         yield _count("broker_published", "Messages given to the broker", counts.published)

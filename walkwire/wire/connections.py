@@ -1,14 +1,19 @@
-"""Connections: all connections of a server, and how the server closes them."""
+"""Connections: all connections of a server, how many each user and address may have, and how the server closes them."""
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import Task
 
+from walkwire.ids import PUBLIC_ROOT
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub
+from walkwire.wire.limits import Limits
 from walkwire.wire.message.close import Close
+
+REASONS = ("address", "user", "anonymous", "memory", "unfinished", "silent", "request_time", "head_size")
+FLOOD = 2  # times the limit of an address: a connection beyond it is closed without an answer
 
 
 class Connections:
@@ -18,16 +23,57 @@ class Connections:
     - is_leaving: new sockets are refused before their handshake; set when the server begins to stop
     - is_finishing: no further events are handled
     - closing: sent to each new connection instead of a greeting; None: it is greeted
+    - refused: how many connections were refused or closed by a limit, by reason
     """
 
-    def __init__(self, hub: Hub, turn: Turn, heartbeat: Heartbeat) -> None:
+    def __init__(self, hub: Hub, turn: Turn, heartbeat: Heartbeat, limits: Limits) -> None:
         self.under_way: set[Task[None]] = set()
         self.is_leaving = False
         self.is_finishing = False
         self.closing: Close | None = None
+        self.refused = dict.fromkeys(REASONS, 0)
         self._hub = hub
         self._turn = turn
         self._heartbeat = heartbeat
+        self._limits = limits
+        self._of_addresses: dict[
+            str, int
+        ] = {}  # how many connections each address has; empty without a limit
+
+    def arrive(self, address: str) -> bool:
+        """Count a connection of this address. Return whether it is within the limit. An empty address is not counted.
+
+        `depart` must be called when it is closed, in either case.
+        """
+        limit = self._limits.address_connections
+        if not limit or not address:
+            return True
+        self._of_addresses[address] = count = self._of_addresses.get(address, 0) + 1
+        return count <= limit
+
+    def is_flooding(self, address: str) -> bool:
+        """Return whether this address has so many connections over its limit that they are not answered."""
+        return self._of_addresses.get(address, 0) > FLOOD * self._limits.address_connections
+
+    def depart(self, address: str) -> None:
+        """Count a connection of this address no longer."""
+        count = self._of_addresses.get(address, 0)
+        if count > 1:
+            self._of_addresses[address] = count - 1
+        elif count:
+            del self._of_addresses[address]
+
+    def refusal(self, root_id: str) -> str | None:
+        """Return why this user may have no further WebSocket on this server: "user" or "anonymous"; None: it may."""
+        if root_id == PUBLIC_ROOT:
+            limit, reason = self._limits.anonymous_connections, "anonymous"
+        else:
+            limit, reason = self._limits.user_connections, "user"
+        return reason if limit and self._hub.count(root_id) >= limit else None
+
+    def refuse(self, reason: str) -> None:
+        """Count a connection that is refused or closed by a limit. `reason` is one of `REASONS`."""
+        self.refused[reason] += 1
 
     def add(self, task: Task[None]) -> None:
         """Keep a task that handles an event until it is done."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec import Struct
 
 from walkwire.errors import PublicError
 from walkwire.ids import ServerIds
 from walkwire.wire.connections import Connections
+from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.delivery.client import Client
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
+from walkwire.wire.memory import Memory
 from walkwire.wire.policy import Policies
 
 
@@ -50,6 +53,9 @@ AddressOf = Callable[[str | None, str | None], str]
 """Returns the address that a client is counted by, given that of the peer (None: it has none) and its header `X-Forwarded-For`
 (None: it is absent)."""
 
+IsProxy = Callable[[str | None], bool]
+"""Returns whether the peer with this address is a trusted proxy, which forwards the connections of many clients."""
+
 OnRefusal = Callable[[PublicError], None]
 """Called with each error that a client is sent. Must not raise."""
 
@@ -58,16 +64,31 @@ def ignore(error: PublicError) -> None:
     """Do nothing: the `OnRefusal` of a server without metrics."""
 
 
+def is_no_proxy(peer: str | None) -> bool:
+    """Return False: the `IsProxy` of a server without proxies."""
+    return False
+
+
 def own_address(peer: str | None, forwarded: str | None) -> str:
     """Return the address of the peer: the `AddressOf` of a server without proxies."""
     return peer or ""
+
+
+class Timed(Protocol):
+    """A connection whose messages, and whose first event, have a deadline."""
+
+    def expire_message(self) -> None:
+        """Close: a message did not arrive in time."""
+
+    def expire_first(self) -> None:
+        """Close, unless the client has sent an event or signed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """What all connections of a server share.
 
-    - hub, turn, connections, heartbeat, ids, limits, policies: parts of the server's `Wire`
+    - hub, turn, connections, heartbeat, memory, unfinished, silent, ids, limits, policies: parts of the server's `Wire`
     - dispatch: runs walker events
     - authenticate: finds the user of a token
     - allows_origin: refuses pages of other origins
@@ -75,12 +96,16 @@ class Door:
     - compresses: whether it offers to compress messages (RFC 7692)
     - on_refusal: called with each error that a client is sent
     - address_of: finds the address that a client is counted by
+    - is_proxy: tells trusted proxies, whose own connections are not counted
     """
 
     hub: Hub
     turn: Turn
     connections: Connections
     heartbeat: Heartbeat
+    memory: Memory
+    unfinished: Deadlines[Timed]
+    silent: Deadlines[Timed]
     ids: ServerIds
     limits: Limits
     policies: Policies
@@ -91,3 +116,4 @@ class Door:
     compresses: bool = False
     on_refusal: OnRefusal = ignore
     address_of: AddressOf = own_address
+    is_proxy: IsProxy = is_no_proxy

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterator
 from enum import Enum
 from typing import Protocol
 
@@ -43,6 +44,12 @@ class Beating(Protocol):
 
     def is_paused(self) -> bool:
         """Return whether reading is paused. The silence of the peer means nothing then."""
+
+    def held(self) -> int:
+        """Return the number of bytes that are unfinished or unsent."""
+
+    def give_up(self) -> None:
+        """Close, and free what is held."""
 
 
 class Heartbeat:
@@ -97,12 +104,16 @@ class Heartbeat:
         if not self._count and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
+    def sockets(self) -> Iterator[Beating]:
+        """Return all sockets that are watched. Watch and forget none while they are iterated."""
+        return (socket for slot in self._wheel for socket in slot)
+
     async def empty(self, seconds: float) -> None:
         """Return when all sockets have gone. Those that have not after `seconds` are aborted."""
         self._empty = asyncio.get_running_loop().create_future()
         if self._count:
             await asyncio.wait((self._empty,), timeout=seconds)
-        for socket in [socket for slot in self._wheel for socket in slot]:
+        for socket in list(self.sockets()):
             socket.abort()
 
     def tick(self) -> None:

@@ -79,6 +79,11 @@ class Hub:
         """Return whether a client of this user is connected to this server."""
         return self._users.find(root_id) is not None
 
+    def count(self, root_id: str) -> int:
+        """Return how many clients of this user are connected to this server."""
+        user = self._users.find(root_id)
+        return 0 if user is None else len(user.members)
+
     def enter(self, client: Client, root_id: str) -> Future[None] | None:
         """Register a client as this user. Greet it only when the future that is returned is done."""
         self._turn.resolve_members()

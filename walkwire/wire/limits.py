@@ -20,3 +20,11 @@ class Limits:
     ping: float = 25.0  # silence before a ping
     pong: float = 20.0  # wait for its pong
     goodbye: float = 5.0  # wait for the peer's close frame
+    message_seconds: float = 60.0  # for a message to arrive; at most twice that
+    first_seconds: float = (
+        0.0  # for a first event, unless the client signs in; at most twice that; 0: no limit
+    )
+    memory: int = 256 * MEBIBYTE  # bytes that may be unfinished or unsent, of all connections
+    user_connections: int = 0  # most WebSockets of one user; 0: no limit
+    address_connections: int = 0  # most connections of one address, HTTP included; 0: no limit
+    anonymous_connections: int = 0  # most WebSockets without a user; 0: no limit

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
+
 from walkwire.broker import Broker
 from walkwire.ids import ServerIds
 from walkwire.wire.connections import Connections
+from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.door import (
@@ -12,14 +15,18 @@ from walkwire.wire.door import (
     AllowsOrigin,
     Authenticate,
     Door,
+    IsProxy,
     OnRefusal,
     RunEvent,
+    Timed,
     ignore,
+    is_no_proxy,
     own_address,
 )
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub, OnDelivery
 from walkwire.wire.limits import Limits
+from walkwire.wire.memory import Memory
 from walkwire.wire.peers import OnReturn, OnRevoked, Peers, ignore_return, ignore_revoked
 from walkwire.wire.policy import Policies
 
@@ -39,13 +46,16 @@ class Wire:
         self.ids = ids or ServerIds()
         self.policies = policies or Policies()
         self.limits = limits or Limits()
-        self.turn = Turn(self.limits.unsent)
         self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
+        self.memory = Memory(self.limits.memory, self.heartbeat)
+        self.turn = Turn(self.limits.unsent, self.memory.grow)
+        self.unfinished = Deadlines[Timed](self.limits.message_seconds, methodcaller("expire_message"))
+        self.silent = Deadlines[Timed](self.limits.first_seconds, methodcaller("expire_first"))
         self.peers = Peers(broker, self.ids.server)
         self.hub = Hub(
             broker, self.peers, self.turn, self.policies, self.limits.channels, overflow, on_delivery
         )
-        self.connections = Connections(self.hub, self.turn, self.heartbeat)
+        self.connections = Connections(self.hub, self.turn, self.heartbeat, self.limits)
 
     @property
     def queued_bytes(self) -> int:
@@ -60,9 +70,11 @@ class Wire:
         """Begin to receive from other servers, and to watch sockets. The callables are those of `Peers.start`."""
         await self.peers.start(self.hub.receive, on_revoked, on_return)
         self.heartbeat.start()
+        self.memory.start()
 
     async def stop(self) -> None:
         """Stop the heartbeat, and disconnect from the broker."""
+        self.memory.stop()
         self.heartbeat.stop()
         await self.peers.stop()
 
@@ -75,6 +87,7 @@ class Wire:
         compresses: bool = False,
         on_refusal: OnRefusal = ignore,
         address_of: AddressOf = own_address,
+        is_proxy: IsProxy = is_no_proxy,
     ) -> Door:
         """Return what the connections of this server are given."""
         return Door(
@@ -82,6 +95,9 @@ class Wire:
             self.turn,
             self.connections,
             self.heartbeat,
+            self.memory,
+            self.unfinished,
+            self.silent,
             self.ids,
             self.limits,
             self.policies,
@@ -92,4 +108,5 @@ class Wire:
             compresses,
             on_refusal,
             address_of,
+            is_proxy,
         )

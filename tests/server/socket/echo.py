@@ -55,14 +55,16 @@ async def serving(port: int = 0, compresses: bool = False) -> AsyncIterator[int]
 
 
 @asynccontextmanager
-async def serving_wire(wire: Wire, port: int = 0, compresses: bool = False) -> AsyncIterator[int]:
-    """Serve a wire without walkers at a port, which is given."""
+async def serving_wire(
+    wire: Wire, port: int = 0, compresses: bool = False, app: Any = None, **times: float
+) -> AsyncIterator[int]:
+    """Serve a wire without walkers at a port, which is given. `app` answers HTTP, `times` are those of the gateway."""
     await wire.start()
     door = wire.door(_dispatch, _authenticate, lambda origin, host: True, compresses=compresses)
     config = uvicorn.Config(
-        _nothing,
+        app or _nothing,
         port=port,
-        http=gateway.gateway(door),
+        http=gateway.gateway(door, **times),
         ws="websockets-sansio",
         lifespan="off",
         log_config=None,

@@ -398,7 +398,7 @@ async def test_a_body_that_does_not_go_on_ends_the_connection_and_one_that_goes_
     start: Callable[..., Awaitable[Site]],
 ) -> None:
     site = await start(head_seconds=0.5)
-    request = b"POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n"
+    request = b"POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 24576\r\n\r\n"
     stalled, slow = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(2)]
     for _, writer in (stalled, slow):
         site.stack.callback(writer.close)
@@ -406,7 +406,7 @@ async def test_a_body_that_does_not_go_on_ends_the_connection_and_one_that_goes_
     other = await site.open()  # an upgrade is no request that waits for its body
     async with asyncio.timeout(10):
         for _ in range(12):
-            slow[1].write(b"x")
+            slow[1].write(b"x" * 2048)
             await asyncio.sleep(0.1)
         assert (await slow[0].readuntil(b"page")).startswith(b"HTTP/1.1 200")
         await stalled[0].read()

@@ -152,10 +152,10 @@ async def test_the_shortest_frames_are_taken_a_few_at_a_time_as_well(frames: byt
 async def test_empty_fragments_are_not_kept() -> None:
     framing = Framing(1000)
     framing.hear(Frame(Opcode.TEXT, b"a", fin=False).serialize(mask=True))
-    before = sys.getsizeof(framing._parts)
+    before = sys.getsizeof(framing._message)
     for _ in range(1000):
         framing.hear(Frame(Opcode.CONT, b"", fin=False).serialize(mask=True))
-    assert sys.getsizeof(framing._parts) == before
+    assert sys.getsizeof(framing._message) == before
     assert framing.hear(Frame(Opcode.CONT, b"b").serialize(mask=True)) == [(b"ab", True)]
 
 

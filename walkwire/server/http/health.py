@@ -11,21 +11,27 @@ from walkwire.wire.peers import Peers
 
 
 class Health:
-    """Decides whether this server is ready. It is not while the broker is away, nor once it stops."""
+    """Decides whether this server is ready. It is not while the broker is away, while the process lacks something, nor once it
+    stops."""
 
     def __init__(self, peers: Peers) -> None:
         self._leaving: str | None = None
+        self._lacking: str | None = None
         self._peers = peers
 
     def leave(self, reason: str) -> None:
         """Report this server as not ready from now on. `reason` is half a sentence, shown to load balancers."""
         self._leaving = reason
 
+    def lack(self, reason: str | None) -> None:
+        """Report this server as not ready for this reason, half a sentence; None: as ready again."""
+        self._lacking = reason
+
     @property
     def trouble(self) -> str | None:
         """Return why this server is not ready, half a sentence without addresses or secrets; None: it is ready."""
-        if self._leaving is not None:
-            return self._leaving
+        if self._leaving is not None or self._lacking is not None:
+            return self._leaving or self._lacking
         away = self._peers.away
         return None if away is None else f"other servers cannot be reached: {away}"
 

@@ -35,6 +35,7 @@ from walkwire import brokers, stores
 from walkwire.config import Config
 from walkwire.errors import StartError
 from walkwire.server.app import App, Loaded, load_program, open_app
+from walkwire.server.process.descriptors import Descriptors
 from walkwire.server.process.listen import BACKLOG, begin, bind, binder
 from walkwire.server.process.port import Port
 from walkwire.server.process.timeslice import ask_for_short_slices
@@ -236,7 +237,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app.api,
-                http=gateway(app.door),
+                http=gateway(app.door, body_seconds=config.body_seconds),
                 ws="websockets-sansio",
                 lifespan="off",
                 log_config=None,
@@ -251,6 +252,7 @@ class _Server(uvicorn.Server):
         self._runner = app.runner
         self._health = app.health
         self._drain_seconds = config.drain_seconds
+        self._descriptors = Descriptors()
         self._stop = stop
         self._stop_seconds = config.stop_seconds
         self._announce = announce
@@ -277,6 +279,7 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         while not self._stop.asked.is_set():
             await self.on_tick(0)  # updates the Date header of answers
+            self._health.lack(self._descriptors.look(len(self.server_state.connections)))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.asked.wait(), 1)
 

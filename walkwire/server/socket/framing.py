@@ -71,7 +71,7 @@ class Framing(ServerProtocol):
 
     def __init__(self, limit: int, offers: Sequence[ServerExtensionFactory] = ()) -> None:
         super().__init__(state=State.OPEN, max_size=limit, extensions=offers)
-        self._parts: list[bytes] | None = None  # of a message in fragments
+        self._message: bytearray | None = None  # the fragments of one that has not ended
         self._check: codecs.IncrementalDecoder | None = None
         self._behind = 0  # bytes received behind the last whole frame
         self.frames = 0
@@ -85,14 +85,38 @@ class Framing(ServerProtocol):
         try:
             messages.extend(self._messages())
         except UnicodeDecodeError:
+            self._message = None
             self.fail(close.NOT_TEXT.code, close.NOT_TEXT.reason)
         return messages
 
     @property
     def is_between(self) -> bool:
         """Return whether it holds no state: a new object would do as well."""
-        is_whole = self._behind == 0 and self._parts is None
+        is_whole = self._behind == 0 and self._message is None
         return is_whole and self.state is State.OPEN and not self.extensions
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Return whether a part of a message was received, and the rest of it was not."""
+        is_begun = bool(self.reader.buffer) or self._message is not None
+        return self.state is State.OPEN and (is_begun or (self._behind > 0 and not self.extensions))
+
+    @property
+    def held(self) -> int:
+        """Return the number of bytes of messages that have not ended."""
+        return len(self.reader.buffer) + (0 if self._message is None else len(self._message))
+
+    def end(self, goodbye: Close) -> None:
+        """Send a close frame, drop what was received, and discard what comes."""
+        self._message = None
+        super().fail(goodbye.code, goodbye.text())
+
+    def release(self) -> None:
+        """Break the reference cycles of the library's generator, so that the buffers are freed at once. The object is of no use
+        afterwards."""
+        self.parser.close()
+        self.parser_exc = None
+        self._message = None
 
     def recv_frame(self, frame: Frame) -> None:
         """Accept a close frame between fragments too. Called by the library."""
@@ -110,18 +134,21 @@ class Framing(ServerProtocol):
             self._behind -= _size_as_sent(said)
             self.frames += 1
             if said.opcode is Opcode.TEXT or said.opcode is Opcode.BINARY:
-                self._parts = []
+                self._message = bytearray()
                 self._check = _UTF8() if said.opcode is Opcode.TEXT else None
             elif said.opcode is not Opcode.CONT:
                 continue
-            assert self._parts is not None
-            if said.data:  # empty ones do not count against the limit, and may come without end
-                self._parts.append(bytes(said.data))
+            assert self._message is not None
             if self._check is not None:  # each fragment at once: RFC 6455, 8.1
                 self._check.decode(said.data, final=said.fin)
-            if said.fin:
-                parts, self._parts = self._parts, None
-                yield SocketMessage(parts[0] if len(parts) == 1 else b"".join(parts), self._check is not None)
+            if not said.fin:
+                self._message += said.data
+                continue
+            if self._message:
+                self._message += said.data
+            data = bytes(self._message or said.data)
+            self._message = None
+            yield SocketMessage(data, self._check is not None)
 
 
 def _size_as_sent(said: Frame) -> int:

@@ -10,34 +10,39 @@ import asyncio
 import sys
 from collections.abc import Callable
 from functools import partial
+from operator import methodcaller
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket import handshake
-from walkwire.server.socket.deadlines import LIMIT, SECONDS, Deadlines
 from walkwire.server.socket.deflate import offers
 from walkwire.server.socket.framing import Framing
+from walkwire.server.socket.requests import BODY_SECONDS, HEAD_SECONDS, RequestProtocol
 from walkwire.server.socket.stream import Stream
 from walkwire.wire.connection import Connection
+from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 from walkwire.wire.message import close
 
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
-def gateway(door: Door, head_seconds: float = SECONDS) -> Any:
+def gateway(door: Door, head_seconds: float = HEAD_SECONDS, body_seconds: float = BODY_SECONDS) -> Any:
     """Return the protocol class for uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`.
 
-    - head_seconds: time for the head of a request to arrive, and for each piece of its body; at most twice that
+    - head_seconds: time for the head of a request to arrive; at most twice that
+    - body_seconds: time for its body to arrive, and a little more; 0: no limit
     """
-    deadlines = Deadlines(head_seconds)
-    behind = type("Gateway", (_Gateway,), {"_door": door, "_deadlines": deadlines})
-    return partial(_Threshold, door, deadlines, behind)
+    heads = Deadlines[Any](head_seconds, methodcaller("expire_head"))
+    bodies = Deadlines[Any](min(head_seconds, body_seconds or head_seconds) / 4, methodcaller("expire_body"))
+    attributes = {"_door": door, "_heads": heads, "_bodies": bodies}
+    times = {"_head_seconds": head_seconds, "_body_seconds": body_seconds}
+    return partial(_Threshold, door, heads, type("Gateway", (_Gateway,), attributes | times))
 
 
 class _Threshold(asyncio.Protocol):
@@ -46,27 +51,37 @@ class _Threshold(asyncio.Protocol):
     - behind: makes uvicorn's HTTP protocol, from the arguments `rooms`
     """
 
-    __slots__ = ("_behind", "_deadlines", "_door", "_rooms", "_transport")
+    __slots__ = ("_address", "_behind", "_deadlines", "_door", "_is_welcome", "_rooms", "_transport")
 
     def __init__(
-        self, door: Door, deadlines: Deadlines, behind: Callable[..., HttpToolsProtocol], **rooms: Any
+        self, door: Door, deadlines: Deadlines[Any], behind: Callable[..., _Gateway], **rooms: Any
     ) -> None:
         self._door = door
         self._deadlines = deadlines
         self._behind = behind
         self._rooms = rooms
         self._transport: Any = None
+        self._address = ""
+        self._is_welcome = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         self._rooms["server_state"].connections.add(self)
         self._deadlines.start(self)
+        door, peer = self._door, _peer(transport)
+        if not door.is_proxy(peer):
+            self._address = door.address_of(peer, None)
+            self._is_welcome = door.connections.arrive(self._address)
+            if not self._is_welcome and door.connections.is_flooding(self._address):
+                door.connections.refuse("address")
+                self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._deadlines.cancel(self)
+        self._door.connections.depart(self._address)
         self._rooms["server_state"].connections.discard(self)
 
-    def expire(self) -> None:
+    def expire_head(self) -> None:
         """Close the connection: it sent nothing in time."""
         self._transport.close()
 
@@ -76,112 +91,65 @@ class _Threshold(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         transport, connections = self._transport, self._rooms["server_state"].connections
-        connections.discard(self)
-        self._deadlines.cancel(self)
+        if not self._is_welcome:
+            self._door.connections.refuse("address")
+            transport.write(handshake.TOO_MANY)
+            transport.close()
+            return
         path = self._door.path.encode()
         opening = handshake.read(data, path) if data.startswith(b"GET " + path) else None
         if opening is None or (self._door.compresses and b"sec-websocket-extensions" in opening.headers):
+            connections.discard(self)
+            self._deadlines.cancel(self)
             http = self._behind(**self._rooms)
+            http.address = self._address
             transport.set_protocol(http)
             http.connection_made(transport)
             http.data_received(data)
             return
-        if self._door.connections.is_leaving:
-            transport.write(handshake.REFUSED)
+        address = _address(self._door, transport, opening, self._address)
+        if address != self._address and opening.text(b"x-forwarded-for") is not None:
+            self._address, self._is_welcome = address, self._door.connections.arrive(address)
+        refusal = _refusal(self._door, opening, self._is_welcome)
+        if refusal is not None:
+            transport.write(refusal)
             transport.close()
             return
-        stream = Stream(self._door, transport, handshake.response(opening), connections)
+        connections.discard(self)
+        self._deadlines.cancel(self)
+        response = handshake.response(opening)
+        stream = Stream(self._door, transport, response, connections, address=self._address)
         transport.set_protocol(stream)
-        _accept(self._door, stream, transport, opening)
+        _accept(self._door, stream, opening, address)
 
 
-class _Gateway(HttpToolsProtocol):
-    _door: Door
-    _deadlines: Deadlines
-    _data = b""
-    _is_in_head = True
-    _is_in_body = False
-    _has_body = False  # in the data received last
-    _received = 0  # bytes of an incomplete head; in a body, of chunk extensions and trailers
-
-    def data_received(self, data: bytes) -> None:
-        self._data, self._has_body = data, False
-        headers = self.headers  # a new list for each request
-        super().data_received(data)
-        self._data = b""
-        if self._is_in_head or self._is_in_body:
-            is_more_of_it = (headers is None or self.headers is headers) and not self._has_body
-            self._received = self._received + len(data) if is_more_of_it else 0
-            self._wait_for_more()
-
-    def on_message_begin(self) -> None:
-        self._is_in_head = True
-        super().on_message_begin()
-
-    def on_body(self, body: bytes) -> None:
-        self._has_body = True
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._is_in_body = False
-        super().on_message_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._is_in_head = self._is_in_body = False
-        super().connection_lost(exc)
-
-    def expire(self) -> None:
-        """Refuse the request with 408, if its head or more of its body is still missing."""
-        if not (self._is_in_head or self._is_in_body):
-            return
-        if self._is_answering or self.flow.read_paused:  # the server keeps the client waiting
-            self._deadlines.start(self)
-        else:
-            self._refuse("408 Request Timeout")
-
-    @property
-    def _is_answering(self) -> bool:
-        """Return whether an answer to this request, or to the one before, is being sent."""
-        cycle = self.cycle
-        return (
-            cycle is not None and not cycle.response_complete and (self._is_in_head or cycle.response_started)
-        )
-
-    def _wait_for_more(self) -> None:
-        if self.transport.is_closing():
-            return
-        if self._received > LIMIT:
-            self._refuse("431 Request Header Fields Too Large")
-            return
-        if self._is_in_body:
-            self._deadlines.cancel(self)  # each piece has its own deadline
-        self._deadlines.start(self)
-
-    def _refuse(self, status: str) -> None:
-        if not self._is_answering:
-            head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-            self.transport.write(head.encode())
-        self._is_in_head = self._is_in_body = False
-        self.transport.close()
-
+class _Gateway(RequestProtocol):
     def on_headers_complete(self) -> None:
-        self._is_in_head, self._is_in_body, self._received = False, True, 0
         self.app = _upgrade_required if self._is_for_us() else self.config.loaded_app
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
         self._is_in_body = False
+        self._is_over = True
         if not self._is_for_us():
+            self.let_go()
             super().handle_websocket_upgrade()
             return
-        if self._door.connections.is_leaving:
-            self.transport.write(handshake.REFUSED)
+        opening = handshake.UpgradeRequest()
+        opening.url, opening.headers, opening.rest = self.url, dict(self.headers), self._unread()
+        address = _address(self._door, self.transport, opening, self.address)
+        is_welcome = True
+        if address != self.address and opening.text(b"x-forwarded-for") is not None:
+            self.address, is_welcome = address, self._door.connections.arrive(address)
+        refusal = _refusal(self._door, opening, is_welcome)
+        if refusal is not None:
+            self.transport.write(refusal)
             self.transport.close()
             return
         framing = Framing(self._door.limits.frame, offers() if self._door.compresses else ())
         response = self._shake_hands(framing)
         if response.status_code == 101:
-            self._hand_over(framing, response)
+            self._hand_over(framing, response, opening, address)
         else:
             self.transport.write(response.serialize())
             self.transport.close()
@@ -204,38 +172,62 @@ class _Gateway(HttpToolsProtocol):
         response.headers["Sec-WebSocket-Version"] = "13"  # RFC 6455, 4.4
         return response
 
-    def _hand_over(self, framing: Framing, response: Response) -> None:
-        opening = handshake.UpgradeRequest()
-        opening.url, opening.headers, opening.rest = self.url, dict(self.headers), self._unread()
+    def _hand_over(
+        self, framing: Framing, response: Response, opening: handshake.UpgradeRequest, address: str
+    ) -> None:
         lasting = framing if framing.extensions else None
-        stream = Stream(self._door, self.transport, response.serialize(), self.connections, lasting)
+        if lasting is None:
+            framing.release()
+        counted, self.address = self.address, ""  # the stream is counted instead
+        stream = Stream(self._door, self.transport, response.serialize(), self.connections, lasting, counted)
         self.connections.discard(self)
+        self.let_go()
         self.transport.set_protocol(stream)
         self.parser = None  # type: ignore[assignment]  # it refers to us: without it both are freed at once
-        _accept(self._door, stream, self.transport, opening)
+        _accept(self._door, stream, opening, address)
 
     def _unread(self) -> bytes:
         """Return what follows the head. The exception that uvicorn handles at this moment says where llhttp stopped."""
         stop = sys.exception()
-        return self._data[stop.args[0] :] if isinstance(stop, httptools.HttpParserUpgrade) else b""
+        if not isinstance(stop, httptools.HttpParserUpgrade):
+            return b""
+        return self._data[self._place + stop.args[0] :]
 
 
-def _accept(
-    door: Door, stream: Stream, transport: asyncio.BaseTransport, opening: handshake.UpgradeRequest
-) -> None:
+def _refusal(door: Door, opening: handshake.UpgradeRequest, is_welcome: bool) -> bytes | None:
+    """Return the answer to an upgrade request that is refused before the handshake, None if it is not."""
+    if door.connections.is_leaving:
+        return handshake.REFUSED
+    reason = None if is_welcome else "address"
+    if reason is None and b"authorization" not in opening.headers:
+        reason = door.connections.refusal(PUBLIC_ROOT)
+    if reason is None:
+        return None
+    door.connections.refuse(reason)
+    return handshake.TOO_MANY
+
+
+def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest, address: str) -> None:
     refusal = door.connections.closing
     if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
         refusal = close.REFUSED
     if refusal is not None:
         stream.close(refusal.code, refusal.text())
         return
-    connection = Connection(door, stream, _channel_id(opening.url), _address(door, transport, opening))
+    connection = Connection(door, stream, _channel_id(opening.url), address)
     stream.open(connection, opening.text(b"authorization"), opening.rest)
 
 
-def _address(door: Door, transport: asyncio.BaseTransport, opening: handshake.UpgradeRequest) -> str:
+def _address(
+    door: Door, transport: asyncio.BaseTransport, opening: handshake.UpgradeRequest, counted: str
+) -> str:
+    """Return the address of the client: `counted` if the connection is its own, else what a proxy says."""
+    return counted or door.address_of(_peer(transport), opening.text(b"x-forwarded-for"))
+
+
+def _peer(transport: asyncio.BaseTransport) -> str | None:
     peer = transport.get_extra_info("peername")
-    return door.address_of(peer[0] if isinstance(peer, tuple) else None, opening.text(b"x-forwarded-for"))
+    return peer[0] if isinstance(peer, tuple) else None
 
 
 def _channel_id(url: bytes) -> str | None:

@@ -17,6 +17,12 @@ REFUSED = (
 )
 """Answers an upgrade request while the server stops. A load balancer then tries the next server."""
 
+TOO_MANY = (
+    b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nConnection: close\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 22\r\n\r\nToo many connections.\n"
+)
+"""Answers a request or an upgrade request on a connection beyond a limit of their number."""
+
 _KEY_BYTES = 16
 
 

@@ -18,7 +18,11 @@ from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
 from walkwire.wire.message import close, frame
-from walkwire.wire.message.close import Close
+from walkwire.wire.message.close import FLOODING, Close
+
+_TOO_MUCH = FLOODING._replace(reason="all connections together hold too much")
+_UNFINISHED = FLOODING._replace(reason="a message did not arrive in time")
+_NOTHING_SENT = FLOODING._replace(reason="nothing was sent, and nobody has signed in")
 
 SLICE = 16 * 1024  # bytes handled in one turn
 PIECE = 4 * 1024  # bytes given to the library at once: empty fragments cost time, too
@@ -31,11 +35,15 @@ class Stream(asyncio.Protocol):
     - response: ends the handshake; it is written together with the first frame
     - streams: the server's set of connections
     - framing: the library's protocol object if extensions were negotiated
+    - address: what the connection is counted by, until it is lost
     """
 
     __slots__ = (
+        "_address",
         "_connection",
+        "_door",
         "_framing",
+        "_has_spoken",
         "_heartbeat",
         "_is_paused",
         "_limits",
@@ -55,6 +63,7 @@ class Stream(asyncio.Protocol):
         response: bytes,
         streams: set[Any],
         framing: Framing | None = None,
+        address: str = "",
     ) -> None:
         self.heard = 0
         self.due = 0
@@ -63,6 +72,9 @@ class Stream(asyncio.Protocol):
         self._streams = streams
         self._response = response
         self._framing = framing  # None nearly always: between frames, and not closing
+        self._door = door
+        self._address = address
+        self._has_spoken = False
         self._limits = door.limits
         self._heartbeat = door.heartbeat
         self._connection: Connection | None = None
@@ -74,6 +86,7 @@ class Stream(asyncio.Protocol):
     def open(self, connection: Connection, token: str | None, data: bytes) -> None:
         """Attach the connection and open it. `data` was received together with the head of the request."""
         self._connection = connection
+        self._door.silent.start(self)
         connection.open(token)
         if connection.client.frames is None:
             self._respond()
@@ -112,6 +125,12 @@ class Stream(asyncio.Protocol):
         self._streams.discard(self)
         self._heartbeat.forget(self)
         self._rest = self._response = b""
+        if self._framing is not None:
+            self._framing.release()
+            self._framing = None
+        self._door.unfinished.cancel(self)
+        self._door.silent.cancel(self)
+        self._door.connections.depart(self._address)
         if self._connection is not None:
             self._connection.gone()
 
@@ -161,6 +180,8 @@ class Stream(asyncio.Protocol):
         """Stop reading, and handle nothing more."""
         self._is_paused = True
         self._transport.pause_reading()
+        if self._connection is not None:
+            self._door.memory.grow(self._connection.waiting_bytes)
 
     def resume(self) -> None:
         """Handle what is left, then read again."""
@@ -182,6 +203,52 @@ class Stream(asyncio.Protocol):
     def is_paused(self) -> bool:
         """Return whether received data is left, or reading is paused."""
         return self._is_paused or bool(self._rest)
+
+    # Called by limits
+
+    def held(self) -> int:
+        """Return the number of bytes that are unfinished or unsent."""
+        return self._incoming() + self._outgoing()
+
+    def give_up(self) -> None:
+        """Close with 4129, or at once if the peer does not read: all connections together hold too much."""
+        self._door.connections.refuse("memory")
+        if self.phase is Phase.CLOSING or self._outgoing() > self._incoming():
+            self.abort()
+        else:
+            self._end(_TOO_MUCH)
+
+    def expire_message(self) -> None:
+        """Close with 4129: a message did not arrive in time."""
+        if self.is_paused():  # it is the server that keeps the client waiting
+            self._door.unfinished.start(self)
+        elif self.phase is not Phase.CLOSING:
+            self._door.connections.refuse("unfinished")
+            self._end(_UNFINISHED)
+
+    def expire_first(self) -> None:
+        """Close with 4129, unless the client has sent an event or signed in."""
+        connection = self._connection
+        if connection is not None and not self._has_spoken and not connection.client.is_authenticated:
+            self._door.connections.refuse("silent")
+            connection.close(_NOTHING_SENT)
+
+    def _incoming(self) -> int:
+        held = len(self._rest) if self._framing is None else len(self._rest) + self._framing.held
+        return held if self._connection is None else held + self._connection.waiting_bytes
+
+    def _outgoing(self) -> int:
+        return self.unsent() if self._connection is None else self.unsent() + self._connection.unsent
+
+    def _end(self, goodbye: Close) -> None:
+        """Send a close frame, drop what was received, and handle nothing more."""
+        self._rest = b""
+        if self._connection is not None:
+            self._connection.drop_waiting()
+        framing = self._library()
+        framing.end(goodbye)
+        self._answer(framing)
+        self.resume()
 
     def _write_first(self, data: bytes) -> None:
         response, self._response = self._response, b""
@@ -216,6 +283,7 @@ class Stream(asyncio.Protocol):
         self._transport.pause_reading()
         if not self._is_paused:
             asyncio.get_running_loop().call_soon(self._read_rest)
+        self._door.memory.grow(len(rest))
 
     def _read_rest(self) -> None:
         if self._is_paused or not self._rest:
@@ -226,6 +294,7 @@ class Stream(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _tell(self, message: bytes, _is_text: bool) -> None:
+        self._has_spoken = True
         if self._connection is not None:
             self._connection.hear(message)
 
@@ -240,9 +309,21 @@ class Stream(asyncio.Protocol):
             self._tell(message, is_text)
         if not is_open:
             self._answer(framing)
-        if framing.is_between:
-            self._framing = None
+        if self._framing is framing:  # not lost meanwhile
+            self._watch(framing, len(data), bool(messages))
         return framing.frames
+
+    def _watch(self, framing: Framing, received: int, has_message: bool) -> None:
+        """Limit the time and the memory of a message that has not ended."""
+        unfinished = self._door.unfinished
+        if not framing.is_unfinished:
+            unfinished.cancel(self)
+            if framing.is_between:
+                framing.release()
+                self._framing = None
+            return
+        (unfinished.restart if has_message else unfinished.start)(self)
+        self._door.memory.grow(received)
 
     def _library(self) -> Framing:
         if self._framing is None:

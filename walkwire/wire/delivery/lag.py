@@ -22,16 +22,30 @@ class Lag:
 
     - bound: bytes of frames that may not be dropped, and of droppable ones, that may wait
     - give_up: called with the client when more bytes wait that may not be dropped
+    - grow: called with the number of bytes that were added
     - is_full: whether the transport has taken more than it can send
     """
 
-    __slots__ = ("_backlog", "_bound", "_client", "_droppable", "_give_up", "_numbers", "_owed", "is_full")
+    __slots__ = (
+        "_backlog",
+        "_bound",
+        "_client",
+        "_droppable",
+        "_give_up",
+        "_grow",
+        "_numbers",
+        "_owed",
+        "is_full",
+    )
 
-    def __init__(self, client: Client, bound: int, give_up: Callable[[Client], None]) -> None:
+    def __init__(
+        self, client: Client, bound: int, give_up: Callable[[Client], None], grow: Callable[[int], None]
+    ) -> None:
         self.is_full = True
         self._client = client
         self._bound = bound
         self._give_up = give_up
+        self._grow = grow
         self._backlog: OrderedDict[Hashable, _Waiting] = OrderedDict()
         self._droppable = 0
         self._owed = 0
@@ -48,8 +62,10 @@ class Lag:
             self._give_up(self._client)
         elif self._backlog:
             self._append(next(self._numbers), data, is_owed=True)
+            self._grow(len(data))
         else:
             self._client.transport.write(data)
+            self._grow(len(data))
 
     def put(self, data: bytes, overflow: Overflow, targets: Hashable) -> None:
         """Write a droppable frame. A newer one for equal targets replaces it. Over `bound` bytes, the oldest are dropped."""
@@ -62,6 +78,7 @@ class Lag:
         self._append(key, data, is_owed=False)
         if self._droppable > self._bound:
             self._drop_oldest()
+        self._grow(len(data))
 
     def catch_up(self) -> bool:
         """Write the backlog until the transport is full. Return whether nothing is left."""
@@ -98,9 +115,10 @@ class Lag:
 class Lags:
     """The backlogs of all clients that lag."""
 
-    def __init__(self, bound: int, give_up: Callable[[Client], None]) -> None:
+    def __init__(self, bound: int, give_up: Callable[[Client], None], grow: Callable[[int], None]) -> None:
         self.bound = bound
         self._give_up = give_up
+        self._grow = grow
         self._lags: dict[Client, Lag] = {}
 
     def __len__(self) -> int:
@@ -112,6 +130,11 @@ class Lags:
         """Return the number of bytes that wait, of all clients."""
         return sum(lag.size for lag in self._lags.values())
 
+    def size_of(self, client: Client) -> int:
+        """Return the number of bytes that wait for this client."""
+        lag = self._lags.get(client)
+        return 0 if lag is None else lag.size
+
     def among(self, members: set[Client]) -> list[Client]:
         """Return those members that lag."""
         return [client for client in self._lags if client in members] if self._lags else []
@@ -120,9 +143,10 @@ class Lags:
         """Keep a backlog for this client: its transport is full."""
         lag = self._lags.get(client)
         if lag is None:
-            self._lags[client] = lag = Lag(client, self.bound, self._give_up)
+            self._lags[client] = lag = Lag(client, self.bound, self._give_up, self._grow)
         lag.is_full = True
         client.write = lag.write
+        self._grow(client.transport.unsent())  # what it has taken until now was not counted
 
     def put(self, client: Client, data: bytes, overflow: Overflow, targets: Hashable) -> None:
         """Write a droppable frame to a client that lags."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from itertools import repeat
 from operator import call
 
@@ -32,13 +32,14 @@ class Turn:
     """Collects frames, in order for each client, and writes them when the callbacks of this turn have run.
 
     - bound: a client that has more bytes unsent before a write is disconnected; its frames are lost, and nobody else's
+    - grow: called with the number of bytes that were added for a client that lags
     - cut_off: number of clients that were disconnected
     - lags: the clients that receive their frames slower than they are sent
     """
 
-    def __init__(self, bound: int) -> None:
+    def __init__(self, bound: int, grow: Callable[[int], None] = lambda size: None) -> None:
         self.cut_off = 0
-        self.lags = Lags(bound, self._cut_off)
+        self.lags = Lags(bound, self._cut_off, grow)
         self._runs: list[tuple[set[Client], list[bytes]]] = []
         self._after: list[tuple[Client, bytes]] = []  # frames for one client, behind the runs
         self._waiting: list[Client] = []  # receivers of a run
@@ -110,6 +111,11 @@ class Turn:
         """The client's transport has room again: write what was kept back."""
         if not isinstance(client.transport, Hold):
             self.lags.catch_up(client)
+
+    def held(self, client: Client) -> int:
+        """Return how many bytes wait here for a client: those that its transport has taken are not among them."""
+        held = client.transport
+        return self.lags.size_of(client) + (held.unsent() if isinstance(held, Hold) else 0)
 
     def hold(self, client: Client) -> None:
         """Buffer what is sent to this client until `release`."""

@@ -1,0 +1,88 @@
+"""Memory: a bound on what all connections together hold that is unfinished or unsent. Beyond it the largest holders are closed.
+
+Nothing is counted for each connection. Whatever adds to a buffer subtracts the size from what may still come in before everything
+has to be measured; only then all connections are asked what they hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import chain
+from typing import Protocol
+
+from walkwire.wire.heartbeat import Heartbeat
+
+SWEEP_SECONDS = 5.0  # between two measurements, for what adds a little to many buffers and is not counted
+KEPT = 0.75  # part of the bound that is left after the largest holders were closed
+LEAST = 1 / 16  # part of the bound that may be added between two measurements, even if it is nearly reached
+
+
+class Holder(Protocol):
+    """A connection that holds memory."""
+
+    def held(self) -> int:
+        """Return the number of bytes that are unfinished or unsent."""
+
+    def give_up(self) -> None:
+        """Close the connection and free what it holds. Must not raise."""
+
+
+class Memory:
+    """What all connections of a server hold.
+
+    - bound: bytes
+    - requests: the connections that speak HTTP; the WebSockets are those that the heartbeat watches
+    - size: the bytes that were held when they were measured last
+    """
+
+    def __init__(self, bound: int, heartbeat: Heartbeat) -> None:
+        self.requests: set[Holder] = set()
+        self.size = 0
+        self._bound = bound
+        self._heartbeat = heartbeat
+        self._left = bound  # bytes that may be added before the next measurement
+        self._is_measuring = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Start to measure at intervals, by the running loop's clock."""
+        self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def stop(self) -> None:
+        """Stop measuring at intervals."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def grow(self, size: int) -> None:
+        """Count bytes that were added to a buffer. Closes the largest holders if all of them hold more than the bound."""
+        self._left -= size
+        if self._left < 0 and not self._is_measuring:
+            self.measure()
+
+    def measure(self) -> None:
+        """Measure what is held, and close the largest holders if it is more than the bound."""
+        self._is_measuring = True
+        try:
+            self.size = sum(holder.held() for holder in self._holders())
+            if self.size > self._bound:
+                self._relieve()
+        finally:
+            self._is_measuring = False
+        self._left = max(self._bound - self.size, int(self._bound * LEAST))
+
+    def _relieve(self) -> None:
+        sizes = [(holder.held(), holder) for holder in self._holders()]
+        sizes.sort(key=lambda pair: pair[0], reverse=True)
+        for size, holder in sizes:
+            if self.size <= self._bound * KEPT:
+                return
+            holder.give_up()
+            self.size -= size
+
+    def _holders(self) -> Iterator[Holder]:
+        return chain(self._heartbeat.sockets(), self.requests)
+
+    def _sweep(self) -> None:
+        self.start()
+        self.measure()
