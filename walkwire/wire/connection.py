@@ -19,7 +19,7 @@ from walkwire.wire import policy
 from walkwire.wire.delivery.client import GONE, Client, Transport
 from walkwire.wire.door import Call, Door
 from walkwire.wire.message import frame
-from walkwire.wire.message.close import FLOODING, REFUSED, Close
+from walkwire.wire.message.close import REFUSED, Close
 from walkwire.wire.message.event import (
     EVENTS,
     BaseEvent,
@@ -43,11 +43,6 @@ Work = Coroutine[Any, Any, None]
 _Handler = TypeVar("_Handler", bound=Callable[[Any, Any], Coroutine[Any, Any, None] | None])
 
 _TOO_LONG = REFUSED._replace(reason=f"a channel id has at most {CHANNEL_LENGTH:,} characters")
-
-_TOO_MANY = {
-    "user": FLOODING._replace(reason="this user has too many connections"),
-    "anonymous": FLOODING._replace(reason="too many connections without a user"),
-}
 
 _HANDLERS: dict[type[Event], Callable[[Any, Any], Work | None]] = {}
 
@@ -122,15 +117,9 @@ class Connection:
         elif (work := self._handle(payload)) is not None:
             self._begin(work)
 
-    @property
-    def waiting_bytes(self) -> int:
-        """Return the number of bytes of events that wait to be handled."""
-        return self._waiting_bytes
-
-    @property
-    def unsent(self) -> int:
-        """Return the number of bytes that the transport has not taken yet."""
-        return self._door.turn.held(self.client)
+    def held(self) -> tuple[int, int]:
+        """Return the sizes of the events that wait to be handled, and of the frames that the transport has not taken yet."""
+        return self._waiting_bytes, self._door.turn.held(self.client)
 
     def drop_waiting(self) -> None:
         """Drop the events that wait to be handled."""
@@ -223,14 +212,10 @@ class Connection:
             return None
 
     def _greet(self, root_id: str) -> Work | None:
-        closing = self._door.connections.closing
+        closing = self._door.connections.closing or self._door.connections.refusal(root_id)
         if closing is not None:
             self.close(closing)
         if self.client.transport is GONE:
-            return None
-        if (reason := self._door.connections.refusal(root_id)) is not None:
-            self._door.connections.refuse(reason)
-            self.close(_TOO_MANY[reason])
             return None
         return self._introduce(self._door.hub.enter(self.client, root_id), None)
 
@@ -283,12 +268,10 @@ class Connection:
 
     async def _become_user(self, token: str, event: ChangeUserEvent) -> None:
         root_id = await self._root_of(token)
-        connections = self._door.connections
-        if root_id not in (PUBLIC_ROOT, self.client.root_id) and connections.refusal(root_id) is not None:
+        is_other = root_id not in (PUBLIC_ROOT, self.client.root_id)
+        if is_other and self._door.connections.refusal(root_id) is not None:
             self._fail(event, Limited("This user has too many connections."))
-            return
-        work = self._become(root_id, event.id)
-        if work is not None:
+        elif (work := self._become(root_id, event.id)) is not None:
             await work
 
     @handles(JoinEvent)

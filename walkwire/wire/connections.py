@@ -10,9 +10,13 @@ from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
-from walkwire.wire.message.close import Close
+from walkwire.wire.message.close import FLOODING, Close
 
 REASONS = ("address", "user", "anonymous", "memory", "unfinished", "silent", "request_time", "head_size")
+_TOO_MANY = {
+    "user": FLOODING._replace(reason="this user has too many connections"),
+    "anonymous": FLOODING._replace(reason="too many connections without a user"),
+}
 FLOOD = 2  # times the limit of an address: a connection beyond it is closed without an answer
 
 
@@ -63,13 +67,16 @@ class Connections:
         elif count:
             del self._of_addresses[address]
 
-    def refusal(self, root_id: str) -> str | None:
-        """Return why this user may have no further WebSocket on this server: "user" or "anonymous"; None: it may."""
+    def refusal(self, root_id: str) -> Close | None:
+        """Return how to close a further WebSocket of this user on this server, and count it; None: the user may have it."""
         if root_id == PUBLIC_ROOT:
             limit, reason = self._limits.anonymous_connections, "anonymous"
         else:
             limit, reason = self._limits.user_connections, "user"
-        return reason if limit and self._hub.count(root_id) >= limit else None
+        if not limit or self._hub.count(root_id) < limit:
+            return None
+        self.refuse(reason)
+        return _TOO_MANY[reason]
 
     def refuse(self, reason: str) -> None:
         """Count a connection that is refused or closed by a limit. `reason` is one of `REASONS`."""

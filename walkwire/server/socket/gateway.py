@@ -198,13 +198,11 @@ def _refusal(door: Door, opening: handshake.UpgradeRequest, is_welcome: bool) ->
     """Return the answer to an upgrade request that is refused before the handshake, None if it is not."""
     if door.connections.is_leaving:
         return handshake.REFUSED
-    reason = None if is_welcome else "address"
-    if reason is None and b"authorization" not in opening.headers:
-        reason = door.connections.refusal(PUBLIC_ROOT)
-    if reason is None:
-        return None
-    door.connections.refuse(reason)
-    return handshake.TOO_MANY
+    if not is_welcome:
+        door.connections.refuse("address")
+        return handshake.TOO_MANY
+    is_public = b"authorization" not in opening.headers
+    return handshake.TOO_MANY if is_public and door.connections.refusal(PUBLIC_ROOT) is not None else None
 
 
 def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest, address: str) -> None:

@@ -181,7 +181,7 @@ class Stream(asyncio.Protocol):
         self._is_paused = True
         self._transport.pause_reading()
         if self._connection is not None:
-            self._door.memory.grow(self._connection.waiting_bytes)
+            self._door.memory.grow(self._connection.held()[0])
 
     def resume(self) -> None:
         """Handle what is left, then read again."""
@@ -235,10 +235,10 @@ class Stream(asyncio.Protocol):
 
     def _incoming(self) -> int:
         held = len(self._rest) if self._framing is None else len(self._rest) + self._framing.held
-        return held if self._connection is None else held + self._connection.waiting_bytes
+        return held if self._connection is None else held + self._connection.held()[0]
 
     def _outgoing(self) -> int:
-        return self.unsent() if self._connection is None else self.unsent() + self._connection.unsent
+        return self.unsent() if self._connection is None else self.unsent() + self._connection.held()[1]
 
     def _end(self, goodbye: Close) -> None:
         """Send a close frame, drop what was received, and handle nothing more."""
