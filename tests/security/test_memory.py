@@ -375,7 +375,7 @@ async def test_there_are_so_many_sockets_without_a_user_and_no_more(tmp_path: Pa
 
 
 async def test_a_stranger_who_sends_nothing_is_closed_and_others_are_not(tmp_path: Path) -> None:
-    with Server(PROGRAM, tmp_path, anonymous_seconds="0.3", metrics="true") as server:
+    with Server(PROGRAM, tmp_path, anonymous_seconds="1.5", metrics="true") as server:
         ann = await server.user()
         async with server.connect(ann.token) as user, server.connect() as one_who_speaks:
             await one_who_speaks.ask({"type": "connection"})

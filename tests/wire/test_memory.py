@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from walkwire.wire.heartbeat import Heartbeat
@@ -63,3 +64,18 @@ def test_one_that_grows_while_it_gives_up_does_not_begin_again() -> None:
     held = memory(Stubborn(2000))
     held.measure()
     assert held.size == 0
+
+
+async def test_a_sweep_finds_what_nobody_counted_one_slot_at_a_time() -> None:
+    heartbeat = Heartbeat(25, 20)
+    sockets: list[Any] = [Hoard(300) for _ in range(4)]
+    held = Memory(1000, heartbeat)
+    for socket in sockets:
+        heartbeat.watch(socket)
+        heartbeat.tick()
+    held._sweep()
+    held.stop()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert sorted(socket.size for socket in sockets) == [0, 0, 300, 300]
+    assert held.size == 600

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence, Set
 from enum import Enum
 from typing import Protocol
 
@@ -104,16 +104,16 @@ class Heartbeat:
         if not self._count and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
-    def sockets(self) -> Iterator[Beating]:
-        """Return all sockets that are watched. Watch and forget none while they are iterated."""
-        return (socket for slot in self._wheel for socket in slot)
+    def slots(self) -> Sequence[Set[Beating]]:
+        """Return all sockets that are watched, in the slots of the wheel."""
+        return self._wheel
 
     async def empty(self, seconds: float) -> None:
         """Return when all sockets have gone. Those that have not after `seconds` are aborted."""
         self._empty = asyncio.get_running_loop().create_future()
         if self._count:
             await asyncio.wait((self._empty,), timeout=seconds)
-        for socket in list(self.sockets()):
+        for socket in [socket for slot in self._wheel for socket in slot]:
             socket.abort()
 
     def tick(self) -> None:

@@ -7,13 +7,13 @@ has to be measured; only then all connections are asked what they hold.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Protocol
 
 from walkwire.wire.heartbeat import Heartbeat
 
-SWEEP_SECONDS = 5.0  # between two measurements, for what adds a little to many buffers and is not counted
+SWEEP_SECONDS = 5.0  # between two sweeps, for what adds a little to many buffers and is not counted
 KEPT = 0.75  # part of the bound that is left after the largest holders were closed
 LEAST = 1 / 16  # part of the bound that may be added between two measurements, even if it is nearly reached
 
@@ -46,11 +46,11 @@ class Memory:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Start to measure at intervals, by the running loop's clock."""
+        """Start to sweep at intervals, by the running loop's clock."""
         self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     def stop(self) -> None:
-        """Stop measuring at intervals."""
+        """Stop sweeping."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -64,7 +64,7 @@ class Memory:
         """Measure what is held, and close the largest holders if it is more than the bound."""
         self._is_measuring = True
         try:
-            self.size = sum(holder.held() for holder in self._holders())
+            self.size = self._sum(self.requests) + sum(map(self._sum, self._heartbeat.slots()))
             if self.size > self._bound:
                 self._relieve()
         finally:
@@ -72,7 +72,8 @@ class Memory:
         self._left = max(self._bound - self.size, int(self._bound * LEAST))
 
     def _relieve(self) -> None:
-        sizes = [(holder.held(), holder) for holder in self._holders()]
+        holders = chain(self.requests, *self._heartbeat.slots())
+        sizes = [(holder.held(), holder) for holder in holders]
         sizes.sort(key=lambda pair: pair[0], reverse=True)
         for size, holder in sizes:
             if self.size <= self._bound * KEPT:
@@ -80,9 +81,19 @@ class Memory:
             holder.give_up()
             self.size -= size
 
-    def _holders(self) -> Iterator[Holder]:
-        return chain(self._heartbeat.sockets(), self.requests)
-
     def _sweep(self) -> None:
+        """Begin to add up what is held, one slot of the heartbeat in each turn of the event loop."""
         self.start()
-        self.measure()
+        self._sweep_slot(self._sum(self.requests), self._heartbeat.slots())
+
+    def _sweep_slot(self, size: int, slots: Sequence[Collection[Holder]]) -> None:
+        if slots:
+            size += self._sum(slots[-1])
+            asyncio.get_running_loop().call_soon(self._sweep_slot, size, slots[:-1])
+        elif size > self._bound:  # about: sockets may have changed their slots meanwhile
+            self.measure()
+        else:
+            self.size = size
+
+    def _sum(self, holders: Collection[Holder]) -> int:
+        return sum([holder.held() for holder in holders])

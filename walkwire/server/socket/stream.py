@@ -208,7 +208,10 @@ class Stream(asyncio.Protocol):
 
     def held(self) -> int:
         """Return the number of bytes that are unfinished or unsent."""
-        return self._incoming() + self._outgoing()
+        held = len(self._rest) + self._transport.get_write_buffer_size()
+        if self._framing is not None:
+            held += self._framing.held
+        return held if self._connection is None else held + sum(self._connection.held())  # type: ignore[no-any-return]
 
     def give_up(self) -> None:
         """Close with 4129, or at once if the peer does not read: all connections together hold too much."""
@@ -229,7 +232,9 @@ class Stream(asyncio.Protocol):
     def expire_first(self) -> None:
         """Close with 4129, unless the client has sent an event or signed in."""
         connection = self._connection
-        if connection is not None and not self._has_spoken and not connection.client.is_authenticated:
+        if connection is None or self.phase is Phase.CLOSING:
+            return
+        if not self._has_spoken and not connection.client.is_authenticated:
             self._door.connections.refuse("silent")
             connection.close(_NOTHING_SENT)
 
