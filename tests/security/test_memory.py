@@ -334,6 +334,15 @@ async def test_one_address_has_so_many_connections_and_no_more(tmp_path: Path) -
         assert await refused(server, "address") >= 2
 
 
+async def test_an_address_that_goes_on_beyond_its_limit_is_not_even_answered(tmp_path: Path) -> None:
+    with Server(PROGRAM, tmp_path, address_connections="1") as server:
+        async with Stranger(server.port), Stranger(server.port), Stranger(server.port) as third:
+            assert await third.to_the_end() == b""
+        async with asyncio.timeout(PATIENCE):
+            while (await server.request("GET", "/healthz")).status_code != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
 async def test_behind_a_trusted_proxy_the_clients_are_counted_and_not_the_proxy(tmp_path: Path) -> None:
     def dial(address: str) -> connect:
         return connect(server.socket_url, proxy=None, additional_headers={"X-Forwarded-For": address})
