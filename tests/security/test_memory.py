@@ -128,7 +128,11 @@ def test_fragments_of_two_bytes_take_no_more_memory_than_their_message() -> None
     assert framing.hear(frame(Opcode.CONT, b"c")) == [(b"ab" * 10_001 + b"c", True)]
 
 
-@pytest.mark.parametrize("begun", [frame(Opcode.TEXT, b"a", fin=False), frame(Opcode.TEXT, b"abc")[:-1]])
+@pytest.mark.parametrize(
+    "begun",
+    [frame(Opcode.TEXT, b"a", fin=False), frame(Opcode.TEXT, b"abc")[:-1]],
+    ids=["a fragment", "a part of a frame"],
+)
 async def test_a_message_that_does_not_end_closes_its_connection(begun: bytes, tmp_path: Path) -> None:
     """A16: a message in fragments had no deadline."""
     with Server(PROGRAM, tmp_path, message_seconds="0.2", metrics="true") as server:
