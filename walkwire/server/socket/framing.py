@@ -7,6 +7,7 @@ connection keeps no protocol object. The library parses everything else, and dec
 from __future__ import annotations
 
 import codecs
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -103,8 +104,10 @@ class Framing(ServerProtocol):
 
     @property
     def held(self) -> int:
-        """Return the number of bytes of messages that have not ended."""
-        return len(self.reader.buffer) + (0 if self._message is None else len(self._message))
+        """Return the number of bytes that are allocated for messages that have not ended."""
+        return sys.getsizeof(self.reader.buffer) + (
+            0 if self._message is None else sys.getsizeof(self._message)
+        )
 
     def end(self, goodbye: Close) -> None:
         """Send a close frame, drop what was received, and discard what comes."""
