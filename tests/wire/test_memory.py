@@ -79,3 +79,14 @@ async def test_a_sweep_finds_what_nobody_counted_one_slot_at_a_time() -> None:
         await asyncio.sleep(0)
     assert sorted(socket.size for socket in sockets) == [0, 0, 300, 300]
     assert held.size == 600
+
+
+def test_it_is_told_once_when_much_was_freed() -> None:
+    hoard = Hoard(600)
+    held = memory(hoard)
+    told: list[int] = []
+    held.on_freed = lambda: told.append(hoard.size)
+    for size in (600, 500, 400, 350, 100, 90):
+        hoard.size = size
+        held.measure()
+    assert told == [400, 100]

@@ -7,7 +7,7 @@ has to be measured; only then all connections are asked what they hold.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -16,6 +16,13 @@ from walkwire.wire.heartbeat import Heartbeat
 SWEEP_SECONDS = 5.0  # between two sweeps, for what adds a little to many buffers and is not counted
 KEPT = 0.75  # part of the bound that is left after the largest holders were closed
 LEAST = 1 / 16  # part of the bound that may be added between two measurements, even if it is nearly reached
+
+
+FREED = 1 / 8  # part of the bound that must have been freed to be worth telling
+
+
+def ignore_freed() -> None:
+    """Do nothing: the `on_freed` of a server whose memory nobody returns."""
 
 
 class Holder(Protocol):
@@ -34,11 +41,14 @@ class Memory:
     - bound: bytes
     - requests: the connections that speak HTTP; the WebSockets are those that the heartbeat watches
     - size: the bytes that were held when they were measured last
+    - on_freed: called when much less is held than before
     """
 
     def __init__(self, bound: int, heartbeat: Heartbeat) -> None:
         self.requests: set[Holder] = set()
         self.size = 0
+        self.on_freed: Callable[[], None] = ignore_freed
+        self._peak = 0  # the most that was held since `on_freed` was called
         self._bound = bound
         self._heartbeat = heartbeat
         self._left = bound  # bytes that may be added before the next measurement
@@ -64,7 +74,7 @@ class Memory:
         """Measure what is held, and close the largest holders if it is more than the bound."""
         self._is_measuring = True
         try:
-            self.size = self._sum(self.requests) + sum(map(self._sum, self._heartbeat.slots()))
+            self._note(self._sum(self.requests) + sum(map(self._sum, self._heartbeat.slots())))
             if self.size > self._bound:
                 self._relieve()
         finally:
@@ -93,7 +103,14 @@ class Memory:
         elif size > self._bound:  # about: sockets may have changed their slots meanwhile
             self.measure()
         else:
-            self.size = size
+            self._note(size)
+
+    def _note(self, size: int) -> None:
+        self.size = size
+        self._peak = max(self._peak, size)
+        if self._peak - size > self._bound * FREED:
+            self._peak = size
+            self.on_freed()
 
     def _sum(self, holders: Collection[Holder]) -> int:
         return sum([holder.held() for holder in holders])

@@ -36,6 +36,7 @@ from walkwire.config import Config
 from walkwire.errors import StartError
 from walkwire.server.app import App, Loaded, load_program, open_app
 from walkwire.server.process.descriptors import Descriptors
+from walkwire.server.process.heap import trim_heap
 from walkwire.server.process.listen import BACKLOG, begin, bind, binder
 from walkwire.server.process.port import Port
 from walkwire.server.process.timeslice import ask_for_short_slices
@@ -253,6 +254,7 @@ class _Server(uvicorn.Server):
         self._health = app.health
         self._drain_seconds = config.drain_seconds
         self._descriptors = Descriptors()
+        app.door.memory.on_freed = trim_heap
         self._stop = stop
         self._stop_seconds = config.stop_seconds
         self._announce = announce
