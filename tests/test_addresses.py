@@ -32,3 +32,15 @@ def test_a_client_is_counted_by_the_address_that_a_trusted_proxy_saw(
     peer: str | None, forwarded: str | None, address: str
 ) -> None:
     assert Addresses(networks(["10.0.0.0/8"])).of(peer, forwarded) == address
+
+
+def test_a_proxy_is_known_by_the_address_of_the_connection_alone() -> None:
+    addresses = Addresses(networks(["10.0.0.0/8", "fd00::/8"]))
+    assert [addresses.is_proxy(peer) for peer in ("10.1.2.3", "fd00::1", "11.0.0.1", "nonsense", None)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert not Addresses().is_proxy("10.1.2.3")
