@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from walkwire.wire.heartbeat import Heartbeat
-from walkwire.wire.memory import Memory
+from walkwire.wire.memory import MemoryBound
 
 
 class Hoard:
@@ -24,8 +24,8 @@ class Hoard:
         self.size = 0
 
 
-def memory(*hoards: Any) -> Memory:
-    made = Memory(1000, Heartbeat(25, 20))
+def memory(*hoards: Any) -> MemoryBound:
+    made = MemoryBound(1000, Heartbeat(25, 20))
     made.requests.update(hoards)
     return made
 
@@ -69,7 +69,7 @@ def test_one_that_grows_while_it_gives_up_does_not_begin_again() -> None:
 async def test_a_sweep_finds_what_nobody_counted_one_slot_at_a_time() -> None:
     heartbeat = Heartbeat(25, 20)
     sockets: list[Any] = [Hoard(300) for _ in range(4)]
-    held = Memory(1000, heartbeat)
+    held = MemoryBound(1000, heartbeat)
     for socket in sockets:
         heartbeat.watch(socket)
         heartbeat.tick()

@@ -17,7 +17,7 @@ from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
-from walkwire.wire.memory import Memory
+from walkwire.wire.memory import MemoryBound
 from walkwire.wire.policy import Policies
 
 
@@ -103,7 +103,7 @@ class Door:
     turn: Turn
     connections: Connections
     heartbeat: Heartbeat
-    memory: Memory
+    memory: MemoryBound
     unfinished: Deadlines[Timed]
     silent: Deadlines[Timed]
     ids: ServerIds

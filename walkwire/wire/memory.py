@@ -35,7 +35,7 @@ class Holder(Protocol):
         """Close the connection and free what it holds. Must not raise."""
 
 
-class Memory:
+class MemoryBound:
     """What all connections of a server hold.
 
     - bound: bytes

@@ -26,7 +26,7 @@ from walkwire.wire.door import (
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub, OnDelivery
 from walkwire.wire.limits import Limits
-from walkwire.wire.memory import Memory
+from walkwire.wire.memory import MemoryBound
 from walkwire.wire.peers import OnReturn, OnRevoked, Peers, ignore_return, ignore_revoked
 from walkwire.wire.policy import Policies
 
@@ -47,7 +47,7 @@ class Wire:
         self.policies = policies or Policies()
         self.limits = limits or Limits()
         self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
-        self.memory = Memory(self.limits.memory, self.heartbeat)
+        self.memory = MemoryBound(self.limits.memory, self.heartbeat)
         self.turn = Turn(self.limits.unsent, self.memory.grow)
         self.unfinished = Deadlines[Timed](self.limits.message_seconds, methodcaller("expire_message"))
         self.silent = Deadlines[Timed](self.limits.first_seconds, methodcaller("expire_first"))
