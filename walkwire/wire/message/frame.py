@@ -12,11 +12,11 @@ from websockets.frames import Frame, Opcode
 
 from walkwire.errors import BadEvent, Internal, PublicError
 from walkwire.ids import root_reference
+from walkwire.wire.message.bounds import LONGEST_ECHO
 from walkwire.wire.message.lenient import Id
 
 LIMIT = 16 * 1024 * 1024  # bytes in a frame of the server
 BODY_LIMIT = LIMIT - 1024  # of a walker's answer, which may be sent inside a reply
-LONGEST_ECHO = 64 * 1024  # bytes of error details; longer ones leave out the input
 SMALL = 4096  # bytes in a payload; heads of small frames are cached, one for each size
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
