@@ -130,7 +130,7 @@ async def test_a_walker_cannot_put_a_client_into_more_channels_than_it_may_have(
     tell(house.hub, "channels", "a", data=b"1")
     tell(house.hub, "channels", "b", data=b"2")
     assert await socket.quiet() == [1]
-    assert "is in 2 channels" in caplog.text
+    assert "may be in 2 channels at most" in caplog.text
 
 
 async def test_a_client_asks_for_all_its_channels_or_gets_none(build: Build) -> None:

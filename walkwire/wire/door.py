@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import Struct
 
 from walkwire.errors import PublicError
 from walkwire.ids import ServerIds
+from walkwire.wire.budget import Budget
 from walkwire.wire.connections import Connections
 from walkwire.wire.delivery.client import Client
 from walkwire.wire.delivery.turn import Turn
@@ -16,6 +17,7 @@ from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
+from walkwire.wire.rates import Rates
 
 
 class Call(Struct, frozen=True):
@@ -75,6 +77,8 @@ class Door:
     - compresses: whether it offers to compress messages (RFC 7692)
     - on_refusal: called with each error that a client is sent
     - address_of: finds the address that a client is counted by
+    - budget: the time for input in one turn of the event loop
+    - rates: what clients may use in a second; None: there is no limit
     """
 
     hub: Hub
@@ -91,3 +95,5 @@ class Door:
     compresses: bool = False
     on_refusal: OnRefusal = ignore
     address_of: AddressOf = own_address
+    budget: Budget = field(default_factory=Budget)
+    rates: Rates | None = None

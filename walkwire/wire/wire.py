@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from walkwire.broker import Broker
 from walkwire.ids import ServerIds
+from walkwire.wire.budget import Budget
 from walkwire.wire.connections import Connections
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.delivery.turn import Turn
@@ -22,6 +23,7 @@ from walkwire.wire.hub import Hub, OnDelivery
 from walkwire.wire.limits import Limits
 from walkwire.wire.peers import OnReturn, OnRevoked, Peers, ignore_return, ignore_revoked
 from walkwire.wire.policy import Policies
+from walkwire.wire.rates import Rates
 
 
 class Wire:
@@ -42,9 +44,9 @@ class Wire:
         self.turn = Turn(self.limits.unsent)
         self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
         self.peers = Peers(broker, self.ids.server)
-        self.hub = Hub(
-            broker, self.peers, self.turn, self.policies, self.limits.channels, overflow, on_delivery
-        )
+        self.hub = Hub(broker, self.peers, self.turn, self.policies, self.limits, overflow, on_delivery)
+        self.budget = Budget()
+        self.rates = Rates(self.limits) if self.limits.has_rates else None
         self.connections = Connections(self.hub, self.turn, self.heartbeat)
 
     @property
@@ -92,4 +94,6 @@ class Wire:
             compresses,
             on_refusal,
             address_of,
+            self.budget,
+            self.rates,
         )

@@ -1,7 +1,7 @@
 """Stream: one upgraded socket, between the event loop's transport and a `wire/connection`. Knows no JSON.
 
 Received data is handled in slices, one in each turn of the event loop, so that a peer that floods the server delays nobody else.
-While a slice is left, nothing more is read.
+All streams together have the time of `wire/budget` for it. While a slice is left, nothing more is read.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
 from walkwire.wire.message import close, frame
 from walkwire.wire.message.close import Close
+from walkwire.wire.rates import FRAME
 
 SLICE = 16 * 1024  # bytes handled in one turn
 PIECE = 4 * 1024  # bytes given to the library at once: empty fragments cost time, too
+LOOKS = 8  # frames between two looks at the clock
 FRAMES = 128  # most in a slice: an invalid event may have 8 bytes, and its error takes 70 µs to format
 
 
@@ -34,6 +36,7 @@ class Stream(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_budget",
         "_connection",
         "_framing",
         "_heartbeat",
@@ -46,6 +49,7 @@ class Stream(asyncio.Protocol):
         "due",
         "heard",
         "phase",
+        "taken",
     )
 
     def __init__(
@@ -65,6 +69,8 @@ class Stream(asyncio.Protocol):
         self._framing = framing  # None nearly always: between frames, and not closing
         self._limits = door.limits
         self._heartbeat = door.heartbeat
+        self._budget = door.budget
+        self.taken = 0.0
         self._connection: Connection | None = None
         self._rest = b""  # received, and not handled yet
         self._is_paused = False
@@ -87,8 +93,12 @@ class Stream(asyncio.Protocol):
         self.heard = self._heartbeat.now
         if self._rest or self._is_paused:
             self._rest += data
+        elif not self._budget.has_time():
+            self._postpone(data)
         elif len(data) != 6 or not data.startswith(PONG) or self._framing is not None:
             self._read_slice(data)
+        else:
+            self._charge(1)
 
     def eof_received(self) -> None:
         """Answer the end of the peer's data as the library does. Called by the event loop."""
@@ -151,7 +161,17 @@ class Stream(asyncio.Protocol):
         if framing.state is State.OPEN:
             framing.send_close(code, reason)
             self._answer(framing)
-            self.resume()
+            if code == close.FLOODING.code:
+                self._close_unread()
+            else:
+                self.resume()
+
+    def _close_unread(self) -> None:
+        """Read nothing more, not even the answer to the close frame (RFC 6455, 7.1.7): the peer would go on to flood."""
+        self._rest = b""
+        self.pause()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
 
     def abort(self) -> None:
         """Disconnect at once."""
@@ -166,7 +186,7 @@ class Stream(asyncio.Protocol):
         """Handle what is left, then read again."""
         self._is_paused = False
         if self._rest:
-            asyncio.get_running_loop().call_soon(self._read_rest)
+            self._budget.wait(self)
         else:
             self._transport.resume_reading()
 
@@ -198,8 +218,13 @@ class Stream(asyncio.Protocol):
             self._write_first(b"")
 
     def _read_slice(self, data: bytes) -> None:
-        place, size, frames, limit = 0, len(data), 0, self._limits.frame
-        while place < size and not self._is_paused and frames < FRAMES and not (frames and place >= SLICE):
+        clock = self._budget.clock
+        started = clock()
+        end = self._budget.slice_ends(started)
+        place, size, frames, limit = 0, len(data), 0, self._frame_limit()
+        while place < size and not self._is_paused and frames < FRAMES:
+            if frames and (place >= SLICE or (frames % LOOKS == 0 and clock() > end)):
+                break
             found = whole(data, place, limit) if self._framing is None else None
             if found is not None:
                 message, is_text, place = found
@@ -208,16 +233,24 @@ class Stream(asyncio.Protocol):
             else:
                 frames += self._ask_library(data[place : place + PIECE])
                 place += PIECE
+        self._budget.spend(self, started)
         if place < size:
             self._postpone(data[place:])
 
+    def _frame_limit(self) -> int:
+        is_public = self._connection is None or not self._connection.client.is_authenticated
+        return self._limits.public_frame if is_public else self._limits.frame
+
     def _postpone(self, rest: bytes) -> None:
+        if self._is_paused and self.phase is Phase.CLOSING:
+            return  # nothing more is read
         self._rest = rest
         self._transport.pause_reading()
         if not self._is_paused:
-            asyncio.get_running_loop().call_soon(self._read_rest)
+            self._budget.wait(self)
 
-    def _read_rest(self) -> None:
+    def read_rest(self) -> None:
+        """Handle one slice of what is left. Called by the budget."""
         if self._is_paused or not self._rest:
             return
         rest, self._rest = self._rest, b""
@@ -242,11 +275,22 @@ class Stream(asyncio.Protocol):
             self._answer(framing)
         if framing.is_between:
             self._framing = None
+        if framing.frames:
+            self._charge(framing.frames)
         return framing.frames
+
+    def _charge(self, frames: int) -> None:
+        """Charge the client for frames that the library parsed. While it is closing, nobody would pause it."""
+        rest = 0.0 if self._connection is None else self._connection.charge(FRAME * frames)
+        if rest and self.phase is Phase.CLOSING:
+            self.abort()
 
     def _library(self) -> Framing:
         if self._framing is None:
-            self._framing = Framing(self._limits.frame)
+            self._framing = Framing(self._frame_limit())
+        self._framing.max_message_size = (
+            self._frame_limit()
+        )  # it may have been made before the client signed in
         return self._framing
 
     def _answer(self, framing: Framing) -> None:
