@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -48,6 +49,11 @@ def _body_limit(values: dict[str, Any]) -> ByteSize:
     return ByteSize(MEBIBYTE if values.get("production") else 16 * MEBIBYTE)
 
 
+def _in_production(value: float, otherwise: float) -> Callable[[dict[str, Any]], Any]:
+    """Return the default of a limit that depends on `production`."""
+    return lambda values: value if values.get("production") else otherwise
+
+
 class Config(BaseModel):
     """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
@@ -75,6 +81,18 @@ class Config(BaseModel):
     policy_client: Policy = Field(default_factory=_policy)
     policy_join: Policy = Field(default_factory=_policy)
     frame_limit: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
+    public_frame_limit: ByteSize = Field(
+        default_factory=_in_production(ByteSize(64 * 1024), ByteSize(MEBIBYTE)), ge=1024
+    )
+    value_limit: int = Field(default_factory=_in_production(20_000, 100_000), ge=100)
+    target_limit: int = Field(default_factory=_in_production(100, 1000), ge=1, le=1000)
+    event_rate: float = Field(default_factory=_in_production(200, 0), ge=0)
+    byte_rate: ByteSize = Field(default_factory=_in_production(ByteSize(512 * 1024), ByteSize(0)), ge=0)
+    join_rate: float = Field(default_factory=_in_production(20, 0), ge=0)
+    rate_burst: float = Field(10, gt=0)
+    rate_patience: float = Field(30, ge=0)
+    rates_per_user: float = Field(4, ge=0)
+    rates_per_address: float = Field(20, ge=0)
     body_limit: ByteSize = Field(default_factory=_body_limit, ge=1024)
     queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)

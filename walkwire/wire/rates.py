@@ -18,6 +18,8 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.wire.delivery.client import Client
 from walkwire.wire.limits import Limits
 
+REASONS = ("connection", "user", "address", "closed")
+
 # Prices in plain events.
 ERROR = 4.0  # formatting an error takes several times as long as an event
 WALK = 4.0
@@ -34,7 +36,7 @@ REST = 0.75  # of the burst: a client that used more than all of it is read agai
 class Rates:
     """The prices, and what users and addresses owe.
 
-    - limited: how often clients were limited, by reason: connection, user, address, closed
+    - limited: how often clients were limited, by one of `REASONS`
     - clock: returns seconds, monotonic
     """
 

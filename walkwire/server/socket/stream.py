@@ -238,8 +238,10 @@ class Stream(asyncio.Protocol):
             self._postpone(data[place:])
 
     def _frame_limit(self) -> int:
-        is_public = self._connection is None or not self._connection.client.is_authenticated
-        return self._limits.public_frame if is_public else self._limits.frame
+        limits = self._limits
+        if self._connection is not None and self._connection.client.is_authenticated:
+            return limits.frame
+        return min(limits.public_frame, limits.frame)
 
     def _postpone(self, rest: bytes) -> None:
         if self._is_paused and self.phase is Phase.CLOSING:
