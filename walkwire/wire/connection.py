@@ -76,6 +76,7 @@ class Connection(Paced):
 
     __slots__ = ("_beside", "_goodbye", "_owed", "_place", "_waiting", "_waiting_bytes")
 
+    _door: Door
     _decode = staticmethod(EVENTS.decode)
 
     def __init__(

@@ -7,11 +7,34 @@ over its rates. Nothing that it sent is lost by that: it waits in the client.
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from walkwire.wire.delivery.client import GONE, Client
-from walkwire.wire.door import Door
+from walkwire.wire.delivery.turn import Turn
+from walkwire.wire.hub import Hub
+from walkwire.wire.limits import Limits
 from walkwire.wire.message.close import FLOODING, Close
-from walkwire.wire.rates import Allowance, price
+from walkwire.wire.rates import Allowance, Rates, price
+
+
+class Parts(Protocol):
+    """The parts of a server that this needs; see `Door`."""
+
+    @property
+    def hub(self) -> Hub:
+        """Return the clients of this server."""
+
+    @property
+    def turn(self) -> Turn:
+        """Return what writes to them."""
+
+    @property
+    def limits(self) -> Limits:
+        """Return the bounds of a connection."""
+
+    @property
+    def rates(self) -> Rates | None:
+        """Return what clients may use in a second; None: there is no limit."""
 
 
 class Paced:
@@ -22,9 +45,9 @@ class Paced:
 
     __slots__ = ("_allowance", "_door", "_is_paused", "client")
 
-    def __init__(self, door: Door, client: Client) -> None:
+    def __init__(self, door: Parts, client: Client) -> None:
         self.client = client
-        self._door = door
+        self._door: Parts = door
         self._is_paused = False
         self._allowance: Allowance | None = None  # made by the first event, if rates are limited
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 
 from walkwire.broker import Broker, Counts
 from walkwire.errors import PublicError, Unreached
+from walkwire.wire.delivery.seen import Seen
 from walkwire.wire.message import envelope
 from walkwire.wire.message.envelope import Head
 from walkwire.wire.message.notification import Overflow
-from walkwire.wire.seen import Seen
 
 COPIES = 32  # topics to which one message is published; one for more of them goes to all servers once
 COPIED_BYTES = 256 * 1024  # of all copies of one message
