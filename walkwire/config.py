@@ -84,7 +84,7 @@ class Config(BaseModel):
     public_frame_limit: ByteSize = Field(
         default_factory=_in_production(ByteSize(64 * 1024), ByteSize(MEBIBYTE)), ge=1024
     )
-    value_limit: int = Field(default_factory=_in_production(20_000, 100_000), ge=100)
+    element_limit: int = Field(default_factory=_in_production(10_000, 1_000_000), ge=100)
     target_limit: int = Field(default_factory=_in_production(100, 1000), ge=1, le=1000)
     event_rate: float = Field(default_factory=_in_production(200, 0), ge=0)
     byte_rate: ByteSize = Field(default_factory=_in_production(ByteSize(512 * 1024), ByteSize(0)), ge=0)

@@ -263,7 +263,7 @@ def _limits(config: Config) -> Limits:
     return Limits(
         frame=config.frame_limit,
         public_frame=min(config.public_frame_limit, config.frame_limit),
-        elements=config.value_limit,
+        elements=config.element_limit,
         targets=config.target_limit,
         events=config.event_rate,
         bytes=config.byte_rate,
