@@ -65,7 +65,7 @@ async def test_a_socket_that_took_little_comes_before_those_that_flood() -> None
 async def test_new_input_has_to_wait_when_the_time_of_the_turn_is_spent_and_not_longer() -> None:
     clock, log = Clock(), list[str]()
     budget = Budget(clock)
-    socket = Socket("one", budget, clock, log, 1, TURN)
+    socket = Socket("one", budget, clock, log, 1, 2 * TURN)
     assert budget.has_time()
     socket.read_rest()
     assert not budget.has_time()

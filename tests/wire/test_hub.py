@@ -297,7 +297,12 @@ async def test_a_socket_that_chose_nothing_costs_the_broker_no_topic_of_its_own(
         await here.open()
     broker = here.wire.peers._broker
     assert isinstance(broker, Counting)
-    assert sorted(broker.topics) == [envelope.REVOKED, f"s.{here.wire.ids.server}", f"u.{PUBLIC_ROOT}"]
+    assert sorted(broker.topics) == [
+        envelope.ALL,
+        envelope.REVOKED,
+        f"s.{here.wire.ids.server}",
+        f"u.{PUBLIC_ROOT}",
+    ]
 
 
 async def test_a_walker_may_let_a_client_of_another_server_join_and_leave(

@@ -57,7 +57,7 @@ def test_bytes_and_the_commas_of_a_long_event_have_a_price() -> None:
 
 
 def test_all_connections_of_an_address_share_its_rates_and_those_of_others_do_not() -> None:
-    rates = Rates(Limits(events=10, burst=1, address_share=2), Clock())
+    rates = Rates(Limits(events=10, burst=2, address_share=2), Clock())
     crowd = [Allowance(rates) for _ in range(10)]
     paid = [allowance.pay(person(address="10.0.0.1"), 0.5) for allowance in crowd]
     assert not any(paid[:1])
@@ -75,16 +75,16 @@ def test_all_connections_of_a_user_share_its_rates_and_the_public_is_no_user() -
 
 def test_patience_ends_for_a_client_that_stays_over_its_rate_and_not_for_one_that_stopped() -> None:
     clock = Clock()
-    rates = Rates(Limits(events=10, burst=2, patience=30), clock)
+    rates = Rates(Limits(events=10, burst=4, patience=30), clock)
     allowance, client = Allowance(rates), person()
     for _ in range(40):
-        rest = allowance.pay(client, 3.0)
+        rest = allowance.pay(client, 6.0)
         assert rest
         assert not allowance.is_exhausted(clock.now) or clock.now >= 1030
         clock.now += rest
     assert allowance.is_exhausted(clock.now)
     clock.now += 60
-    assert not allowance.pay(client, 0.5)
+    assert not allowance.pay(client, 1.0)
     assert not allowance.is_exhausted(clock.now)
 
 

@@ -19,7 +19,7 @@ SLICE = 0.001  # seconds of one socket while others wait
 SHARE = 0.01  # of the time, that every socket may take before it comes after others
 
 
-class Reading(Protocol):
+class Sliced(Protocol):
     """A socket whose input is handled in slices.
 
     - taken: the socket's place in line, kept by `Budget`; 0 at first
@@ -40,8 +40,8 @@ class Budget:
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self.clock = clock
         self._spent = 0.0
-        self._left: list[tuple[float, int, Reading]] = []
-        self._again: list[Reading] = []  # had their slice in this turn
+        self._left: list[tuple[float, int, Sliced]] = []
+        self._again: list[Sliced] = []  # had their slice in this turn
         self._numbers = itertools.count()
         self._is_due = False
 
@@ -53,7 +53,7 @@ class Budget:
         """Return when a socket that began at `started` has to let others go on."""
         return started + (SLICE if self._left or self._again else TURN)
 
-    def spend(self, socket: Reading, started: float) -> None:
+    def spend(self, socket: Sliced, started: float) -> None:
         """Count the time since `started` for a socket."""
         now = self.clock()
         seconds = now - started
@@ -62,7 +62,7 @@ class Budget:
         if self._spent >= TURN and not self._is_due:
             self._schedule()
 
-    def wait(self, socket: Reading) -> None:
+    def wait(self, socket: Sliced) -> None:
         """Call `read_rest` of a socket in a later turn."""
         self._again.append(socket)
         if not self._is_due:
