@@ -66,11 +66,11 @@ async def test_new_input_has_to_wait_when_the_time_of_the_turn_is_spent_and_not_
     clock, log = Clock(), list[str]()
     budget = Budget(clock)
     socket = Socket("one", budget, clock, log, 1, 2 * TURN)
-    assert budget.has_time()
+    assert not budget.is_spent
     socket.read_rest()
-    assert not budget.has_time()
+    assert budget.is_spent
     await asyncio.sleep(0)
-    assert budget.has_time()
+    assert not budget.is_spent
 
 
 async def test_a_slice_is_short_while_others_wait() -> None:

@@ -35,19 +35,17 @@ class Budget:
     """The time of one event loop.
 
     - clock: returns seconds, monotonic
+    - is_spent: new input has to wait for the next turn
     """
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self.clock = clock
+        self.is_spent = False
         self._spent = 0.0
         self._left: list[tuple[float, int, Sliced]] = []
         self._again: list[Sliced] = []  # had their slice in this turn
         self._numbers = itertools.count()
         self._is_due = False
-
-    def has_time(self) -> bool:
-        """Return whether new input may be handled in this turn."""
-        return self._spent < TURN
 
     def slice_ends(self, started: float) -> float:
         """Return when a socket that began at `started` has to let others go on."""
@@ -58,9 +56,12 @@ class Budget:
         now = self.clock()
         seconds = now - started
         self._spent += seconds
-        socket.taken = max(socket.taken, now * SHARE) + seconds
-        if self._spent >= TURN and not self._is_due:
-            self._schedule()
+        forgotten = now * SHARE
+        socket.taken = (socket.taken if socket.taken > forgotten else forgotten) + seconds
+        if self._spent >= TURN:
+            self.is_spent = True
+            if not self._is_due:
+                self._schedule()
 
     def wait(self, socket: Sliced) -> None:
         """Call `read_rest` of a socket in a later turn."""
@@ -73,7 +74,7 @@ class Budget:
         asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        self._is_due = False
+        self._is_due = self.is_spent = False
         self._spent = 0.0
         again, self._again = self._again, []
         forgotten = self.clock() * SHARE

@@ -93,7 +93,7 @@ class Stream(asyncio.Protocol):
         self.heard = self._heartbeat.now
         if self._rest or self._is_paused:
             self._rest += data
-        elif not self._budget.has_time():
+        elif self._budget.is_spent:
             self._postpone(data)
         elif len(data) != 6 or not data.startswith(PONG) or self._framing is not None:
             self._read_slice(data)
@@ -220,10 +220,11 @@ class Stream(asyncio.Protocol):
     def _read_slice(self, data: bytes) -> None:
         clock = self._budget.clock
         started = clock()
-        end = self._budget.slice_ends(started)
         place, size, frames, limit = 0, len(data), 0, self._frame_limit()
         while place < size and not self._is_paused and frames < FRAMES:
-            if frames and (place >= SLICE or (frames % LOOKS == 0 and clock() > end)):
+            if frames and (
+                place >= SLICE or (frames % LOOKS == 0 and clock() > self._budget.slice_ends(started))
+            ):
                 break
             found = whole(data, place, limit) if self._framing is None else None
             if found is not None:
@@ -239,9 +240,10 @@ class Stream(asyncio.Protocol):
 
     def _frame_limit(self) -> int:
         limits = self._limits
-        if self._connection is not None and self._connection.client.is_authenticated:
+        if limits.public_frame >= limits.frame:
             return limits.frame
-        return min(limits.public_frame, limits.frame)
+        has_user = self._connection is not None and self._connection.client.is_authenticated
+        return limits.frame if has_user else limits.public_frame
 
     def _postpone(self, rest: bytes) -> None:
         if self._is_paused and self.phase is Phase.CLOSING:
