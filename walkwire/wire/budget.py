@@ -16,6 +16,7 @@ from typing import Protocol
 TURN = 0.005  # seconds of input in one turn
 LEFT_OVER = 0.0025  # of them for what is left of earlier turns: so that new input finds some time
 SLICE = 0.001  # seconds of one socket while others wait
+FRAME = 0.00003  # seconds that are counted for a frame of a few bytes, without a look at the clock
 SHARE = 0.01  # of the time, that every socket may take before it comes after others
 
 
@@ -35,13 +36,14 @@ class Budget:
     """The time of one event loop.
 
     - clock: returns seconds, monotonic
+    - spent: seconds since the last turn
     - is_spent: new input has to wait for the next turn
     """
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self.clock = clock
         self.is_spent = False
-        self._spent = 0.0
+        self.spent = 0.0
         self._left: list[tuple[float, int, Sliced]] = []
         self._again: list[Sliced] = []  # had their slice in this turn
         self._numbers = itertools.count()
@@ -55,13 +57,17 @@ class Budget:
         """Count the time since `started` for a socket."""
         now = self.clock()
         seconds = now - started
-        self._spent += seconds
+        self.spent += seconds
         forgotten = now * SHARE
         socket.taken = (socket.taken if socket.taken > forgotten else forgotten) + seconds
-        if self._spent >= TURN:
-            self.is_spent = True
-            if not self._is_due:
-                self._schedule()
+        if self.spent >= TURN:
+            self.close()
+
+    def close(self) -> None:
+        """Let new input wait for the next turn: the time of this one is spent."""
+        self.is_spent = True
+        if not self._is_due:
+            self._schedule()
 
     def wait(self, socket: Sliced) -> None:
         """Call `read_rest` of a socket in a later turn."""
@@ -75,13 +81,13 @@ class Budget:
 
     def _turn(self) -> None:
         self._is_due = self.is_spent = False
-        self._spent = 0.0
+        self.spent = 0.0
         again, self._again = self._again, []
         forgotten = self.clock() * SHARE
         for socket in again:
             heappush(self._left, (max(socket.taken, forgotten), next(self._numbers), socket))
         try:
-            while self._left and self._spent < LEFT_OVER:
+            while self._left and self.spent < LEFT_OVER:
                 heappop(self._left)[2].read_rest()
         finally:
             if self._left and not self._is_due:

@@ -39,7 +39,7 @@ from walkwire.wire.message.notification import Kind, Notification
 from walkwire.wire.message.text import is_wider
 from walkwire.wire.pace import Paced
 from walkwire.wire.policy import Policy
-from walkwire.wire.rates import ERROR, SIGN_IN, TARGET, WALK, too_much
+from walkwire.wire.rates import ERROR, LONG, SIGN_IN, TARGET, WALK, too_much
 
 Work = Coroutine[Any, Any, None]
 
@@ -189,9 +189,8 @@ class Connection(Paced):
 
     def _handle(self, payload: bytes) -> Work | None:
         """Handle a message. Return a coroutine if it has to wait, else None."""
-        limits = self._door.limits
-        if len(payload) > limits.elements and is_wider(payload, limits.elements):
-            error = Limited(f"A message may hold {limits.elements:,} JSON values.")
+        if len(payload) > LONG and is_wider(payload, self._door.limits.elements):
+            error = Limited(f"A message may hold {self._door.limits.elements:,} JSON values.")
             self._fail(BaseEvent(id=find_id(payload)), error)
             return None
         event = self._decode(payload)

@@ -14,6 +14,8 @@ from websockets.protocol import State
 
 from walkwire.server.socket.deflate import deflated, window_bits
 from walkwire.server.socket.framing import PONG, Framing, whole
+from walkwire.wire.budget import FRAME as FRAME_SECONDS
+from walkwire.wire.budget import TURN
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
@@ -23,6 +25,7 @@ from walkwire.wire.rates import FRAME
 
 SLICE = 16 * 1024  # bytes handled in one turn
 PIECE = 4 * 1024  # bytes given to the library at once: empty fragments cost time, too
+FEW = 256  # bytes that are too few for a look at the clock
 LOOKS = 8  # frames between two looks at the clock
 FRAMES = 128  # most in a slice: an invalid event may have 8 bytes, and its error takes 70 µs to format
 
@@ -218,13 +221,11 @@ class Stream(asyncio.Protocol):
             self._write_first(b"")
 
     def _read_slice(self, data: bytes) -> None:
-        clock = self._budget.clock
-        started = clock()
-        place, size, frames, limit = 0, len(data), 0, self._frame_limit()
+        budget, size = self._budget, len(data)
+        started = 0.0 if size < FEW else budget.clock()
+        place, frames, limit = 0, 0, self._frame_limit()
         while place < size and not self._is_paused and frames < FRAMES:
-            if frames and (
-                place >= SLICE or (frames % LOOKS == 0 and clock() > self._budget.slice_ends(started))
-            ):
+            if frames and started and (place >= SLICE or self._is_late(frames, started)):
                 break
             found = whole(data, place, limit) if self._framing is None else None
             if found is not None:
@@ -234,9 +235,17 @@ class Stream(asyncio.Protocol):
             else:
                 frames += self._ask_library(data[place : place + PIECE])
                 place += PIECE
-        self._budget.spend(self, started)
+        if started:
+            budget.spend(self, started)
+        else:
+            budget.spent += frames * FRAME_SECONDS
+            if budget.spent >= TURN:
+                budget.close()
         if place < size:
             self._postpone(data[place:])
+
+    def _is_late(self, frames: int, started: float) -> bool:
+        return frames % LOOKS == 0 and self._budget.clock() > self._budget.slice_ends(started)
 
     def _frame_limit(self) -> int:
         limits = self._limits
