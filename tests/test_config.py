@@ -61,6 +61,19 @@ def test_in_production_connections_are_limited_in_number_and_strangers_in_time()
     assert Config(production=True, user_connections=7).user_connections == 7
 
 
+def test_in_production_what_clients_send_is_limited_and_in_development_rates_are_not() -> None:
+    settings = Config(production=True)
+    assert (settings.event_rate, settings.byte_rate, settings.join_rate) == (200, 512 * 1024, 20)
+    assert (settings.public_frame_limit, settings.element_limit, settings.target_limit) == (
+        65536,
+        10_000,
+        100,
+    )
+    settings = Config()
+    assert (settings.event_rate, settings.byte_rate, settings.join_rate) == (0, 0, 0)
+    assert settings.public_frame_limit == settings.frame_limit
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
@@ -120,6 +133,16 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "policy_join": "none",
         "body_limit": 2048,
         "frame_limit": 2048,
+        "public_frame_limit": 1024,
+        "element_limit": 500,
+        "target_limit": 5,
+        "event_rate": 1.5,
+        "byte_rate": 2048,
+        "join_rate": 2.5,
+        "rate_burst": 3.5,
+        "rate_patience": 4.5,
+        "rates_per_user": 5.5,
+        "rates_per_address": 6.5,
         "queue_bound": 4096,
         "ping_seconds": 1.5,
         "pong_seconds": 2.5,

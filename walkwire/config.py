@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -48,28 +49,9 @@ def _body_limit(values: dict[str, Any]) -> ByteSize:
     return ByteSize(MEBIBYTE if values.get("production") else 16 * MEBIBYTE)
 
 
-def _user_connections(values: dict[str, Any]) -> int:
-    return 100 if values.get("production") else 0
-
-
-def _address_connections(values: dict[str, Any]) -> int:
-    return 1000 if values.get("production") else 0
-
-
-def _anonymous_connections(values: dict[str, Any]) -> int:
-    return 10_000 if values.get("production") else 0
-
-
-def _anonymous_seconds(values: dict[str, Any]) -> float:
-    return 60.0 if values.get("production") else 0.0
-
-
-def _message_seconds(values: dict[str, Any]) -> float:
-    return 30.0 if values.get("production") else 60.0
-
-
-def _body_seconds(values: dict[str, Any]) -> float:
-    return 60.0 if values.get("production") else 300.0
+def _in_production(value: float, otherwise: float) -> Callable[[dict[str, Any]], Any]:
+    """Return the default of a limit that depends on `production`."""
+    return lambda values: value if values.get("production") else otherwise
 
 
 class Config(BaseModel):
@@ -99,6 +81,18 @@ class Config(BaseModel):
     policy_client: Policy = Field(default_factory=_policy)
     policy_join: Policy = Field(default_factory=_policy)
     frame_limit: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
+    public_frame_limit: ByteSize = Field(
+        default_factory=_in_production(ByteSize(64 * 1024), ByteSize(MEBIBYTE)), ge=1024
+    )
+    element_limit: int = Field(default_factory=_in_production(10_000, 1_000_000), ge=100)
+    target_limit: int = Field(default_factory=_in_production(100, 1000), ge=1, le=1000)
+    event_rate: float = Field(default_factory=_in_production(200, 0), ge=0)
+    byte_rate: ByteSize = Field(default_factory=_in_production(ByteSize(512 * 1024), ByteSize(0)), ge=0)
+    join_rate: float = Field(default_factory=_in_production(20, 0), ge=0)
+    rate_burst: float = Field(10, gt=0)
+    rate_patience: float = Field(30, ge=0)
+    rates_per_user: float = Field(4, ge=0)
+    rates_per_address: float = Field(20, ge=0)
     body_limit: ByteSize = Field(default_factory=_body_limit, ge=1024)
     queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)
@@ -108,12 +102,12 @@ class Config(BaseModel):
     walk_seconds: float = Field(0, ge=0)
     stop_seconds: float = Field(10, ge=0)
     memory_bound: ByteSize = Field(ByteSize(256 * MEBIBYTE), ge=MEBIBYTE)
-    user_connections: int = Field(default_factory=_user_connections, ge=0)
-    address_connections: int = Field(default_factory=_address_connections, ge=0)
-    anonymous_connections: int = Field(default_factory=_anonymous_connections, ge=0)
-    anonymous_seconds: float = Field(default_factory=_anonymous_seconds, ge=0)
-    message_seconds: float = Field(default_factory=_message_seconds, ge=0)
-    body_seconds: float = Field(default_factory=_body_seconds, ge=0)
+    user_connections: int = Field(default_factory=_in_production(100, 0), ge=0)
+    address_connections: int = Field(default_factory=_in_production(1000, 0), ge=0)
+    anonymous_connections: int = Field(default_factory=_in_production(10_000, 0), ge=0)
+    anonymous_seconds: float = Field(default_factory=_in_production(60, 0), ge=0)
+    message_seconds: float = Field(default_factory=_in_production(30, 60), ge=0)
+    body_seconds: float = Field(default_factory=_in_production(60, 300), ge=0)
     show_endpoint_returns: bool = False
     drain_seconds: float = Field(0, ge=0)
     metrics: bool = False

@@ -118,10 +118,14 @@ class Refused(PublicError):
 
 
 class Limited(PublicError):
-    """A limit of a connection, user or address was exceeded."""
+    """A limit of a connection, user or address was exceeded.
 
-    def __init__(self, message: str) -> None:
+    `retry_in`: milliseconds after which a retry may succeed; None: it would fail again.
+    """
+
+    def __init__(self, message: str, retry_in: int | None = None) -> None:
         super().__init__("limited", message, 429)
+        self.retry_in = retry_in
 
 
 class TimedOut(PublicError):

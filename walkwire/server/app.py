@@ -265,6 +265,16 @@ def _policies(config: Config) -> Policies:
 def _limits(config: Config) -> Limits:
     return Limits(
         frame=config.frame_limit,
+        public_frame=min(config.public_frame_limit, config.frame_limit),
+        elements=config.element_limit,
+        targets=config.target_limit,
+        events=config.event_rate,
+        bytes=config.byte_rate,
+        joins=config.join_rate,
+        burst=config.rate_burst,
+        patience=config.rate_patience,
+        user_share=config.rates_per_user,
+        address_share=config.rates_per_address,
         unsent=config.queue_bound,
         ping=config.ping_seconds,
         pong=config.pong_seconds,

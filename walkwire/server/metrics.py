@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from walkwire.server.http.health import Health
 from walkwire.server.outcome import CODES, outcome_of
+from walkwire.wire.rates import REASONS
 from walkwire.wire.wire import Wire
 
 KINDS = ("users", "channels", "clients")
@@ -115,6 +116,7 @@ class _Server(Collector):
         )
         yield _count("untold", "Notifications that reached only this server", wire.peers.untold)
         yield _count("cut_off", "Clients that did not read what they were sent", wire.turn.cut_off)
+        yield _limited(wire)
         yield _count("broker_published", "Messages given to the broker", counts.published)
         yield _count("broker_received", "Messages taken from the broker", counts.received)
         yield _count("broker_lost", "Messages refused, or on their way when the broker went", counts.lost)
@@ -137,6 +139,14 @@ class _WithoutCreated(Collector):
 
 def _gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(f"walkwire_{name}", about, value)
+
+
+def _limited(wire: Wire) -> Metric:
+    about = "How often clients were over a rate, by whose it was; closed: they were over it for too long"
+    family = CounterMetricFamily("walkwire_limited", about, labels=["reason"])
+    for reason in REASONS:
+        family.add_metric([reason], 0 if wire.rates is None else wire.rates.limited[reason])
+    return family
 
 
 def _count(name: str, about: str, value: float) -> Metric:

@@ -34,9 +34,12 @@ from walkwire.wire.message.event import (
     UserEvent,
     WalkerEvent,
 )
-from walkwire.wire.message.lenient import Id
+from walkwire.wire.message.lenient import Id, find_id
 from walkwire.wire.message.notification import Kind, Notification
+from walkwire.wire.message.text import is_wider
+from walkwire.wire.pace import Paced
 from walkwire.wire.policy import Policy
+from walkwire.wire.rates import ERROR, LONG, SIGN_IN, TARGET, WALK, too_much
 
 Work = Coroutine[Any, Any, None]
 
@@ -63,7 +66,7 @@ def handles(kind: type[Event]) -> Callable[[_Handler], _Handler]:
     return register
 
 
-class Connection:
+class Connection(Paced):
     """The server's side of one socket.
 
     The transport calls `open` first, then `hear` for each message, and `lost` or `gone` in the end.
@@ -71,29 +74,17 @@ class Connection:
     - client: what the hub knows of this connection
     """
 
-    __slots__ = (
-        "_beside",
-        "_door",
-        "_goodbye",
-        "_is_paused",
-        "_owed",
-        "_place",
-        "_waiting",
-        "_waiting_bytes",
-        "client",
-    )
+    __slots__ = ("_beside", "_goodbye", "_owed", "_place")
 
+    _door: Door
     _decode = staticmethod(EVENTS.decode)
 
     def __init__(
         self, door: Door, transport: Transport, channel_id: str | None = None, address: str = ""
     ) -> None:
         own = "" if channel_id else door.ids.new()
-        self.client = Client(door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport, address)
-        self._door = door
-        self._waiting: deque[bytes] | None = None  # queued behind the event under way; None: there is none
-        self._waiting_bytes = 0
-        self._is_paused = False
+        client = Client(door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport, address)
+        super().__init__(door, client)
         self._beside = 0  # walks under way that have an id: they run concurrently
         self._owed = 0  # replies to come of what does not hold up the queue
         self._goodbye: Close | None = None  # to close with when all is answered
@@ -105,6 +96,8 @@ class Connection:
             self.close(_TOO_LONG)
             return
         work = self._greet_user(token) if token else self._greet(PUBLIC_ROOT)
+        if token:
+            self.pause_if_frames_may_grow()
         if work is not None:
             self._begin(work)
 
@@ -112,25 +105,12 @@ class Connection:
         """Handle one message of the client: the whole payload of a text or a binary message."""
         if self._door.connections.is_finishing or self._goodbye is not None or self.client.transport is GONE:
             return
+        if self._door.rates is not None and self._is_refused(payload):
+            return
         if self._waiting is not None:
             self._enqueue(payload)
         elif (work := self._handle(payload)) is not None:
             self._begin(work)
-
-    def held(self) -> tuple[int, int]:
-        """Return the sizes of the events that wait to be handled, and of the frames that the transport has not taken yet."""
-        return self._waiting_bytes, self._door.turn.held(self.client)
-
-    def drop_waiting(self) -> None:
-        """Drop the events that wait to be handled."""
-        if self._waiting is not None:
-            self._waiting.clear()
-            self._waiting_bytes = 0
-
-    def close(self, close: Close) -> None:
-        """Close the connection after what was sent so far."""
-        self._door.turn.close(self.client, close)
-        self.lost()
 
     def lag(self) -> None:
         """Apply back-pressure: the transport has taken more than it can send."""
@@ -149,10 +129,6 @@ class Connection:
         """Handle no further messages, and close when those handled so far are answered."""
         self._goodbye = goodbye
         self._leave_if_free()
-
-    def lost(self) -> None:
-        """Remove the client: the peer is closing. Events that it sent before are still handled."""
-        self._door.hub.exit(self.client)
 
     def gone(self) -> None:
         """Remove the client, and drop the transport: nothing can be written to it any more."""
@@ -175,10 +151,18 @@ class Connection:
                 _log.exception("A fault on the connection of client %s", self.client.id)
             work = self._next()
         self._waiting = None
-        if self._is_paused:
-            self._is_paused = False
-            self.client.transport.resume()
+        self.unpause()
         self._leave_if_free()
+
+    def _is_refused(self, payload: bytes) -> bool:
+        """Charge a message. Return whether it is not handled: it has an id and is answered, or the connection is closed."""
+        rest = self.charge_message(payload)
+        if not rest or self.client.transport is GONE:
+            return bool(rest)
+        event_id = find_id(payload)
+        if event_id is not None:
+            self._fail(BaseEvent(id=event_id), too_much(rest))
+        return event_id is not None
 
     def _leave_if_free(self) -> None:
         if self._goodbye is not None and self._waiting is None and not self._owed:
@@ -198,12 +182,15 @@ class Connection:
         self._waiting_bytes += len(payload)
         limits = self._door.limits
         is_long = len(self._waiting) >= limits.waiting_events or self._waiting_bytes >= limits.waiting_bytes
-        if is_long and not self._is_paused:
-            self._is_paused = True
-            self.client.transport.pause()
+        if is_long:
+            self.pause()
 
     def _handle(self, payload: bytes) -> Work | None:
         """Handle a message. Return a coroutine if it has to wait, else None."""
+        if len(payload) > LONG and is_wider(payload, self._door.limits.elements):
+            error = Limited(f"A message may hold {self._door.limits.elements:,} JSON values.")
+            self._fail(BaseEvent(id=find_id(payload)), error)
+            return None
         event = self._decode(payload)
         try:
             return _HANDLERS[type(event)](self, event)
@@ -261,6 +248,8 @@ class Connection:
     def _change_user(self, event: ChangeUserEvent) -> Work | None:
         if not event.token:
             return self._become(PUBLIC_ROOT, event.id)
+        self.charge(SIGN_IN)
+        self.pause_if_frames_may_grow()
         return self._become_user(event.token, event)
 
     def _become(self, root_id: str, event_id: Id) -> Work | None:
@@ -276,14 +265,16 @@ class Connection:
 
     @handles(JoinEvent)
     def _join(self, event: JoinEvent) -> Work | None:
+        self.charge(joins=len(event.channel_ids))
         waiting = self._door.hub.admit(self.client, dict.fromkeys(event.channel_ids))
-        if waiting is not None and event.id is not None:
+        if waiting is not None:  # also without an id: so no client fills the queue of the broker
             return self._acknowledge_after(waiting, event)
         self._acknowledge(event)
         return None
 
     @handles(LeaveEvent)
     def _leave(self, event: LeaveEvent) -> None:
+        self.charge(TARGET * len(event.channel_ids))
         for channel_id in event.channel_ids:
             self._door.hub.leave(self.client.id, channel_id)
         self._acknowledge(event)
@@ -307,6 +298,10 @@ class Connection:
         self, event: UserEvent | ChannelEvent | ClientEvent, kind: Kind, targets: tuple[str, ...], who: Policy
     ) -> None:
         policy.require(who, self.client.is_authenticated, f"send {kind[:-1]} events")
+        if len(targets) > 1:
+            self.charge(TARGET * len(targets))
+            if len(targets) > self._door.limits.targets:
+                raise Limited(f"An event may name {self._door.limits.targets:,} targets.")
         data = bytes(event.data)
         if self._door.policies.is_guarded:
             policy.require_plain_data(data)
@@ -339,6 +334,7 @@ class Connection:
 
     @handles(WalkerEvent)
     def _walker(self, event: WalkerEvent) -> Work | None:
+        self.charge(WALK)
         if event.id is None:
             return self._walk(event, self._call(event))
         if self._beside < self._door.limits.side_by_side:
@@ -388,6 +384,7 @@ class Connection:
         if not isinstance(error, PublicError):
             fault, error = error, Internal()
             _log.error("%s", error.message, exc_info=fault)
+        self.charge(ERROR)
         self._door.on_refusal(error)
         if event.id is not None:
             self._say(frame.refusal(event.id, error))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from msgspec import Struct
 
 from walkwire.errors import PublicError
 from walkwire.ids import ServerIds
+from walkwire.wire.budget import Budget
 from walkwire.wire.connections import Connections
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.delivery.client import Client
@@ -19,6 +20,7 @@ from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.memory import MemoryBound
 from walkwire.wire.policy import Policies
+from walkwire.wire.rates import Rates
 
 
 class Call(Struct, frozen=True):
@@ -97,6 +99,8 @@ class Door:
     - on_refusal: called with each error that a client is sent
     - address_of: finds the address that a client is counted by
     - is_proxy: tells trusted proxies, whose own connections are not counted
+    - budget: the time for input in one turn of the event loop
+    - rates: what clients may use in a second; None: there is no limit
     """
 
     hub: Hub
@@ -117,3 +121,5 @@ class Door:
     on_refusal: OnRefusal = ignore
     address_of: AddressOf = own_address
     is_proxy: IsProxy = is_no_proxy
+    budget: Budget = field(default_factory=Budget)
+    rates: Rates | None = None

@@ -9,12 +9,13 @@ from functools import partial
 
 from walkwire.broker import Broker
 from walkwire.errors import Limited, PublicError
-from walkwire.ids import PUBLIC_ROOT, server_of
+from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, server_of
 from walkwire.wire import policy
 from walkwire.wire.delivery.channel import Channels
 from walkwire.wire.delivery.client import Client
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.delivery.turn import Turn
+from walkwire.wire.limits import Limits
 from walkwire.wire.message import envelope, frame
 from walkwire.wire.message.envelope import Head
 from walkwire.wire.message.frame import Message
@@ -43,7 +44,7 @@ class Hub:
         peers: Peers,
         turn: Turn,
         policies: Policies,
-        most_channels: int,
+        limits: Limits,
         overflow: OverflowPolicies | None = None,
         on_delivery: OnDelivery | None = None,
     ) -> None:
@@ -52,7 +53,7 @@ class Hub:
         self._peers = peers
         self._turn = turn
         self._policies = policies
-        self._most_channels = most_channels
+        self._limits = limits
         self._users = Channels(broker, envelope.user_topic, partial(envelope.topics, "users"))
         self._channels = Channels(
             broker,
@@ -120,8 +121,8 @@ class Hub:
             return None
         if not all(self._may_join(client, channel_id) for channel_id in channel_ids):
             policy.require(self._policies.join, client.is_authenticated, "join a channel")
-        if len(client.channels.union(channel_ids)) > self._most_channels:
-            raise Limited(f"A connection may be in {self._most_channels} channels at most.")
+        if (problem := self._exceeded(client.channels.union(channel_ids))) is not None:
+            raise Limited(problem)
         for channel_id in channel_ids:
             self._join(client, channel_id)
         return self._peers.when_subscribed()
@@ -131,12 +132,13 @@ class Hub:
         client = self.clients.get(client_id)
         if client is None:
             self._send_to_server_of(client_id, "join", channel_id)
-        elif channel_id in client.channels or len(client.channels) < self._most_channels:
+        elif (
+            channel_id in client.channels
+            or (problem := self._exceeded(client.channels.union((channel_id,)))) is None
+        ):
             self._join(client, channel_id)
         else:
-            _log.warning(
-                "Client %s is in %d channels and was not put into one more", client_id, len(client.channels)
-            )
+            _log.warning("Client %s was not put into one more channel: %s", client_id, problem)
 
     def leave(self, client_id: str, channel_id: str) -> None:
         """Take a client of any server out of a channel."""
@@ -235,11 +237,20 @@ class Hub:
     def _channel_topic(self, channel_id: str) -> str | None:
         return None if server_of(channel_id) == self._peers.server else envelope.channel_topic(channel_id)
 
+    def _exceeded(self, channel_ids: Collection[str]) -> str | None:
+        """Return the limit that these channels of one connection exceed, in a sentence; None: none."""
+        limits = self._limits
+        if len(channel_ids) > limits.channels:
+            return f"A connection may be in {limits.channels} channels at most."
+        most = limits.channel_characters
+        if len(channel_ids) * CHANNEL_LENGTH > most and sum(map(len, channel_ids)) > most:
+            return f"The ids of a connection's channels may have {most:,} characters in all."
+        return None
+
     def _join(self, client: Client, channel_id: str) -> None:
         self._turn.resolve_members()
-        client.channels.add(channel_id)
         client.refused -= {channel_id}
-        self._channels.join(channel_id, client)
+        client.channels.add(self._channels.join(channel_id, client).name)  # one string for all members
 
     def _ask_again(self, client: Client, was_in: Collection[str]) -> None:
         refused = frozenset(name for name in client.channels if not self._may_join(client, name))

@@ -9,11 +9,15 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes, times in seconds. A queue that is full is not read further."""
+    """Sizes in bytes, times in seconds. A queue that is full is not read further. A rate of 0 is no limit."""
 
     frame: int = MEBIBYTE  # largest message of a client; beyond it, close code 1009
+    public_frame: int = MEBIBYTE  # the same of a client that has not signed in
+    elements: int = 1_000_000  # JSON values in one message of more than 4 KiB
+    targets: int = 1000  # users, channels or clients that one event names
     unsent: int = MEBIBYTE  # most that may wait for a client; beyond it, the connection is aborted
     channels: int = 128  # most memberships of a connection
+    channel_characters: int = 16 * 1024  # of the ids of a connection's channels, all together
     side_by_side: int = 8  # walkers of a connection that run concurrently
     waiting_events: int = 64  # queued events of a connection
     waiting_bytes: int = MEBIBYTE // 4
@@ -28,3 +32,15 @@ class Limits:
     user_connections: int = 0  # most WebSockets of one user; 0: no limit
     address_connections: int = 0  # most connections of one address, HTTP included; 0: no limit
     anonymous_connections: int = 0  # most WebSockets without a user; 0: no limit
+    events: float = 0.0  # a second, of a connection; see `wire/rates`
+    bytes: float = 0.0  # a second, of a connection
+    joins: float = 0.0  # channels that a connection may join in a second
+    burst: float = 10.0  # seconds of these rates that may be used at once
+    patience: float = 30.0  # seconds that a connection may stay over its rates; then it is closed
+    user_share: float = 4.0  # how many connections' rates a user has
+    address_share: float = 20.0  # how many connections' rates an address has
+
+    @property
+    def has_rates(self) -> bool:
+        """Return whether any rate is limited."""
+        return bool(self.events or self.bytes or self.joins)

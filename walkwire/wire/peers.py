@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable
 
 from walkwire.broker import Broker, Counts
 from walkwire.errors import PublicError, Unreached
+from walkwire.wire.delivery.seen import Seen
 from walkwire.wire.message import envelope
 from walkwire.wire.message.envelope import Head
 from walkwire.wire.message.notification import Overflow
 
-REMEMBERED = 1024  # envelopes that were published to several topics: more than one copy may arrive
+COPIES = 32  # topics to which one message is published; one for more of them goes to all servers once
+COPIED_BYTES = 256 * 1024  # of all copies of one message
 
 OnRevoked = Callable[[str, int], None]
 OnReturn = Callable[[], None]
@@ -45,7 +47,7 @@ class Peers:
         self._on_return: OnReturn = ignore_return
         self._own_topic = envelope.server_topic(server)
         self._numbers = itertools.count(1)
-        self._seen: dict[tuple[str, int], None] = {}
+        self._seen = Seen()
         self._untold_before = 0  # the broker was lost
 
     @property
@@ -71,7 +73,7 @@ class Peers:
         - on_return: called when the broker is back; what other servers sent meanwhile is lost
         """
         self._receive, self._on_revoked, self._on_return = receive, on_revoked, on_return
-        self._broker.subscribe((self._own_topic, envelope.REVOKED))
+        self._broker.subscribe((self._own_topic, envelope.REVOKED, envelope.ALL))
         await self._broker.start(self.deliver, self._returned)
 
     async def stop(self) -> None:
@@ -95,14 +97,17 @@ class Peers:
         channel: str = "",
         overflow: Overflow = "close",
     ) -> bool:
-        """Publish an envelope to each topic but this server's own. Return whether there was any.
+        """Publish an envelope to each topic but this server's own, or once to all servers if that is less.
 
+        Return whether there was any topic.
         Raises Unreached if the broker cannot be reached, Limited if the envelope is too large.
         """
         names = dict.fromkeys(topics)
         names.pop(self._own_topic, None)
         if not names:
             return False
+        if len(names) > 1 and (len(names) > COPIES or len(names) * len(data) > COPIED_BYTES):
+            names = {envelope.ALL: None}
         head = Head(self.server, next(self._numbers), kind, targets, channel, len(names) > 1, overflow)
         message = envelope.encode(head, data)
         try:
@@ -147,13 +152,7 @@ class Peers:
         """Return whether a copy of this envelope was received on another topic. The first copy serves all targets."""
         if not head.has_copies:
             return False
-        key = (head.server, head.number)
-        if key in self._seen:
-            return True
-        self._seen[key] = None
-        if len(self._seen) > REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-        return False
+        return self._seen.add(head.server, head.number)
 
     def _returned(self) -> None:
         if self.untold > self._untold_before:

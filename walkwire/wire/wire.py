@@ -6,6 +6,7 @@ from operator import methodcaller
 
 from walkwire.broker import Broker
 from walkwire.ids import ServerIds
+from walkwire.wire.budget import Budget
 from walkwire.wire.connections import Connections
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.delivery.overflow import OverflowPolicies
@@ -29,6 +30,7 @@ from walkwire.wire.limits import Limits
 from walkwire.wire.memory import MemoryBound
 from walkwire.wire.peers import OnReturn, OnRevoked, Peers, ignore_return, ignore_revoked
 from walkwire.wire.policy import Policies
+from walkwire.wire.rates import Rates
 
 
 class Wire:
@@ -52,9 +54,9 @@ class Wire:
         self.unfinished = Deadlines[Timed](self.limits.message_seconds, methodcaller("expire_message"))
         self.silent = Deadlines[Timed](self.limits.first_seconds, methodcaller("expire_first"))
         self.peers = Peers(broker, self.ids.server)
-        self.hub = Hub(
-            broker, self.peers, self.turn, self.policies, self.limits.channels, overflow, on_delivery
-        )
+        self.hub = Hub(broker, self.peers, self.turn, self.policies, self.limits, overflow, on_delivery)
+        self.budget = Budget()
+        self.rates = Rates(self.limits) if self.limits.has_rates else None
         self.connections = Connections(self.hub, self.turn, self.heartbeat, self.limits)
 
     @property
@@ -109,4 +111,6 @@ class Wire:
             on_refusal,
             address_of,
             is_proxy,
+            self.budget,
+            self.rates,
         )

@@ -11,6 +11,7 @@ from walkwire.errors import (
     BadEvent,
     Conflict,
     Internal,
+    Limited,
     NoAccess,
     PublicError,
     Unauthenticated,
@@ -115,3 +116,9 @@ def test_a_message_is_its_payload_for_version_1_whatever_else_it_carries() -> No
     plain, placed = frame.Message(b'{"n":1}'), frame.Message(b'{"n":1}', "0001:17")
     assert plain.frame() == placed.frame() == frame.text(b'{"n":1}')
     assert (plain.position, placed.position) == (None, "0001:17")
+
+
+def test_a_refusal_says_when_a_retry_may_succeed_if_that_is_known() -> None:
+    error = json.loads(frame.refusal(1, Limited("Too much", retry_in=1500)))["error"]
+    assert error == {"code": "limited", "message": "Too much", "retry_in": 1500}
+    assert "retry_in" not in json.loads(frame.refusal(1, Limited("Too much")))["error"]

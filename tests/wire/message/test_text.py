@@ -8,7 +8,7 @@ import time
 import pytest
 
 from walkwire.errors import BadEvent
-from walkwire.wire.message.text import check, loads
+from walkwire.wire.message.text import check, is_wider, loads
 
 
 def read(payload: bytes) -> object:
@@ -35,6 +35,21 @@ def test_many_brackets_side_by_side_are_not_deep() -> None:
 
 def test_brackets_in_strings_do_not_count() -> None:
     check(json.dumps({"a": "[" * 500, 'b"\\': "{\\" * 500, "c": '\\"[' * 300}).encode())
+
+
+@pytest.mark.parametrize("size", [1, 1000, 70_000])
+def test_the_first_bracket_that_is_too_deep_is_named_wherever_it_stands(size: int) -> None:
+    before = b"[" + b'{"a":"[]]}\\\\"},' * size
+    payload = before + b"[" * 64 + b"]" * 64
+    assert refusal(payload) == f"Invalid JSON: nested deeper than 64, at byte {len(before) + 63}"
+    check(before + b"[" * 63 + b"]" * 63)
+
+
+def test_values_are_counted_outside_strings() -> None:
+    assert is_wider(b"[" + b"1," * 100 + b"1]", 100)
+    assert is_wider(b'[{"a":1},' + b'"[",' * 100 + b"{}]", 100)
+    assert not is_wider(b"[" + b"1," * 50 + b"1]", 100)
+    assert not is_wider(b'["' + b",[{" * 1000 + b'\\",,,"]', 100)
 
 
 def test_an_integer_may_have_4300_digits_and_no_more() -> None:
@@ -93,6 +108,8 @@ def test_the_place_of_an_error_is_counted_in_bytes() -> None:
         b'"' + b'\\"' * 500_000 + b"[" * 100,
         b'"' + b'\\"' * 500_000 + b"[" * 100 + b"\\",
         b"[" * 1_000_000,
+        b"[" + b"{}," * 349_000 + b"[" * 64,
+        b"[" + b'"[",' * 260_000 + b"[" * 64,
         (b"[" * 64 + b"]" * 64) * 8000,
         (b"7" * 4300 + b",") * 240,
         (b"-" * 4300 + b"7") * 240,

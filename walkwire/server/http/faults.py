@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from walkwire.errors import BadEvent, Internal, PublicError
-from walkwire.wire.message.frame import LONGEST_ECHO
+from walkwire.wire.message.bounds import LONGEST_ECHO
 
 RETRY_SECONDS = {429: 1, 503: 1}
 

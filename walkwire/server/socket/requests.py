@@ -10,7 +10,7 @@ import asyncio
 import math
 from typing import Any
 
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from walkwire.wire.deadlines import Deadlines
@@ -183,6 +183,11 @@ class RequestProtocol(HttpToolsProtocol):
         return len(self.pipeline) > PIPELINE or (bool(self.pipeline) and self._queued > QUEUED)
 
     @property
+    def _is_body_full(self) -> bool:
+        """Return whether uvicorn keeps so much of a body that it reads no further."""
+        return self.cycle is not None and len(self.cycle.body) > HIGH_WATER_LIMIT
+
+    @property
     def _is_answering(self) -> bool:
         """Return whether an answer to this request, or to the one before, is being sent."""
         cycle = self.cycle
@@ -208,9 +213,11 @@ class RequestProtocol(HttpToolsProtocol):
         self._data = b""
         self._rest = b"" if self._is_over else data[place:]
         if not self._is_over:
-            self.flow.is_held = bool(self._rest) or self._is_full
+            was_held, self.flow.is_held = self.flow.is_held, bool(self._rest) or self._is_full
             if self.flow.is_held:
                 self.flow.pause_reading()
+            elif was_held and not self.pipeline and not self._is_body_full:
+                self.flow.resume_reading()  # no answer is to come that would do it
             self._door.memory.grow(len(self._rest))
 
     def _parse_piece(self, piece: bytes) -> None:

@@ -1,7 +1,7 @@
 """Stream: one upgraded socket, between the event loop's transport and a `wire/connection`. Knows no JSON.
 
 Received data is handled in slices, one in each turn of the event loop, so that a peer that floods the server delays nobody else.
-While a slice is left, nothing more is read.
+All streams together have the time of `wire/budget` for it. While a slice is left, nothing more is read.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from typing import Any
 from websockets.protocol import State
 
 from walkwire.server.socket.deflate import deflated, window_bits
+from walkwire.server.socket.ended import ENDED
 from walkwire.server.socket.framing import PONG, Framing, whole
+from walkwire.wire.budget import FRAME as FRAME_SECONDS
+from walkwire.wire.budget import TURN
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
 from walkwire.wire.message import close, frame
-from walkwire.wire.message.close import FLOODING, Close
-
-_TOO_MUCH = FLOODING._replace(reason="all connections together hold too much")
-_UNFINISHED = FLOODING._replace(reason="a message did not arrive in time")
-_NOTHING_SENT = FLOODING._replace(reason="nothing was sent, and nobody has signed in")
+from walkwire.wire.message.close import Close
+from walkwire.wire.rates import FRAME
 
 SLICE = 16 * 1024  # bytes handled in one turn
 PIECE = 4 * 1024  # bytes given to the library at once: empty fragments cost time, too
+FEW = 256  # bytes that are too few for a look at the clock
+LOOKS = 8  # frames between two looks at the clock
 FRAMES = 128  # most in a slice: an invalid event may have 8 bytes, and its error takes 70 µs to format
 
 
@@ -40,6 +42,7 @@ class Stream(asyncio.Protocol):
 
     __slots__ = (
         "_address",
+        "_budget",
         "_connection",
         "_door",
         "_framing",
@@ -54,6 +57,7 @@ class Stream(asyncio.Protocol):
         "due",
         "heard",
         "phase",
+        "taken",
     )
 
     def __init__(
@@ -77,6 +81,8 @@ class Stream(asyncio.Protocol):
         self._has_spoken = False
         self._limits = door.limits
         self._heartbeat = door.heartbeat
+        self._budget = door.budget
+        self.taken = 0.0
         self._connection: Connection | None = None
         self._rest = b""  # received, and not handled yet
         self._is_paused = False
@@ -100,8 +106,12 @@ class Stream(asyncio.Protocol):
         self.heard = self._heartbeat.now
         if self._rest or self._is_paused:
             self._rest += data
+        elif self._budget.is_spent:
+            self._postpone(data)
         elif len(data) != 6 or not data.startswith(PONG) or self._framing is not None:
             self._read_slice(data)
+        else:
+            self._charge(1)
 
     def eof_received(self) -> None:
         """Answer the end of the peer's data as the library does. Called by the event loop."""
@@ -121,7 +131,7 @@ class Stream(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Remove everything that belongs to this socket. Called by the event loop."""
-        self._transport = _ENDED
+        self._transport = ENDED
         self._streams.discard(self)
         self._heartbeat.forget(self)
         self._rest = self._response = b""
@@ -170,7 +180,17 @@ class Stream(asyncio.Protocol):
         if framing.state is State.OPEN:
             framing.send_close(code, reason)
             self._answer(framing)
-            self.resume()
+            if code == close.FLOODING.code:
+                self._close_unread()
+            else:
+                self.resume()
+
+    def _close_unread(self) -> None:
+        """Read nothing more, not even the answer to the close frame (RFC 6455, 7.1.7): the peer would go on to flood."""
+        self._rest = b""
+        self.pause()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
 
     def abort(self) -> None:
         """Disconnect at once."""
@@ -187,7 +207,7 @@ class Stream(asyncio.Protocol):
         """Handle what is left, then read again."""
         self._is_paused = False
         if self._rest:
-            asyncio.get_running_loop().call_soon(self._read_rest)
+            self._budget.wait(self)
         else:
             self._transport.resume_reading()
 
@@ -208,10 +228,7 @@ class Stream(asyncio.Protocol):
 
     def held(self) -> int:
         """Return the number of bytes that are unfinished or unsent."""
-        held = len(self._rest) + self._transport.get_write_buffer_size()
-        if self._framing is not None:
-            held += self._framing.held
-        return held if self._connection is None else held + sum(self._connection.held())  # type: ignore[no-any-return]
+        return self._incoming() + self._outgoing()
 
     def give_up(self) -> None:
         """Close with 4129, or at once if the peer does not read: all connections together hold too much."""
@@ -219,7 +236,7 @@ class Stream(asyncio.Protocol):
         if self.phase is Phase.CLOSING or self._outgoing() > self._incoming():
             self.abort()
         else:
-            self._end(_TOO_MUCH)
+            self._end(close.TOO_MUCH)
 
     def expire_message(self) -> None:
         """Close with 4129: a message did not arrive in time."""
@@ -227,7 +244,7 @@ class Stream(asyncio.Protocol):
             self._door.unfinished.start(self)
         elif self.phase is not Phase.CLOSING:
             self._door.connections.refuse("unfinished")
-            self._end(_UNFINISHED)
+            self._end(close.UNFINISHED)
 
     def expire_first(self) -> None:
         """Close with 4129, unless the client has sent an event or signed in."""
@@ -236,7 +253,7 @@ class Stream(asyncio.Protocol):
             return
         if not self._has_spoken and not connection.client.is_authenticated:
             self._door.connections.refuse("silent")
-            connection.close(_NOTHING_SENT)
+            connection.close(close.NOTHING_SENT)
 
     def _incoming(self) -> int:
         held = len(self._rest) if self._framing is None else len(self._rest) + self._framing.held
@@ -270,8 +287,12 @@ class Stream(asyncio.Protocol):
             self._write_first(b"")
 
     def _read_slice(self, data: bytes) -> None:
-        place, size, frames, limit = 0, len(data), 0, self._limits.frame
-        while place < size and not self._is_paused and frames < FRAMES and not (frames and place >= SLICE):
+        budget, size = self._budget, len(data)
+        started = 0.0 if size < FEW else budget.clock()
+        place, frames, limit = 0, 0, self._frame_limit()
+        while place < size and not self._is_paused and frames < FRAMES:
+            if frames and started and (place >= SLICE or self._is_late(frames, started)):
+                break
             found = whole(data, place, limit) if self._framing is None else None
             if found is not None:
                 message, is_text, place = found
@@ -280,17 +301,32 @@ class Stream(asyncio.Protocol):
             else:
                 frames += self._ask_library(data[place : place + PIECE])
                 place += PIECE
+        if started:
+            budget.spend(self, started)
+        else:
+            budget.spent += frames * FRAME_SECONDS
+            if budget.spent >= TURN:
+                budget.close()
         if place < size:
             self._postpone(data[place:])
 
+    def _is_late(self, frames: int, started: float) -> bool:
+        return frames % LOOKS == 0 and self._budget.clock() > self._budget.slice_ends(started)
+
+    def _frame_limit(self) -> int:
+        return self._limits.frame if self._connection is None else self._connection.frame_limit
+
     def _postpone(self, rest: bytes) -> None:
+        if self._is_paused and self.phase is Phase.CLOSING:
+            return  # nothing more is read
         self._rest = rest
         self._transport.pause_reading()
         if not self._is_paused:
-            asyncio.get_running_loop().call_soon(self._read_rest)
+            self._budget.wait(self)
         self._door.memory.grow(len(rest))
 
-    def _read_rest(self) -> None:
+    def read_rest(self) -> None:
+        """Handle one slice of what is left. Called by the budget."""
         if self._is_paused or not self._rest:
             return
         rest, self._rest = self._rest, b""
@@ -314,6 +350,8 @@ class Stream(asyncio.Protocol):
             self._tell(message, is_text)
         if not is_open:
             self._answer(framing)
+        if framing.frames:
+            self._charge(framing.frames)
         if self._framing is framing:  # not lost meanwhile
             self._watch(framing, len(data), bool(messages))
         return framing.frames
@@ -330,9 +368,16 @@ class Stream(asyncio.Protocol):
         (unfinished.restart if has_message else unfinished.start)(self)
         self._door.memory.grow(received)
 
+    def _charge(self, frames: int) -> None:
+        """Charge the client for frames that the library parsed. While it is closing, nobody would pause it."""
+        rest = 0.0 if self._connection is None else self._connection.charge(FRAME * frames)
+        if rest and self.phase is Phase.CLOSING:
+            self.abort()
+
     def _library(self) -> Framing:
         if self._framing is None:
-            self._framing = Framing(self._limits.frame)
+            self._framing = Framing(self._frame_limit())
+        self._framing.max_message_size = self._frame_limit()  # the client may have signed in meanwhile
         return self._framing
 
     def _answer(self, framing: Framing) -> None:
@@ -351,22 +396,3 @@ class Stream(asyncio.Protocol):
                 self._transport.write_eof()
             else:
                 self._transport.close()
-
-
-class _Ended:
-    """Replaces a transport that is closed."""
-
-    def write(self, data: bytes) -> None: ...
-    def abort(self) -> None: ...
-    def close(self) -> None: ...
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def can_write_eof(self) -> bool:
-        return False
-
-
-_ENDED = _Ended()

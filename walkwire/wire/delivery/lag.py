@@ -68,7 +68,10 @@ class Lag:
             self._grow(len(data))
 
     def put(self, data: bytes, overflow: Overflow, targets: Hashable) -> None:
-        """Write a droppable frame. A newer one for equal targets replaces it. Over `bound` bytes, the oldest are dropped."""
+        """Write a droppable frame. A newer one for equal targets replaces it. Over `bound` bytes, the oldest are dropped.
+
+        The newest is never dropped: it may wait alone, however large.
+        """
         if not self._backlog and self._client.transport.unsent() <= FULL:
             self._client.transport.write(data)
             return
@@ -106,7 +109,8 @@ class Lag:
             self._droppable += size
 
     def _drop_oldest(self) -> None:
-        for key in [key for key, waiting in self._backlog.items() if not waiting.is_owed]:
+        *older, _ = [key for key, waiting in self._backlog.items() if not waiting.is_owed]
+        for key in older:
             if self._droppable <= self._bound // 2:  # half, so that not every further frame costs a search
                 return
             self._droppable -= len(self._backlog.pop(key).data)

@@ -10,3 +10,9 @@ ID_LENGTH = 64
 
 TOLD = 100
 """Problems that one error lists. A mebibyte of nonsense may hold 262,000, and to format them takes two seconds."""
+
+LONGEST_ECHO = 64 * 1024
+"""Bytes of an event, and of an error's details, beyond which errors do not repeat their input."""
+
+TYPE_LENGTH = 128
+"""Characters of an unknown type that its error repeats."""

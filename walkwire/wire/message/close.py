@@ -37,6 +37,9 @@ REFUSED = Close(4003, "refused by origin or policy")
 SILENT = Close(4100, "no pong", 1000)
 SLOW = Close(4108, "too slow", 1000)
 FLOODING = Close(4129, "too many events or connections", 5000)
+TOO_MUCH = FLOODING._replace(reason="all connections together hold too much")
+UNFINISHED = FLOODING._replace(reason="a message did not arrive in time")
+NOTHING_SENT = FLOODING._replace(reason="nothing was sent, and nobody has signed in")
 DRAIN = Close(4200, "this server is being replaced", 0)
 
 

@@ -12,6 +12,7 @@ from walkwire.ids import server_of
 from walkwire.wire.message.notification import Overflow
 
 REVOKED = "revoked"  # the topic of revoked tokens, which all servers subscribe
+ALL = "all"  # the topic of messages to so many targets that one for all servers is less
 
 _PLAIN = re.compile(r"[A-Za-z0-9:_-]{1,100}\Z")
 

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 from walkwire.errors import BadEvent
 from walkwire.ids import CHANNEL_LENGTH
 from walkwire.wire.message import text
-from walkwire.wire.message.bounds import ID_LENGTH, TARGETS
+from walkwire.wire.message.bounds import ID_LENGTH, LONGEST_ECHO, TARGETS
 from walkwire.wire.message.lenient import Id, Lenient, find_id, raw_fields
 
 _Targets = Annotated[list[str], Meta(min_length=1, max_length=TARGETS)]
@@ -125,9 +125,11 @@ class Events:
         booleans and reports errors in pydantic's words.
         """
         try:
+            if len(payload) > LONGEST_ECHO:
+                self.lenient.require_type(payload)
             text.check(payload)
         except BadEvent as error:
-            return Unreadable(error)
+            return Unreadable(error, find_id(payload) if error.details else None)
         try:
             event: BaseEvent = self._decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -6,17 +6,17 @@ from functools import cache
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 from pydantic_core import PydanticSerializationError, to_json
 from websockets.frames import Frame, Opcode
 
-from walkwire.errors import BadEvent, Internal, PublicError
+from walkwire.errors import BadEvent, Internal, Limited, PublicError
 from walkwire.ids import root_reference
+from walkwire.wire.message.bounds import LONGEST_ECHO
 from walkwire.wire.message.lenient import Id
 
 LIMIT = 16 * 1024 * 1024  # bytes in a frame of the server
 BODY_LIMIT = LIMIT - 1024  # of a walker's answer, which may be sent inside a reply
-LONGEST_ECHO = 64 * 1024  # bytes of error details; longer ones leave out the input
 SMALL = 4096  # bytes in a payload; heads of small frames are cached, one for each size
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
@@ -65,7 +65,9 @@ def reply(event_id: Id, data: bytes | None = None) -> bytes:
 
 def refusal(event_id: Id, error: PublicError) -> bytes:
     """Return the reply to an event that has an id and failed."""
-    return _encode(_Refusal(id=_id(event_id), error=_Problem(_plain(error.code), _plain(error.message))))
+    retry_in = error.retry_in if isinstance(error, Limited) else None
+    problem = _Problem(_plain(error.code), _plain(error.message), UNSET if retry_in is None else retry_in)
+    return _encode(_Refusal(id=_id(event_id), error=problem))
 
 
 def error(error: PublicError, is_walker: bool = False) -> bytes:
@@ -101,6 +103,7 @@ class _Reply(Struct, gc=False, kw_only=True, tag_field="type", tag="reply"):
 class _Problem(Struct, gc=False):
     code: str
     message: str
+    retry_in: int | UnsetType = UNSET
 
 
 class _Refusal(Struct, gc=False, kw_only=True, tag_field="type", tag="reply"):

@@ -1,7 +1,12 @@
-"""Lenient: decodes events that msgspec refuses. Accepts what pydantic accepts, and reports errors in pydantic's words."""
+"""Lenient: decodes events that msgspec refuses. Accepts what pydantic accepts, and reports errors in pydantic's words.
+
+A long event is never decoded as a whole: its type is looked at first, then only the fields that its type has. The errors of
+a long event do not repeat their input.
+"""
 
 from __future__ import annotations
 
+import re
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -12,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from walkwire.errors import BadEvent
 from walkwire.wire.message import text
-from walkwire.wire.message.bounds import ID_LENGTH, TOLD
+from walkwire.wire.message.bounds import ID_LENGTH, LONGEST_ECHO, TOLD, TYPE_LENGTH
 
 TOO_MANY = "too_many_errors"
 
@@ -30,6 +35,18 @@ class Lenient:
         self._raw = {str(struct.__struct_config__.tag): raw_fields(struct) for struct in structs}
         union: Any = Union[tuple(map(_model_of, structs))]  # noqa: UP007  # made at run time
         self._events: TypeAdapter[BaseModel] = TypeAdapter(Annotated[union, Field(discriminator="type")])
+        names = {field.name for struct in structs for field in msgspec.structs.fields(struct)}
+        parts = msgspec.defstruct("_Parts", [(name, Raw, _ABSENT) for name in ("type", *sorted(names))])
+        self._parts: msgspec.json.Decoder[Any] = msgspec.json.Decoder(parts)
+
+    def require_type(self, payload: bytes) -> None:
+        """Raise BadEvent if a long event has no type of these. Nothing else of it is looked at."""
+        try:
+            kind = self._type_of(payload)
+        except RecursionError:
+            return  # `text.check` refuses its depth
+        if kind not in self._raw:
+            self._validate({} if kind is None else {"type": kind}, is_whole=False)
 
     def decode(self, payload: bytes) -> tuple[str, dict[str, Any]]:
         """Return the type of an event and those of its fields that are in `payload`, which has passed `text.check`.
@@ -37,16 +54,50 @@ class Lenient:
         Fields of type `Raw` are copied byte for byte. Raises BadEvent: without details if `payload` is not JSON, with details
         (`loc` begins with "event") if its shape is wrong.
         """
-        value = text.loads(payload)
-        try:
-            model = self._events.validate_python(value)
-        except ValidationError as error:
-            raise _wrong_shape(error) from None
+        is_whole = len(payload) <= LONGEST_ECHO
+        model = self._validate(text.loads(payload) if is_whole else self._essence(payload), is_whole)
         fields = {name: getattr(model, name) for name in model.model_fields_set}
         kind: str = fields.pop("type")
-        raw = _parts.decode(payload)
-        fields |= {name: raw[name] for name in self._raw[kind] if name in fields}
+        parts = self._parts.decode(payload)
+        fields |= {name: getattr(parts, name) for name in self._raw[kind] if name in fields}
         return kind, fields
+
+    def _validate(self, value: Any, is_whole: bool) -> BaseModel:
+        try:
+            return self._events.validate_python(value)
+        except ValidationError as error:
+            raise _wrong_shape(error, is_whole) from None
+
+    def _type_of(self, payload: bytes) -> str | None:
+        try:
+            found = bytes(_head.decode(payload).type)
+        except msgspec.ValidationError:  # no object
+            self._validate([], is_whole=False)
+            raise
+        except msgspec.DecodeError as error:
+            raise _not_json(error, payload) from None
+        if not found:
+            return None
+        shown = found if len(found) <= TYPE_LENGTH else found[:TYPE_LENGTH]
+        try:
+            return str(msgspec.json.decode(shown))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return shown.strip(b'"').decode(errors="replace")
+
+    def _essence(self, payload: bytes) -> dict[str, Any]:
+        """Return the fields that the type of a long event has. An empty object stands for an object that is copied anyway."""
+        kind = self._type_of(payload)
+        parts = self._parts.decode(payload)
+        value: dict[str, Any] = {"type": kind}
+        for field in parts.__struct_fields__:
+            raw = bytes(getattr(parts, field))
+            if field == "type" or not raw:
+                continue
+            if field in self._raw.get(kind or "", ()):
+                value[field] = {} if raw.startswith(b"{") else None
+            else:
+                value[field] = text.loads(raw)
+        return value
 
 
 def raw_fields(struct: type[Struct]) -> tuple[str, ...]:
@@ -57,8 +108,9 @@ def raw_fields(struct: type[Struct]) -> tuple[str, ...]:
 def find_id(payload: bytes) -> Id:
     """Return the id of an event that could not be decoded, None if it has no valid one. The error is then a reply."""
     try:
-        found = _id.decode(_parts.decode(payload)["id"])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
+        raw = _head.decode(payload).id
+        found = _id.decode(raw) if raw else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return None if isinstance(found, str) and len(found) > ID_LENGTH else found
 
@@ -109,10 +161,30 @@ def _type_of(hint: Any) -> Any:
     return hint if origin is None else origin[inner]
 
 
-def _wrong_shape(error: ValidationError) -> BadEvent:
-    problems = problems_of(error)
+def _wrong_shape(error: ValidationError, is_whole: bool) -> BadEvent:
+    """`is_whole`: whether pydantic was given the event as it is, so that its parts may be repeated."""
+    problems = list(map(_bounded, problems_of(error)))
     details: list[dict[str, Any]] = [{**problem, "loc": ["event", *problem["loc"]]} for problem in problems]
+    if not is_whole:
+        details = [{**detail, "input": None} for detail in details]
     return BadEvent("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in problems[:3]), details)
+
+
+def _bounded(problem: dict[str, Any]) -> dict[str, Any]:
+    """Cut an unknown type short: pydantic repeats it twice beside the input."""
+    tag = problem.get("ctx", {}).get("tag", "")
+    if len(tag) <= TYPE_LENGTH:
+        return problem
+    short = tag[:TYPE_LENGTH] + "…"
+    return {**problem, "msg": problem["msg"].replace(tag, short), "ctx": {**problem["ctx"], "tag": short}}
+
+
+def _not_json(error: msgspec.DecodeError, payload: bytes) -> BadEvent:
+    """msgspec's error in the words of `text`."""
+    found = _PLACE.search(str(error))
+    if found is None:
+        return text.invalid("unexpected end", len(payload))
+    return text.invalid(found[1], int(found[2]))
 
 
 def _sentence(loc: tuple[int | str, ...], message: str) -> str:
@@ -120,5 +192,14 @@ def _sentence(loc: tuple[int | str, ...], message: str) -> str:
 
 
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
-_parts = msgspec.json.Decoder(dict[str, Raw])
+_PLACE = re.compile(r": (.*) \(byte (\d+)\)$")
+_ABSENT = Raw(b"")
+
+
+class _Head(Struct, gc=False):
+    type: Raw = _ABSENT
+    id: Raw = _ABSENT
+
+
+_head = msgspec.json.Decoder(_Head)
 _id = msgspec.json.Decoder(int | str | None)

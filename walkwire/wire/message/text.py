@@ -1,7 +1,9 @@
-"""Text: checks of JSON that msgspec does not make: UTF-8, depth, digits, surrogates.
+"""Text: checks of JSON that msgspec does not make: UTF-8, depth, number of values, digits, surrogates.
 
 msgspec 0.22 checks the syntax and the escapes of a part that it skips (`Raw`, an unknown key), surrogate pairs included. It does
 not check UTF-8 or the length of a number there, and limits the depth only by Python's recursion limit.
+
+No check loops in Python over brackets, commas or strings: a mebibyte may hold a million of them.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import accumulate
+from operator import add
 from typing import Any, NoReturn
 
 from walkwire.errors import BadEvent
@@ -16,15 +19,23 @@ from walkwire.errors import BadEvent
 DEPTH = 64  # levels of nesting
 DIGITS = 4300  # of an integer
 
-# Every repeat is possessive, and an unfinished string extends to the end: hostile text takes one pass, never n².
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _INTEGER = re.compile(rb"(?<![\d.eE+\-])-?\d{%d,}+(?![.eE])" % (DIGITS + 1))
 _DIGIT = b"0123456789"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPED_OR_PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
-_BRACKET = re.compile(rb"[\[\]{}]")
-_STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")  # up, and down: 255 is -1 as a signed byte
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_BITS = bytes.maketrans(b"[{]}", b"1100")
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
+_NO_MARKS = bytes(set(range(256)) - set(b'[{,"'))
+_STRETCH = (
+    64 * 1024
+)  # brackets that are looked at before the next ones: deep text is refused by the first of them
+# Eight brackets are a byte, a bit for each, 1 opens: by how much they change the depth, and how high above its start it gets.
+_CHANGES = bytes((2 * byte.bit_count() - 8) & 0xFF for byte in range(256))
+_TOPS = bytes(
+    max(accumulate((1 if byte >> bit & 1 else -1 for bit in range(7, -1, -1)), initial=0))
+    for byte in range(256)
+)
 _SHORTEST_DEEP = 2 * (DEPTH + 1)
 
 
@@ -42,6 +53,13 @@ def check(payload: bytes) -> None:
         _refuse_deep(payload)
     if size > DIGITS and _has_long_run(payload):
         _refuse_digits(payload)
+
+
+def is_wider(payload: bytes, most: int) -> bool:
+    """Return whether a JSON text holds more than `most` values, members and items counted once each."""
+    if 2 * most > len(payload) or _marks(payload) < most:
+        return False
+    return _marks(_outside_strings(payload, _NO_MARKS)) >= most
 
 
 def loads(payload: bytes) -> Any:
@@ -67,17 +85,69 @@ def _check_utf8(payload: bytes) -> None:
         raise invalid("not UTF-8", error.start) from None
 
 
+def _marks(payload: bytes) -> int:
+    return payload.count(b",") + payload.count(b"[") + payload.count(b"{")
+
+
 def _is_deep(payload: bytes) -> bool:
-    steps = _STRING.sub(b"", payload).translate(_STEPS, _NOT_BRACKETS)
-    return any(map(DEPTH.__lt__, accumulate(memoryview(steps).cast("b"))))
+    return _first_deep(_outside_strings(payload, _NO_BRACKETS)) is not None
 
 
 def _refuse_deep(payload: bytes) -> None:
+    text = _blank_strings(payload).translate(_BRACKETS)
+    number = _first_deep(text.translate(None, _NO_BRACKETS + b'"'))
+    if number is not None:
+        raise invalid(f"nested deeper than {DEPTH}", _place_of_bracket(text, number))
+
+
+def _first_deep(brackets: bytes) -> int | None:
+    """Return the index of the first bracket that is deeper than allowed, None if there is none."""
     depth = 0
-    for match in _BRACKET.finditer(_blank_strings(payload)):
-        depth += 1 if match.group() in b"[{" else -1
-        if depth > DEPTH:
-            raise invalid(f"nested deeper than {DEPTH}", match.start())
+    for start in range(0, len(brackets), _STRETCH):
+        stretch = brackets[start : start + _STRETCH]
+        filled = stretch.translate(_BITS) + b"0" * (-len(stretch) % 8)
+        packed = int(filled, 2).to_bytes(len(filled) // 8, "big")
+        changes = memoryview(packed.translate(_CHANGES)).cast("b")
+        if max(map(add, accumulate(changes, initial=depth), packed.translate(_TOPS))) > DEPTH:
+            steps = (1 if bracket in b"[{" else -1 for bracket in stretch)
+            return next(
+                start + at for at, now in enumerate(accumulate(steps, initial=depth), -1) if now > DEPTH
+            )
+        depth += 2 * stretch.count(b"[") + 2 * stretch.count(b"{") - len(stretch)
+    return None
+
+
+def _place_of_bracket(text: bytes, number: int) -> int:
+    """Return the offset of a bracket in a text without other kinds of brackets, by halving."""
+    start, end = 0, len(text)
+    while end - start > 1:
+        middle = (start + end) // 2
+        before = text.count(b"[", start, middle) + text.count(b"]", start, middle)
+        if number < before:
+            end = middle
+        else:
+            start, number = middle, number - before
+    return start
+
+
+def _outside_strings(payload: bytes, unwanted: bytes) -> bytes:
+    """Return the bytes outside strings but for the unwanted ones, which do not include the quote."""
+    kept = _hide_escapes(payload).translate(None, unwanted)
+    # Two neighbouring quotes are a string without wanted bytes, or nothing between two strings: neither changes what is outside.
+    kept = kept.replace(b'""', b"")
+    return b"".join(kept.split(b'"')[::2]) if b'"' in kept else kept
+
+
+def _blank_strings(payload: bytes) -> bytes:
+    """Return a text of the same length with zeros for the content of strings. An unfinished string extends to the end."""
+    parts = _hide_escapes(payload).split(b'"')
+    parts[1::2] = map(bytes, map(len, parts[1::2]))
+    return b'"'.join(parts)
+
+
+def _hide_escapes(payload: bytes) -> bytes:
+    """Replace escaped backslashes and quotes by text of the same length: the quotes that are left delimit strings."""
+    return payload.replace(rb"\\", b"--").replace(rb"\"", b"--") if b"\\" in payload else payload
 
 
 def _has_long_run(payload: bytes) -> bool:
@@ -93,10 +163,6 @@ def _run(payload: bytes, at: int) -> int:
 def _refuse_digits(payload: bytes) -> None:
     if match := _INTEGER.search(_blank_strings(payload)):
         raise invalid(f"an integer of over {DIGITS} digits", match.start())
-
-
-def _blank_strings(payload: bytes) -> bytes:
-    return _STRING.sub(lambda match: b" " * len(match.group()), payload)
 
 
 def _check_surrogates(payload: bytes) -> None:
