@@ -48,6 +48,10 @@ def _body_limit(values: dict[str, Any]) -> ByteSize:
     return ByteSize(MEBIBYTE if values.get("production") else 16 * MEBIBYTE)
 
 
+def _element_limit(values: dict[str, Any]) -> int:
+    return 10_000 if values.get("production") else 1_000_000
+
+
 class Config(BaseModel):
     """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
@@ -76,6 +80,14 @@ class Config(BaseModel):
     policy_join: Policy = Field(default_factory=_policy)
     frame_limit: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     body_limit: ByteSize = Field(default_factory=_body_limit, ge=1024)
+    element_limit: int = Field(default_factory=_element_limit, ge=100)
+    query_limit: int = Field(1000, ge=1)
+    answer_limit: ByteSize = Field(ByteSize(16 * MEBIBYTE), ge=1024)
+    upload_limit: ByteSize = Field(ByteSize(16 * MEBIBYTE), ge=1)
+    form_limit: ByteSize = Field(ByteSize(32 * MEBIBYTE), ge=1024)
+    form_parts: int = Field(100, ge=1)
+    form_seconds: float = Field(60, gt=0)
+    forms_bound: ByteSize = Field(ByteSize(256 * MEBIBYTE), ge=1024)
     queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)
     pong_seconds: float = Field(20, gt=0)
