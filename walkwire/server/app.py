@@ -136,7 +136,7 @@ async def open_app(
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers)
         meters.add_server(wire, health)
-        dispatch = Dispatch(runtime, registry)
+        dispatch = Dispatch(runtime, registry, config.element_limit)
         walkers = Walkers(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
@@ -180,7 +180,7 @@ async def _open_runtime(
         mailbox,
         notify=notify,
         limits=RuntimeLimits(config.threads, config.walk_queue, config.walk_seconds),
-        answers=Answers(config.show_endpoint_returns, is_response),
+        answers=Answers(config.show_endpoint_returns, is_response, config.answer_limit),
         users=store,
         on_tasks=on_tasks,
     )

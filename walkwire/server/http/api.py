@@ -17,6 +17,8 @@ from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, add_error_handlers
+from walkwire.server.http.form import FormLimits, Forms
+from walkwire.server.http.head import Head
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
@@ -52,6 +54,8 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     """Return the application that serves everything over HTTP. Raises StartError if a walker's specs do not fit it."""
     api = FastAPI(title=operations.title, version="1")
     api.state.body_limit = config.body_limit
+    api.state.element_limit = config.element_limit
+    api.state.forms = Forms(_form_limits(config))
     api.state.address_of = Addresses(
         config.trusted_proxies
     ).of  # given the peer's address and X-Forwarded-For
@@ -67,11 +71,18 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     serve_notify(api, accounts.services, operations.hub)
     if walkers.have_webhooks:
         serve_webhooks(api, accounts.webhooks, accounts.auth)
-    serve_utilities(api, walkers.run, accounts.auth)
+    serve_utilities(api, walkers.run, accounts.auth, config.answer_limit)
     description = serve_description(api)
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
     walkers.serve(api, on_change=description.forget)
-    return Cors(Guard(walkers.shortcut(api)), config)
+    answering = Cors(Guard(walkers.shortcut(api)), config)
+    return Head(answering, config.query_limit, operations.on_refusal)
+
+
+def _form_limits(config: Config) -> FormLimits:
+    return FormLimits(
+        config.upload_limit, config.form_limit, config.form_parts, config.form_seconds, config.forms_bound
+    )
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:

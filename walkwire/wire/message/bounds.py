@@ -10,3 +10,12 @@ ID_LENGTH = 64
 
 TOLD = 100
 """Problems that one error lists. A mebibyte of nonsense may hold 262,000, and to format them takes two seconds."""
+
+MOST_TOLD = 8 * 1024 * 1024
+"""Bytes of a message, times the problems in it: beyond it an error gives only their number. Each may name half of the message."""
+
+MOST_QUOTED = 1024 * 1024
+"""The same: beyond it an error leaves out the inputs. Each may be the whole message."""
+
+MOST_NAMED = 64 * 1024
+"""Characters of keys of a message that an error repeats as places; beyond it only the number of problems is given."""

@@ -23,11 +23,12 @@ _LONG_RUN = b"0" * _LONG
 def check(payload: bytes, limit: int) -> None:
     """Raise TooLarge if a JSON text has more than `limit` values, those in lists and objects included. Does not check the syntax.
 
-    An integer counts as several values if it has more than 200 digits. Call it only for a text of more than `limit` bytes: a
-    shorter one has fewer values.
+    A list or an object counts once more than its values, an integer of 200 digits or more as up to 462. Call it only for a text
+    of more than `limit` bytes: a shorter one has fewer values.
     """
     has_long = payload.translate(_AS_ZERO).find(_LONG_RUN) >= 0
-    if not has_long and _values(payload) <= limit:  # counts characters in strings too: usually nothing else has to be looked at
+    # This counts characters in strings too. It is enough for usual texts.
+    if not has_long and _values(payload) <= limit:
         return
     plain = _without_strings(payload, limit)
     if plain is None or _values(plain) + (_weight(plain) if has_long else 0) > limit:
@@ -48,7 +49,8 @@ def _without_strings(payload: bytes, limit: int) -> bytes | None:
 
 
 def _count(payload: bytes, characters: bytes) -> int:
-    return len(payload) - len(payload.translate(None, characters))  # where there are many, ten times as fast as `count`
+    # Where there are many, this is ten times as fast as `bytes.count`.
+    return len(payload) - len(payload.translate(None, characters))
 
 
 def _weight(plain: bytes) -> int:

@@ -114,7 +114,10 @@ class Walkers:
 
     def shortcut(self, app: ASGIApp) -> ASGIApp:
         """Return `app` with a shortcut to the walkers in front of it."""
-        return Shortcut(app, self._routes_under[PREFIX].quick_route, lambda: int(self._api.state.body_limit))
+        return Shortcut(app, self._routes_under[PREFIX].quick_route, self._body_limits)
+
+    def _body_limits(self) -> tuple[int, int]:
+        return self._api.state.body_limit, self._api.state.element_limit
 
 
 def places_of(name: str, specs: Specs) -> list[WalkerPath]:

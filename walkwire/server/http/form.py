@@ -1,0 +1,146 @@
+"""Form: reads forms with uploaded files: how many bytes, parts and seconds they may take, and what a file may be called."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from walkwire.errors import BadEvent, Busy, PublicError, TooLarge
+
+MEBIBYTE = 1024 * 1024
+PART_LIMIT = MEBIBYTE  # bytes of a part that is no file
+
+_PIECE = 16 * 1024  # bytes that are parsed in one turn of the event loop
+_LONGEST_NAME = 255  # characters of a file's name
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """Limits of forms. A form beyond the first three is TooLarge.
+
+    - file: bytes of a file
+    - form: bytes of a form, its headers included
+    - parts: files and other values in one form
+    - seconds: time for a form to arrive; beyond it: `timeout` (408)
+    - held: bytes of all forms that this server reads and uses at one time; beyond it: Busy
+    """
+
+    file: int = 16 * MEBIBYTE
+    form: int = 32 * MEBIBYTE
+    parts: int = 100
+    seconds: float = 60.0
+    held: int = 256 * MEBIBYTE
+
+
+class Forms:
+    """The forms that a server reads and uses at one time."""
+
+    def __init__(self, limits: FormLimits) -> None:
+        self.limits = limits
+        self._held = 0
+
+    def open(self) -> OpenForm:
+        """Return what reads one form. Close it after the request."""
+        return OpenForm(self)
+
+    def take(self, size: int) -> None:
+        """Count bytes that have arrived. Raises Busy if there are too many of all forms."""
+        if self._held + size > self.limits.held:
+            raise Busy
+        self._held += size
+
+    def release(self, size: int) -> None:
+        """Count bytes that are in use no longer."""
+        self._held -= size
+
+
+class OpenForm:
+    """One form that is read or used."""
+
+    def __init__(self, forms: Forms) -> None:
+        self._forms = forms
+        self._size = 0
+
+    def close(self) -> None:
+        """Count its bytes no longer."""
+        self._forms.release(self._size)
+        self._size = 0
+
+    async def read(self, headers: Headers, stream: AsyncIterator[bytes]) -> FormData:
+        """Return the values and files of a multipart form. Raises PublicError: TooLarge, Busy, `timeout`, BadEvent."""
+        limits = self._forms.limits
+        try:
+            async with asyncio.timeout(limits.seconds):
+                form = await _Parser(headers, self._counted(stream), limits).parse()
+        except TimeoutError:
+            raise PublicError("timeout", "The form did not arrive in time", 408) from None
+        except MultiPartException as error:
+            raise BadEvent(error.message) from None
+        for value in form.values():
+            if isinstance(value, UploadFile):
+                value.filename = plain_name(value.filename or "")
+        return form
+
+    async def _counted(self, stream: AsyncIterator[bytes]) -> Any:
+        limit = self._forms.limits.form
+        async for data in stream:
+            if self._size + len(data) > limit:
+                raise TooLarge(f"A form has at most {limit} bytes")
+            self._forms.take(len(data))
+            self._size += len(data)
+            for start in range(0, len(data), _PIECE):
+                yield data[start : start + _PIECE]
+                await asyncio.sleep(0)
+
+
+def plain_name(name: str) -> str:
+    """Return the last part of a file's name, so that a program which opens it stays in its folder. "file" if nothing is left."""
+    name = _NOT_IN_NAMES.sub("", name.replace("\\", "/")).rpartition("/")[2].strip()[-_LONGEST_NAME:]
+    return "file" if name in ("", ".", "..") else name
+
+
+class _Parser(MultiPartParser):
+    """Starlette's parser with limits. Keeps little of each file in memory: Starlette keeps a mebibyte, of a thousand files."""
+
+    spool_max_size = 64 * 1024
+
+    def __init__(self, headers: Headers, stream: Any, limits: FormLimits) -> None:
+        # This class counts the parts: one more than Starlette may see.
+        super().__init__(
+            headers,
+            stream,
+            max_files=limits.parts + 1,
+            max_fields=limits.parts + 1,
+            max_part_size=PART_LIMIT,
+        )
+        self._limits = limits
+        self._parts = 0
+        self._file_size = 0
+
+    def on_part_begin(self) -> None:
+        self._parts += 1
+        self._file_size = 0
+        if self._parts > self._limits.parts:
+            raise TooLarge(f"A form has at most {self._limits.parts} parts")
+        super().on_part_begin()
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        part, pieces = self._current_part, self._file_parts_to_write
+        if part.file is None:
+            super().on_part_data(data, start, end)
+            return
+        self._file_size += end - start
+        if self._file_size > self._limits.file:
+            raise TooLarge(f"A file has at most {self._limits.file} bytes")
+        # One write for each piece of a body, however many line ends are in it.
+        if pieces and pieces[-1][0] is part:
+            pieces[-1][1].extend(data[start:end])  # type: ignore[attr-defined]
+        else:
+            pieces.append((part, bytearray(data[start:end])))  # type: ignore[arg-type]
