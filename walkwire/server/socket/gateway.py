@@ -193,6 +193,11 @@ class _Gateway(HttpToolsProtocol):
     def _shake_hands(self, framing: Framing) -> Response:
         if self.scope["method"] != "GET" or self.scope["http_version"] != "1.1":
             return framing.reject(400, "A WebSocket is opened by GET over HTTP/1.1.\n")
+        names = [name for name, _ in self.headers]
+        if names.count(b"host") != 1 or names.count(b"authorization") > 1:
+            return framing.reject(
+                400, "A request has one Host header, and at most one Authorization header.\n"
+            )
         headers = Headers()
         for name, value in self.headers:
             if name in _FIELDS or name.startswith(b"sec-websocket-"):
