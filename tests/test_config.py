@@ -111,7 +111,6 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "upload_limit": 1024,
         "form_limit": 2048,
         "form_parts": 7,
-        "form_seconds": 5.5,
         "forms_bound": 8192,
         "frame_limit": 2048,
         "queue_bound": 4096,

@@ -86,7 +86,6 @@ class Config(BaseModel):
     upload_limit: ByteSize = Field(ByteSize(16 * MEBIBYTE), ge=1)
     form_limit: ByteSize = Field(ByteSize(32 * MEBIBYTE), ge=1024)
     form_parts: int = Field(100, ge=1)
-    form_seconds: float = Field(60, gt=0)
     forms_bound: ByteSize = Field(ByteSize(256 * MEBIBYTE), ge=1024)
     queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)

@@ -24,9 +24,7 @@ FORM_TYPE = {"Content-Type": "multipart/form-data; boundary=b"}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("front")
-    with Server(
-        PROGRAM, folder, "--production", token_secret=SECRET, metrics="true", form_seconds="2"
-    ) as made:
+    with Server(PROGRAM, folder, "--production", token_secret=SECRET, metrics="true") as made:
         yield made
 
 
@@ -138,14 +136,8 @@ async def test_a_form_has_a_hundred_parts_at_most(server: Server) -> None:
     assert answer.status_code == 400
 
 
-async def test_a_form_that_does_not_end_is_given_up(server: Server) -> None:
-    head = f"POST /walker/show_files HTTP/1.1\nHost: x\nContent-Type: {FORM_TYPE['Content-Type']}\n"
-    answer = await raw(server, f"{head}Content-Length: 1000000\n", FORM % (b"files", b"a"))
-    assert answer.startswith(b"HTTP/1.1 408")
-
-
 async def test_all_forms_together_are_bounded(tmp_path: Path) -> None:
-    """One form stands for many here: `tests/server/http/test_form.py` has two at a time."""
+    """One form stands for many here: `tests/server/http/walkers/test_form.py` has two at a time."""
     with Server(PROGRAM, tmp_path, forms_bound="1MiB") as server:
         for _ in range(3):  # a refused form is not counted any more
             answer = await server.request(

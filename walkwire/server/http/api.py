@@ -17,13 +17,13 @@ from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, add_error_handlers
-from walkwire.server.http.form import FormLimits, Forms
 from walkwire.server.http.head import Head
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
+from walkwire.server.http.walkers.form import FormLimits, Forms
 from walkwire.server.http.walkers.openapi import serve_description
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.http.webhook import serve_webhooks
@@ -80,9 +80,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
 
 
 def _form_limits(config: Config) -> FormLimits:
-    return FormLimits(
-        config.upload_limit, config.form_limit, config.form_parts, config.form_seconds, config.forms_bound
-    )
+    return FormLimits(config.upload_limit, config.form_limit, config.form_parts, config.forms_bound)
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:

@@ -41,7 +41,7 @@ class Lenient:
         try:
             model = self._events.validate_python(value)
         except ValidationError as error:
-            raise _wrong_shape(error, len(payload)) from None
+            raise _wrong_shape(error) from None
         fields = {name: getattr(model, name) for name in model.model_fields_set}
         kind: str = fields.pop("type")
         raw = _parts.decode(payload)
@@ -121,8 +121,8 @@ def _type_of(hint: Any) -> Any:
     return hint if origin is None else origin[inner]
 
 
-def _wrong_shape(error: ValidationError, size: int) -> BadEvent:
-    problems = problems_of(error, size)
+def _wrong_shape(error: ValidationError) -> BadEvent:
+    problems = problems_of(error)
     details: list[dict[str, Any]] = [{**problem, "loc": ["event", *problem["loc"]]} for problem in problems]
     return BadEvent("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in problems[:3]), details)
 

@@ -13,6 +13,7 @@ from fastapi import UploadFile
 from pydantic import BaseModel
 
 from tests.server.conftest import Asked, Serve
+from walkwire.errors import StartError
 from walkwire.walk.walker.specs import specs
 from walkwire.walk.walker.walker import Walker
 
@@ -296,3 +297,12 @@ async def test_openapi_is_made_once_and_off_the_loop(serve: Serve) -> None:
     assert len(threads) == made > 0
     assert threading.current_thread() not in threads
     assert len(set(threads)) == 1
+
+
+async def test_a_walker_that_takes_files_has_no_key_in_the_body(serve: Serve) -> None:
+    @specs(webhook={"type": "body", "name": "key"})
+    class wrong(Walker):
+        file: UploadFile
+
+    with pytest.raises(StartError, match="Walker wrong, specs: it takes files"):
+        serve(wrong)

@@ -29,8 +29,8 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import UploadFile as Upload
 
 from walkwire.errors import StartError
-from walkwire.server.http.form import PART_LIMIT
-from walkwire.server.http.route import part_json, tell_few
+from walkwire.server.http.route import tell_few
+from walkwire.server.http.walkers.form import PART_LIMIT, part_json
 from walkwire.walk.walker.fields import model_of
 from walkwire.walk.walker.specs import Specs
 
@@ -87,6 +87,11 @@ def shape_of(walker: type, specs: Specs) -> Shape:
     by_place: dict[FieldPlace, dict[str, FieldInfo]] = {"path": {}, "query": {}, "file": {}, "body": {}}
     for name, field in _taken(walker, specs, model).items():
         by_place[_place(field, specs)][name] = field
+    if by_place["file"] and specs.webhook is not None and specs.webhook.place == "body":
+        # The key has to be known before a form is read.
+        raise StartError(
+            f"Walker {walker.__name__}, specs: it takes files, so its 'webhook' has no key in the body"
+        )
     parameters = [
         _parameter(place, field) for place in ("path", "query", "file") for field in by_place[place].values()
     ]

@@ -1,10 +1,11 @@
-"""Form: reads forms with uploaded files: how many bytes, parts and seconds they may take, and what a file may be called."""
+"""Form: reads forms with uploaded files: how many bytes and parts they may have, and what a file may be called."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,15 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from walkwire.errors import BadEvent, Busy, PublicError, TooLarge
+from walkwire.server.http.route import Carrier, StrictRequest, strict_json
 
 MEBIBYTE = 1024 * 1024
 PART_LIMIT = MEBIBYTE  # bytes of a part that is no file
+
+OPEN_FORM = "walkwire.open_form"
+
+# Of the request that this task reads: the validation of a part does not know the request.
+_element_limit: ContextVar[int] = ContextVar("element_limit", default=0)
 
 _PIECE = 16 * 1024  # bytes that are parsed in one turn of the event loop
 _LONGEST_NAME = 255  # characters of a file's name
@@ -28,14 +35,12 @@ class FormLimits:
     - file: bytes of a file
     - form: bytes of a form, its headers included
     - parts: files and other values in one form
-    - seconds: time for a form to arrive; beyond it: `timeout` (408)
     - held: bytes of all forms that this server reads and uses at one time; beyond it: Busy
     """
 
     file: int = 16 * MEBIBYTE
     form: int = 32 * MEBIBYTE
     parts: int = 100
-    seconds: float = 60.0
     held: int = 256 * MEBIBYTE
 
 
@@ -74,13 +79,9 @@ class OpenForm:
         self._size = 0
 
     async def read(self, headers: Headers, stream: AsyncIterator[bytes]) -> FormData:
-        """Return the values and files of a multipart form. Raises PublicError: TooLarge, Busy, `timeout`, BadEvent."""
-        limits = self._forms.limits
+        """Return the values and files of a multipart form. Raises TooLarge, Busy, BadEvent."""
         try:
-            async with asyncio.timeout(limits.seconds):
-                form = await _Parser(headers, self._counted(stream), limits).parse()
-        except TimeoutError:
-            raise PublicError("timeout", "The form did not arrive in time", 408) from None
+            form = await _Parser(headers, self._counted(stream), self._forms.limits).parse()
         except MultiPartException as error:
             raise BadEvent(error.message) from None
         for value in form.values():
@@ -98,6 +99,32 @@ class OpenForm:
             for start in range(0, len(data), _PIECE):
                 yield data[start : start + _PIECE]
                 await asyncio.sleep(0)
+
+
+class FormRequest(StrictRequest):
+    """A request that reads its form within the limits. `scope[OPEN_FORM]` is what reads it."""
+
+    async def form(self, **_: Any) -> FormData:  # type: ignore[override]  # FastAPI awaits it
+        """Return the values and files. Raises Carrier, and HTTPException for a form of the other kind that is wrong."""
+        state = self.app.state
+        _element_limit.set(state.element_limit)
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data":
+            form: OpenForm = self.scope[OPEN_FORM]
+            try:
+                self._form = await form.read(self.headers, self.stream())
+            except PublicError as error:
+                raise Carrier(error) from None
+        else:
+            if kind == "application/x-www-form-urlencoded":
+                await self.body()
+            self._form = await super().form(max_fields=state.forms.limits.parts, max_part_size=PART_LIMIT)
+        return self._form
+
+
+def part_json(part: bytes) -> Any:
+    """Return the value of a JSON text that is a part of the form of this task. Raises as `strict_json`."""
+    return strict_json(part, _element_limit.get())
 
 
 def plain_name(name: str) -> str:

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.datastructures import Headers, UploadFile
 
-from walkwire.errors import BadEvent, Busy, PublicError, TooLarge
-from walkwire.server.http.form import FormLimits, Forms, plain_name
+from walkwire.errors import BadEvent, Busy, TooLarge
+from walkwire.server.http.walkers.form import FormLimits, Forms, plain_name
 
 KIND = Headers({"content-type": "multipart/form-data; boundary=b"})
 BEGIN = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
@@ -76,13 +76,6 @@ async def test_little_of_a_file_stays_in_memory() -> None:
 async def test_a_file_of_line_ends_arrives_whole(line: bytes) -> None:
     content = line * 20_000
     assert await size_of(Forms(FormLimits()), BEGIN, content, END) == len(content)
-
-
-async def test_a_form_that_does_not_come_in_time_is_given_up() -> None:
-    form = Forms(FormLimits(seconds=0.001)).open()
-    with pytest.raises(PublicError) as raised:
-        await form.read(KIND, sent(BEGIN, END, gate=Gate()))
-    assert (raised.value.code, raised.value.status) == ("timeout", 408)
 
 
 @pytest.mark.parametrize(
