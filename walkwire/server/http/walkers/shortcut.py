@@ -95,13 +95,17 @@ class QuickRoute:
 
 
 class Shortcut:
-    """Stands in front of FastAPI. `quick_route` finds what answers a method and a path, and the node that the path names."""
+    """Stands in front of FastAPI.
+
+    - quick_route: finds what answers a method and a path, and the node that the path names
+    - limits: bytes of a body, and values in it
+    """
 
     def __init__(
         self,
         app: ASGIApp,
         quick_route: Callable[[str, str], tuple[QuickRoute, str | None] | None],
-        limits: Callable[[], tuple[int, int]],
+        limits: tuple[int, int],
     ) -> None:
         self._app = app
         self._quick_route = quick_route
@@ -122,7 +126,7 @@ class Shortcut:
             return message
 
         try:
-            outcome = await quick_route.take(scope, receive_once, send, node, self._limits())
+            outcome = await quick_route.take(scope, receive_once, send, node, self._limits)
         except Unusual:
             outcome = None
         else:
