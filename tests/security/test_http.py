@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.serving import PATIENCE, Person, Server
 
@@ -170,6 +172,20 @@ async def test_a_file_of_a_client_has_a_name_without_folders(sent: bytes, seen: 
     assert answer.json()["reports"] == [[[seen, 1]]]
 
 
+async def test_the_head_of_a_form_has_few_parameters(server: Server) -> None:
+    """The time to read them grows with their square: 60,000 held the event loop for 600 ms."""
+    body = FORM % (b"files", b"a") + b"x\r\n--b--\r\n"
+    kind = "multipart/form-data%s; boundary=b"
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+        for more, status in (("", 200), (";" * 60_000, 400), ("; a*0=b" * 6_000, 400)):
+            headers = {"Content-Type": kind % more}
+            answer = await http.post("/walker/show_files", headers=headers, content=body)
+            assert answer.status_code == status
+        part = body.replace(b"form-data;", b"form-data" + b";a*0=b" * 600 + b";")
+        answer = await http.post("/walker/show_files", headers=FORM_TYPE, content=part)
+        assert answer.status_code == 400
+
+
 # A8: what validation costs, and what its errors repeat
 
 
@@ -240,6 +256,18 @@ async def test_a_query_has_a_thousand_parameters_at_most(server: Server) -> None
             414,
             {"detail": {"error": "A query has at most 1000 parameters"}},
         )
+
+
+async def test_an_upgrade_with_a_longer_query_is_refused(server: Server) -> None:
+    for count, code in ((999, None), (1_000, 4003)):
+        async with connect(f"{server.socket_url}?{'a&' * count}", proxy=None) as socket:
+            if code is None:
+                assert json.loads(await socket.recv())["type"] == "connection"
+                continue
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == code
 
 
 # A28: answers

@@ -10,7 +10,7 @@ from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.server.http.faults import refusal
 
 
-class Head:
+class HeadCheck:
     """Stands in front of the application.
 
     - query_limit: parameters in a query; beyond it: TooLarge (414)

@@ -27,6 +27,8 @@ from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.message import close
 
+QUERY_LIMIT = 1000  # parameters in the query of an upgrade request: to split more takes too long
+
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
@@ -229,7 +231,8 @@ def _accept(
     door: Door, stream: Stream, transport: asyncio.BaseTransport, opening: handshake.UpgradeRequest
 ) -> None:
     refusal = door.connections.closing
-    if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
+    is_long = len(opening.url) > QUERY_LIMIT and opening.url.count(b"&") >= QUERY_LIMIT
+    if is_long or not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
         refusal = close.REFUSED
     if refusal is not None:
         stream.close(refusal.code, refusal.text())

@@ -17,6 +17,7 @@ from walkwire.server.http.route import Carrier, StrictRequest, strict_json
 
 MEBIBYTE = 1024 * 1024
 PART_LIMIT = MEBIBYTE  # bytes of a part that is no file
+PARAMETERS = 64  # of a header: the time to read them grows with their square
 
 OPEN_FORM = "walkwire.open_form"
 
@@ -108,7 +109,10 @@ class FormRequest(StrictRequest):
         """Return the values and files. Raises Carrier, and HTTPException for a form of the other kind that is wrong."""
         state = self.app.state
         _element_limit.set(state.element_limit)
-        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        header = self.headers.get("content-type", "")
+        if header.count(";") > PARAMETERS:
+            raise Carrier(BadEvent(f"A Content-Type has at most {PARAMETERS} parameters"))
+        kind = header.partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             form: OpenForm = self.scope[OPEN_FORM]
             try:
@@ -157,6 +161,11 @@ class _Parser(MultiPartParser):
         if self._parts > self._limits.parts:
             raise TooLarge(f"A form has at most {self._limits.parts} parts")
         super().on_part_begin()
+
+    def on_headers_finished(self) -> None:
+        if (self._current_part.content_disposition or b"").count(b";") > PARAMETERS:
+            raise BadEvent(f"A Content-Disposition has at most {PARAMETERS} parameters")
+        super().on_headers_finished()
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         part, pieces = self._current_part, self._file_parts_to_write
