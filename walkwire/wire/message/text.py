@@ -21,7 +21,11 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _INTEGER = re.compile(rb"(?<![\d.eE+\-])-?\d{%d,}+(?![.eE])" % (DIGITS + 1))
 _DIGIT = b"0123456789"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_ESCAPED_OR_PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+# All of a valid text up to a lone surrogate.
+_SOUND = re.compile(
+    rb"(?:[^\\]++|(?:\\[^u])++|(?:\\u[dD][89abAB]..\\u[dD][c-fC-F]..)++|\\u(?![dD][89a-fA-F])....)*+",
+    re.DOTALL,
+)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")  # up, and down: 255 is -1 as a signed byte
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -102,9 +106,10 @@ def _blank_strings(payload: bytes) -> bytes:
 def _check_surrogates(payload: bytes) -> None:
     if not _SURROGATE.search(payload):
         return
-    rest = _ESCAPED_OR_PAIR.sub(lambda match: b" " * len(match.group()), payload)
-    if match := _SURROGATE.search(rest):
-        raise invalid("a lone surrogate", match.start())
+    sound = _SOUND.match(payload)
+    assert sound is not None  # it matches an empty text as well
+    if sound.end() < len(payload):
+        raise invalid("a lone surrogate", sound.end())
 
 
 def _refuse_constant(name: str) -> NoReturn:
