@@ -140,7 +140,7 @@ async def test_a_form_has_a_hundred_parts_at_most(server: Server) -> None:
 
 async def test_all_forms_together_are_bounded(tmp_path: Path) -> None:
     """One form stands for many here: `tests/server/http/walkers/test_form.py` has two at a time."""
-    with Server(PROGRAM, tmp_path, forms_bound="1MiB") as server:
+    with Server(PROGRAM, tmp_path, forms_bound="2MiB") as server:
         for _ in range(3):  # a refused form is not counted any more
             answer = await server.request(
                 "POST", "/walker/show_files", files={"files": ("a", b"x" * MEBIBYTE)}
@@ -167,9 +167,9 @@ async def test_all_forms_together_are_bounded(tmp_path: Path) -> None:
 async def test_a_file_of_a_client_has_a_name_without_folders(sent: bytes, seen: str, server: Server) -> None:
     """A31: a program that opens the name writes beside its other files."""
     async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
-        body = FORM % (b"files", sent.replace(b"\\", b"\\\\")) + b"x\r\n--b--\r\n"
-        answer = await http.post("/walker/show_files", headers=FORM_TYPE, content=body)
-    assert answer.json()["reports"] == [[[seen, 1]]]
+        part = FORM % (b"files", sent.replace(b"\\", b"\\\\")) + b"x\r\n"
+        answer = await http.post("/walker/show_files", headers=FORM_TYPE, content=part * 2 + b"--b--\r\n")
+    assert answer.json()["reports"] == [[[seen, 1]] * 2]
 
 
 async def test_the_head_of_a_form_has_few_parameters(server: Server) -> None:

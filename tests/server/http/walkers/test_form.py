@@ -17,10 +17,15 @@ END = b"\r\n--b--\r\n"
 
 
 class Gate:
-    """Holds the last piece of a body back. `reached` is set when the pieces before it were read."""
+    """Holds the last pieces of bodies back. `reached` is set when the pieces before them were read."""
 
-    def __init__(self) -> None:
-        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+    def __init__(self, bodies: int = 1) -> None:
+        self.reached, self.opened, self._missing = asyncio.Event(), asyncio.Event(), bodies
+
+    def reach(self) -> None:
+        self._missing -= 1
+        if not self._missing:
+            self.reached.set()
 
 
 async def sent(*pieces: bytes, gate: Gate | None = None) -> AsyncIterator[bytes]:
@@ -28,14 +33,14 @@ async def sent(*pieces: bytes, gate: Gate | None = None) -> AsyncIterator[bytes]
     for piece in pieces[:-1]:
         yield piece
     if gate is not None:
-        gate.reached.set()
+        gate.reach()
         await gate.opened.wait()
     yield pieces[-1]
 
 
-async def size_of(forms: Forms, *pieces: bytes) -> int:
+async def size_of(forms: Forms, *pieces: bytes, address: str = "b") -> int:
     """Read a form with one file, and give the file's size."""
-    form = forms.open()
+    form = forms.open(address)
     try:
         read = await form.read(KIND, sent(*pieces))
         (file,) = read.values()
@@ -48,23 +53,35 @@ async def size_of(forms: Forms, *pieces: bytes) -> int:
 
 
 async def test_forms_that_are_read_at_one_time_share_a_bound() -> None:
-    forms = Forms(FormLimits(held=1000))
-    first, gate = forms.open(), Gate()
-    reading = asyncio.ensure_future(first.read(KIND, sent(BEGIN + b"x" * 700, END, gate=gate)))
+    forms = Forms(FormLimits(held=2000))
+    gate, opened = Gate(2), [forms.open(address) for address in "ac"]
+    reading = asyncio.gather(*(form.read(KIND, sent(BEGIN + b"x" * 700, END, gate=gate)) for form in opened))
     await gate.reached.wait()
     with pytest.raises(Busy):
         await size_of(forms, BEGIN, b"x" * 700, END)
     assert await size_of(forms, BEGIN, b"x" * 100, END) == 100
     gate.opened.set()
-    await (await reading).close()
-    with pytest.raises(Busy):  # a program uses the first one still
+    for read in await reading:
+        await read.close()
+    with pytest.raises(Busy):  # a program uses them still
         await size_of(forms, BEGIN, b"x" * 700, END)
-    first.close()
+    opened[0].close()
     assert await size_of(forms, BEGIN, b"x" * 700, END) == 700
 
 
+async def test_the_forms_of_one_address_leave_room_for_others() -> None:
+    forms = Forms(FormLimits(held=2000))
+    first = forms.open("a")
+    await (await first.read(KIND, sent(BEGIN + b"x" * 700, END))).close()
+    with pytest.raises(Busy):
+        await size_of(forms, BEGIN, b"x" * 300, END, address="a")
+    assert await size_of(forms, BEGIN, b"x" * 300, END, address="b") == 300
+    first.close()
+    assert await size_of(forms, BEGIN, b"x" * 300, END, address="a") == 300
+
+
 async def test_little_of_a_file_stays_in_memory() -> None:
-    form = Forms(FormLimits()).open()
+    form = Forms(FormLimits()).open("a")
     read = await form.read(KIND, sent(BEGIN, b"x" * 100_000, END))
     (file,) = read.values()
     assert isinstance(file, UploadFile)
@@ -90,13 +107,13 @@ async def test_a_form_is_refused_as_soon_as_it_is_too_large(
     limits: FormLimits, pieces: tuple[bytes, ...]
 ) -> None:
     with pytest.raises(TooLarge):
-        await Forms(limits).open().read(KIND, sent(*pieces, END, gate=Gate()))
+        await Forms(limits).open("a").read(KIND, sent(*pieces, END, gate=Gate()))
 
 
 @pytest.mark.parametrize("body", [b"nonsense", b"--b\r\na: b\r\n\r\n", BEGIN.replace(b'name="file"; ', b"")])
 async def test_what_is_no_form_is_refused(body: bytes) -> None:
     with pytest.raises(BadEvent):
-        await Forms(FormLimits()).open().read(KIND, sent(body, END))
+        await Forms(FormLimits()).open("a").read(KIND, sent(body, END))
 
 
 def test_a_name_has_no_folders() -> None:

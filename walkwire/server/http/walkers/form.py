@@ -36,7 +36,7 @@ class FormLimits:
     - file: bytes of a file
     - form: bytes of a form, its headers included
     - parts: files and other values in one form
-    - held: bytes of all forms that this server reads and uses at one time; beyond it: Busy
+    - held: bytes of all forms that this server reads and uses at one time; of one address, half of it. Beyond it: Busy
     """
 
     file: int = 16 * MEBIBYTE
@@ -51,32 +51,39 @@ class Forms:
     def __init__(self, limits: FormLimits) -> None:
         self.limits = limits
         self._held = 0
+        self._held_of: dict[str, int] = {}
 
-    def open(self) -> OpenForm:
-        """Return what reads one form. Close it after the request."""
-        return OpenForm(self)
+    def open(self, address: str) -> OpenForm:
+        """Return what reads one form of a client. Close it after the request."""
+        return OpenForm(self, address)
 
-    def take(self, size: int) -> None:
-        """Count bytes that have arrived. Raises Busy if there are too many of all forms."""
-        if self._held + size > self.limits.held:
+    def take(self, address: str, size: int) -> None:
+        """Count bytes that have arrived. Raises Busy if there are too many, of all forms or of this address."""
+        held = self._held_of.get(address, 0) + size
+        if self._held + size > self.limits.held or held > self.limits.held // 2:
             raise Busy
         self._held += size
+        self._held_of[address] = held
 
-    def release(self, size: int) -> None:
+    def release(self, address: str, size: int) -> None:
         """Count bytes that are in use no longer."""
         self._held -= size
+        left = self._held_of.pop(address, 0) - size
+        if left > 0:
+            self._held_of[address] = left
 
 
 class OpenForm:
     """One form that is read or used."""
 
-    def __init__(self, forms: Forms) -> None:
+    def __init__(self, forms: Forms, address: str) -> None:
         self._forms = forms
+        self._address = address
         self._size = 0
 
     def close(self) -> None:
         """Count its bytes no longer."""
-        self._forms.release(self._size)
+        self._forms.release(self._address, self._size)
         self._size = 0
 
     async def read(self, headers: Headers, stream: AsyncIterator[bytes]) -> FormData:
@@ -85,7 +92,7 @@ class OpenForm:
             form = await _Parser(headers, self._counted(stream), self._forms.limits).parse()
         except MultiPartException as error:
             raise BadEvent(error.message) from None
-        for value in form.values():
+        for _, value in form.multi_items():
             if isinstance(value, UploadFile):
                 value.filename = plain_name(value.filename or "")
         return form
@@ -95,7 +102,7 @@ class OpenForm:
         async for data in stream:
             if self._size + len(data) > limit:
                 raise TooLarge(f"A form has at most {limit} bytes")
-            self._forms.take(len(data))
+            self._forms.take(self._address, len(data))
             self._size += len(data)
             for start in range(0, len(data), _PIECE):
                 yield data[start : start + _PIECE]

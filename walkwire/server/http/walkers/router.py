@@ -47,7 +47,9 @@ class WalkerRoute(Route):
         async def handle_form(request: Request) -> Response:
             for identify in identifying:
                 await identify(request)
-            form = request.scope[OPEN_FORM] = request.app.state.forms.open()
+            state, client = request.app.state, request.client
+            address = state.address_of(client and client.host, request.headers.get("x-forwarded-for"))
+            form = request.scope[OPEN_FORM] = state.forms.open(address)
             try:
                 return await handle(request)
             finally:
