@@ -112,3 +112,14 @@ class refuse(Walker):
     @on_entry
     def answer(self, here: Root) -> None:
         raise PublicError("slow", "Slower, please", 429) if self.own else Limited("Slower, please")
+
+
+class hooked(Walker):
+    """With it the program has the routes of webhook keys."""
+
+    class __specs__:
+        webhook = {"type": "header", "name": "X-API-KEY"}
+
+    @on_entry
+    def answer(self, here: Root) -> None:
+        self.report("here")
