@@ -12,6 +12,7 @@ WalkwireError
 │   ├── CommitInDoubt           in_doubt         504   (the outcome of the commit is unknown)
 │   ├── Refused                 refused          403
 │   ├── Limited                 limited          429
+│   ├── TooLarge                too_large        413   (a request beyond a limit of size; 400: an answer)
 │   ├── TimedOut                timeout          504
 │   ├── NotPrintable            unprintable      500   (a report or a notification without a JSON form)
 │   ├── Internal                internal         500   (its sentence is a reference into the log)
@@ -126,6 +127,13 @@ class Limited(PublicError):
     def __init__(self, message: str, retry_in: int | None = None) -> None:
         super().__init__("limited", message, 429)
         self.retry_in = retry_in
+
+
+class TooLarge(PublicError):
+    """A request, or the answer to it, exceeds a limit of size. The status of an answer that is too large is 400."""
+
+    def __init__(self, message: str, status: int = 413) -> None:
+        super().__init__("too_large", message, status)
 
 
 class TimedOut(PublicError):

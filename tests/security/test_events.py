@@ -212,7 +212,7 @@ async def test_a20_a_message_of_too_many_values_is_refused_and_long_text_is_not(
         async with server.connect() as socket:
             wide = ",".join(["{}"] * 2000)
             answer = await socket.ask(f'{{"type":"connection","id":1,"x":[{wide}]}}')
-            assert answer["error"]["code"] == "limited"
+            assert answer["error"]["code"] == "too_large"
             text = json.dumps({"type": "connection", "id": 2, "x": ",[{" * 3000})
             assert (await socket.ask(text))["ok"]  # type: ignore[index]
 

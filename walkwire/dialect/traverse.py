@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from walkwire.errors import NoAccess, PublicError
+from walkwire.errors import NoAccess, TooLarge
 from walkwire.ids import parse_reference
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.archetypes.edge import Edge
@@ -17,6 +17,7 @@ from walkwire.walk.walker.report import encode
 from walkwire.walk.walker.walker import Walker
 
 LIMIT = 10_000  # nodes and edges in one answer
+LISTED = 10 * LIMIT  # references to edges in one answer: a node lists those too that are not wanted
 
 # The nodes or the edges at one distance from the start, each as a row of the answer.
 Row = dict[str, object]
@@ -31,8 +32,9 @@ class traverse(Walker):
     - depth: the number of rounds, each from nodes to their edges or from edges to their nodes; negative: no limit
     - node_types, edge_types: follow only these classes, by name; None: all
     - in_steps: report each round by itself
+    - most: bytes of fields, with `detailed`
 
-    Raises NoAccess for a start that is absent or may not be read, PublicError `too_large` for more than LIMIT of them.
+    Raises NoAccess for a start that is absent or may not be read, TooLarge for more than LIMIT of them or `most` bytes.
     """
 
     source: str | None = None
@@ -41,10 +43,12 @@ class traverse(Walker):
     node_types: list[str] | None = None
     edge_types: list[str] | None = None
     in_steps: bool = False
+    most: int = 16 * 1024 * 1024
 
     @on_entry
     def look(self, here: Root) -> None:
         """Report all rounds together, or, with `in_steps`, as a list."""
+        self._listed = self._bytes = 0
         steps = list(self._steps(self._first()))
         if self.in_steps:
             self.report(steps, custom=True)
@@ -72,13 +76,16 @@ class traverse(Walker):
             for one in current_step:
                 row, neighbours = self._row(one)
                 shown.append(row)
+                self._listed += len(neighbours)
+                if self._listed > LISTED or len(seen) > LIMIT:
+                    raise _too_many()
                 for neighbour in neighbours:
                     if id(neighbour) not in seen and self._is_wanted(neighbour):
                         seen.add(id(neighbour))
                         following.append(neighbour)
             yield {"edges" if isinstance(current_step[0], Edge) else "nodes": shown}
             if len(seen) > LIMIT:
-                raise PublicError("too_large", f"More than {LIMIT} nodes and edges: choose a smaller depth")
+                raise _too_many()
             if depth == 0:
                 return
             current_step, depth = following, depth - 1
@@ -90,13 +97,23 @@ class traverse(Walker):
             neighbours: Sequence[Archetype] = graph.ends(one)
             row["source"], row["target"] = map(reference_of, neighbours)
         else:
-            links = graph.neighbourhood(one, "both", None, None)
+            links = graph.neighbourhood(one, "both", None, None, LIMIT - 1)  # of LIMIT all would be loaded
+            if len(links) == LIMIT - 1:
+                raise _too_many()
             neighbours = [graph.edge(link) for link, _ in links]
             row["edges"] = list(map(reference_of, neighbours))
         if self.detailed:
-            row["archetype"] = json.loads(encode(one))["context"]
+            fields = encode(one)
+            self._bytes += len(fields)
+            if self._bytes > self.most:
+                raise TooLarge(f"More than {self.most} bytes of fields: choose a smaller depth", 400)
+            row["archetype"] = json.loads(fields)["context"]
         return row, neighbours
 
     def _is_wanted(self, one: Archetype) -> bool:
         types = self.edge_types if isinstance(one, Edge) else self.node_types
         return not types or one.__jac__.kind in types
+
+
+def _too_many() -> TooLarge:
+    return TooLarge(f"More than {LIMIT} nodes and edges: choose a smaller depth", 400)

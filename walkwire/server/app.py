@@ -180,7 +180,7 @@ async def _open_runtime(
         mailbox,
         notify=notify,
         limits=RuntimeLimits(config.threads, config.walk_queue, config.walk_seconds),
-        answers=Answers(config.show_endpoint_returns, is_response),
+        answers=Answers(config.show_endpoint_returns, is_response, config.answer_limit),
         users=store,
         on_tasks=on_tasks,
     )

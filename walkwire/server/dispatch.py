@@ -15,15 +15,16 @@ from starlette.responses import Response
 from walkwire.dialect.traverse import traverse
 from walkwire.errors import BadEvent, NotPrintable, PublicError, Refused, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
+from walkwire.server.http.walkers.request import event_model_of
 from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.run.request import Entry, Later, RunOptions, TaskRun, WalkRequest
 from walkwire.walk.run.runtime import Runtime
-from walkwire.walk.walker.fields import holds_files, model_of, values_of
+from walkwire.walk.walker.fields import holds_files, values_of
 from walkwire.walk.walker.report import encode
-from walkwire.walk.walker.specs import specs_of
+from walkwire.walk.walker.specs import Specs, specs_of
 from walkwire.wire.door import Call
 from walkwire.wire.message.lenient import problems_of
 
@@ -40,6 +41,7 @@ class _Served:
     - entry_type: `NODE`, `ROOT` or `BOTH`: where requests may enter
     - has_files: it takes uploaded files
     - mode: `Later` for an `async walker`
+    - specs: say which fields callers may set
     - model: checks the values of an event; made by the first event, as not every walker's fields can come in one
     """
 
@@ -49,6 +51,7 @@ class _Served:
     entry_type: str
     has_files: bool
     mode: Later | None
+    specs: Specs
     model: type[BaseModel] | None = None
 
 
@@ -74,9 +77,12 @@ class Dispatch:
             specs.entry_type,
             holds_files(walker, UploadFile),
             Later() if getattr(walker, "__jac_async__", False) else None,
+            specs,
         )
         self._on_socket.pop(walker.__name__, None)
         if "websocket" in specs.methods and not specs.private:
+            if specs.excluded:
+                served.model = event_model_of(walker, specs)
             self._on_socket[walker.__name__] = served
 
     async def __call__(self, call: Call) -> bytes:
@@ -89,7 +95,7 @@ class Dispatch:
         if served.has_files:
             raise Refused(f"Walker {call.walker} takes a file, which only REST can bring!")
         if served.model is None:
-            served.model = model_of(served.walker)
+            served.model = event_model_of(served.walker, served.specs)
         request = WalkRequest(
             served.walker,
             _Context(served.model, call.context),
@@ -170,7 +176,7 @@ class _Context:
         try:
             return values_of(self._model.model_validate_json(self._context))
         except ValidationError as error:
-            details = problems_of(error)
+            details = problems_of(error, len(self._context))
             for detail in details:
                 if "ctx" in detail:  # may hold the exception itself
                     detail["ctx"] = {

@@ -20,6 +20,7 @@ CODES = frozenset(
         "no_access",
         "refused",
         "timeout",
+        "too_large",
         "unauthenticated",
         "unknown_walker",
         "unprintable",

@@ -11,7 +11,7 @@ from fastapi import UploadFile
 from starlette.datastructures import Headers
 from starlette.datastructures import UploadFile as Upload
 
-from walkwire.errors import PublicError
+from walkwire.errors import TooLarge
 from walkwire.walk.graph.codec import keep_class
 
 LIMIT = 16 * 1024 * 1024  # bytes, of all files of one walker
@@ -23,11 +23,9 @@ def keep_uploads() -> None:
 
 
 def check_size(values: Iterable[Any]) -> None:
-    """Raise PublicError, 413, if the files among these values have more than LIMIT bytes."""
+    """Raise TooLarge if the files among these values have more than LIMIT bytes."""
     if sum(_size(value) for value in values) > LIMIT:
-        raise PublicError(
-            "too_long", f"A walker that walks later takes files of {LIMIT >> 20} MiB in all", status=413
-        )
+        raise TooLarge(f"A walker that walks later takes files of {LIMIT >> 20} MiB in all")
 
 
 def _size(value: Any) -> int:

@@ -18,7 +18,7 @@ from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, parse_root
 from walkwire.wire import policy
 from walkwire.wire.delivery.client import GONE, Client, Transport
 from walkwire.wire.door import Call, Door
-from walkwire.wire.message import frame
+from walkwire.wire.message import elements, frame
 from walkwire.wire.message.close import REFUSED, Close
 from walkwire.wire.message.event import (
     EVENTS,
@@ -36,10 +36,9 @@ from walkwire.wire.message.event import (
 )
 from walkwire.wire.message.lenient import Id, find_id
 from walkwire.wire.message.notification import Kind, Notification
-from walkwire.wire.message.text import is_wider
 from walkwire.wire.pace import Paced
 from walkwire.wire.policy import Policy
-from walkwire.wire.rates import ERROR, LONG, SIGN_IN, TARGET, WALK, too_much
+from walkwire.wire.rates import ERROR, SIGN_IN, TARGET, WALK, too_much
 
 Work = Coroutine[Any, Any, None]
 
@@ -187,10 +186,12 @@ class Connection(Paced):
 
     def _handle(self, payload: bytes) -> Work | None:
         """Handle a message. Return a coroutine if it has to wait, else None."""
-        if len(payload) > LONG and is_wider(payload, self._door.limits.elements):
-            error = Limited(f"A message may hold {self._door.limits.elements:,} JSON values.")
-            self._fail(BaseEvent(id=find_id(payload)), error)
-            return None
+        if len(payload) > self._door.limits.elements:
+            try:
+                elements.check(payload, self._door.limits.elements)
+            except PublicError as error:
+                self._fail(BaseEvent(id=find_id(payload)), error)
+                return None
         event = self._decode(payload)
         try:
             return _HANDLERS[type(event)](self, event)

@@ -13,7 +13,7 @@ class Limits:
 
     frame: int = MEBIBYTE  # largest message of a client; beyond it, close code 1009
     public_frame: int = MEBIBYTE  # the same of a client that has not signed in
-    elements: int = 1_000_000  # JSON values in one message of more than 4 KiB
+    elements: int = 1_000_000  # JSON values in one message (`wire/message/elements`)
     targets: int = 1000  # users, channels or clients that one event names
     unsent: int = MEBIBYTE  # most that may wait for a client; beyond it, the connection is aborted
     channels: int = 128  # most memberships of a connection

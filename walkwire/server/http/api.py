@@ -17,11 +17,13 @@ from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, add_error_handlers
+from walkwire.server.http.head import HeadCheck
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
+from walkwire.server.http.walkers.form import FormLimits, Forms
 from walkwire.server.http.walkers.openapi import serve_description
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.http.webhook import serve_webhooks
@@ -52,6 +54,8 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     """Return the application that serves everything over HTTP. Raises StartError if a walker's specs do not fit it."""
     api = FastAPI(title=operations.title, version="1")
     api.state.body_limit = config.body_limit
+    api.state.element_limit = config.element_limit
+    api.state.forms = Forms(_form_limits(config))
     api.state.address_of = Addresses(
         config.trusted_proxies
     ).of  # given the peer's address and X-Forwarded-For
@@ -67,11 +71,16 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     serve_notify(api, accounts.services, operations.hub)
     if walkers.have_webhooks:
         serve_webhooks(api, accounts.webhooks, accounts.auth)
-    serve_utilities(api, walkers.run, accounts.auth)
+    serve_utilities(api, walkers.run, accounts.auth, config.answer_limit)
     description = serve_description(api)
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
     walkers.serve(api, on_change=description.forget)
-    return Cors(Guard(walkers.shortcut(api)), config)
+    answering = Cors(Guard(walkers.shortcut(api)), config)
+    return HeadCheck(answering, config.query_limit, operations.on_refusal)
+
+
+def _form_limits(config: Config) -> FormLimits:
+    return FormLimits(config.upload_limit, config.form_limit, config.form_parts, config.forms_bound)
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:

@@ -15,7 +15,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from walkwire.errors import BadEvent, Internal, PublicError
-from walkwire.wire.message.bounds import LONGEST_ECHO
+from walkwire.wire.message.bounds import LONGEST_ECHO, TOLD
+from walkwire.wire.message.lenient import TOO_MANY
 
 RETRY_SECONDS = {429: 1, 503: 1}
 
@@ -67,6 +68,11 @@ def _reported(answer: _Answer, on_refusal: Callable[[PublicError], None]) -> _An
 
 async def _public_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PublicError)
+    return refusal(error)
+
+
+def refusal(error: PublicError) -> Response:
+    """Return the answer that tells a client of an error."""
     if isinstance(error, Internal):
         return _json({"errors": [error.message]}, 500)
     if isinstance(error, BadEvent) and error.details is not None:
@@ -88,11 +94,32 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 
 def _validation(errors: Sequence[Any]) -> Response:
-    details = [_plain(dict(error)) for error in errors]
-    response = _json({"detail": details}, 422)
-    if len(response.body) > LONGEST_ECHO:
-        response = _json({"detail": [detail | {"input": None} for detail in details]}, 422)
-    return response
+    """Return an answer of LONGEST_ECHO bytes at most: with the inputs, or else without, or else with the number of errors only.
+
+    Each error is encoded by itself, until they are too long: a hundred may have the whole body as their input each.
+    """
+    told = None
+    if len(errors) <= TOLD:
+        told = _told(errors) or _told([error | {"input": None} for error in errors])
+    if told is None:
+        message = f"{len(errors)} values are wrong"
+        told = to_json([{"type": TOO_MANY, "loc": ["body"], "msg": message, "input": None}])
+    return Response(b'{"detail":%s}' % told, 422, media_type="application/json")
+
+
+def _told(errors: Sequence[Any]) -> bytes | None:
+    """Return the errors as JSON. None if they are too long, or have an input without a JSON form."""
+    parts: list[bytes] = []
+    left = LONGEST_ECHO
+    try:
+        for error in errors:
+            parts.append(to_json(_plain(dict(error)), inf_nan_mode="null", fallback=_named))
+            left -= len(parts[-1]) + 1
+            if left < 0:
+                return None
+    except (PydanticSerializationError, UnicodeError):  # bytes or strings that are not UTF-8
+        return None
+    return b"[%s]" % b",".join(parts)
 
 
 def _plain(detail: dict[str, Any]) -> dict[str, Any]:
@@ -117,15 +144,7 @@ def _masked(value: Any, name: str) -> Any:
 def _json(content: Any, status: int) -> Response:
     retry = RETRY_SECONDS.get(status)
     headers = {"Retry-After": str(retry)} if retry else None
-    return Response(_encode(content), status, headers, "application/json")
-
-
-def _encode(content: Any) -> bytes:
-    try:
-        return to_json(content, inf_nan_mode="null", fallback=_named)
-    except (PydanticSerializationError, UnicodeError):  # bytes or strings that are not UTF-8
-        details = [detail | {"input": None} for detail in content["detail"]]
-        return to_json({"detail": details}, inf_nan_mode="null", fallback=_named)
+    return Response(to_json(content), status, headers, "application/json")
 
 
 def _named(value: object) -> str:

@@ -20,8 +20,9 @@ from walkwire.server.http.answers import Detail, Message
 from walkwire.server.http.route import Route
 from walkwire.store import ServiceRecord
 from walkwire.wire.hub import Hub
-from walkwire.wire.message import text
+from walkwire.wire.message import elements, text
 from walkwire.wire.message.bounds import TARGETS
+from walkwire.wire.message.lenient import problems_of
 from walkwire.wire.message.notification import Kind, Notification
 
 TAGS = ["Notify APIs"]
@@ -74,14 +75,15 @@ class ServiceKey(SecurityBase):
 def serve_notify(api: FastAPI, services: Services, hub: Hub) -> None:
     """Add the routes under /notify."""
     key = ServiceKey(services)
-    api.router.routes += [_route(kind, key, hub) for kind in _WHO]
+    limit = api.state.element_limit
+    api.router.routes += [_route(kind, key, hub, limit) for kind in _WHO]
 
 
-def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
+def _route(kind: Kind, key: ServiceKey, hub: Hub, element_limit: int) -> Route:
     about, read = _WHO[kind]
 
     async def notify(request: Request, _: Annotated[ServiceRecord, Security(key)]) -> Response:
-        order = _parse_body(await request.body())
+        order = _parse_body(await request.body(), element_limit)
         targets = tuple(dict.fromkeys(map(read, order.targets)))
         waiting = hub.publish(Notification(kind, targets, bytes(order.data)))
         if waiting is not None:
@@ -112,8 +114,10 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub) -> Route:
     )
 
 
-def _parse_body(body: bytes) -> _NotifyBody:
-    """Return the body's values. Raises BadEvent with details in pydantic's form."""
+def _parse_body(body: bytes, element_limit: int) -> _NotifyBody:
+    """Return the body's values. Raises BadEvent with details in pydantic's form, and TooLarge."""
+    if len(body) > element_limit:
+        elements.check(body, element_limit)
     try:
         text.check(body)
         return _decoder.decode(body)
@@ -124,8 +128,9 @@ def _parse_body(body: bytes) -> _NotifyBody:
     try:
         model = NotifyIn.model_validate(text.loads(body))
     except ValidationError as error:
-        details: list[Any] = error.errors(include_url=False, include_context=False)
+        details = problems_of(error, len(body))
         for detail in details:
+            detail.pop("ctx", None)
             detail["loc"] = ("body", *detail["loc"])
         raise BadEvent(details[0]["msg"], details) from None
     except BadEvent as error:

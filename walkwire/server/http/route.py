@@ -1,53 +1,96 @@
-"""Route: FastAPI's route with stricter JSON: the same rules as on the socket, and a bounded body."""
+"""Route: FastAPI's route with stricter JSON: the same rules as on the socket, and bounds on what a request costs to read."""
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextvars import ContextVar
+from typing import Annotated, Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
-from walkwire.errors import BadEvent
-from walkwire.wire.message import text
+from walkwire.errors import BadEvent, PublicError, TooLarge
+from walkwire.wire.message import elements, text
+from walkwire.wire.message.bounds import MOST_TOLD, TOLD
+from walkwire.wire.message.lenient import TOO_MANY
 
-
-class Route(APIRoute):
-    """A route that checks JSON as the socket does: UTF-8, bounded depth and digits, no lone surrogates.
-
-    A body has at most as many bytes as `body_limit` in the application's state says, else 413. Uploaded files are not bounded by
-    it: they are written to disk.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler, given a request that checks its own JSON."""
-        handle = super().get_route_handler()
-
-        async def handle_strictly(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
-
-        return handle_strictly
+_size: ContextVar[int] = ContextVar("size", default=0)  # bytes of the JSON whose values this task validates
 
 
-class _StrictRequest(Request):
+class Carrier(HTTPException):
+    """Carries an error through FastAPI, which replaces any other exception while a body is read."""
+
+    def __init__(self, error: PublicError) -> None:
+        super().__init__(error.status, error.message)
+        self.error = error
+
+
+class StrictRequest(Request):
+    """A request that checks its own JSON. Raises Carrier."""
+
     async def body(self) -> bytes:
+        """Return the body. Raises Carrier with TooLarge."""
         if not hasattr(self, "_body"):
             parts, size, limit = [], 0, self.app.state.body_limit
             async for part in self.stream():
                 parts.append(part)
                 size += len(part)
                 if size > limit:
-                    raise HTTPException(413, "Content Too Large")
+                    raise Carrier(TooLarge(f"The body has at most {limit} bytes"))
             self._body = b"".join(parts)
         return self._body
 
     async def json(self) -> Any:
-        return strict_json(await self.body())
+        """Return the value of the body. Raises as `strict_json`, with TooLarge in a Carrier."""
+        body = await self.body()
+        try:
+            return strict_json(body, self.app.state.element_limit)
+        except TooLarge as error:
+            raise Carrier(error) from None
 
 
-def strict_json(body: bytes) -> Any:
-    """Return the value of a JSON text. Raises json.JSONDecodeError, which FastAPI answers with 422."""
+class Route(APIRoute):
+    """A route that checks JSON as the socket does: UTF-8, bounded depth, digits and number of values, no lone surrogates.
+
+    The application's state has the bounds: `body_limit` bytes of JSON, and `element_limit` values in it. Beyond them: TooLarge.
+
+    - request_class: reads the request for FastAPI
+    """
+
+    request_class: type[StrictRequest] = StrictRequest
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        signature = inspect.signature(endpoint)
+        parameters = [_telling_few(parameter) for parameter in signature.parameters.values()]
+        endpoint.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler, given a request that checks its own JSON."""
+        handle = super().get_route_handler()
+        strict = self.request_class
+
+        async def handle_strictly(request: Request) -> Response:
+            try:
+                return await handle(strict(request.scope, request.receive))
+            except Carrier as carrier:
+                raise carrier.error from None
+
+        return handle_strictly
+
+
+def strict_json(body: bytes, limit: int) -> Any:
+    """Return the value of a JSON text. Raises json.JSONDecodeError, which FastAPI answers with 422, and TooLarge.
+
+    - limit: values in it, those in lists and objects included
+    """
+    if len(body) > limit:
+        elements.check(body, limit)
+    _size.set(len(body))
     try:
         text.check(body)
         return text.loads(body)
@@ -56,3 +99,21 @@ def strict_json(body: bytes) -> Any:
         refused = json.JSONDecodeError(what, "", 0)
         refused.pos = int(at or 0)
         raise refused from None
+
+
+def tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Validate, and replace many errors by their number: FastAPI would copy and answer all, and there may be millions."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        count = error.error_count()
+        if count <= TOLD and count * _size.get() <= MOST_TOLD:
+            raise
+        raise PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count}) from None
+
+
+def _telling_few(parameter: inspect.Parameter) -> inspect.Parameter:
+    model = parameter.annotation
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return parameter
+    return parameter.replace(annotation=Annotated[model, WrapValidator(tell_few)])

@@ -15,11 +15,13 @@ from walkwire.server.http.route import Route
 
 TAGS = ["Utility APIs"]
 
-_Types = Annotated[list[str] | None, Query()]
+_steps = msgspec.json.Decoder(list[msgspec.Raw])
+
+_Types = Annotated[list[str] | None, Query(max_length=100)]
 
 
-def serve_utilities(api: FastAPI, walk: RunWalker, auth: Auth) -> None:
-    """Add the routes under /util."""
+def serve_utilities(api: FastAPI, walk: RunWalker, auth: Auth, answer_limit: int) -> None:
+    """Add the routes under /util. An answer has `answer_limit` bytes at most."""
     bearer = Bearer(auth)
     User = Annotated[Caller, Security(bearer)]  # noqa: N806 - a type
 
@@ -32,7 +34,7 @@ def serve_utilities(api: FastAPI, walk: RunWalker, auth: Auth) -> None:
         edge_types: _Types = None,
     ) -> Response:
         """What is found from the own root, or from a node or an edge: nodes, and edges, each counted as one step."""
-        values = _values(source, detailed, depth, node_types, edge_types)
+        values = _values(source, detailed, depth, node_types, edge_types) | {"most": answer_limit}
         answer = await walk(traverse, values, caller.root_id, None)
         return Response(answer.body, media_type="application/json")
 
@@ -45,10 +47,10 @@ def serve_utilities(api: FastAPI, walk: RunWalker, auth: Auth) -> None:
         edge_types: _Types = None,
     ) -> Response:
         """The same, a line of JSON for each step."""
-        values = _values(source, detailed, depth, node_types, edge_types) | {"in_steps": True}
+        values = _values(source, detailed, depth, node_types, edge_types)
+        values |= {"in_steps": True, "most": answer_limit}
         answer = await walk(traverse, values, caller.root_id, None)
-        steps = msgspec.json.decode(answer.body)
-        lines = b"".join(msgspec.json.encode(step) + b"\n" for step in steps)
+        lines = b"".join(step + b"\n" for step in map(bytes, _steps.decode(answer.body)))
         return Response(lines, media_type="application/json")
 
     api.router.routes += [

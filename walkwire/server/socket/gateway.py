@@ -29,6 +29,8 @@ from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 from walkwire.wire.message import close
 
+QUERY_LIMIT = 1000  # parameters in the query of an upgrade request: to split more takes too long
+
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
@@ -161,6 +163,11 @@ class _Gateway(RequestProtocol):
     def _shake_hands(self, framing: Framing) -> Response:
         if self.scope["method"] != "GET" or self.scope["http_version"] != "1.1":
             return framing.reject(400, "A WebSocket is opened by GET over HTTP/1.1.\n")
+        names = [name for name, _ in self.headers]
+        if names.count(b"host") != 1 or names.count(b"authorization") > 1:
+            return framing.reject(
+                400, "A request has one Host header, and at most one Authorization header.\n"
+            )
         headers = Headers()
         for name, value in self.headers:
             if name in _FIELDS or name.startswith(b"sec-websocket-"):
@@ -207,7 +214,8 @@ def _refusal(door: Door, opening: handshake.UpgradeRequest, is_welcome: bool) ->
 
 def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest, address: str) -> None:
     refusal = door.connections.closing
-    if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
+    is_long = len(opening.url) > QUERY_LIMIT and opening.url.count(b"&") >= QUERY_LIMIT
+    if is_long or not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
         refusal = close.REFUSED
     if refusal is not None:
         stream.close(refusal.code, refusal.text())

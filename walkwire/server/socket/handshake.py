@@ -93,6 +93,7 @@ def _is_plain(opening: UpgradeRequest) -> bool:
     headers = opening.headers
     return (
         not opening.has_twice
+        and b"host" in headers
         and headers.get(b"upgrade", b"").lower() == b"websocket"
         and b"upgrade" in map(bytes.strip, headers.get(b"connection", b"").lower().split(b","))
         and headers.get(b"sec-websocket-version") == b"13"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from walkwire.errors import TooLarge
 from walkwire.store import TaskEnd
 from walkwire.walk.current import AnswerState
 from walkwire.walk.run.request import TaskRun
@@ -29,20 +30,26 @@ class Answers(NamedTuple):
 
     - with_returns: whether they include what the abilities returned
     - is_response: tells whether a value is a whole response, to be sent as it is
+    - limit: bytes of a body, for a program that means to send more answers with a response of its own
     """
 
     with_returns: bool = False
     is_response: Callable[[Any], bool] = lambda value: False
+    limit: int = 16 * 1024 * 1024
 
     def answer_of(self, state: AnswerState) -> WalkAnswer:
-        """Return the answer of a run. Raises NotPrintable for a value that JSON cannot express."""
+        """Return the answer of a run. Raises NotPrintable for a value that JSON cannot express, TooLarge beyond the limit."""
         for value in (state.custom, *state.reports, *state.returns):
             if value is not None and self.is_response(value):
                 return WalkAnswer(state.status, b"", value)
         if state.custom is not None:
-            return WalkAnswer(state.status, report.encode_body(state.custom))
-        returns = state.returns if self.with_returns else None
-        return WalkAnswer(state.status, report.answer(state.status, state.reports, returns))
+            body = report.encode_body(state.custom)
+        else:
+            returns = state.returns if self.with_returns else None
+            body = report.answer(state.status, state.reports, returns)
+        if len(body) > self.limit:
+            raise TooLarge(f"The answer has more than {self.limit} bytes. Please ask for less!", 400)
+        return WalkAnswer(state.status, body)
 
 
 def task_end(task: TaskRun, state: AnswerState, answer: WalkAnswer) -> TaskEnd:

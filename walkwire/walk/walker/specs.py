@@ -88,6 +88,10 @@ class Specs:
         """The methods that REST serves; none for a private walker."""
         return () if self.private else tuple(method for method in self.methods if method != "websocket")
 
+    def excludes(self, field: str) -> bool:
+        """Return whether callers may not set this field."""
+        return self.excluded == "*" or field in self.excluded
+
     @property
     def path_fields(self) -> tuple[str, ...]:
         """The names of the fields in the path: x for each {x}."""

@@ -16,3 +16,11 @@ LONGEST_ECHO = 64 * 1024
 
 TYPE_LENGTH = 128
 """Characters of an unknown type that its error repeats."""
+MOST_TOLD = 8 * 1024 * 1024
+"""Bytes of a message, times the problems in it: beyond it an error gives only their number. Each may name half of the message."""
+
+MOST_QUOTED = 1024 * 1024
+"""The same: beyond it an error leaves out the inputs. Each may be the whole message."""
+
+MOST_NAMED = 64 * 1024
+"""Characters of keys of a message that an error repeats as places; beyond it only the number of problems is given."""

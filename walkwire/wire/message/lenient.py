@@ -17,7 +17,15 @@ from pydantic_core import PydanticCustomError
 
 from walkwire.errors import BadEvent
 from walkwire.wire.message import text
-from walkwire.wire.message.bounds import ID_LENGTH, LONGEST_ECHO, TOLD, TYPE_LENGTH
+from walkwire.wire.message.bounds import (
+    ID_LENGTH,
+    LONGEST_ECHO,
+    MOST_NAMED,
+    MOST_QUOTED,
+    MOST_TOLD,
+    TOLD,
+    TYPE_LENGTH,
+)
 
 TOO_MANY = "too_many_errors"
 
@@ -115,12 +123,24 @@ def find_id(payload: bytes) -> Id:
     return None if isinstance(found, str) and len(found) > ID_LENGTH else found
 
 
-def problems_of(error: ValidationError) -> list[dict[str, Any]]:
-    """Return what is wrong, in pydantic's form without URLs. Of more than `TOLD` problems only their number is given."""
+def problems_of(error: ValidationError, size: int = 0) -> list[dict[str, Any]]:
+    """Return what is wrong, in pydantic's form without URLs. Of more than `TOLD` problems only their number is given.
+
+    - size: bytes of the message. Each problem may quote all of it: of many problems in a long one, the inputs are left out, of
+      more problems in a longer one only their number is given.
+    """
     count = error.error_count()
-    if count <= TOLD:
-        return [dict(problem) for problem in error.errors(include_url=False)]
+    if count <= TOLD and count * size <= MOST_TOLD:
+        has_inputs = count * size <= MOST_QUOTED
+        problems = error.errors(include_url=False, include_input=has_inputs)
+        if sum(map(_named, problems)) <= MOST_NAMED:
+            return [({} if has_inputs else {"input": None}) | dict(problem) for problem in problems]
     return [{"type": TOO_MANY, "loc": (), "msg": f"{count} values are wrong", "input": None}]
+
+
+def _named(problem: Any) -> int:
+    """Return how many characters of the message a problem repeats as the place where it is."""
+    return sum(len(part) for part in problem["loc"] if isinstance(part, str))
 
 
 def _validate_id(value: Any) -> Any:

@@ -1,9 +1,9 @@
-"""Text: checks of JSON that msgspec does not make: UTF-8, depth, number of values, digits, surrogates.
+"""Text: checks of JSON that msgspec does not make: UTF-8, depth, digits, surrogates.
 
 msgspec 0.22 checks the syntax and the escapes of a part that it skips (`Raw`, an unknown key), surrogate pairs included. It does
 not check UTF-8 or the length of a number there, and limits the depth only by Python's recursion limit.
 
-No check loops in Python over brackets, commas or strings: a mebibyte may hold a million of them.
+No check loops in Python over brackets or strings: a mebibyte may hold a million of them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ DIGITS = 4300  # of an integer
 _INTEGER = re.compile(rb"(?<![\d.eE+\-])-?\d{%d,}+(?![.eE])" % (DIGITS + 1))
 _DIGIT = b"0123456789"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_ESCAPED_OR_PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+# All of a valid text up to a lone surrogate.
+_SOUND = re.compile(
+    rb"(?:[^\\]++|(?:\\[^u])++|(?:\\u[dD][89abAB]..\\u[dD][c-fC-F]..)++|\\u(?![dD][89a-fA-F])....)*+",
+    re.DOTALL,
+)
 _BITS = bytes.maketrans(b"[{]}", b"1100")
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
-_NO_MARKS = bytes(set(range(256)) - set(b'[{,"'))
-_STRETCH = (
-    64 * 1024
-)  # brackets that are looked at before the next ones: deep text is refused by the first of them
+_STRETCH = 64 * 1024  # brackets that are looked at together: deep text is refused by the first stretch
 # Eight brackets are a byte, a bit for each, 1 opens: by how much they change the depth, and how high above its start it gets.
 _CHANGES = bytes((2 * byte.bit_count() - 8) & 0xFF for byte in range(256))
 _TOPS = bytes(
@@ -55,13 +56,6 @@ def check(payload: bytes) -> None:
         _refuse_digits(payload)
 
 
-def is_wider(payload: bytes, most: int) -> bool:
-    """Return whether a JSON text holds more than `most` values, members and items counted once each."""
-    if 2 * most > len(payload) or _marks(payload) < most:
-        return False
-    return _marks(_outside_strings(payload, _NO_MARKS)) >= most
-
-
 def loads(payload: bytes) -> Any:
     """Decode a text that has passed `check`. Raises BadEvent unless it is strictly JSON: no NaN, no lone surrogates."""
     try:
@@ -85,12 +79,8 @@ def _check_utf8(payload: bytes) -> None:
         raise invalid("not UTF-8", error.start) from None
 
 
-def _marks(payload: bytes) -> int:
-    return payload.count(b",") + payload.count(b"[") + payload.count(b"{")
-
-
 def _is_deep(payload: bytes) -> bool:
-    return _first_deep(_outside_strings(payload, _NO_BRACKETS)) is not None
+    return _first_deep(_brackets_outside_strings(payload)) is not None
 
 
 def _refuse_deep(payload: bytes) -> None:
@@ -130,9 +120,8 @@ def _place_of_bracket(text: bytes, number: int) -> int:
     return start
 
 
-def _outside_strings(payload: bytes, unwanted: bytes) -> bytes:
-    """Return the bytes outside strings but for the unwanted ones, which do not include the quote."""
-    kept = _hide_escapes(payload).translate(None, unwanted)
+def _brackets_outside_strings(payload: bytes) -> bytes:
+    kept = _hide_escapes(payload).translate(None, _NO_BRACKETS)
     # Two neighbouring quotes are a string without wanted bytes, or nothing between two strings: neither changes what is outside.
     kept = kept.replace(b'""', b"")
     return b"".join(kept.split(b'"')[::2]) if b'"' in kept else kept
@@ -168,9 +157,10 @@ def _refuse_digits(payload: bytes) -> None:
 def _check_surrogates(payload: bytes) -> None:
     if not _SURROGATE.search(payload):
         return
-    rest = _ESCAPED_OR_PAIR.sub(lambda match: b" " * len(match.group()), payload)
-    if match := _SURROGATE.search(rest):
-        raise invalid("a lone surrogate", match.start())
+    sound = _SOUND.match(payload)
+    assert sound is not None  # it matches an empty text as well
+    if sound.end() < len(payload):
+        raise invalid("a lone surrogate", sound.end())
 
 
 def _refuse_constant(name: str) -> NoReturn:

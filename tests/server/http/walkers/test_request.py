@@ -13,7 +13,10 @@ from fastapi import UploadFile
 from pydantic import BaseModel
 
 from tests.server.conftest import Asked, Serve
-from walkwire.walk.walker.specs import specs
+from walkwire.errors import StartError
+from walkwire.server.http.walkers.request import event_model_of
+from walkwire.walk.walker.fields import values_of
+from walkwire.walk.walker.specs import Specs, specs
 from walkwire.walk.walker.walker import Walker
 
 
@@ -296,3 +299,42 @@ async def test_openapi_is_made_once_and_off_the_loop(serve: Serve) -> None:
     assert len(threads) == made > 0
     assert threading.current_thread() not in threads
     assert len(set(threads)) == 1
+
+
+async def test_a_walker_that_takes_files_has_no_key_in_the_body(serve: Serve) -> None:
+    @specs(webhook={"type": "body", "name": "key"})
+    class wrong(Walker):
+        file: UploadFile
+
+    with pytest.raises(StartError, match="Walker wrong, specs: it takes files"):
+        serve(wrong)
+
+
+async def test_an_event_may_set_the_fields_that_rest_takes() -> None:
+    class priced(Walker):
+        article: str
+        price: int = 100
+
+    assert [field.alias for field in event_model_of(priced, Specs()).model_fields.values()] == [
+        "article",
+        "price",
+    ]
+    model = event_model_of(priced, Specs(excluded=("price",)))
+    assert values_of(model.model_validate({"article": "tea", "price": 1})) == {"article": "tea"}
+    with pytest.raises(StartError):  # `article` has no default
+        event_model_of(priced, Specs(excluded="*"))
+
+
+@pytest.mark.parametrize(
+    ("excluded", "sentence"),
+    [(("prise",), "'excluded' names 'prise', which is no field"), (("article",), "needs a default")],
+)
+async def test_excluded_fields_of_a_walker_for_events_only_are_checked(
+    excluded: tuple[str, ...], sentence: str
+) -> None:
+    class priced(Walker):
+        article: str
+        price: int = 100
+
+    with pytest.raises(StartError, match=sentence):
+        event_model_of(priced, Specs(excluded=excluded, methods=("websocket",)))

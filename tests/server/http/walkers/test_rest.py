@@ -244,7 +244,10 @@ async def test_a_body_of_another_kind_is_refused(serve: Serve) -> None:
 async def test_a_body_over_the_limit_is_refused_before_it_is_read_whole(serve: Serve, asked: Asked) -> None:
     client = serve(open_one, config=Config(body_limit=1024))
     answer = await client.post("/walker/open_one", json={"text": "x" * 1024})
-    assert (answer.status_code, answer.json()) == (413, {"detail": "Content Too Large"})
+    assert (answer.status_code, answer.json()) == (
+        413,
+        {"detail": {"error": "The body has at most 1024 bytes"}},
+    )
     assert asked.walkers == []
 
 

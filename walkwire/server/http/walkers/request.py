@@ -1,4 +1,5 @@
-"""Request: where a request carries a walker's fields: in the path, the query, the body or as files. Decided once per walker.
+"""Request: which fields of a walker callers may set, over REST and by events, and where a request carries them. Decided once per
+walker.
 
 FastAPI reads this from a signature. Its parameters have names of their own and the field's name as alias, so a field may have
 any name (`node`, `request`, `body`).
@@ -10,7 +11,7 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -18,8 +19,6 @@ from fastapi import Body, File, Form, Path, Query
 from pydantic import (
     BaseModel,
     GetCoreSchemaHandler,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
     WrapValidator,
     create_model,
 )
@@ -30,15 +29,12 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import UploadFile as Upload
 
 from walkwire.errors import StartError
-from walkwire.server.http.route import strict_json
+from walkwire.server.http.route import tell_few
+from walkwire.server.http.walkers.form import PART_LIMIT, part_json
 from walkwire.walk.walker.fields import model_of
 from walkwire.walk.walker.specs import Specs
-from walkwire.wire.message.bounds import TOLD
-from walkwire.wire.message.lenient import TOO_MANY
 
 FieldPlace = Literal["path", "query", "file", "body"]
-
-PART_LIMIT = 1024 * 1024  # bytes of JSON beside files: Starlette's limit for a plain part
 
 _MARKS = {"path": Path, "query": Query, "file": File}
 REFERENCE = r"(n:[^:/]*:)?[0-9a-fA-F]{24}"
@@ -89,18 +85,29 @@ def shape_of(walker: type, specs: Specs) -> Shape:
     """Return where requests carry the fields of a walker. Raises StartError if its specs do not fit its fields."""
     model = model_of(walker)
     by_place: dict[FieldPlace, dict[str, FieldInfo]] = {"path": {}, "query": {}, "file": {}, "body": {}}
-    for name, field in _taken(walker, specs, model):
+    for name, field in _taken(walker, specs, model).items():
         by_place[_place(field, specs)][name] = field
+    if by_place["file"] and specs.webhook is not None and specs.webhook.place == "body":
+        # The key has to be known before a form is read.
+        raise StartError(
+            f"Walker {walker.__name__}, specs: it takes files, so its 'webhook' has no key in the body"
+        )
     parameters = [
         _parameter(place, field) for place in ("path", "query", "file") for field in by_place[place].values()
     ]
     fields = {parameter.name: parameter.name.partition("_")[2] for parameter in parameters}
     if by_place["body"]:
-        body = _body_model(model, by_place["body"])
+        body = _part_of(model, by_place["body"])
         if not by_place["file"]:
             return Shape((*parameters, _body(body)), fields, body)
         parameters.append(_body_part(body))
     return Shape(tuple(parameters), fields)
+
+
+def event_model_of(walker: type, specs: Specs) -> type[BaseModel]:
+    """Return the model of the fields that an event over the socket may set: those that REST takes. Raises StartError."""
+    model = model_of(walker)
+    return _part_of(model, _taken(walker, specs, model))
 
 
 def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -108,8 +115,9 @@ def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
-def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-    """Yield the fields that a request may give, by name."""
+def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields that callers may set, by name. Raises StartError if the specs do not fit the fields."""
+    taken = {}
     fields = {str(field.alias): (name, field) for name, field in model.model_fields.items()}
     for key, names in (
         ("as_query", specs.as_query),
@@ -119,12 +127,13 @@ def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> Iterator[tuple
         for unknown in _unknown(names, fields):
             raise StartError(f"Walker {walker.__name__}, specs: {key!r} names {unknown!r}, which is no field")
     for alias, (name, field) in fields.items():
-        if not _is_excluded(alias, specs):
-            yield name, field
+        if not specs.excludes(alias):
+            taken[name] = field
         elif alias in specs.path_fields:
             raise StartError(f"Walker {walker.__name__}, specs: {alias!r} is excluded and in the path")
         elif field.is_required():
             raise StartError(f"Walker {walker.__name__}, specs: the excluded field {alias!r} needs a default")
+    return taken
 
 
 def _path_fields(specs: Specs) -> tuple[str, ...]:
@@ -135,10 +144,6 @@ def _path_fields(specs: Specs) -> tuple[str, ...]:
 
 def _unknown(names: Iterable[str], fields: dict[str, Any]) -> list[str]:
     return [] if names == "*" else [name for name in names if name not in fields]
-
-
-def _is_excluded(name: str, specs: Specs) -> bool:
-    return specs.excluded == "*" or name in specs.excluded
 
 
 def _place(field: FieldInfo, specs: Specs) -> FieldPlace:
@@ -163,14 +168,17 @@ def _parameter(place: FieldPlace, field: FieldInfo) -> inspect.Parameter:
         made = {"default_factory": field.default_factory}
     mark = _MARKS[place](alias=field.alias, **made)
     default = field.default if has_default and not made else inspect.Parameter.empty
-    return parameter(f"{place}_{field.alias}", _annotated(field.annotation, *field.metadata, mark), default)
+    telling = [WrapValidator(tell_few)] if place == "query" else []
+    annotation = _annotated(field.annotation, *field.metadata, *telling, mark)
+    return parameter(f"{place}_{field.alias}", annotation, default)
 
 
 def _annotated(*parts: Any) -> Any:
     return Annotated[parts]
 
 
-def _body_model(model: type[BaseModel], fields: dict[str, FieldInfo]) -> type[BaseModel]:
+def _part_of(model: type[BaseModel], fields: dict[str, FieldInfo]) -> type[BaseModel]:
+    """Return the model with these of its fields only."""
     if fields.keys() == model.model_fields.keys():
         return model
     chosen: dict[str, Any] = {name: (field.annotation, field) for name, field in fields.items()}
@@ -178,23 +186,12 @@ def _body_model(model: type[BaseModel], fields: dict[str, FieldInfo]) -> type[Ba
 
 
 def _body(model: type[BaseModel]) -> inspect.Parameter:
-    return parameter("body", _annotated(model, WrapValidator(_tell_few), Body(**_optional(model))))
-
-
-def _tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """Validate, and replace more than TOLD errors by their number: FastAPI would answer with all, and there may be millions."""
-    try:
-        return read(value)
-    except ValidationError as error:
-        count = error.error_count()
-        if count <= TOLD:
-            raise
-        raise PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count}) from None
+    return parameter("body", _annotated(model, WrapValidator(tell_few), Body(**_optional(model))))
 
 
 def _body_part(model: type[BaseModel]) -> inspect.Parameter:
     form = Form(alias="body", **_optional(model))
-    return parameter("body", Annotated[Any, _JsonPart(model), WrapValidator(_tell_few), form])
+    return parameter("body", Annotated[Any, _JsonPart(model), WrapValidator(tell_few), form])
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +222,7 @@ def _read_part(part: Any) -> Any:
     if not isinstance(part, str | bytes):
         return part
     try:
-        return strict_json(part.encode() if isinstance(part, str) else part)
+        return part_json(part.encode() if isinstance(part, str) else part)
     except json.JSONDecodeError as error:
         raise PydanticCustomError("json_invalid", "JSON decode error", {"error": error.msg}) from None
 

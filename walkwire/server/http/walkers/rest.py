@@ -113,8 +113,9 @@ class Walkers:
         self._on_change()
 
     def shortcut(self, app: ASGIApp) -> ASGIApp:
-        """Return `app` with a shortcut to the walkers in front of it."""
-        return Shortcut(app, self._routes_under[PREFIX].quick_route, lambda: int(self._api.state.body_limit))
+        """Return `app` with a shortcut to the walkers in front of it. Call it after `serve`."""
+        state = self._api.state
+        return Shortcut(app, self._routes_under[PREFIX].quick_route, (state.body_limit, state.element_limit))
 
 
 def places_of(name: str, specs: Specs) -> list[WalkerPath]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Request, Response
+from fastapi.params import Form
+from fastapi.security.base import SecurityBase
 from starlette.datastructures import URL
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from walkwire.server.http.route import Route
+from walkwire.server.http.walkers.form import OPEN_FORM, FormRequest
 from walkwire.server.http.walkers.request import REFERENCE
 from walkwire.server.http.walkers.shortcut import OUTCOME, QuickRoute
 
@@ -27,8 +32,30 @@ class WalkerRoute(Route):
     - quick_route: answers usual requests without FastAPI; None: FastAPI answers all
     """
 
+    request_class = FormRequest
     walker: str = ""
     quick_route: QuickRoute | None = None
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler. It reads a form only after the caller was identified: a stranger's is not written to disk."""
+        handle = super().get_route_handler()
+        if self.body_field is None or not isinstance(self.body_field.field_info, Form):
+            return handle
+        calls: list[Any] = [one.call for one in self.dependant.dependencies]
+        identifying: list[Any] = [call for call in calls if isinstance(call, SecurityBase)]
+
+        async def handle_form(request: Request) -> Response:
+            for identify in identifying:
+                await identify(request)
+            state, client = request.app.state, request.client
+            address = state.address_of(client and client.host, request.headers.get("x-forwarded-for"))
+            form = request.scope[OPEN_FORM] = state.forms.open(address)
+            try:
+                return await handle(request)
+            finally:
+                form.close()
+
+        return handle_form
 
 
 class WalkerRoutes(BaseRoute):

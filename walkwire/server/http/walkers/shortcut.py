@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from walkwire.account.auth import PUBLIC, Caller
 from walkwire.server.http.bearer import Bearer
-from walkwire.wire.message import text
+from walkwire.wire.message import elements, text
 
 OUTCOME = "walkwire.outcome"  # key in a scope: the ASGI application that answers, after the walk
 
@@ -50,10 +50,13 @@ class QuickRoute:
         self._is_optional = not any(field.is_required() for field in fields.values())
 
     async def take(
-        self, scope: Scope, receive: Receive, send: Send, node: str | None, limit: int
+        self, scope: Scope, receive: Receive, send: Send, node: str | None, limits: tuple[int, int]
     ) -> ASGIApp | None:
-        """Answer and return None, or return the application that has to answer. Raises Unusual."""
-        values = {} if self._model is None else await self._values(scope, receive, limit)
+        """Answer and return None, or return the application that has to answer. Raises Unusual.
+
+        - limits: bytes of the body, and values in it
+        """
+        values = {} if self._model is None else await self._values(scope, receive, *limits)
         caller: Caller = PUBLIC
         try:
             if self._bearer is not None:
@@ -69,7 +72,7 @@ class QuickRoute:
         await send({"type": "http.response.body", "body": body})
         return None
 
-    async def _values(self, scope: Scope, receive: Receive, limit: int) -> dict[str, Any]:
+    async def _values(self, scope: Scope, receive: Receive, limit: int, element_limit: int) -> dict[str, Any]:
         body = await _body(receive, limit)
         if not body:
             if self._is_optional:
@@ -79,6 +82,8 @@ class QuickRoute:
             raise Unusual
         assert self._model is not None
         try:
+            if len(body) > element_limit:
+                elements.check(body, element_limit)
             text.check(body)
             given = text.loads(body)
             if type(given) is not dict:
@@ -90,17 +95,21 @@ class QuickRoute:
 
 
 class Shortcut:
-    """Stands in front of FastAPI. `quick_route` finds what answers a method and a path, and the node that the path names."""
+    """Stands in front of FastAPI.
+
+    - quick_route: finds what answers a method and a path, and the node that the path names
+    - limits: bytes of a body, and values in it
+    """
 
     def __init__(
         self,
         app: ASGIApp,
         quick_route: Callable[[str, str], tuple[QuickRoute, str | None] | None],
-        limit: Callable[[], int],
+        limits: tuple[int, int],
     ) -> None:
         self._app = app
         self._quick_route = quick_route
-        self._limit = limit
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = None
@@ -117,7 +126,7 @@ class Shortcut:
             return message
 
         try:
-            outcome = await quick_route.take(scope, receive_once, send, node, self._limit())
+            outcome = await quick_route.take(scope, receive_once, send, node, self._limits)
         except Unusual:
             outcome = None
         else:
