@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -72,6 +73,11 @@ def _body_seconds(values: dict[str, Any]) -> float:
     return 60.0 if values.get("production") else 300.0
 
 
+def _by_stage(development: int, production: int) -> Callable[[dict[str, Any]], int]:
+    """Return a default that depends on whether the server is in production."""
+    return lambda values: production if values.get("production") else development
+
+
 class Config(BaseModel):
     """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
@@ -100,6 +106,14 @@ class Config(BaseModel):
     policy_join: Policy = Field(default_factory=_policy)
     frame_limit: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     body_limit: ByteSize = Field(default_factory=_body_limit, ge=1024)
+    login_failures: int = Field(default_factory=_by_stage(1000, 10), ge=0)
+    address_failures: int = Field(default_factory=_by_stage(10_000, 30), ge=0)
+    registrations: int = Field(default_factory=_by_stage(100_000, 30), ge=0)
+    resets: int = Field(default_factory=_by_stage(1000, 10), ge=0)
+    logins_at_once: int = Field(default_factory=_by_stage(512, 8), ge=0)
+    login_queue: int = Field(default_factory=_by_stage(512, 32), ge=2)
+    reset_queue: int = Field(512, ge=1)
+    webhook_keys: int = Field(100, ge=0)
     queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)
     pong_seconds: float = Field(20, gt=0)

@@ -118,10 +118,11 @@ class Refused(PublicError):
 
 
 class Limited(PublicError):
-    """A limit of a connection, user or address was exceeded."""
+    """A limit of a connection, user or address was exceeded. `retry_after`: seconds until it is worth another try."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__("limited", message, 429)
+        self.retry_after = retry_after
 
 
 class TimedOut(PublicError):

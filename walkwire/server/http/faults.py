@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import PydanticSerializationError, to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from walkwire.errors import BadEvent, Internal, PublicError
+from walkwire.errors import BadEvent, Internal, Limited, PublicError
 from walkwire.wire.message.frame import LONGEST_ECHO
 
 RETRY_SECONDS = {429: 1, 503: 1}
@@ -72,7 +72,8 @@ async def _public_error(request: Request, error: Exception) -> Response:
     if isinstance(error, BadEvent) and error.details is not None:
         return _validation(error.details)
     status = error.status if 400 <= error.status <= 599 else 400
-    return _json({"detail": {"error": error.message}}, status)
+    retry_after = error.retry_after if isinstance(error, Limited) else None
+    return _json({"detail": {"error": error.message}}, status, retry_after)
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
@@ -114,8 +115,8 @@ def _masked(value: Any, name: str) -> Any:
     return "**********" if is_secret else value
 
 
-def _json(content: Any, status: int) -> Response:
-    retry = RETRY_SECONDS.get(status)
+def _json(content: Any, status: int, retry_after: int | None = None) -> Response:
+    retry = retry_after or RETRY_SECONDS.get(status)
     headers = {"Retry-After": str(retry)} if retry else None
     return Response(_encode(content), status, headers, "application/json")
 
