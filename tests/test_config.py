@@ -61,6 +61,22 @@ def test_in_production_connections_are_limited_in_number_and_strangers_in_time()
     assert Config(production=True, user_connections=7).user_connections == 7
 
 
+def test_in_production_passwords_are_tried_a_few_times_only() -> None:
+    def limits(settings: Config) -> list[int]:
+        return [
+            settings.login_failures,
+            settings.address_failures,
+            settings.registrations,
+            settings.resets,
+            settings.logins_at_once,
+            settings.login_queue,
+        ]
+
+    assert limits(Config(production=True)) == [10, 30, 30, 10, 8, 32]
+    assert limits(Config()) == [1000, 10_000, 100_000, 1000, 512, 512]
+    assert Config(production=True, login_failures=0).login_failures == 0
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
@@ -118,6 +134,14 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "policy_channel": "none",
         "policy_client": "none",
         "policy_join": "none",
+        "login_failures": 1,
+        "address_failures": 2,
+        "registrations": 3,
+        "resets": 4,
+        "logins_at_once": 5,
+        "login_queue": 6,
+        "reset_queue": 7,
+        "webhook_keys": 8,
         "body_limit": 2048,
         "frame_limit": 2048,
         "queue_bound": 4096,

@@ -113,7 +113,7 @@ class Config(BaseModel):
     logins_at_once: int = Field(default_factory=_by_stage(512, 8), ge=0)
     login_queue: int = Field(default_factory=_by_stage(512, 32), ge=2)
     reset_queue: int = Field(512, ge=1)
-    webhook_keys: int = Field(100, ge=0)
+    webhook_keys: int = Field(100, ge=1)
     queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)
     pong_seconds: float = Field(20, gt=0)

@@ -118,11 +118,14 @@ class Refused(PublicError):
 
 
 class Limited(PublicError):
-    """A limit of a connection, user or address was exceeded. `retry_after`: seconds until it is worth another try."""
+    """A limit of a connection, user or address was exceeded.
 
-    def __init__(self, message: str, retry_after: int = 1) -> None:
+    `retry_in`: milliseconds after which a retry may succeed; None: it would fail again.
+    """
+
+    def __init__(self, message: str, retry_in: int | None = None) -> None:
         super().__init__("limited", message, 429)
-        self.retry_after = retry_after
+        self.retry_in = retry_in
 
 
 class TimedOut(PublicError):

@@ -29,11 +29,12 @@ def succeed(attempts: Attempts, account: str = ADA, address: str = HERE) -> None
         attempt.succeed()
 
 
-def retry_after(attempts: Attempts, account: str = ADA, address: str = HERE) -> int:
+def retry_after(attempts: Attempts, account: str = ADA, address: str = HERE) -> float:
     """The seconds that a refused attempt is told."""
     with pytest.raises(Limited) as refused, attempts.guess(account, address):
         raise AssertionError("It was let in")
-    return refused.value.retry_after
+    assert refused.value.retry_in is not None
+    return refused.value.retry_in / 1000
 
 
 def test_an_account_is_closed_to_all_strangers_after_so_many_failures_until_the_oldest_is_over(

@@ -18,6 +18,7 @@ from walkwire.errors import Busy, Limited
 
 WINDOW = 15 * 60.0  # seconds
 REMEMBERED = 100_000  # keys of a count; a failure costs a hash, so filling it takes longer than WINDOW
+SOON = 1000  # milliseconds after which one that is under way may have ended
 KNOWN = 10_000  # pairs of account and address that logged in
 
 _MESSAGE = "Too many attempts. Please try again later!"
@@ -118,7 +119,7 @@ class Attempts:
     @contextmanager
     def _one_of(self, address: str) -> Iterator[None]:
         if address and self._at_once and self._under_way[address] >= self._at_once:
-            raise Limited(_MESSAGE)
+            raise Limited(_MESSAGE, SOON)
         self._under_way[address] += 1
         try:
             yield
@@ -179,9 +180,9 @@ class _Recent:
     def _admit(self, key: Hashable) -> None:
         times = self._of(key)
         if len(times) >= self._limit:
-            raise Limited(_MESSAGE, ceil(times[-self._limit] + WINDOW - self._clock()))
+            raise Limited(_MESSAGE, ceil((times[-self._limit] + WINDOW - self._clock()) * 1000))
         if len(times) + self._reserved[key] >= self._limit:
-            raise Limited(_MESSAGE)
+            raise Limited(_MESSAGE, SOON)
 
     def _add(self, key: Hashable) -> None:
         self._times.setdefault(key, []).append(self._clock())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -72,8 +73,8 @@ async def _public_error(request: Request, error: Exception) -> Response:
     if isinstance(error, BadEvent) and error.details is not None:
         return _validation(error.details)
     status = error.status if 400 <= error.status <= 599 else 400
-    retry_after = error.retry_after if isinstance(error, Limited) else None
-    return _json({"detail": {"error": error.message}}, status, retry_after)
+    retry_in = error.retry_in if isinstance(error, Limited) else None
+    return _json({"detail": {"error": error.message}}, status, retry_in and ceil(retry_in / 1000))
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
