@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.account.conftest import PlainHasher
-from walkwire.account.password import THREADS, Passwords
+from walkwire.account.password import THREADS, Passwords, _Turns
 from walkwire.errors import Busy
 
 
@@ -144,3 +144,18 @@ async def test_a_caller_who_goes_during_the_first_comparison_breaks_no_later_one
     slow.gate.set()
     assert await passwords.is_right("secret", "hash of secret")
     passwords.close()
+
+
+async def test_a_caller_who_goes_as_the_turn_comes_passes_it_on() -> None:
+    turns = _Turns(1, 4)
+    await turns.take(is_suspect=False)
+    for is_given_first in (True, False):
+        gone = asyncio.create_task(turns.take(is_suspect=False))
+        stays = asyncio.create_task(turns.take(is_suspect=False))
+        await asyncio.sleep(0)
+        for act in (turns.give, gone.cancel) if is_given_first else (gone.cancel, turns.give):
+            act()
+        await asyncio.wait([gone])
+        assert gone.cancelled()
+        await stays
+    assert turns._free == 0

@@ -98,8 +98,9 @@ class Attempts:
             finally:
                 if attempt.is_right:
                     for_account.is_kept = for_address.is_kept = False
-                    self._accounts.forget(key)
-                    self._know(pair)
+                    if account:
+                        self._accounts.forget(key)
+                        self._know(pair)
 
     def forgive(self, account: str) -> None:
         """Forget the failures of an account, whose owner has proved to be one."""

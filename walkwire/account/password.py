@@ -122,11 +122,12 @@ class _Turns:
 
     def give(self) -> None:
         """End a turn: the next caller has it."""
-        queue = self._next()
-        if queue is None:
-            self._free += 1
-        else:
-            queue.popleft().set_result(None)
+        while (queue := self._next()) is not None:
+            turn = queue.popleft()
+            if not turn.done():  # else its caller was cancelled a moment ago
+                turn.set_result(None)
+                return
+        self._free += 1
 
     def close(self) -> None:
         """Cancel all that wait."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.reset import Resets
 from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetRequest, Session, Users
-from walkwire.server.http.answers import Detail, Message
+from walkwire.server.http.answers import Detail, Message, Refusal
 from walkwire.server.http.bearer import Bearer, address_of
 from walkwire.server.http.gone import unless_gone
 from walkwire.server.http.route import Route
@@ -22,6 +22,10 @@ from walkwire.walk.walker.fields import values_of
 from walkwire.walk.walker.report import encode_fields
 
 TAGS = ["User APIs"]
+
+_LIMITED: dict[int | str, dict[str, Any]] = {
+    429: {"model": Refusal, "description": "Too many attempts: try again after the seconds of `Retry-After`"}
+}
 
 
 class UserOut(BaseModel):
@@ -144,7 +148,7 @@ def _route(
         tags=[*TAGS],
         status_code=status,
         response_model=model,
-        responses=refusals,
+        responses=_LIMITED | refusals,
     )
 
 
