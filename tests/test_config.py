@@ -74,6 +74,22 @@ def test_in_production_what_clients_send_is_limited_and_in_development_rates_are
     assert settings.public_frame_limit == settings.frame_limit
 
 
+def test_in_production_passwords_are_tried_a_few_times_only() -> None:
+    def limits(settings: Config) -> list[int]:
+        return [
+            settings.login_failures,
+            settings.address_failures,
+            settings.registrations,
+            settings.resets,
+            settings.logins_at_once,
+            settings.login_queue,
+        ]
+
+    assert limits(Config(production=True)) == [10, 30, 30, 10, 8, 32]
+    assert limits(Config()) == [1000, 10_000, 100_000, 1000, 512, 512]
+    assert Config(production=True, login_failures=0).login_failures == 0
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
@@ -131,6 +147,14 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "policy_channel": "none",
         "policy_client": "none",
         "policy_join": "none",
+        "login_failures": 1,
+        "address_failures": 2,
+        "registrations": 3,
+        "resets": 4,
+        "logins_at_once": 5,
+        "login_queue": 6,
+        "reset_queue": 7,
+        "webhook_keys": 8,
         "body_limit": 2048,
         "element_limit": 200,
         "query_limit": 50,

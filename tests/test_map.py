@@ -101,12 +101,11 @@ WITNESSES: dict[str, dict[str, str]] = {
         "server/app.py": r"\bmeters\.add_server\(",
         "*": r"cut_off",
     },
-    "count failed log-ins": {
-        "account/user.py": r"def login\b",
-        "server/metrics.py": r"\bCounter\(|Counter\b",
-        "server/metering.py": r"\badd_server=metrics\.add_server\b",
-        "server/app.py": r"\bmeters\.add_server\(",
-        "docs/deployment.md": r"`/metrics`",
+    "limit log-ins in another way": {
+        "account/attempts.py": r"\bclass Attempts\b",
+        "account/accounts.py": r"\bAttemptLimits\b",
+        "docs/configuration.md": r"^\| `LOGIN_FAILURES`",
+        "*": r"\blogin_failures\b",
     },
     "a command": {"docs/commands.md": r"^\| `walkwire check ", "*": r"\bdef check\b"},
     "how a server stops": {

@@ -30,7 +30,8 @@ async def test_the_parts_know_the_same_users_and_tokens(
         caller = await accounts.auth.identify(session.token)
         assert caller is not None
         assert caller.root_id == user.root_id
-        key = await accounts.webhooks.make(user.root_id, "shop", [], [], 60)
+        key = await accounts.webhooks.make(caller, "shop", [], [], 60)
+        assert key is not None
         assert await accounts.webhooks.identify(accounts.webhooks.text_of(key)) == key
         assert await accounts.users.change_password(user.id, "old", "new")
         assert not await accounts.revocation.is_current(user.root_id, user.token_generation)

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.account.conftest import PlainHasher
-from walkwire.account import password
-from walkwire.account.password import Passwords
+from walkwire.account.password import THREADS, Passwords, _Turns
 from walkwire.errors import Busy
 
 
@@ -44,27 +43,119 @@ async def test_where_there_is_no_account_as_much_is_compared(hasher: PlainHasher
 
 
 async def test_the_stand_in_costs_what_a_real_hash_does(passwords: Passwords) -> None:
-    stand_in = await asyncio.wrap_future(passwords._stand_in)
-    assert stand_in.split("$")[:4] == (await passwords.hash("secret")).split("$")[:4]
+    assert not await passwords.is_right("secret", None)
+    assert passwords._stand_in is not None
+    assert passwords._stand_in.split("$")[:4] == (await passwords.hash("secret")).split("$")[:4]
 
 
-async def test_more_than_can_wait_are_refused_as_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Event()
+class Slow(PlainHasher):
+    """Waits at its gate; `begun` are the passwords whose hashes began."""
 
-    class Slow(PlainHasher):
-        def hash(self, password: str) -> str:
-            gate.wait()
-            return super().hash(password)
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.begun: list[str] = []
 
-    monkeypatch.setattr(password, "WAITING", 2)
-    passwords = Passwords(Slow())
-    try:
-        waiting = [asyncio.ensure_future(passwords.hash("a")) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(Busy):
-            await passwords.hash("a")
-    finally:
-        gate.set()
-    assert await asyncio.gather(*waiting) == ["hash of a"] * 2
+    def hash(self, password: str) -> str:
+        self.begun.append(password)
+        self.gate.wait()
+        return super().hash(password)
+
+
+async def asked(passwords: Passwords, password: str, *, is_suspect: bool = False) -> asyncio.Task[str]:
+    """A hash that was asked for, and is under way or waits."""
+    task = asyncio.create_task(passwords.hash(password, is_suspect=is_suspect))
+    await asyncio.sleep(0)
+    return task
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    made = Slow()
+    yield made
+    made.gate.set()
+
+
+async def test_more_than_can_wait_are_refused_as_busy(slow: Slow) -> None:
+    passwords = Passwords(slow, waiting=2)
+    waiting = [await asked(passwords, "a") for _ in range(THREADS + 2)]
+    with pytest.raises(Busy):
+        await passwords.hash("a")
+    slow.gate.set()
+    assert await asyncio.gather(*waiting) == ["hash of a"] * (THREADS + 2)
     assert await passwords.hash("a") == "hash of a"
     passwords.close()
+
+
+async def test_callers_that_failed_before_leave_half_of_the_queue_to_others_who_go_first(slow: Slow) -> None:
+    passwords = Passwords(slow, waiting=4)
+    first = [await asked(passwords, "first") for _ in range(THREADS)]
+    suspects = [await asked(passwords, "suspect", is_suspect=True) for _ in range(2)]
+    with pytest.raises(Busy):
+        await passwords.hash("suspect", is_suspect=True)
+    others = [await asked(passwords, "other") for _ in range(2)]
+    slow.gate.set()
+    await asyncio.gather(*first, *suspects, *others)
+    assert slow.begun[THREADS:] == ["other", "other", "suspect", "suspect"]
+    passwords.close()
+
+
+async def test_who_failed_before_has_a_turn_also_while_others_keep_coming(slow: Slow) -> None:
+    passwords = Passwords(slow, waiting=20)
+    tasks = [await asked(passwords, "first") for _ in range(THREADS)]
+    tasks.append(await asked(passwords, "suspect", is_suspect=True))
+    tasks += [await asked(passwords, "other") for _ in range(10)]
+    slow.gate.set()
+    await asyncio.gather(*tasks)
+    assert slow.begun.index("suspect") < len(tasks) - 1
+    passwords.close()
+
+
+async def test_a_call_whose_caller_has_gone_is_not_made(slow: Slow) -> None:
+    passwords = Passwords(slow, waiting=2)
+    first = [await asked(passwords, "first") for _ in range(THREADS)]
+    gone, stays = await asked(passwords, "gone"), await asked(passwords, "stays")
+    gone.cancel()
+    await asyncio.wait([gone])
+    again = await asked(passwords, "again")  # its place is free
+    slow.gate.set()
+    await asyncio.gather(*first, stays, again)
+    assert slow.begun == ["first"] * THREADS + ["stays", "again"]
+    passwords.close()
+
+
+async def test_a_thread_is_free_when_its_work_ends_not_when_its_caller_goes(slow: Slow) -> None:
+    passwords = Passwords(slow, waiting=0)
+    for _ in range(THREADS):
+        task = await asked(passwords, "a")
+        task.cancel()
+        await asyncio.wait([task])
+    with pytest.raises(Busy):
+        await passwords.hash("a")
+    passwords.close()
+
+
+async def test_a_caller_who_goes_during_the_first_comparison_breaks_no_later_one(slow: Slow) -> None:
+    passwords = Passwords(slow)
+    gone = asyncio.create_task(passwords.is_right("secret", None))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([gone])
+    slow.gate.set()
+    assert await passwords.is_right("secret", "hash of secret")
+    passwords.close()
+
+
+async def test_a_caller_who_goes_as_the_turn_comes_passes_it_on() -> None:
+    turns = _Turns(1, 4)
+    await turns.take(is_suspect=False)
+    for is_given_first in (True, False):
+        gone = asyncio.create_task(turns.take(is_suspect=False))
+        stays = asyncio.create_task(turns.take(is_suspect=False))
+        await asyncio.sleep(0)
+        for act in (turns.give, gone.cancel) if is_given_first else (gone.cancel, turns.give):
+            act()
+        await asyncio.wait([gone])
+        assert gone.cancelled()
+        await stays
+    assert turns._free == 0

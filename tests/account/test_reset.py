@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.account.conftest import Clock, PlainHasher
+from walkwire.account.attempts import WINDOW, AttemptLimits, Attempts
 from walkwire.account.password import Passwords
-from walkwire.account.reset import LIFETIME, PAUSE, WAITING, Resets
+from walkwire.account.reset import LIFETIME, PAUSE, Resets
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
-from walkwire.errors import Busy
+from walkwire.errors import Limited
 from walkwire.store import Asking, Store
 
 SECRET = b"s" * 32
@@ -142,8 +144,35 @@ async def test_a_code_that_could_not_be_sent_is_logged(
     assert "the post is down" in caplog.text
 
 
-async def test_more_than_can_be_sent_is_busy(resets: Resets) -> None:
-    for number in range(WAITING):
-        resets.send_code(f"{number}@example.com")
-    with pytest.raises(Busy):
-        resets.send_code(EMAIL)
+async def test_a_code_beyond_those_that_wait_is_dropped_and_nobody_can_tell(
+    store: Store, users: Users, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await users.register(EMAIL, "old")
+    gate, sent = threading.Event(), []
+
+    def send(code: str, email: str) -> None:
+        gate.wait()
+        sent.append(email)
+
+    resets = Resets(store, users, SECRET, send, clock, waiting=2)
+    for email in (EMAIL, "a@example.com", "b@example.com", "c@example.com"):
+        resets.send_code(email)  # raises nothing
+    assert caplog.text.count("Codes for new passwords dropped: 1, as 2 wait to be sent") == 1
+    gate.set()
+    resets.close()
+    assert sent == [EMAIL]
+
+
+async def test_a_client_may_ask_for_so_many_codes(
+    store: Store, users: Users, post: Post, clock: Clock
+) -> None:
+    attempts = Attempts(AttemptLimits(resets=2), clock)
+    resets = Resets(store, users, SECRET, post, clock, attempts=attempts)
+    for email in ("a@example.com", "b@example.com"):
+        resets.send_code(email, address="192.0.2.1")
+    with pytest.raises(Limited):
+        resets.send_code("c@example.com", address="192.0.2.1")
+    resets.send_code("c@example.com", address="192.0.2.2")
+    clock.now += WINDOW
+    resets.send_code("c@example.com", address="192.0.2.1")
+    resets.close()

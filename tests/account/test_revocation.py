@@ -359,3 +359,10 @@ async def test_a_new_password_whose_outcome_is_not_known_revokes_all_the_same(
     assert not await revocation.is_current(user.root_id, 0)
     clock.now += SHOWN_SECONDS
     assert await revocation.is_current(user.root_id, 0), "it was not done"
+
+
+async def test_no_token_of_an_absent_user_counts_whatever_generation_it_claims(
+    revocation: Revocation,
+) -> None:
+    for generation in (-1, 0, 1):
+        assert not await revocation.is_current("0" * 24, generation)

@@ -91,3 +91,17 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
 def test_its_place_follows_the_file_of_the_database() -> None:
     assert place_of_secret(Path("/var/lib/w.db")) == Path("/var/lib/w.db.secret")
     assert place_of_secret(None) == Path("walkwire.secret")
+
+
+PEM = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+"""
+
+
+def test_a_key_in_pem_format_is_refused_at_the_start_as_no_token_could_be_signed(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text(PEM)
+    with pytest.raises(StartError, match=r"TOKEN_SECRET_FILE in .*key.pem is a key or a certificate"):
+        signing_secret(Config(token_secret_file=str(tmp_path / "key.pem")), None)
+    with pytest.raises(StartError, match="TOKEN_SECRET is a key or a certificate"):
+        signing_secret(Config(token_secret=PEM), None)  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jwt
 import pytest
 
@@ -52,6 +54,21 @@ def test_a_token_that_says_too_little_is_not_believed(missing: str, clock: Clock
     claims = {"sub": USER.id, "root": USER.root_id, "tokens": 3, "exp": int(clock.now) + 60}
     del claims[missing]
     assert Tokens(SECRET, clock).read(jwt.encode(claims, SECRET, "HS256")) is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tokens": -1}, {"tokens": "3"}, {"tokens": True}, {"root": ["a"]}, {"root": 5}, {"exp": "x"}]
+)
+def test_a_token_that_says_what_no_user_has_is_not_believed(wrong: dict[str, Any], clock: Clock) -> None:
+    claims = {"sub": USER.id, "root": USER.root_id, "tokens": 3, "exp": int(clock.now) + 60} | wrong
+    assert Tokens(SECRET, clock).read(jwt.encode(claims, SECRET, "HS256")) is None
+
+
+def test_texts_that_are_no_tokens_are_not_remembered(clock: Clock) -> None:
+    tokens = Tokens(SECRET, clock)
+    for number in range(10):
+        assert tokens.read(f"{number}.b.c") is None
+    assert tokens._verified.cache_info().currsize == 0
 
 
 def test_the_secret_is_not_in_what_the_tokens_print() -> None:

@@ -26,6 +26,7 @@ from walkwire.store import (
     UserRecord,
 )
 from walkwire.stores import open_store
+from walkwire.stores.sql import view
 
 
 @pytest.fixture(params=ENGINES)
@@ -269,6 +270,35 @@ def test_users_are_found_by_address_in_any_case_and_are_unique(store: Store) -> 
     with pytest.raises(UserExists):
         store.add_user(again)
     assert store.load_nodes([again.root_id]) == []
+
+
+def test_addresses_that_differ_are_different_users(store: Store) -> None:
+    for email in ("ß@example.com", "ss@example.com", "\u03c2@example.com", "\u03c3@example.com"):
+        user = UserRecord(new_id(), email, "hash", new_id())
+        store.add_user(user)
+        assert store.user_by_email(email.upper() if email.startswith("ss") else email) == user
+    composed = UserRecord(new_id(), "\xe9@example.com", "hash", new_id())
+    store.add_user(composed)
+    assert store.user_by_email("e\u0301@example.com") == composed
+
+
+def test_a_user_of_an_earlier_version_is_found_by_the_own_address_only_and_blocks_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = UserRecord(new_id(), "ß@example.com", "hash", new_id())
+    with monkeypatch.context() as earlier:
+        earlier.setattr(view, "email_key", str.casefold)
+        store.add_user(old)
+    assert store.user_by_email("ß@example.com") == old
+    assert store.user_by_email("ss@example.com") is None
+
+    new = UserRecord(new_id(), "ss@example.com", "hash", new_id())
+    store.add_user(new)
+    assert store.user_by_email("ß@example.com") == old
+    assert store.user_by_email("ss@example.com") == new
+    for email in ("ß@example.com", "SS@example.com"):
+        with pytest.raises(UserExists):
+            store.add_user(UserRecord(new_id(), email, "hash", new_id()))
 
 
 def test_a_new_password_raises_the_token_generation_once(store: Store) -> None:

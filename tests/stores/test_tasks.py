@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.databases import ENGINES, database
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT, new_id
 from walkwire.store import (
+    LATEST,
     Changes,
     EdgeRecord,
     NodeRecord,
@@ -20,6 +22,7 @@ from walkwire.store import (
     TaskEnd,
     TaskRecord,
     TaskTaken,
+    TooManyWebhookKeys,
     UserRecord,
     WebhookKey,
     WebhookKeyExists,
@@ -167,17 +170,50 @@ def test_records_are_searched_by_id_class_and_owner(store: Store) -> None:
 
 def test_webhook_keys_are_their_root_s(store: Store) -> None:
     user = UserRecord(new_id(), "a@example.com", "hash", new_id())
+    other = UserRecord(new_id(), "b@example.com", "hash", new_id())
     store.add_user(user)
+    store.add_user(other)
     key = WebhookKey(new_id(), "shop", user.root_id, ["w"], ["A", "root"], 100, 160.5)
-    store.add_webhook_key(key)
+    assert store.add_webhook_key(key, 0, 3)
     with pytest.raises(WebhookKeyExists):
-        store.add_webhook_key(key._replace(id=new_id()))
-    store.add_webhook_key(key._replace(id=new_id(), root_id=PUBLIC_ROOT))
+        store.add_webhook_key(key._replace(id=new_id()), 0, 3)
+    assert store.add_webhook_key(key._replace(id=new_id(), root_id=other.root_id), 0, 1)
+    with pytest.raises(TooManyWebhookKeys):
+        store.add_webhook_key(key._replace(id=new_id(), name="more"), 0, 1)
+    assert store.add_webhook_key(key._replace(id=new_id(), root_id=PUBLIC_ROOT), 0, 3) is False
+    assert store.add_webhook_key(key._replace(id=new_id(), name="more"), 1, 3) is False
 
-    assert store.webhook_keys_of(user.root_id) == [key]
-    assert store.extend_webhook_key(PUBLIC_ROOT, key.id, 5) is False
+    assert store.webhook_keys_of(user.root_id) == store.webhook_keys_made(user.root_id, 100) == [key]
+    assert store.webhook_keys_made(user.root_id, 101) == []
+    assert store.extend_webhook_key(other.root_id, key.id, 5) is False
     assert store.extend_webhook_key(user.root_id, key.id, 5) is True
     assert [found.expires for found in store.webhook_keys_of(user.root_id)] == [165.5]
-    assert store.delete_webhook_keys(PUBLIC_ROOT, [key.id]) == 0
+    assert store.extend_webhook_key(user.root_id, key.id, 1e12) is True
+    assert [found.expires for found in store.webhook_keys_of(user.root_id)] == [LATEST]
+    assert store.delete_webhook_keys(other.root_id, [key.id]) == 0
     assert store.delete_webhook_keys(user.root_id, [key.id, new_id()]) == 1
     assert store.webhook_keys_of(user.root_id) == []
+
+
+def test_a_new_password_deletes_the_user_s_webhook_keys_and_no_others(store: Store) -> None:
+    users = [UserRecord(new_id(), f"{name}@example.com", "hash", new_id()) for name in "ab"]
+    for user in users:
+        store.add_user(user)
+        assert store.add_webhook_key(WebhookKey(new_id(), "shop", user.root_id, [], [], 100, 160.5), 0, 3)
+    assert not store.change_password(users[0].id, "wrong", "new")
+    assert [len(store.webhook_keys_of(user.root_id)) for user in users] == [1, 1]
+    assert store.change_password(users[0].id, "hash", "new")
+    assert [len(store.webhook_keys_of(user.root_id)) for user in users] == [0, 1]
+
+
+def test_a_key_made_while_the_password_changes_is_deleted_or_refused(store: Store) -> None:
+    for _ in range(20):
+        user = UserRecord(new_id(), f"{new_id()}@example.com", "hash", new_id())
+        store.add_user(user)
+        key = WebhookKey(new_id(), "shop", user.root_id, [], [], 100, 160.5)
+        with ThreadPoolExecutor(2) as threads:
+            made = threads.submit(store.add_webhook_key, key, 0, 3)
+            changed = threads.submit(store.change_password, user.id, "hash", "new")
+            made.result()
+            assert changed.result()
+        assert store.webhook_keys_of(user.root_id) == []

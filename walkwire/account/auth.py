@@ -14,10 +14,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller: the root of their graph, and the user; None for the public user."""
+    """A caller: the root of their graph, the user (None for the public user), and the generation of the token."""
 
     root_id: str
     user_id: str | None = None
+    token_generation: int = 0
 
 
 PUBLIC = Caller(PUBLIC_ROOT)
@@ -48,7 +49,7 @@ class Auth:
         claims = self._tokens.read(without_scheme(token))
         if claims is None or not await self._revocation.is_current(claims.root_id, claims.token_generation):
             return None
-        return Caller(claims.root_id, claims.user_id)
+        return Caller(claims.root_id, claims.user_id, claims.token_generation)
 
 
 def without_scheme(token: str) -> str:

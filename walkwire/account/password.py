@@ -1,12 +1,21 @@
-"""Passwords: hashes and verifies passwords with argon2id, in threads of their own, so that nothing else waits for them."""
+"""Passwords: hashes and verifies passwords with argon2id, in threads of their own, so that nothing else waits for them.
+
+A hash is dear, and anybody may ask for one. So few calls wait. A call whose caller is cancelled leaves the queue. Callers that
+failed before may fill half of the queue only, and others go before them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
+from asyncio import AbstractEventLoop, Future
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
+from concurrent.futures import Future as Job
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Protocol, TypeVar
 
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -15,6 +24,7 @@ from walkwire.errors import Busy
 
 THREADS = 2  # a hash takes about 0.1 s of a core, and 64 MiB
 WAITING = 512
+SHARE = 4  # while both wait, every fourth turn is for a caller that failed before
 
 T = TypeVar("T")
 
@@ -30,35 +40,103 @@ class Hasher(Protocol):
 
 
 class Passwords:
-    """Hash and verify in `THREADS` threads. Raises Busy while `WAITING` calls are under way."""
+    """Hash and verify in `THREADS` threads. Raises Busy while `waiting` calls wait for a thread.
 
-    def __init__(self, hasher: Hasher | None = None) -> None:
+    `is_suspect`: the caller gave wrong passwords before. Such callers may fill half of the queue.
+    """
+
+    def __init__(self, hasher: Hasher | None = None, waiting: int | None = None) -> None:
         self._hasher: Hasher = hasher or Argon2Hasher()
         self._pool = ThreadPoolExecutor(THREADS, "password")
-        self._under_way = 0
+        self._turns = _Turns(THREADS, WAITING if waiting is None else waiting)
+        self._stand_in: str | None = None
+        self._alone = threading.Lock()
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, is_suspect: bool = False) -> str:
         """Return the hash to store for a new password. Raises Busy."""
-        return await self._run(self._hasher.hash, password)
+        return await self._run(is_suspect, self._hasher.hash, password)
 
-    async def is_right(self, password: str, kept: str | None) -> bool:
-        """Return whether `password` has the stored hash `kept`. For None (no such user) return False after the same time."""
-        stand_in = await asyncio.wrap_future(self._stand_in)
-        return await self._run(self._hasher.verify, password, kept or stand_in) and kept is not None
+    async def is_right(self, password: str, kept: str | None, *, is_suspect: bool = False) -> bool:
+        """Return whether `password` has the stored hash `kept`. For None (no such user) return False after the same time.
+
+        Raises Busy.
+        """
+        return await self._run(is_suspect, self._verify, password, kept)
 
     def close(self) -> None:
         """End the threads. Calls that have not begun are cancelled."""
+        self._turns.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    @cached_property
-    def _stand_in(self) -> Future[str]:
-        return self._pool.submit(self._hasher.hash, secrets.token_urlsafe())
+    def _verify(self, password: str, kept: str | None) -> bool:
+        with self._alone:  # made by the first call, with or without a user
+            self._stand_in = self._stand_in or self._hasher.hash(secrets.token_urlsafe())
+        return self._hasher.verify(password, kept or self._stand_in) and kept is not None
 
-    async def _run(self, work: Callable[..., T], *arguments: str) -> T:
-        if self._under_way >= WAITING:
-            raise Busy
-        self._under_way += 1
+    async def _run(self, is_suspect: bool, work: Callable[..., T], *arguments: str | None) -> T:
+        await self._turns.take(is_suspect)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
-        finally:
-            self._under_way -= 1
+            job = self._pool.submit(work, *arguments)
+        except BaseException:
+            self._turns.give()
+            raise
+        # A cancelled caller does not end the thread's work, so the turn ends with the work.
+        job.add_done_callback(partial(_give, asyncio.get_running_loop(), self._turns))
+        return await asyncio.wrap_future(job)
+
+
+def _give(loop: AbstractEventLoop, turns: _Turns, job: Job[object]) -> None:
+    with suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(turns.give)
+
+
+class _Turns:
+    """Who may use one of the threads next."""
+
+    def __init__(self, free: int, waiting: int) -> None:
+        self._free = free
+        self._bound = waiting
+        self._suspects: deque[Future[None]] = deque()
+        self._others: deque[Future[None]] = deque()
+        self._given = 0
+
+    async def take(self, is_suspect: bool) -> None:
+        """Wait for a turn. Raises Busy."""
+        if self._free:
+            self._free -= 1
+            return
+        bound = self._bound // 2 if is_suspect else self._bound
+        if len(self._suspects) + len(self._others) >= bound:
+            raise Busy
+        queue = self._suspects if is_suspect else self._others
+        turn: Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.give()  # it came together with the cancellation
+            elif turn in queue:
+                queue.remove(turn)
+            raise
+
+    def give(self) -> None:
+        """End a turn: the next caller has it."""
+        while (queue := self._next()) is not None:
+            turn = queue.popleft()
+            if not turn.done():  # else its caller was cancelled a moment ago
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def close(self) -> None:
+        """Cancel all that wait."""
+        for queue in (self._suspects, self._others):
+            while queue:
+                queue.popleft().cancel()
+
+    def _next(self) -> deque[Future[None]] | None:
+        self._given += 1
+        if self._suspects and (not self._others or self._given % SHARE == 0):
+            return self._suspects
+        return self._others or None

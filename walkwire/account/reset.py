@@ -1,7 +1,7 @@
 """Reset: replaces a lost password, by a code that the program sends to the account's address.
 
 A code is signed and not stored. It is valid for an hour and only until the password changes. Callers cannot learn whether an
-address has an account: the answer does not wait for the look-up.
+address has an account: the answer is the same, and does not wait for the look-up.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from typing import NamedTuple
 
 import jwt
 
+from walkwire.account.attempts import Attempts
 from walkwire.account.token import LONGEST
 from walkwire.account.user import Users
-from walkwire.errors import Busy
 from walkwire.store import UserRecord, UserStore
 
 LIFETIME = 60 * 60  # seconds
 PAUSE = 60  # seconds between two codes to one address
-WAITING = 512  # addresses whose code is still being sent
+WAITING = 512  # codes that wait to be sent
+COMPLAINT = 60  # seconds between two lines in the log about codes that were dropped
 REMEMBERED = 10_000  # addresses remembered for PAUSE
 
 _ALGORITHM = "HS256"
@@ -40,6 +41,8 @@ class Resets:
 
     - send: called with code and address, in a thread of its own: a program's mail may block
     - clock: returns Unix seconds
+    - attempts: limits the codes that one client may ask for
+    - waiting: how many codes may wait to be sent
     """
 
     def __init__(
@@ -49,7 +52,14 @@ class Resets:
         secret: bytes,
         send: Send,
         clock: Callable[[], float] = time.time,
+        *,
+        attempts: Attempts | None = None,
+        waiting: int = WAITING,
     ) -> None:
+        self._attempts = attempts or Attempts()
+        self._bound = waiting
+        self._dropped = 0  # codes since the last line in the log
+        self._complained = float("-inf")
         self._store = store
         self._users = users
         self._codes = Codes(secret, clock)
@@ -59,12 +69,18 @@ class Resets:
         self._waiting = 0
         self._pool = ThreadPoolExecutor(1, "codes")
 
-    def send_code(self, email: str) -> None:
-        """Send a code to an account's address in the background, unless it had one in the last minute. Raises Busy."""
+    def send_code(self, email: str, *, address: str = "") -> None:
+        """Send a code to an account's address in the background, unless it had one in the last minute.
+
+        A code that finds `waiting` others is dropped: an error would tell which addresses have accounts, since their codes take
+        longer. Raises Limited if the client at `address` asked too often.
+        """
+        self._attempts.reset(address)
         if self._clock() - self._sent.get(email, 0) < PAUSE:
             return
-        if self._waiting >= WAITING:
-            raise Busy
+        if self._waiting >= self._bound:
+            self._drop()
+            return
         self._sent[email] = self._clock()
         self._sent.move_to_end(email)
         if len(self._sent) > REMEMBERED:
@@ -73,14 +89,14 @@ class Resets:
         sending = asyncio.get_running_loop().run_in_executor(self._pool, self._send_to, email)
         sending.add_done_callback(self._done)
 
-    async def replace(self, code: str, password: str) -> bool:
+    async def replace(self, code: str, password: str, *, address: str = "") -> bool:
         """Set the password of the code's user, and revoke all tokens of the user. Returns False for a bad or expired code.
 
-        Raises Busy.
+        Raises Busy, Limited.
         """
         claims = self._codes.read(code)
         return claims is not None and await self._users.reset(
-            claims.user_id, claims.token_generation, password
+            claims.user_id, claims.token_generation, password, address=address
         )
 
     def close(self) -> None:
@@ -94,6 +110,14 @@ class Resets:
                 self._send(self._codes.make(user), user.email)
         except Exception:
             _log.exception("A code for a new password could not be sent")
+
+    def _drop(self) -> None:
+        self._dropped += 1
+        if self._clock() - self._complained >= COMPLAINT:
+            _log.warning(
+                "Codes for new passwords dropped: %d, as %d wait to be sent", self._dropped, self._bound
+            )
+            self._complained, self._dropped = self._clock(), 0
 
     def _done(self, sending: asyncio.Future[None]) -> None:
         self._waiting -= 1

@@ -101,7 +101,7 @@ class Revocation:
             if trust is not None and (
                 is_asked or (self._is_fresh(trust) and not 0 <= trust.token_generation < token_generation)
             ):
-                return trust.token_generation == token_generation
+                return _NOBODY != trust.token_generation == token_generation
             await self._ask(root_id)
             is_asked = True
 

@@ -10,6 +10,8 @@ import os
 import secrets
 from pathlib import Path
 
+import jwt
+
 from walkwire.config import SECRET_BYTES, Config
 from walkwire.errors import StartError
 
@@ -22,7 +24,7 @@ def signing_secret(config: Config, database: Path | None) -> bytes:
     if config.token_secret is not None and config.token_secret_file is not None:
         raise StartError("TOKEN_SECRET and TOKEN_SECRET_FILE are both given: leave one out")
     if config.token_secret is not None:
-        return config.token_secret.get_secret_value().encode()
+        return _checked(config.token_secret.get_secret_value().encode(), "TOKEN_SECRET")
     if config.token_secret_file is not None:
         return _read(Path(config.token_secret_file), "TOKEN_SECRET_FILE")
     if config.production:
@@ -74,4 +76,16 @@ def _read(place: Path, what: str) -> bytes:
         raise StartError(f"{what} cannot be read from {place}: {error.strerror}") from None
     if len(secret) < SECRET_BYTES:
         raise StartError(f"{what} in {place} has {len(secret)} bytes; it needs at least {SECRET_BYTES}")
+    return _checked(secret, f"{what} in {place}")
+
+
+def _checked(secret: bytes, what: str) -> bytes:
+    """Return the secret. Raises StartError if it is a public key or a certificate, which PyJWT does not sign with."""
+    try:
+        jwt.encode({}, secret, "HS256")
+    except jwt.InvalidKeyError:
+        raise StartError(
+            f"{what} is a key or a certificate in PEM or SSH format; a signing secret is random text, as from"
+            " `openssl rand -base64 48`"
+        ) from None
     return secret

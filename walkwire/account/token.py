@@ -57,14 +57,23 @@ class Tokens:
 
     def read(self, token: str) -> TokenClaims | None:
         """Return the claims of a signed token that has not expired, else None. `Revocation` knows revoked ones."""
-        claims = self._verified(token) if len(token) <= LONGEST else None
-        return claims if claims is not None and claims.expires > self._clock() else None
-
-    def _verify(self, token: str) -> TokenClaims | None:
-        try:
-            # `read` compares times, by this object's clock.
-            options: jwt.types.Options = {"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False}
-            found = jwt.decode(token, self._secret, [_ALGORITHM], options=options)
-            return TokenClaims(found["sub"], found["root"], found["tokens"], found["exp"])
-        except (jwt.InvalidTokenError, KeyError, ValueError):
+        if len(token) > LONGEST:
             return None
+        try:
+            claims = self._verified(token)
+        except (
+            jwt.InvalidTokenError,
+            KeyError,
+            ValueError,
+        ):  # is not remembered: anybody can send such texts
+            return None
+        return claims if claims.expires > self._clock() else None
+
+    def _verify(self, token: str) -> TokenClaims:
+        # `read` compares times, by this object's clock.
+        options: jwt.types.Options = {"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False}
+        found = jwt.decode(token, self._secret, [_ALGORITHM], options=options)
+        claims = TokenClaims(found["sub"], found["root"], found["tokens"], found["exp"])
+        if [type(claim) for claim in claims] != [str, str, int, int] or claims.token_generation < 0:
+            raise ValueError("not the claims of a user")
+        return claims

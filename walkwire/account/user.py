@@ -9,12 +9,15 @@ from typing import Annotated, Any, NamedTuple
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
+from walkwire.account.attempts import Attempts
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
-from walkwire.account.token import Tokens
+from walkwire.account.token import LONGEST, Tokens
 from walkwire.errors import CommitInDoubt
 from walkwire.ids import new_id
 from walkwire.store import Asking, UserRecord, UserStore
+
+LONGEST_EMAIL = 254  # characters: RFC 3696, erratum 1690
 
 
 def normalised(email: str) -> str:
@@ -22,6 +25,8 @@ def normalised(email: str) -> str:
 
     Its domain is not looked up. The domains reserved for tests (RFC 2606's `.test`) are accepted.
     """
+    if len(email) > LONGEST_EMAIL:  # the check takes more than linear time
+        raise ValueError(f"not a valid e-mail address: it has more than {LONGEST_EMAIL} characters")
     try:
         found = validate_email(email, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
@@ -29,7 +34,12 @@ def normalised(email: str) -> str:
     return found.normalized.lower()
 
 
-Email = Annotated[str, AfterValidator(normalised), WithJsonSchema({"type": "string", "format": "email"})]
+Email = Annotated[
+    str,
+    Field(max_length=LONGEST_EMAIL),
+    AfterValidator(normalised),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": LONGEST_EMAIL}),
+]
 
 # Jac Cloud had no rule for passwords, so the shortest has one character. The upper bound limits the cost of a hash.
 Password = Annotated[str, Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"})]
@@ -65,7 +75,7 @@ class ResetRequest(BaseModel):
 class Reset(BaseModel):
     """The code that was sent, and the new password."""
 
-    code: Annotated[str, Field(min_length=1)]
+    code: Annotated[str, Field(min_length=1, max_length=LONGEST)]
     password: Password
 
 
@@ -78,7 +88,11 @@ class Session(NamedTuple):
 
 
 class Users:
-    """Register users, log them in, and change passwords. No call blocks the event loop."""
+    """Register users, log them in, and change passwords. No call blocks the event loop.
+
+    `address` is that of the client; empty: it has none, or nobody counts it. Calls raise Limited after too many attempts
+    (`account/attempts`).
+    """
 
     def __init__(
         self,
@@ -87,55 +101,73 @@ class Users:
         passwords: Passwords,
         tokens: Tokens,
         revocation: Revocation,
+        attempts: Attempts | None = None,
     ) -> None:
         self._store = store
         self._ask = asking.ask
         self._passwords = passwords
         self._tokens = tokens
         self._revocation = revocation
+        self._attempts = attempts or Attempts()
 
-    async def register(self, email: str, password: str, state: Mapping[str, Any] | None = None) -> UserRecord:
+    async def register(
+        self, email: str, password: str, state: Mapping[str, Any] | None = None, *, address: str = ""
+    ) -> UserRecord:
         """Store a new user with a root.
 
         - email: as `normalised` returns it
         - state: the program's own fields
 
-        Raises UserExists, Busy.
+        Raises UserExists, Busy, Limited.
         """
-        hashed = await self._passwords.hash(password)
-        user = UserRecord(new_id(), email, hashed, new_id(), state=state or {})
-        await self._ask(self._store.add_user, user)
-        return user
+        with self._attempts.registration(email, address) as attempt:
+            hashed = await self._passwords.hash(password, is_suspect=attempt.is_suspect)
+            user = UserRecord(new_id(), email, hashed, new_id(), state=state or {})
+            await self._ask(self._store.add_user, user)
+            return user
 
-    async def login(self, email: str, password: str) -> Session | None:
-        """Return a session; None for a wrong password or an unknown user, after the same time. Raises Busy."""
-        user = await self._ask(self._store.user_by_email, email)
-        is_right = await self._passwords.is_right(password, user and user.password)
-        if user is None or not is_right or not user.is_activated:
-            return None
-        return Session(user, *self._tokens.make(user))
+    async def login(self, email: str, password: str, *, address: str = "") -> Session | None:
+        """Return a session; None for a wrong password or an unknown user, after the same time. Raises Busy, Limited."""
+        with self._attempts.guess(email, address) as attempt:
+            user = await self._ask(self._store.user_by_email, email)
+            kept = user and user.password
+            is_right = await self._passwords.is_right(password, kept, is_suspect=attempt.is_suspect)
+            if user is None or not is_right or not user.is_activated:
+                return None
+            attempt.succeed()
+            return Session(user, *self._tokens.make(user))
 
-    async def change_password(self, user_id: str, old: str, new: str) -> bool:
-        """Replace the password and revoke all tokens of the user. Returns False if `old` is not the password. Raises Busy."""
+    async def change_password(self, user_id: str, old: str, new: str, *, address: str = "") -> bool:
+        """Replace the password and revoke all tokens of the user. Returns False if `old` is not the password.
+
+        Raises Busy, Limited.
+        """
         user = await self._ask(self._store.user_by_id, user_id)
-        if user is None or not await self._passwords.is_right(old, user.password):
+        if user is None:
             return False
-        return await self._renew(user, new)
+        with self._attempts.guess(user.email, address) as attempt:
+            if not await self._passwords.is_right(old, user.password, is_suspect=attempt.is_suspect):
+                return False
+            attempt.succeed()
+            return await self._renew(user, new, attempt.is_suspect)
 
-    async def reset(self, user_id: str, token_generation: int, password: str) -> bool:
+    async def reset(self, user_id: str, token_generation: int, password: str, *, address: str = "") -> bool:
         """Replace the password and revoke all tokens of the user, unless the token generation has changed: then return False.
 
-        Raises Busy.
+        Raises Busy, Limited.
         """
-        user = await self._ask(self._store.user_by_id, user_id)
-        return (
-            user is not None
-            and user.token_generation == token_generation
-            and await self._renew(user, password)
-        )
+        with self._attempts.guess("", address) as attempt:
+            user = await self._ask(self._store.user_by_id, user_id)
+            if user is None or user.token_generation != token_generation:
+                return False
+            attempt.succeed()
+            is_done = await self._renew(user, password, attempt.is_suspect)
+            if is_done:
+                self._attempts.forgive(user.email)
+            return is_done
 
-    async def _renew(self, user: UserRecord, password: str) -> bool:
-        hashed = await self._passwords.hash(password)
+    async def _renew(self, user: UserRecord, password: str, is_suspect: bool) -> bool:
+        hashed = await self._passwords.hash(password, is_suspect=is_suspect)
         # Go on if the caller disconnects: tokens that the store has revoked must not stay trusted here.
         return await asyncio.shield(self._replace(user, hashed))
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, NoReturn, dataclass_transform
 
 from pydantic import ValidationError
 
-from walkwire.store import UserRecord
+from walkwire.store import UserRecord, email_key
 from walkwire.walk.current import current
 from walkwire.walk.registry import enrol
 
@@ -174,7 +174,7 @@ def _key(key: str) -> str:
 
 def _value(record: UserRecord, name: str) -> str:
     value: str = getattr(record, name)
-    return value.casefold() if name == "email" else value
+    return email_key(value) if name == "email" else value
 
 
 def _texts(key: str, wanted: object) -> list[str]:
@@ -187,7 +187,7 @@ def _texts(key: str, wanted: object) -> list[str]:
         and set(wanted) <= {"$regex", "$options"}
         and (literal := _literal(wanted.get("$regex")))
     ):
-        return [literal.casefold()]
+        return [email_key(literal)]
     raise ValueError(
         f"A filter by {key!r}: {wanted!r:.60} cannot be answered; there are a value, $in, and for email $regex of a whole address"
     )
@@ -195,7 +195,7 @@ def _texts(key: str, wanted: object) -> list[str]:
 
 def _text(key: str, value: object) -> str:
     text = str(getattr(value, "id", value))
-    return text.casefold() if key == "email" else text.rpartition(":")[2]
+    return email_key(text) if key == "email" else text.rpartition(":")[2]
 
 
 def _literal(pattern: object) -> str | None:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
-from walkwire.account.accounts import Accounts, open_accounts
+from walkwire.account.accounts import AccountLimits, Accounts, open_accounts
+from walkwire.account.attempts import AttemptLimits
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
 from walkwire.addresses import Addresses
@@ -129,7 +130,14 @@ async def open_app(
         profile = model_of(registry.user) if registry.user is not None else None
         accounts = await enter(
             open_accounts(
-                store, asking, wire.hub, secret, user=registry.user, profile=profile, passwords=passwords
+                store,
+                asking,
+                wire.hub,
+                secret,
+                user=registry.user,
+                profile=profile,
+                passwords=passwords,
+                limits=_account_limits(config),
             )
         )
         await wire.start(accounts.revocation.hear, accounts.revocation.recheck)
@@ -260,6 +268,17 @@ def _policies(config: Config) -> Policies:
         config.policy_join,
         is_guarded=config.production,
     )
+
+
+def _account_limits(config: Config) -> AccountLimits:
+    attempts = AttemptLimits(
+        config.login_failures,
+        config.address_failures,
+        config.registrations,
+        config.resets,
+        config.logins_at_once,
+    )
+    return AccountLimits(attempts, config.login_queue, config.reset_queue, config.webhook_keys)
 
 
 def _limits(config: Config) -> Limits:

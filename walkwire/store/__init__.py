@@ -41,7 +41,10 @@ from walkwire.store.user import UserExists as UserExists
 from walkwire.store.user import UserKey as UserKey
 from walkwire.store.user import UserRecord as UserRecord
 from walkwire.store.user import UserStore as UserStore
+from walkwire.store.user import email_key as email_key
 from walkwire.store.user import known_user as known_user
+from walkwire.store.webhook import LATEST as LATEST
+from walkwire.store.webhook import TooManyWebhookKeys as TooManyWebhookKeys
 from walkwire.store.webhook import WebhookKey as WebhookKey
 from walkwire.store.webhook import WebhookKeyExists as WebhookKeyExists
 from walkwire.store.webhook import WebhookStore as WebhookStore

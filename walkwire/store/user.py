@@ -5,6 +5,7 @@ Guarantees: an e-mail address belongs to one user, whatever its case; a user and
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -28,6 +29,14 @@ class UserRecord(NamedTuple):
     is_activated: bool = True
     is_admin: bool = False
     state: Mapping[str, Any] = {}
+
+
+def email_key(email: str) -> str:
+    """Return the form of an e-mail address by which users are found: in lower case, composed (NFC).
+
+    Not case-folded: that would make `ß` and `ss` one.
+    """
+    return unicodedata.normalize("NFC", email.lower())
 
 
 UserKey = tuple[Literal["id", "email_key", "root_id"], str]  # the column of a look-up, and the value
@@ -58,7 +67,10 @@ class UserStore(Protocol):
         """Return the user with this root, or None."""
 
     def change_password(self, user_id: str, old: str, new: str) -> bool:
-        """Replace the hash `old` by `new` and increment the token generation. Returns False if the stored hash is not `old`."""
+        """Replace the hash `old` by `new`, increment the token generation, and delete the user's webhook keys.
+
+        Returns False if the stored hash is not `old`.
+        """
 
     def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
         """Return the token generation of each active user with one of these roots. Others are left out."""

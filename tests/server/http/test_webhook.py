@@ -79,10 +79,15 @@ async def test_a_key_is_good_for_its_walkers_and_its_places_only(app: Served, ad
     assert (await call(app, f"by_header/{order['id']}", headers=at_root_only)).status == 403
 
 
-async def test_keys_are_shown_to_who_made_them(ada: Client, app: Served) -> None:
+async def test_keys_are_listed_to_who_made_them_with_four_letters_of_their_texts(
+    ada: Client, app: Served
+) -> None:
     key = await made(ada, walkers=["by_query"], expiration={"count": 1, "interval": "hours"})
     (shown,) = (await ada.request("GET", "/webhook")).body["keys"]
     assert shown.pop("expiration")
+    text = key["key"]
+    assert shown.pop("key") == f"{text[:-32]}{'*' * 28}{text[-4:]}"
+    del key["key"]
     assert shown == key | {"root_id": ada.root_id, "walkers": ["by_query"], "nodes": []}
     assert (await (await app.user()).request("GET", "/webhook")).body == {"keys": []}
     assert (await app.public().request("GET", "/webhook")).status == 403

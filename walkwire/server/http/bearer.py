@@ -1,4 +1,7 @@
-"""Bearer: identifies callers over REST by `Authorization: Bearer TOKEN`. 403 without a token, 401 if it is not valid."""
+"""Bearer: identifies callers over REST: users by `Authorization: Bearer TOKEN`, clients by the address that limits count.
+
+403 without a token, 401 if it is not valid.
+"""
 
 from __future__ import annotations
 
@@ -30,3 +33,11 @@ class Bearer(SecurityBase):
         if caller is None:
             raise HTTPException(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
         return caller
+
+
+def address_of(request: Request) -> str:
+    """Return the address by which limits count this client; "" if it has none (`walkwire/addresses.py`)."""
+    peer = request.client.host if request.client is not None else None
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")) or None
+    address: str = request.app.state.address_of(peer, forwarded)
+    return address

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import PydanticSerializationError, to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from walkwire.errors import BadEvent, Internal, PublicError
+from walkwire.errors import BadEvent, Internal, Limited, PublicError
 from walkwire.wire.message.bounds import LONGEST_ECHO, TOLD
 from walkwire.wire.message.lenient import TOO_MANY
 
@@ -78,7 +79,8 @@ def refusal(error: PublicError) -> Response:
     if isinstance(error, BadEvent) and error.details is not None:
         return _validation(error.details)
     status = error.status if 400 <= error.status <= 599 else 400
-    return _json({"detail": {"error": error.message}}, status)
+    retry_in = error.retry_in if isinstance(error, Limited) else None
+    return _json({"detail": {"error": error.message}}, status, retry_in and ceil(retry_in / 1000))
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
@@ -141,8 +143,8 @@ def _masked(value: Any, name: str) -> Any:
     return "**********" if is_secret else value
 
 
-def _json(content: Any, status: int) -> Response:
-    retry = RETRY_SECONDS.get(status)
+def _json(content: Any, status: int, retry_after: int | None = None) -> Response:
+    retry = retry_after or RETRY_SECONDS.get(status)
     headers = {"Retry-After": str(retry)} if retry else None
     return Response(to_json(content), status, headers, "application/json")
 

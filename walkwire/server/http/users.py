@@ -7,20 +7,25 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import FastAPI, HTTPException, Response, Security
+from fastapi import FastAPI, HTTPException, Request, Response, Security
 from pydantic import BaseModel, ConfigDict, create_model
 
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.reset import Resets
 from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetRequest, Session, Users
-from walkwire.server.http.answers import Detail, Message
-from walkwire.server.http.bearer import Bearer
+from walkwire.server.http.answers import Detail, Message, Refusal
+from walkwire.server.http.bearer import Bearer, address_of
+from walkwire.server.http.gone import unless_gone
 from walkwire.server.http.route import Route
 from walkwire.store import UserExists
 from walkwire.walk.walker.fields import values_of
 from walkwire.walk.walker.report import encode_fields
 
 TAGS = ["User APIs"]
+
+_LIMITED: dict[int | str, dict[str, Any]] = {
+    429: {"model": Refusal, "description": "Too many attempts: try again after the seconds of `Retry-After`"}
+}
 
 
 class UserOut(BaseModel):
@@ -52,28 +57,36 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
     bearer = Bearer(auth)
     model = _registration(profile)
 
-    async def register(registration: model) -> Response:  # type: ignore[valid-type]
+    async def register(registration: model, request: Request) -> Response:  # type: ignore[valid-type]
         """Make a user, with a root of their own."""
         account: Any = registration
         try:
-            await users.register(account.email, account.password, _state(account))
+            await unless_gone(
+                request,
+                users.register(account.email, account.password, _state(account), address=address_of(request)),
+            )
         except UserExists:
             raise HTTPException(409, "Already Exists!") from None
         return _json(201, {"message": "Successfully Registered!"})
 
-    async def login(login: Login) -> Response:
+    async def login(login: Login, request: Request) -> Response:
         """A token for twelve hours."""
-        session = await users.login(login.email, login.password)
+        session = await unless_gone(
+            request, users.login(login.email, login.password, address=address_of(request))
+        )
         if session is None:
             return _json(400, {"message": "Invalid Email/Password!"})
         return _json(200, _session(session), {"Cache-Control": "no-store"})  # RFC 6749 §5.1
 
     async def change_password(
-        change: PasswordChange, caller: Annotated[Caller, Security(bearer)]
+        change: PasswordChange, caller: Annotated[Caller, Security(bearer)], request: Request
     ) -> Response:
         """Change the password. All tokens of the user are revoked, the one that asked included."""
         assert caller.user_id is not None  # the bearer of a token is a user
-        if not await users.change_password(caller.user_id, change.old_password, change.new_password):
+        changing = users.change_password(
+            caller.user_id, change.old_password, change.new_password, address=address_of(request)
+        )
+        if not await unless_gone(request, changing):
             return _json(403, {"message": "Update Failed!"})
         return _json(200, {"message": "Successfully Updated!"})
 
@@ -93,14 +106,15 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
 def serve_resets(api: FastAPI, resets: Resets) -> None:
     """Add the routes to replace a lost password."""
 
-    async def forgot_password(request: ResetRequest) -> Response:
+    async def forgot_password(order: ResetRequest, request: Request) -> Response:
         """Have a code sent to the address of an account. The answer is the same where there is none."""
-        resets.send_code(request.email)
+        resets.send_code(order.email, address=address_of(request))
         return _json(200, {"message": "Reset password email sent!"})
 
-    async def reset_password(reset: Reset) -> Response:
+    async def reset_password(reset: Reset, request: Request) -> Response:
         """Replace the password, with a code that was sent. All tokens of the user are revoked."""
-        if not await resets.replace(reset.code, reset.password):
+        replacing = resets.replace(reset.code, reset.password, address=address_of(request))
+        if not await unless_gone(request, replacing):
             return _json(403, {"message": "Failed to reset password!"})
         return _json(200, {"message": "Password reset successfully!"})
 
@@ -134,7 +148,7 @@ def _route(
         tags=[*TAGS],
         status_code=status,
         response_model=model,
-        responses=refusals,
+        responses=_LIMITED | refusals,
     )
 
 

@@ -9,19 +9,20 @@ import msgspec
 from fastapi import FastAPI, HTTPException, Request, Response, Security
 from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.security.base import SecurityBase
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, FailFast, Field
 
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.webhook import Webhooks
 from walkwire.server.http.bearer import Bearer
 from walkwire.server.http.route import Route
-from walkwire.store import WebhookKey, WebhookKeyExists
+from walkwire.store import LATEST, WebhookKey, WebhookKeyExists
 from walkwire.walk.walker.specs import Webhook
 
 TAGS = ["Webhook APIs"]
 
 # PostgreSQL refuses U+0000 in a text.
-_Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+_Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+_Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100), FailFast()]
 
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
@@ -41,16 +42,16 @@ class Expiration(BaseModel):
 class KeyRequest(BaseModel):
     """What a key is for: walkers by name, and the classes of nodes at which it may enter (`root` too); empty means all."""
 
-    name: Annotated[_Text, Field(min_length=1, max_length=200)]
-    walkers: list[str] = Field(default_factory=list)
-    nodes: list[str] = Field(default_factory=list)
+    name: Annotated[_Text, Field(min_length=1)]
+    walkers: _Names = Field(default_factory=list)
+    nodes: _Names = Field(default_factory=list)
     expiration: Expiration = Field(default_factory=Expiration)
 
 
 class KeyIds(BaseModel):
     """Keys by their ids."""
 
-    ids: Annotated[list[_Text], Field(min_length=1, max_length=1000)]
+    ids: Annotated[list[_Text], Field(min_length=1, max_length=1000), FailFast()]
 
 
 class KeyBearer(SecurityBase):
@@ -93,17 +94,19 @@ def serve_webhooks(api: FastAPI, keys: Webhooks, auth: Auth) -> None:
     User = Annotated[Caller, Security(bearer)]  # noqa: N806 - a type
 
     async def keys_of(caller: User) -> Response:
-        """Your keys."""
+        """Your keys. Of their texts only the last letters are shown: the whole was shown when they were made."""
         found = await keys.of(caller.root_id)
-        return _json(200, {"keys": [_shown(key, keys.text_of(key)) for key in found]})
+        return _json(200, {"keys": [_shown(key, keys.masked(key)) for key in found]})
 
     async def generate_key(order: KeyRequest, caller: User) -> Response:
-        """Make a key, by which another service walks as you."""
+        """Make a key, by which another service walks as you. It is shown only now."""
         lives = order.expiration.seconds
         try:
-            key = await keys.make(caller.root_id, order.name, order.walkers, order.nodes, lives)
+            key = await keys.make(caller, order.name, order.walkers, order.nodes, lives)
         except WebhookKeyExists:
             raise HTTPException(409, "Already Exists!") from None
+        if key is None:
+            raise HTTPException(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
         return _json(201, {"id": key.id, "name": key.name, "key": keys.text_of(key)})
 
     async def extend(id: _Text, expiration: Expiration, caller: User) -> Response:
@@ -140,7 +143,7 @@ async def _in_body(request: Request, name: str) -> Any:
 
 
 def _shown(key: WebhookKey, text: str) -> dict[str, Any]:
-    expires = datetime.fromtimestamp(key.expires, UTC).replace(tzinfo=None)
+    expires = datetime.fromtimestamp(min(key.expires, LATEST), UTC).replace(tzinfo=None)
     return {
         "id": key.id,
         "name": key.name,

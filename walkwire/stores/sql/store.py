@@ -21,6 +21,7 @@ from walkwire.store import (
     UserKey,
     UserRecord,
     WebhookKey,
+    email_key,
 )
 from walkwire.stores.sql import services, tasks, view, webhooks
 
@@ -62,8 +63,8 @@ class SqlStore(ABC):
         self._run_write(lambda connection: view.add_user(connection, user))
 
     def user_by_email(self, email: str) -> UserRecord | None:
-        """One look-up by the case-folded address; see `UserStore.user_by_email`."""
-        return self._run_read(lambda connection: view.user_by(connection, email_key=email.casefold()))
+        """One look-up by the address in lower case; see `UserStore.user_by_email`."""
+        return self._run_read(lambda connection: view.user_by(connection, email_key=email_key(email)))
 
     def user_by_id(self, user_id: str) -> UserRecord | None:
         """One look-up by primary key; see `UserStore.user_by_id`."""
@@ -74,7 +75,7 @@ class SqlStore(ABC):
         return self._run_read(lambda connection: view.user_by(connection, root_id=root_id))
 
     def change_password(self, user_id: str, old: str, new: str) -> bool:
-        """One conditional UPDATE; see `UserStore.change_password`."""
+        """One conditional UPDATE and a DELETE in one transaction; see `UserStore.change_password`."""
         return self._run_write(lambda connection: view.change_password(connection, user_id, old, new))
 
     def add_service(self, service: ServiceRecord) -> None:
@@ -93,13 +94,17 @@ class SqlStore(ABC):
         """One DELETE; see `ServiceStore.remove_service`."""
         return self._run_write(lambda connection: services.remove(connection, name))
 
-    def add_webhook_key(self, key: WebhookKey) -> None:
-        """One INSERT; see `WebhookStore.add_webhook_key`."""
-        self._run_write(lambda connection: webhooks.add(connection, key))
+    def add_webhook_key(self, key: WebhookKey, token_generation: int, bound: int) -> bool:
+        """Lock the user, count and insert in one transaction; see `WebhookStore.add_webhook_key`."""
+        return self._run_write(lambda connection: webhooks.add(connection, key, token_generation, bound))
 
     def webhook_keys_of(self, root_id: str) -> list[WebhookKey]:
         """One statement; see `WebhookStore.webhook_keys_of`."""
         return self._run_read(lambda connection: webhooks.of(connection, root_id))
+
+    def webhook_keys_made(self, root_id: str, made: int) -> list[WebhookKey]:
+        """One statement; see `WebhookStore.webhook_keys_made`."""
+        return self._run_read(lambda connection: webhooks.made(connection, root_id, made))
 
     def extend_webhook_key(self, root_id: str, id: str, seconds: float) -> bool:
         """One UPDATE; see `WebhookStore.extend_webhook_key`."""

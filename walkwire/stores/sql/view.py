@@ -16,8 +16,9 @@ from walkwire.store import (
     UserExists,
     UserKey,
     UserRecord,
+    email_key,
 )
-from walkwire.stores.sql import tasks
+from walkwire.stores.sql import tasks, webhooks
 from walkwire.stores.sql.schema import edges, nodes, users
 from walkwire.stores.sql.selections import (
     EDGE,
@@ -57,7 +58,9 @@ def add_user(connection: Connection, user: UserRecord) -> None:
     """Insert a user and its root. Raises UserExists."""
     root = NodeRecord(user.root_id, "", user.root_id, 1, "{}")
     connection.execute(_NEW_NODES, [root._asdict()])
-    row = user._asdict() | {"email_key": user.email.casefold(), "state": json.dumps(dict(user.state))}
+    key = email_key(user.email)
+    _free_key(connection, key)
+    row = user._asdict() | {"email_key": key, "state": json.dumps(dict(user.state))}
     try:
         connection.execute(insert(users), [row])
     except IntegrityError:
@@ -65,21 +68,39 @@ def add_user(connection: Connection, user: UserRecord) -> None:
 
 
 def user_by(connection: Connection, **column: str) -> UserRecord | None:
-    """Return the user with this value in one column (`id`, `email_key` or `root_id`), or None."""
+    """Return the user with this value in one column (`id`, `email_key` or `root_id`), or None.
+
+    Earlier versions case-folded the e-mail address: such a user is found, too, and not by another address.
+    """
     ((name, value),) = column.items()
+    is_email = name == "email_key"
+    values = {value, value.casefold()} if is_email else {value}
     columns = [users.c[field] for field in UserRecord._fields]
-    row = connection.execute(select(*columns).where(users.c[name] == value)).first()
-    return UserRecord(*row)._replace(state=json.loads(row[-1])) if row else None
+    for row in connection.execute(select(*columns).where(users.c[name].in_(values))):
+        if not is_email or email_key(row.email) == value:
+            return UserRecord(*row)._replace(state=json.loads(row[-1]))
+    return None
+
+
+def _free_key(connection: Connection, key: str) -> None:
+    """Correct the key of a user of another address, which an earlier version case-folded."""
+    email = connection.execute(select(users.c.email).where(users.c.email_key == key)).scalar()
+    if email is not None and email_key(email) != key:
+        mistaken = update(users).where(users.c.email_key == key, users.c.email == email)
+        connection.execute(mistaken.values(email_key=email_key(email)))
 
 
 def change_password(connection: Connection, user_id: str, old: str, new: str) -> bool:
-    """Replace a hash and increment the token generation. Returns False if the stored hash is not `old`."""
+    """Replace a hash, increment the token generation and delete webhook keys. Returns False if the stored hash is not `old`."""
     statement = (
         update(users)
         .where(users.c.id == user_id, users.c.password == old)
         .values(password=new, token_generation=users.c.token_generation + 1)
     )
-    return connection.execute(statement).rowcount == 1
+    is_changed = connection.execute(statement).rowcount == 1
+    if is_changed:
+        webhooks.remove_all(connection, user_id)
+    return is_changed
 
 
 def node_ids(connection: Connection, search: Search) -> frozenset[str]:

@@ -221,7 +221,7 @@ class Run:
         start = self.graph.root() if node is None or not node else self._find(node)
         if not isinstance(start, Node | Edge):
             raise NoAccess(str(node))
-        if kinds is not None and (start.__jac__.kind or "root") not in kinds:
+        if kinds is not None and _kind_of(start) not in kinds:
             raise Refused("Forbidden")
         mode = request.mode
         walker: Any
@@ -316,3 +316,8 @@ class Run:
     def _release(self) -> None:
         if self.outbox is not None:
             self.outbox.release()
+
+
+def _kind_of(entry: Node | Edge) -> str:
+    """Return the name of the class at which a walk enters; `root` for a root."""
+    return entry.__jac__.kind or ("root" if isinstance(entry, Node) else type(entry).__name__)
