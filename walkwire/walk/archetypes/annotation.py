@@ -13,7 +13,7 @@ import sys
 import types
 import typing
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -38,18 +38,22 @@ def optional_if_none(field: dataclasses.Field[object], annotation: Any) -> Any:
     return annotation | None if field.default is None and annotation is not Any else annotation
 
 
-def rewritten(annotation: object, leaf: Callable[[Any], object]) -> Any:
-    """Return the annotation with `leaf(class)` in place of each class in it."""
+def rewritten(
+    annotation: object, leaf: Callable[[Any], object], key: Callable[[Any], object] | None = None
+) -> Any:
+    """Return the annotation with `leaf(class)` in place of each class in it, `key(class)` where it is that of a mapping's keys."""
     arguments = typing.get_args(annotation)
     if not arguments or typing.get_origin(annotation) is typing.Literal:
         result = leaf(annotation)
     elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        result = typing.Union[tuple(rewritten(one, leaf) for one in arguments)]  # noqa: UP007 - built, not written
+        result = typing.Union[tuple(rewritten(one, leaf, key) for one in arguments)]  # noqa: UP007 - built, not written
     elif typing.get_origin(annotation) is typing.Annotated:
-        result = typing.Annotated[rewritten(arguments[0], leaf), *arguments[1:]]
+        result = typing.Annotated[rewritten(arguments[0], leaf, key), *arguments[1:]]
     else:
-        inner = tuple(one if isinstance(one, list) else rewritten(one, leaf) for one in arguments)
         origin: Any = typing.get_origin(annotation)
+        inner = tuple(one if isinstance(one, list) else rewritten(one, leaf, key) for one in arguments)
+        if key is not None and len(inner) == 2 and isinstance(origin, type) and issubclass(origin, Mapping):
+            inner = (rewritten(arguments[0], key, key), inner[1])
         result = origin[inner]
     return result if _is_request_only(result) or _is_known_to_pydantic(result) else leaf(Any)
 

@@ -14,6 +14,7 @@ from walkwire.walk.archetypes.root import Root
 from walkwire.walk.graph.codec import codec_of
 from walkwire.walk.graph.kind import kept_kind
 from walkwire.walk.graph.stale import is_touched, make_stale
+from walkwire.walk.graph.watched import own_fields
 
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 
@@ -155,10 +156,11 @@ class WorkingSet:
             return is_touched(archetype)
         if anchor.grants is not None and encode_grants(anchor.grants) != anchor.stored_grants:
             return True
-        now, then = vars(archetype), anchor.values
-        is_same = now.keys() == then.keys() and all(map(is_, now.values(), then.values()))
-        if is_same and _PLAIN.issuperset(map(type, now.values())):
-            return False
+        if anchor.deferred is None:
+            now, then = vars(archetype), anchor.values
+            is_same = now.keys() == then.keys() and all(map(is_, now.values(), then.values()))
+            if is_same and _PLAIN.issuperset(map(type, now.values())):
+                return False
         codec = codec_of(type(archetype))
         data = codec.encode(archetype)
         return data != anchor.stored and data != codec.rewritten(archetype)
@@ -217,7 +219,8 @@ class WorkingSet:
 def remember(archetype: Archetype, data: str) -> None:
     """Record that an archetype's fields, as they are now, are stored as `data`."""
     anchor = archetype.__jac__
-    anchor.stored, anchor.values = data, dict(vars(archetype))
+    anchor.stored = data
+    anchor.values = dict(vars(archetype)) if anchor.deferred is None else own_fields(archetype)
 
 
 def _node_record(node: Archetype) -> NodeRecord:

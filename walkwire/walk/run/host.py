@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from walkwire.errors import Conflict
 from walkwire.store import GraphStore, UserStore
+from walkwire.walk.current import current_or_none
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers
-from walkwire.walk.run.programs import ProgramLoop
+from walkwire.walk.run.programs import ProgramLoop, offer_to_waiting
 from walkwire.walk.run.threads import Threads
 from walkwire.walk.unit.locks import PATIENCE_SECONDS, Claim, Locks
 from walkwire.walk.unit.outbox import Notify
@@ -67,12 +68,13 @@ class ServerHost:
         return False
 
     def run_coroutine(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine on the programs' event loop. Raises RuntimeError on that loop."""
-        return self.shared.programs.run_from_thread(coroutine)
+        """Run a coroutine on the programs' event loop. Raises RuntimeError on that loop, TimedOut after the walk's time limit."""
+        run = current_or_none()
+        return self.shared.programs.run_from_thread(coroutine, None if run is None else run.check_time)
 
     async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Run a function in a worker thread, in the context of the caller."""
-        return await self.shared.threads.from_a_loop(function, *arguments)
+        """Run a function in the thread that waits for this walk, or in a worker thread; in the context of the caller."""
+        return await self.shared.threads.from_a_loop(function, *arguments, offer=offer_to_waiting)
 
     def is_quiet(self) -> bool:
         """Whether no walk of this server holds any lock. A hint, not a promise."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from walkwire.walk.run.waiting import Job, WaitingThread
+
 Result = TypeVar("Result")
+
+_waiting: ContextVar[WaitingThread | None] = ContextVar("waiting", default=None)
 
 _log = logging.getLogger(__name__)
 
@@ -26,15 +31,28 @@ class ProgramLoop:
         """Run a coroutine on this loop, and wait on the caller's loop for its result."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._running()))
 
-    def run_from_thread(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine on this loop, and wait in this thread for its result. Raises RuntimeError in the loop's own thread."""
+    def run_from_thread(
+        self, coroutine: Coroutine[Any, Any, Result], check: Callable[[], None] | None = None
+    ) -> Result:
+        """Run a coroutine on this loop, and wait in this thread for its result. Raises RuntimeError in the loop's own thread.
+
+        Meanwhile the thread runs the plain abilities that the coroutine needs: if they waited for another thread of the pool,
+        and all of them waited like this one, none would ever go on. `check` is called now and then; what it raises cancels the
+        coroutine.
+        """
         loop = self._running()
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError(
                 "An async ability was met by spawn() inside an async ability: await aspawn() instead"
             )
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        waiting = WaitingThread()
+        token = _waiting.set(waiting)  # the coroutine runs in a copy of this context
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        finally:
+            _waiting.reset(token)
+        return waiting.work_until(future, check)
 
     def stop(self) -> None:
         """Stop the loop, and cancel what still runs on it."""
@@ -66,3 +84,9 @@ class ProgramLoop:
             self._loop.run_until_complete(asyncio.gather(*remaining, return_exceptions=True))
         finally:
             self._loop.close()
+
+
+def offer_to_waiting(job: Job) -> bool:
+    """Give a job to the thread that waits for this coroutine, if there is one. Return whether that thread begins it at once."""
+    waiting = _waiting.get()
+    return waiting is not None and waiting.offer(job)

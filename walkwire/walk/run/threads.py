@@ -128,16 +128,25 @@ class Threads:
             loop.call_soon(self._hand_over)
         return future
 
-    async def from_a_loop(self, function: Callable[..., Result], *arguments: Any) -> Result:
+    async def from_a_loop(
+        self,
+        function: Callable[..., Result],
+        *arguments: Any,
+        offer: Callable[[Job], bool] | None = None,
+    ) -> Result:
         """Run a function in a worker thread, in the caller's context, and wait for its result on any event loop.
 
-        It is part of a walk that was admitted already, so the queue's bound does not apply.
+        It is part of a walk that was admitted already, so the queue's bound does not apply. `offer` gives the job to a thread
+        that waits for this walk, and returns whether that thread begins it at once. If not, the first thread that is free runs it.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         context = contextvars.copy_context()
+        begun = threading.Lock()
 
         def job() -> None:
+            if not begun.acquire(blocking=False):
+                return
             try:
                 result = context.run(function, *arguments)
             except BaseException as error:
@@ -149,7 +158,8 @@ class Threads:
             with suppress(RuntimeError):  # the loop is closed: nothing waits for the result
                 loop.call_soon_threadsafe(lambda: None if future.done() else end(value))
 
-        self._put([job])
+        if offer is None or not offer(job):
+            self._put([job])
         return await future
 
     def stop(self) -> None:
