@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.serving import Server
+from tests.serving import Server, client
+from walkwire.ids import PUBLIC_ROOT, new_id
+from walkwire.store import Asking, Changes, NodeRecord, Reads, Store, TaskRecord
+from walkwire.stores import open_store
+from walkwire.walk.run.tasks import LIFE_SECONDS, Runner
 
 PROGRAM = Path(__file__).parent / "programs" / "walks.py"
 NOBODY = "n:Secret:" + "0" * 24
@@ -126,7 +131,97 @@ async def test_a_field_takes_only_the_class_that_it_names(server: Server) -> Non
             expected = f"You don't have access on target entry {wrong}!"
             for fields in ({"board": wrong}, {"board": board, "more": [board, wrong]}):
                 answer = await server.post("/walker/take", fields, person.token)
-                assert (answer.status_code, answer.json()["error"]) == (403, expected)
+                assert (answer.status_code, answer.json()["detail"]["error"]) == (403, expected)
                 event = {"type": "walker", "walker": "take", "context": fields, "id": 1}
                 heard = await socket.ask(event)
                 assert heard["error"] == {"code": "no_access", "message": expected}, heard
+
+
+class ClockAhead:
+    """A store whose database has a clock that is 20 seconds ahead of this server's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def now(self) -> float:
+        return time.time() + 20
+
+
+async def test_a_server_whose_clock_is_behind_keeps_its_tasks(tmp_path: Path) -> None:
+    """A15. Leases are times of the database's clock, so a server whose own clock is right does not end them."""
+    store = ClockAhead(open_store(f"sqlite:///{tmp_path}/a.db"))
+    walker = NodeRecord(new_id(), "w:tour", PUBLIC_ROOT, 1, "{}")
+    task = TaskRecord(walker.id, "tour", PUBLIC_ROOT, None, "PENDING", None, time.time())
+    store.commit(Reads(), Changes(new_nodes=[walker], new_tasks=[task]), lambda: None)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def walk(record: TaskRecord, server: str) -> None:
+        begun.set()
+        await may_end.wait()
+
+    async with Asking() as asking:
+        runner = Runner(store, asking, walk, at_once=1)  # type: ignore[arg-type]
+        runner.start()
+        await asyncio.wait_for(begun.wait(), 20)
+        assert store.abandon_tasks(store.now(), "[]") == 0  # as another server does
+        assert store.abandon_tasks(store.now() + LIFE_SECONDS + 1, "[]") == 1  # it is no lease for ever
+        may_end.set()
+        await runner.stop(20)
+    store.close()
+
+
+async def test_one_user_has_so_many_walks_under_way_and_the_others_take_turns(tmp_path: Path) -> None:
+    """A26. More of them are refused with a hint, and another's walk waits for one of theirs, not for all."""
+    gate = tmp_path / "open"
+    with Server(PROGRAM, tmp_path, threads="2", user_walks="8") as server:
+        many, other = await server.person("many"), await server.person("other")
+        nobody = NOBODY
+        lingering = [
+            asyncio.ensure_future(server.walk("linger", many.token, name=f"m{number}", file=str(gate)))
+            for number in range(8)
+        ]
+        async with server.connect(many.token) as theirs, server.connect(other.token) as socket:
+            # When all of their places are taken
+            event = {"type": "walker", "walker": "find", "context": {"reference": nobody}, "response": True}
+            while (await theirs.ask(event | {"id": 1})).get("error", {}).get("code") != "limited":
+                pass
+            refused = await server.post("/walker/find", {"reference": nobody}, many.token)
+            assert refused.status_code == 429
+            assert refused.headers["retry-after"] == "1"
+            # Then another one is still admitted
+            fields = {"name": "other", "file": str(gate)}
+            await socket.say({"type": "walker", "walker": "linger", "context": fields, "id": 2})
+            await socket.settle()
+            gate.touch()
+            heard = await socket.hear()
+        for answer in await asyncio.gather(*lingering):
+            assert "m" in answer[0][0]
+        order = heard["data"]["reports"][0] if "data" in heard else heard["reports"][0]
+        assert order.index("other") <= 4, order
+        # and they have all of their places again
+        assert await server.walk("find", many.token, reference=nobody) == [True]
+
+
+async def test_callers_who_are_not_signed_in_are_counted_by_address(tmp_path: Path) -> None:
+    """A26. They share one root, but one of them does not use up the places of the others."""
+    gate = tmp_path / "open"
+    with Server(PROGRAM, tmp_path, threads="2", user_walks="4", trusted_proxies="127.0.0.1") as server:
+        path, fields = "/walker/linger_anonymously", {"name": "a", "file": str(gate)}
+
+        async def linger(address: str) -> Any:
+            headers = {"X-Forwarded-For": address}
+            async with client(base_url=server.url, headers=headers) as http:
+                return await http.post(path, json=fields)
+
+        lingering = [asyncio.ensure_future(linger("192.0.2.1")) for _ in range(5)]
+        done, waiting = await asyncio.wait(lingering, return_when=asyncio.FIRST_COMPLETED)
+        assert [one.result().status_code for one in done] == [429]
+        other = asyncio.ensure_future(linger("192.0.2.2"))
+        person = await server.person("signed-in")
+        signed_in = asyncio.ensure_future(server.walk("linger", person.token, **fields))
+        gate.touch()
+        assert [(await one).status_code for one in (*waiting, other)] == [200] * 5
+        assert await signed_in

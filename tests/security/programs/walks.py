@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class make_chain(Open):
     @on_entry
     def make(self, here: Root) -> None:
         links = [here.connect(Link(number)) for number in range(self.length)]
-        for link, behind in zip(links, links[1:], strict=False):
+        for link, behind in pairwise(links):
             link.next, link.others = behind, [behind, None, links[0]]
         for link in links:
             if self.readable_by_all:
@@ -173,7 +174,7 @@ class middle(Open):
     @on_entry
     async def between(self, here: Root) -> None:
         ARRIVED.append(1)
-        while len(ARRIVED) < self.at_once:
+        while len(ARRIVED) < self.at_once:  # noqa: ASYNC110 - an Event would have to be made on this loop
             await asyncio.sleep(0.01)
         await inner().aspawn(here)
         await asyncio.gather(inner().aspawn(here), inner().aspawn(here))

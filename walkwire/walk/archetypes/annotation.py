@@ -41,7 +41,10 @@ def optional_if_none(field: dataclasses.Field[object], annotation: Any) -> Any:
 def rewritten(
     annotation: object, leaf: Callable[[Any], object], key: Callable[[Any], object] | None = None
 ) -> Any:
-    """Return the annotation with `leaf(class)` in place of each class in it, `key(class)` where it is that of a mapping's keys."""
+    """Return the annotation with `leaf(class)` in place of each class in it, `key(class)` for a mapping's keys.
+
+    Without `key`, keys are treated as all others.
+    """
     arguments = typing.get_args(annotation)
     if not arguments or typing.get_origin(annotation) is typing.Literal:
         result = leaf(annotation)

@@ -85,7 +85,9 @@ class Codec:
         self._defaults = tuple((field.name, _maker(field), field.init) for field in fields)
         hints = annotations_of(cls)
         stored = {
-            field.name: optional_if_none(field, rewritten(hints[field.name], _stored_class, _stored_key_class))
+            field.name: optional_if_none(
+                field, rewritten(hints[field.name], _stored_class, _stored_key_class)
+            )
             for field in fields
         }
         typed_dict: Any = TypedDict  # made from data here, which a type checker cannot follow

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from walkwire.errors import Conflict
 from walkwire.store import GraphStore, UserStore
 from walkwire.walk.current import current_or_none
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers
+from walkwire.walk.run.off_loop import InThread, OffLoop, off_loop
 from walkwire.walk.run.programs import ProgramLoop, offer_to_waiting
 from walkwire.walk.run.threads import Threads
 from walkwire.walk.unit.locks import PATIENCE_SECONDS, Claim, Locks
@@ -47,6 +48,14 @@ class Shared:
     on_retry: Callable[[type], None]
 
 
+@runtime_checkable
+class MayLeave(Protocol):
+    """A run whose calls of the store can be made off the loop. See `Run`."""
+
+    def leave_loop(self, in_thread: InThread) -> None:
+        """Make all further calls of the store by `in_thread` where they would block the event loop for async abilities."""
+
+
 @dataclass(slots=True)
 class ServerHost:
     """The host of one walk in a server, over all of its attempts.
@@ -59,8 +68,9 @@ class ServerHost:
 
     @property
     def users(self) -> UserStore | None:
-        """The store of users."""
-        return self.shared.users
+        """The store of users. Its calls do not block the event loop for async abilities."""
+        users = self.shared.users
+        return None if users is None else cast("UserStore", OffLoop(users, self.run_in_thread))
 
     @property
     def spawns_awaitable(self) -> bool:
@@ -70,6 +80,8 @@ class ServerHost:
     def run_coroutine(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on the programs' event loop. Raises RuntimeError on that loop, TimedOut after the walk's time limit."""
         run = current_or_none()
+        if isinstance(run, MayLeave):
+            run.leave_loop(self.run_in_thread)
         return self.shared.programs.run_from_thread(coroutine, None if run is None else run.check_time)
 
     async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -85,7 +97,10 @@ class ServerHost:
         return self.shared.locks.held(keys, self.claim)
 
     def acquire(self, hold: Keys, kinds: Keys) -> None:
-        """Acquire locks from a worker thread. Raises Conflict after `PATIENCE_SECONDS`."""
+        """Acquire locks, off the event loops. Raises Conflict after `PATIENCE_SECONDS`."""
+        off_loop(self.run_in_thread, self._acquire, hold, kinds)
+
+    def _acquire(self, hold: Keys, kinds: Keys) -> None:
         waiting = asyncio.run_coroutine_threadsafe(self.claimed().acquire(hold, kinds), self.shared.loop)
         try:
             waiting.result(PATIENCE_SECONDS)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from walkwire.walk.run.off_loop import make_task
 from walkwire.walk.run.waiting import Job, WaitingThread
 
 Result = TypeVar("Result")
@@ -19,7 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 class ProgramLoop:
-    """The event loop for async abilities, started when the first one runs. An ability that blocks delays only other abilities."""
+    """The event loop for async abilities, started when the first one runs. An ability that blocks delays only other abilities.
+
+    Calls of the store and of locks do not block it: see `off_loop`.
+    """
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
@@ -65,6 +69,7 @@ class ProgramLoop:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
+                self._loop.set_task_factory(make_task)
                 self._thread = threading.Thread(target=self._serve, name="programs", daemon=True)
                 self._thread.start()
             return self._loop

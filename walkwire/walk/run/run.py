@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from walkwire.errors import CommitInDoubt, Conflict, NoAccess, Refused
 from walkwire.ids import parse_reference
@@ -16,6 +17,7 @@ from walkwire.walk.current import AnswerState, Host, enter_run, leave_run
 from walkwire.walk.graph.graph import WalkGraph
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers, WalkAnswer, task_end
+from walkwire.walk.run.off_loop import InThread, OffLoop, off_loop
 from walkwire.walk.run.request import Later, TaskRun, WalkRequest
 from walkwire.walk.run.verdict import raise_verdict
 from walkwire.walk.unit.deadline import Deadline
@@ -150,6 +152,14 @@ class Run:
             raise
         finally:
             leave_run(token)
+
+    def leave_loop(self, in_thread: InThread) -> None:
+        """Make all further calls of the store by `in_thread` where they would block the event loop for async abilities."""
+        if not isinstance(self._store, OffLoop):
+            self._store = cast("GraphStore", OffLoop(self._store, in_thread))
+            self._view = cast("View", OffLoop(self._view, in_thread))
+            self._commit = partial(off_loop, in_thread, self._commit)
+            self.graph.read_from(self._view)
 
     def finish(self, changes: Changes, answer: WalkAnswer) -> WalkAnswer | Blocked:
         """Commit after waiting for locks. Raises Unfit if another attempt is needed."""
