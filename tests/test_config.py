@@ -126,6 +126,8 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "threads": 2,
         "walk_seconds": 3.5,
         "walk_queue": 5,
+        "user_walks": 6,
+        "user_tasks": 7,
         "stop_seconds": 1,
         "memory_bound": 2**20,
         "user_connections": 3,

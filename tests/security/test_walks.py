@@ -225,3 +225,17 @@ async def test_callers_who_are_not_signed_in_are_counted_by_address(tmp_path: Pa
         gate.touch()
         assert [(await one).status_code for one in (*waiting, other)] == [200] * 5
         assert await signed_in
+
+
+async def test_a_commit_in_an_async_ability_holds_up_nobody(server: Server) -> None:
+    """A6. Walks that contend for one record all end, one after another, and the loop that they share goes on meanwhile."""
+    owner = await server.person("owner")
+    (board,) = await server.walk("make_board", owner.token)
+    counting = [
+        asyncio.ensure_future(server.post(f"/walker/count/{board}", {}, owner.token)) for _ in range(10)
+    ]
+    while not all(one.done() for one in counting):
+        assert await server.walk("nap", owner.token) == ["awake"]
+    answers = [one.result() for one in counting]
+    assert [answer.status_code for answer in answers] == [200] * 10, [answer.text for answer in answers]
+    assert stored(server, board)["title"] == "the board" + 10 * "+"

@@ -180,7 +180,9 @@ async def _open_runtime(
         registry,
         mailbox,
         notify=notify,
-        limits=RuntimeLimits(config.threads, config.walk_queue, config.walk_seconds, config.user_walks),
+        limits=RuntimeLimits(
+            config.threads, config.walk_queue, config.walk_seconds, config.user_walks, config.user_tasks
+        ),
         answers=Answers(config.show_endpoint_returns, is_response),
         users=store,
         on_tasks=on_tasks,

@@ -117,6 +117,10 @@ class SqlStore(ABC):
         """Select and mark due tasks in one transaction; see `TaskStore.begin_tasks`."""
         return self._run_write(lambda connection: tasks.begin(connection, server, now, alive_until, limit))
 
+    def pending_tasks(self, root_id: str, most: int) -> int:
+        """One look-up by index; see `GraphStore.pending_tasks`."""
+        return self._run_read(lambda connection: tasks.pending_of(connection, root_id, most))
+
     def next_task(self) -> float | None:
         """One look-up by index; see `TaskStore.next_task`."""
         return self._run_read(tasks.next_due)

@@ -52,6 +52,12 @@ def begin(
     return [task._replace(state="STARTED", begun=now) for task in found]
 
 
+def pending_of(connection: Connection, root_id: str, most: int) -> int:
+    """Return how many pending tasks a user has, but no more than `most`."""
+    some = select(tasks.c.id).where(_PENDING, tasks.c.root_id == root_id).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+
 def next_due(connection: Connection) -> float | None:
     """Return when the next pending task is due, in Unix seconds; None if no task is pending."""
     return connection.execute(select(func.min(tasks.c.due)).where(_PENDING)).scalar()

@@ -33,6 +33,7 @@ class Shared:
     - on_retry: called on the event loop of the sockets with the class of a walker that is about to be retried
     - loop: the event loop of the sockets, which owns `locks`
     - users: the store of users; None: there are none
+    - user_tasks: how many pending tasks a user may have; 0: any number
     """
 
     store: GraphStore
@@ -46,6 +47,7 @@ class Shared:
     users: UserStore | None
     on_tasks: Callable[[], None]
     on_retry: Callable[[type], None]
+    user_tasks: int = 0
 
 
 @runtime_checkable

@@ -137,6 +137,7 @@ def _make_run(
         status=options.status,
         may_retry=options.may_retry,
         deadline=deadline,
+        user_tasks=shared.user_tasks,
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from walkwire.errors import CommitInDoubt, Conflict, NoAccess, Refused
-from walkwire.ids import parse_reference
+from walkwire.errors import CommitInDoubt, Conflict, Limited, NoAccess, Refused
+from walkwire.ids import SYSTEM_ROOT, parse_reference
 from walkwire.store import Changes, GraphStore, Held, Lost, View
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
@@ -70,6 +70,7 @@ class Run:
         "_commit",
         "_notify",
         "_store",
+        "_user_tasks",
         "_view",
         "after_commit",
         "answer",
@@ -98,10 +99,12 @@ class Run:
         status: int = 200,
         may_retry: bool = True,
         deadline: Deadline | None = None,
+        user_tasks: int = 0,
     ) -> None:
         self._store = store
         self._view = view
         self._notify = notify
+        self._user_tasks = user_tasks
         self._commit = store.commit
         self.check_time: Callable[[], None] | None = None
         self._checked = 1  # statements known to be consistent with each other: a single one always is
@@ -277,8 +280,10 @@ class Run:
         return answer
 
     def _write(self, changes: Changes) -> None:
-        """Commit, and send the notifications. Raises Lost, Held."""
+        """Commit, and send the notifications. Raises Lost, Held, Limited."""
         self._raise_if_void()
+        if changes.new_tasks:
+            self._bound_tasks(len(changes.new_tasks))
         try:
             self._commit(self.graph.reads, changes, self._release, self.host.owned())
         except Lost as lost:
@@ -288,6 +293,16 @@ class Run:
         if changes.new_tasks:
             self.host.tasks_added()
         self._begin_unit(changes)
+
+    def _bound_tasks(self, new: int) -> None:
+        """Raise Limited if the user would have too many pending tasks. Timetables are not bounded."""
+        most = self._user_tasks
+        if not most or self.graph.caller == SYSTEM_ROOT:
+            return
+        if self._store.pending_tasks(self.graph.caller, most) + new > most:
+            raise Limited(
+                f"{most} of your tasks are pending, the most that one user may have. Please try again later!"
+            )
 
     def _end_unchanged(self, changes: Changes, is_last: bool = False) -> None:
         """Check the reads in place of a commit, and send the notifications. Raises Lost.

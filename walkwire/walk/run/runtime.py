@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from walkwire.errors import Busy, Limited
+from walkwire.errors import Busy, Limited, NoAccess
 from walkwire.ids import SYSTEM_ROOT
 from walkwire.store import GraphStore, UserStore
 from walkwire.walk.registry import Registry
@@ -35,13 +35,17 @@ class RuntimeLimits(NamedTuple):
     - seconds: the time limit of a walk whose request sets none; 0: none
     - at_once: how many walks of one user may run or wait; beyond that, requests are refused with Limited; 0: no limit. Stored
       tasks and timetables are not counted
+    - tasks: how many pending tasks a user may have; beyond that, a walk that creates one fails with Limited; 0: any number
     """
 
     threads: int = 16
     queue: int = 4096
     seconds: float = 0
     at_once: int = 0
+    tasks: int = 0
 
+
+STEP_SECONDS = 0.01  # "no access" is answered after a multiple of this
 
 _LIMITS = RuntimeLimits()
 _ANSWERS = Answers()
@@ -89,6 +93,7 @@ class Runtime:
             users,
             lambda: mailbox.post(on_tasks),
             on_retry,
+            limits.tasks,
         )
 
     async def run(self, request: WalkRequest) -> WalkAnswer:
@@ -122,10 +127,15 @@ class Runtime:
         if self._under_way >= self._bound:
             raise Busy
         payer = self._count(request) if self._at_once else None
+        begun = self._shared.loop.time()
         self._under_way += 1
         self._idle.clear()
         try:
             return await run_until_committed(request, self._shared, deadline)
+        except NoAccess:
+            # It takes longer to find out that a record is forbidden than that it is absent. The caller is not to see that.
+            await asyncio.sleep(STEP_SECONDS - (self._shared.loop.time() - begun) % STEP_SECONDS)
+            raise
         finally:
             if payer is not None:
                 self._uncount(payer)
