@@ -17,6 +17,7 @@ from tests.serving import Server, client
 from walkwire.ids import PUBLIC_ROOT, new_id
 from walkwire.store import Asking, Changes, NodeRecord, Reads, Store, TaskRecord
 from walkwire.stores import open_store
+from walkwire.walk.run.runtime import STEP_SECONDS
 from walkwire.walk.run.tasks import LIFE_SECONDS, Runner
 
 PROGRAM = Path(__file__).parent / "programs" / "walks.py"
@@ -239,3 +240,29 @@ async def test_a_commit_in_an_async_ability_holds_up_nobody(server: Server) -> N
     answers = [one.result() for one in counting]
     assert [answer.status_code for answer in answers] == [200] * 10, [answer.text for answer in answers]
     assert stored(server, board)["title"] == "the board" + 10 * "+"
+
+
+async def test_one_user_has_so_many_pending_tasks(tmp_path: Path) -> None:
+    """Section B. One more is refused, with all that its walk did; others are not concerned."""
+    with Server(PROGRAM, tmp_path, user_tasks="3") as server:
+        person, other = await server.person("planner"), await server.person("other")
+        answers = [await server.post("/walker/plan", {}, person.token) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert "tasks are pending" in answers[3].json()["detail"]["error"]
+        assert await server.walk("boards", person.token) == [3]
+        assert await server.walk("plan", other.token) == []
+
+
+async def test_forbidden_and_absent_look_the_same(server: Server) -> None:
+    """A31. The same words, after the same multiple of a time that is longer than either takes."""
+    owner, other = await server.person("owner"), await server.person("other")
+    (secret,) = await server.walk("make_secret", owner.token)
+    clock = asyncio.get_running_loop().time
+    for target in (secret, NOBODY):
+        before = clock()
+        answer = await server.post(f"/walker/read_link/{target}", {}, other.token)
+        assert clock() - before >= STEP_SECONDS
+        assert (answer.status_code, answer.json()["detail"]["error"]) == (
+            403,
+            f"You don't have access on target entry {target}!",
+        )

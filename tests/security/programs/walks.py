@@ -2,14 +2,17 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from walkwire import Node, Root, Walker, commit, delete, jid, jobj, on_entry, perm_grant
 from walkwire.walk.archetypes.obj import Obj
+from walkwire.walk.walker.task import create_task
 from walkwire.walk.walker.verbs import allow_root
 
+NOBODY = "n:Secret:" + "0" * 24
 ARRIVED: list[int] = []
 STARTED: list[str] = []
 
@@ -239,3 +242,18 @@ class find(Open):
     @on_entry
     def find(self) -> None:
         self.report(jobj(self.reference) is None)
+
+
+class plan(Open):
+    """Orders a walk for tomorrow."""
+
+    @on_entry
+    def plan(self, here: Root) -> None:
+        create_task(find(NOBODY), date=datetime.now(UTC) + timedelta(days=1))
+        here.connect(Board("planned"))
+
+
+class boards(Open):
+    @on_entry
+    def boards(self, here: Root) -> None:
+        self.report(len(here.out(Board)))

@@ -185,7 +185,7 @@ class Former(dict[str, object]):
 def _asked(name: str, changes: bool) -> Callable[..., object]:
     def ask(former: Former, *arguments: object, **keywords: object) -> object:
         archetype = former.of()
-        values = dict.copy(former) if archetype is None else _all_fields(archetype, changes)
+        values = dict(dict.items(former)) if archetype is None else _all_fields(archetype, changes)
         return getattr(dict, name)(values, *arguments, **keywords)
 
     return ask

@@ -196,11 +196,12 @@ def _take_steps() -> None:
 
 
 def _until(future: asyncio.Future[Any]) -> Generator[Any, Any, BaseException | None]:
-    """Wait until a future is done, whatever becomes of it. Return the cancellation that came meanwhile, for the next step."""
+    """Wait until a future is done, one turn of the loop at least. Return the cancellation that came meanwhile, for the next step."""
     error = None
-    while not future.done():
-        try:
-            yield from asyncio.wait((future,)).__await__()
+    while True:
+        try:  # if it is done already: let the coroutine that waited for it go first
+            yield from (asyncio.sleep(0) if future.done() else asyncio.wait((future,))).__await__()
         except asyncio.CancelledError as cancelled:
             error = cancelled
-    return error
+        if future.done():
+            return error
