@@ -25,8 +25,12 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
         return runner.run(coroutine)
 
 
+def in_thread(function: Any, *arguments: Any) -> asyncio.Future[Any]:
+    return asyncio.Task(asyncio.to_thread(function, *arguments))
+
+
 def where(function: Any = threading.current_thread) -> Any:
-    return off_loop(asyncio.to_thread, function)
+    return off_loop(in_thread, function)
 
 
 def test_a_plain_function_leaves_the_loop_and_comes_back() -> None:
@@ -137,7 +141,7 @@ def test_a_store_is_called_off_the_loop() -> None:
             return threading.current_thread()
 
     async def main() -> None:
-        store = OffLoop(Store(), asyncio.to_thread)
+        store = OffLoop(Store(), in_thread)
         assert store.is_shared
         for view in (store, store.latest()):
             assert view.thread() is not threading.current_thread()

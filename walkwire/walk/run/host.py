@@ -72,7 +72,7 @@ class ServerHost:
     def users(self) -> UserStore | None:
         """The store of users. Its calls do not block the event loop for async abilities."""
         users = self.shared.users
-        return None if users is None else cast("UserStore", OffLoop(users, self.run_in_thread))
+        return None if users is None else cast("UserStore", OffLoop(users, self.begin_in_thread))
 
     @property
     def spawns_awaitable(self) -> bool:
@@ -83,12 +83,16 @@ class ServerHost:
         """Run a coroutine on the programs' event loop. Raises RuntimeError on that loop, TimedOut after the walk's time limit."""
         run = current_or_none()
         if isinstance(run, MayLeave):
-            run.leave_loop(self.run_in_thread)
+            run.leave_loop(self.begin_in_thread)
         return self.shared.programs.run_from_thread(coroutine, None if run is None else run.check_time)
 
     async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a function in the thread that waits for this walk, or in a worker thread; in the context of the caller."""
-        return await self.shared.threads.from_a_loop(function, *arguments, offer=offer_to_waiting)
+        return await self.begin_in_thread(function, *arguments)
+
+    def begin_in_thread(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
+        """Begin what `run_in_thread` does, and return a future of the result."""
+        return self.shared.threads.from_a_loop(function, *arguments, offer=offer_to_waiting)
 
     def is_quiet(self) -> bool:
         """Whether no walk of this server holds any lock. A hint, not a promise."""
@@ -100,7 +104,7 @@ class ServerHost:
 
     def acquire(self, hold: Keys, kinds: Keys) -> None:
         """Acquire locks, off the event loops. Raises Conflict after `PATIENCE_SECONDS`."""
-        off_loop(self.run_in_thread, self._acquire, hold, kinds)
+        off_loop(self.begin_in_thread, self._acquire, hold, kinds)
 
     def _acquire(self, hold: Keys, kinds: Keys) -> None:
         waiting = asyncio.run_coroutine_threadsafe(self.claimed().acquire(hold, kinds), self.shared.loop)

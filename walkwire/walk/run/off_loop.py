@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -21,9 +22,8 @@ from greenlet import getcurrent, greenlet
 from walkwire.walk.current import current_or_none
 
 Result = TypeVar("Result")
-InThread = Callable[
-    ..., Coroutine[Any, Any, Any]
-]  # given a function and its arguments, awaits its result in a worker thread
+# Given a function and its arguments, runs it in a worker thread, and returns a future of its result.
+InThread = Callable[..., asyncio.Future[Any]]
 
 
 class _Asked(NamedTuple):
@@ -146,7 +146,7 @@ def _drive(coroutine: Coroutine[Any, Any, Result]) -> Generator[Any, Any, Result
         outcome = steps.switch((coroutine, value, error))
         value, error = None, None
         while type(outcome) is _Asked:
-            answer = asyncio.Task(outcome.in_thread(outcome.function, *outcome.arguments))
+            answer = outcome.in_thread(outcome.function, *outcome.arguments)
             run = current_or_none()
             if run is not None:
                 _away[id(run)] = answer
@@ -196,12 +196,19 @@ def _take_steps() -> None:
 
 
 def _until(future: asyncio.Future[Any]) -> Generator[Any, Any, BaseException | None]:
-    """Wait until a future is done, one turn of the loop at least. Return the cancellation that came meanwhile, for the next step."""
+    """Wait until a future is done, one turn of the loop at least. Return a cancellation that came meanwhile."""
     error = None
     while True:
-        try:  # if it is done already: let the coroutine that waited for it go first
-            yield from (asyncio.sleep(0) if future.done() else asyncio.wait((future,))).__await__()
+        waiter = asyncio.get_running_loop().create_future()  # one that may be cancelled, unlike `future`
+        future.add_done_callback(partial(_wake, waiter))
+        try:
+            yield from waiter
         except asyncio.CancelledError as cancelled:
             error = cancelled
         if future.done():
             return error
+
+
+def _wake(waiter: asyncio.Future[None], _: object) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

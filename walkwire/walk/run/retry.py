@@ -109,16 +109,16 @@ async def _run_async(
     with shared.registry.recording():
         if not in_snapshot:
             run = _make_run(request, host, outbox, deadline, shared.store.latest())
-            run.leave_loop(host.run_in_thread)
+            run.leave_loop(host.begin_in_thread)
             return await run.execute_async(request, shared.answers)
         snapshot = shared.store.snapshot()
-        view = off_loop(host.run_in_thread, snapshot.__enter__)
+        view = off_loop(host.begin_in_thread, snapshot.__enter__)
         try:
             run = _make_run(request, host, outbox, deadline, view)
-            run.leave_loop(host.run_in_thread)
+            run.leave_loop(host.begin_in_thread)
             return await run.execute_async(request, shared.answers)
         finally:
-            off_loop(host.run_in_thread, snapshot.__exit__, None, None, None)
+            off_loop(host.begin_in_thread, snapshot.__exit__, None, None, None)
 
 
 def _make_run(

@@ -134,13 +134,13 @@ class Threads:
             loop.call_soon(self._hand_over)
         return future
 
-    async def from_a_loop(
+    def from_a_loop(
         self,
         function: Callable[..., Result],
         *arguments: Any,
         offer: Callable[[Job], bool] | None = None,
-    ) -> Result:
-        """Run a function in a worker thread, in the caller's context, and wait for its result on any event loop.
+    ) -> asyncio.Future[Result]:
+        """Run a function in a worker thread, in the caller's context. Returns a future of its result on the running event loop.
 
         It is part of a walk that was admitted already, so the queue's bound does not apply. `offer` gives the job to a thread
         that waits for this walk, and returns whether that thread begins it at once. If not, the first free thread runs it.
@@ -166,7 +166,7 @@ class Threads:
 
         if offer is None or not offer(job):
             self._put([("", job)])
-        return await future
+        return future
 
     def stop(self) -> None:
         """Let the threads end once the queued jobs are done."""
