@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,9 +16,9 @@ _scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
 def noting_requests(app: ASGIApp) -> ASGIApp:
     """Return `app`, made so that `address_of_request` knows the request that it serves."""
 
-    def noting(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
         _scope.set(scope)
-        return app(scope, receive, send)
+        await app(scope, receive, send)
 
     return noting
 

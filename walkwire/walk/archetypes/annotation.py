@@ -41,24 +41,34 @@ def optional_if_none(field: dataclasses.Field[object], annotation: Any) -> Any:
 def rewritten(
     annotation: object, leaf: Callable[[Any], object], key: Callable[[Any], object] | None = None
 ) -> Any:
-    """Return the annotation with `leaf(class)` in place of each class in it, `key(class)` for a mapping's keys.
+    """Return the annotation with `leaf(class)` in place of each class in it.
 
-    Without `key`, keys are treated as all others.
+    With `key`, that takes the place of `leaf` for the keys of a mapping that is one of several alternatives.
     """
     arguments = typing.get_args(annotation)
     if not arguments or typing.get_origin(annotation) is typing.Literal:
         result = leaf(annotation)
     elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        result = typing.Union[tuple(rewritten(one, leaf, key) for one in arguments)]  # noqa: UP007 - built, not written
+        are_several = len([one for one in arguments if one is not types.NoneType]) > 1
+        alternatives = [_alternative(one, leaf, key if are_several else None) for one in arguments]
+        result = typing.Union[tuple(alternatives)]  # noqa: UP007 - built, not written
     elif typing.get_origin(annotation) is typing.Annotated:
         result = typing.Annotated[rewritten(arguments[0], leaf, key), *arguments[1:]]
     else:
-        origin: Any = typing.get_origin(annotation)
         inner = tuple(one if isinstance(one, list) else rewritten(one, leaf, key) for one in arguments)
-        if key is not None and len(inner) == 2 and isinstance(origin, type) and issubclass(origin, Mapping):
-            inner = (rewritten(arguments[0], key, key), inner[1])
+        origin: Any = typing.get_origin(annotation)
         result = origin[inner]
     return result if _is_request_only(result) or _is_known_to_pydantic(result) else leaf(Any)
+
+
+def _alternative(annotation: Any, leaf: Callable[[Any], object], key: Callable[[Any], object] | None) -> Any:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    result = rewritten(annotation, leaf, key)
+    if key is None or len(arguments) != 2 or not (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return result
+    made: Any = origin
+    with_key = made[rewritten(arguments[0], key), rewritten(arguments[1], leaf, key)]
+    return with_key if _is_known_to_pydantic(with_key) else result
 
 
 def member_of(cls: type[Enum], *, by_name_first: bool) -> Callable[[object], Enum]:

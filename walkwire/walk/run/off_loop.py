@@ -127,9 +127,8 @@ def make_task(
 
 SPARE = 64
 _spare = _Spare()
-_away: dict[
-    int, asyncio.Future[Any]
-] = {}  # by the identity of a run: what one of its coroutines waits for off the loop
+# By the identity of a run: what one of its coroutines waits for off the loop.
+_away: dict[int, asyncio.Future[Any]] = {}
 
 
 def _drive(coroutine: Coroutine[Any, Any, Result]) -> Generator[Any, Any, Result]:
@@ -146,13 +145,8 @@ def _drive(coroutine: Coroutine[Any, Any, Result]) -> Generator[Any, Any, Result
         outcome = steps.switch((coroutine, value, error))
         value, error = None, None
         while type(outcome) is _Asked:
-            answer = outcome.in_thread(outcome.function, *outcome.arguments)
-            run = current_or_none()
-            if run is not None:
-                _away[id(run)] = answer
-            error = (yield from _until(answer)) or error
-            if run is not None:
-                del _away[id(run)]
+            answer, cancelled = yield from _answered(outcome)
+            error = cancelled or error
             failed = answer.exception()
             outcome = steps.switch(answer.result()) if failed is None else steps.throw(failed)
         steps.gr_context = None
@@ -193,6 +187,19 @@ def _take_steps() -> None:
         except BaseException as raised:
             answer = True, None, raised
         coroutine = value = error = None
+
+
+def _answered(asked: _Asked) -> Generator[Any, Any, tuple[asyncio.Future[Any], BaseException | None]]:
+    """Do what a step asks for. No other coroutine of the same walk takes a step meanwhile."""
+    answer = asked.in_thread(asked.function, *asked.arguments)
+    run = current_or_none()
+    if run is None:
+        return answer, (yield from _until(answer))
+    _away[id(run)] = answer
+    try:
+        return answer, (yield from _until(answer))
+    finally:
+        del _away[id(run)]
 
 
 def _until(future: asyncio.Future[Any]) -> Generator[Any, Any, BaseException | None]:
