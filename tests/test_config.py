@@ -61,6 +61,13 @@ def test_in_production_connections_are_limited_in_number_and_strangers_in_time()
     assert Config(production=True, user_connections=7).user_connections == 7
 
 
+def test_in_production_walks_are_limited_in_time_and_number_unless_told_otherwise() -> None:
+    names = ("walk_seconds", "user_walks", "user_tasks")
+    assert [getattr(Config(), name) for name in names] == [0, 1024, 100_000]
+    assert [getattr(Config(production=True), name) for name in names] == [30, 32, 1000]
+    assert Config(production=True, user_walks=0).user_walks == 0
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
