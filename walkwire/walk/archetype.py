@@ -97,7 +97,7 @@ class AnchorState:
     - is_saved: to be stored even if nothing stored is joined to it
     - is_guarded: the next assignment has to ask for the right to write
     - is_stale: the fields have to be read again before use (`walk/graph/stale`)
-    - deferred: the fields whose references are not looked up (a `Deferred` of `walk/graph/watched`); None: there are none
+    - deferred: the fields whose references are not looked up (a `Deferred` of `walk/archetypes/watched`); None: there are none
     """
 
     __slots__ = (

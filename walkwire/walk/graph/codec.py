@@ -35,7 +35,7 @@ from walkwire.errors import RecordError
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.archetypes.annotation import annotations_of, member_of, optional_if_none, rewritten
 from walkwire.walk.archetypes.obj import Obj
-from walkwire.walk.graph.watched import (
+from walkwire.walk.archetypes.watched import (
     Deferred,
     FindAll,
     Unresolved,

@@ -1,13 +1,13 @@
 """Stale: archetypes that a walk holds when it begins another unit of work. The first use of a field reads them again.
 
-The fields of a stale archetype are moved from its dictionary to its anchor, where `walk/graph/watched` finds them.
+The fields of a stale archetype are moved from its dictionary to its anchor, where `walk/archetypes/watched` finds them.
 """
 
 from __future__ import annotations
 
 from walkwire.walk.archetype import Archetype
+from walkwire.walk.archetypes.watched import own_fields, watch, watch_fields
 from walkwire.walk.graph.codec import codec_of
-from walkwire.walk.graph.watched import own_fields, watch, watch_fields
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
 

@@ -11,10 +11,10 @@ from walkwire.walk.access import encode_grants
 from walkwire.walk.archetype import AnchorState, Archetype
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.root import Root
+from walkwire.walk.archetypes.watched import own_fields
 from walkwire.walk.graph.codec import codec_of
 from walkwire.walk.graph.kind import kept_kind
 from walkwire.walk.graph.stale import is_touched, make_stale
-from walkwire.walk.graph.watched import own_fields
 
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 

@@ -14,7 +14,7 @@ from operator import ne
 from typing import Any, TypeVar
 
 from walkwire.errors import Busy
-from walkwire.walk.run.fair import FairQueue
+from walkwire.walk.unit.fair import FairQueue
 
 Result = TypeVar("Result")
 Job = Callable[[], None]

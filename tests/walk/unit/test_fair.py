@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from walkwire.walk.run.fair import FairQueue
+from walkwire.walk.unit.fair import FairQueue
 
 
 def test_payers_take_turns_and_the_items_of_each_stay_in_order() -> None:
