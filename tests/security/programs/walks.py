@@ -200,8 +200,9 @@ class count(Open):
     @on_entry
     async def count(self, here: Board) -> None:
         here.title += "+"
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.02)  # one that is retried holds locks meanwhile, for which others wait
         commit()
+        await asyncio.sleep(0.02)
         self.report("counted")
 
 

@@ -43,32 +43,29 @@ def rewritten(
 ) -> Any:
     """Return the annotation with `leaf(class)` in place of each class in it.
 
-    With `key`, that takes the place of `leaf` for the keys of a mapping that is one of several alternatives.
+    With `key`, that takes the place of `leaf` for the keys of a mapping that is one of several alternatives, or holds any values.
     """
     arguments = typing.get_args(annotation)
     if not arguments or typing.get_origin(annotation) is typing.Literal:
         result = leaf(annotation)
     elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
         are_several = len([one for one in arguments if one is not types.NoneType]) > 1
-        alternatives = [_alternative(one, leaf, key if are_several else None) for one in arguments]
-        result = typing.Union[tuple(alternatives)]  # noqa: UP007 - built, not written
+        alternatives = tuple(
+            _mapping(one, leaf, key)
+            if are_several and key is not None and _is_mapping(one)
+            else rewritten(one, leaf, key)
+            for one in arguments
+        )
+        result = typing.Union[alternatives]  # noqa: UP007 - built, not written
     elif typing.get_origin(annotation) is typing.Annotated:
         result = typing.Annotated[rewritten(arguments[0], leaf, key), *arguments[1:]]
+    elif key is not None and _is_mapping(annotation) and arguments[1] in (Any, object):
+        return _mapping(annotation, leaf, key)
     else:
         inner = tuple(one if isinstance(one, list) else rewritten(one, leaf, key) for one in arguments)
         origin: Any = typing.get_origin(annotation)
         result = origin[inner]
     return result if _is_request_only(result) or _is_known_to_pydantic(result) else leaf(Any)
-
-
-def _alternative(annotation: Any, leaf: Callable[[Any], object], key: Callable[[Any], object] | None) -> Any:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    result = rewritten(annotation, leaf, key)
-    if key is None or len(arguments) != 2 or not (isinstance(origin, type) and issubclass(origin, Mapping)):
-        return result
-    made: Any = origin
-    with_key = made[rewritten(arguments[0], key), rewritten(arguments[1], leaf, key)]
-    return with_key if _is_known_to_pydantic(with_key) else result
 
 
 def member_of(cls: type[Enum], *, by_name_first: bool) -> Callable[[object], Enum]:
@@ -88,6 +85,18 @@ def member_of(cls: type[Enum], *, by_name_first: bool) -> Callable[[object], Enu
             raise ValueError(f"Input should be one of {', '.join(names)}") from None
 
     return read
+
+
+def _is_mapping(annotation: object) -> bool:
+    origin = typing.get_origin(annotation)
+    return isinstance(origin, type) and issubclass(origin, Mapping) and len(typing.get_args(annotation)) == 2
+
+
+def _mapping(annotation: object, leaf: Callable[[Any], object], key: Callable[[Any], object]) -> Any:
+    origin: Any = typing.get_origin(annotation)
+    of, values = typing.get_args(annotation)
+    made = origin[rewritten(of, key), rewritten(values, leaf, key)]
+    return made if _is_known_to_pydantic(made) else rewritten(annotation, leaf)
 
 
 def _module_of(cls: type) -> types.ModuleType | types.SimpleNamespace:
