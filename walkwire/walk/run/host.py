@@ -88,11 +88,11 @@ class ServerHost:
 
     async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a function in the thread that waits for this walk, or in a worker thread; in the context of the caller."""
-        return await self.begin_in_thread(function, *arguments)
+        return await self.shared.threads.from_a_loop(function, *arguments, offer=offer_to_waiting)
 
     def begin_in_thread(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
-        """Begin what `run_in_thread` does, and return a future of the result."""
-        return self.shared.threads.from_a_loop(function, *arguments, offer=offer_to_waiting)
+        """Begin a call of the store in a thread that runs nothing else, and return a future of the result."""
+        return self.shared.programs.begin_call(function, *arguments)
 
     def is_quiet(self) -> bool:
         """Whether no walk of this server holds any lock. A hint, not a promise."""
@@ -104,7 +104,19 @@ class ServerHost:
 
     def acquire(self, hold: Keys, kinds: Keys) -> None:
         """Acquire locks, off the event loops. Raises Conflict after `PATIENCE_SECONDS`."""
-        off_loop(self.begin_in_thread, self._acquire, hold, kinds)
+        off_loop(self._begin_acquire, self._acquire, hold, kinds)
+
+    def _begin_acquire(self, _: object, hold: Keys, kinds: Keys) -> asyncio.Future[None]:
+        """Acquire locks without a thread: the threads may be needed by the walk that holds them."""
+        acquiring = self._acquire_in_time(hold, kinds)
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(acquiring, self.shared.loop))
+
+    async def _acquire_in_time(self, hold: Keys, kinds: Keys) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.claimed().acquire(hold, kinds)
+        except TimeoutError:
+            raise Conflict from None
 
     def _acquire(self, hold: Keys, kinds: Keys) -> None:
         waiting = asyncio.run_coroutine_threadsafe(self.claimed().acquire(hold, kinds), self.shared.loop)

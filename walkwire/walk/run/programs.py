@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -13,6 +15,8 @@ from walkwire.walk.run.off_loop import make_task
 from walkwire.walk.run.waiting import Job, WaitingThread
 
 Result = TypeVar("Result")
+
+CALLS = 8  # calls of the store at once
 
 _waiting: ContextVar[WaitingThread | None] = ContextVar("waiting", default=None)
 
@@ -30,6 +34,7 @@ class ProgramLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_stopping = False
+        self._calls = ThreadPoolExecutor(CALLS, "programs-store")
 
     async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on this loop, and wait on the caller's loop for its result."""
@@ -58,12 +63,21 @@ class ProgramLoop:
             _waiting.reset(token)
         return waiting.work_until(future, check)
 
+    def begin_call(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
+        """Begin a call that blocks, on behalf of a coroutine of this loop. Returns a future of its result.
+
+        Its threads run nothing else: a walk that waits for a lock, or that computes, never keeps them.
+        """
+        context = contextvars.copy_context()
+        return asyncio.get_running_loop().run_in_executor(self._calls, context.run, function, *arguments)
+
     def stop(self) -> None:
         """Stop the loop, and cancel what still runs on it."""
         if self._loop is not None and self._thread is not None:
             self._is_stopping = True
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=1)
+        self._calls.shutdown(wait=False)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._starting:
