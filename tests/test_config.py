@@ -90,6 +90,13 @@ def test_in_production_passwords_are_tried_a_few_times_only() -> None:
     assert Config(production=True, login_failures=0).login_failures == 0
 
 
+def test_in_production_walks_are_limited_in_time_and_number_unless_told_otherwise() -> None:
+    names = ("walk_seconds", "user_walks", "user_tasks")
+    assert [getattr(Config(), name) for name in names] == [0, 1024, 100_000]
+    assert [getattr(Config(production=True), name) for name in names] == [30, 32, 1000]
+    assert Config(production=True, user_walks=0).user_walks == 0
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
@@ -179,6 +186,8 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "threads": 2,
         "walk_seconds": 3.5,
         "walk_queue": 5,
+        "user_walks": 6,
+        "user_tasks": 7,
         "stop_seconds": 1,
         "memory_bound": 2**20,
         "user_connections": 3,

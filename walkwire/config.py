@@ -54,6 +54,18 @@ def _in_production(value: float, otherwise: float) -> Callable[[dict[str, Any]],
     return lambda values: value if values.get("production") else otherwise
 
 
+def _walk_seconds(values: dict[str, Any]) -> float:
+    return 30 if values.get("production") else 0
+
+
+def _user_walks(values: dict[str, Any]) -> int:
+    return 32 if values.get("production") else 1024
+
+
+def _user_tasks(values: dict[str, Any]) -> int:
+    return 1000 if values.get("production") else 100_000
+
+
 class Config(BaseModel):
     """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
@@ -113,7 +125,9 @@ class Config(BaseModel):
     pong_seconds: float = Field(20, gt=0)
     threads: int = Field(16, ge=1, le=1000)
     walk_queue: int = Field(4096, ge=0)
-    walk_seconds: float = Field(0, ge=0)
+    walk_seconds: float = Field(default_factory=_walk_seconds, ge=0)
+    user_walks: int = Field(default_factory=_user_walks, ge=0)
+    user_tasks: int = Field(default_factory=_user_tasks, ge=0)
     stop_seconds: float = Field(10, ge=0)
     memory_bound: ByteSize = Field(ByteSize(256 * MEBIBYTE), ge=MEBIBYTE)
     user_connections: int = Field(default_factory=_in_production(100, 0), ge=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,6 +53,21 @@ def ordered(store: Store, due: float = 10.0) -> TaskRecord:
 
 def begin(store: Store, server: str = "a", now: float = 20.0, limit: int = 9) -> list[str]:
     return [task.id for task in store.begin_tasks(server, now, now + 15, limit)]
+
+
+def test_the_pending_tasks_of_a_user_are_counted_up_to_a_number(store: Store) -> None:
+    for _ in range(3):
+        ordered(store)
+    assert [store.pending_tasks(PUBLIC_ROOT, most) for most in (2, 9)] == [2, 3]
+    assert store.pending_tasks(SYSTEM_ROOT, 9) == 0
+    begin(store, limit=1)
+    assert store.pending_tasks(PUBLIC_ROOT, 9) == 2
+
+
+def test_the_database_tells_its_time(store: Store) -> None:
+    first = store.now()
+    assert abs(first - time.time()) < 60  # all on one machine here
+    assert first <= store.now() + 0.001
 
 
 def test_a_task_is_kept_with_the_changes_that_order_it(store: Store) -> None:

@@ -28,6 +28,7 @@ from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.metering import Meters, open_meters
 from walkwire.server.notifier import Notifier
+from walkwire.server.payer import noting_requests
 from walkwire.server.scheduler import Scheduler
 from walkwire.store import Asking, Store, TaskRecord
 from walkwire.stores import kind_of, open_store
@@ -144,12 +145,12 @@ async def open_app(
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers)
         meters.add_server(wire, health)
-        dispatch = Dispatch(runtime, registry)
+        dispatch = Dispatch(runtime, registry, Addresses(config.trusted_proxies).of)
         walkers = Walkers(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
         operations = Operations(health, wire.hub, title, page, meters.render, meters.on_refusal)
-        api = make_api(config, walkers, accounts, operations)
+        api = noting_requests(make_api(config, walkers, accounts, operations))
         serve_walker = partial(_serve_walker, dispatch, walkers)
         stack.callback(registry.subscribe(partial(mailbox.post, serve_walker)))
         scheduler = Scheduler(store, asking, dispatch, registry.walkers)
@@ -187,7 +188,9 @@ async def _open_runtime(
         registry,
         mailbox,
         notify=notify,
-        limits=RuntimeLimits(config.threads, config.walk_queue, config.walk_seconds),
+        limits=RuntimeLimits(
+            config.threads, config.walk_queue, config.walk_seconds, config.user_walks, config.user_tasks
+        ),
         answers=Answers(config.show_endpoint_returns, is_response, config.answer_limit),
         users=store,
         on_tasks=on_tasks,

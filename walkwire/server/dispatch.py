@@ -16,6 +16,7 @@ from walkwire.dialect.traverse import traverse
 from walkwire.errors import BadEvent, NotPrintable, PublicError, Refused, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.server.http.walkers.request import event_model_of
+from walkwire.server.payer import AddressOf, address_of_request
 from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
 from walkwire.walk.registry import Registry
@@ -25,7 +26,7 @@ from walkwire.walk.run.runtime import Runtime
 from walkwire.walk.walker.fields import holds_files, values_of
 from walkwire.walk.walker.report import encode
 from walkwire.walk.walker.specs import Specs, specs_of
-from walkwire.wire.door import Call
+from walkwire.wire.door import Call, own_address
 from walkwire.wire.message.lenient import problems_of
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
@@ -58,8 +59,9 @@ class _Served:
 class Dispatch:
     """Runs walkers: `__call__` for the socket, `walk` for REST, `order` for timetables and `task` for stored tasks."""
 
-    def __init__(self, runtime: Runtime, registry: Registry) -> None:
+    def __init__(self, runtime: Runtime, registry: Registry, address_of: AddressOf = own_address) -> None:
         self._runtime = runtime
+        self._address_of = address_of
         self._registry = registry
         keep_uploads()
         self._served: dict[type, _Served] = {}
@@ -104,6 +106,7 @@ class Dispatch:
             served.options,
             call.client.id,
             served.mode,
+            "" if served.needs_user else call.client.address,
         )
         try:
             return _body_for_a_socket(await self._run(request))
@@ -126,9 +129,10 @@ class Dispatch:
         if served.has_files and served.mode is not None:
             check_size(values.values())
         root_id = root_id if served.needs_user else PUBLIC_ROOT
+        payer = address_of_request(self._address_of) if root_id == PUBLIC_ROOT else ""
         entry = Entry(node, kinds)
         return await self._run(
-            WalkRequest(walker, _Given(values), root_id, entry, served.options, None, served.mode)
+            WalkRequest(walker, _Given(values), root_id, entry, served.options, None, served.mode, payer)
         )
 
     async def order(self, walker: type, values: dict[str, Any], node: str | None, id: str) -> None:

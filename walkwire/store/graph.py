@@ -97,5 +97,8 @@ class GraphStore(View, Protocol):
         Raises CommitInDoubt if the connection broke and the outcome cannot be found out.
         """
 
+    def pending_tasks(self, root_id: str, most: int) -> int:
+        """Return how many pending tasks the user with this root has, but no more than `most`."""
+
     def close(self) -> None:
         """Free all connections. No method may be called afterwards."""

@@ -56,7 +56,13 @@ class TaskTaken(WalkwireError):
 
 
 class TaskStore(Protocol):
-    """A store of tasks. A server that starts a task holds a lease on it until the Unix second `alive_until`, and renews it."""
+    """A store of tasks. A server that starts a task holds a lease on it until the Unix second `alive_until`, and renews it.
+
+    Servers' clocks differ, so `now` and `alive_until` are times of the database's clock, which `now()` returns.
+    """
+
+    def now(self) -> float:
+        """Return the time by the clock of the database, in Unix seconds."""
 
     def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
         """Start up to `limit` pending tasks that are due at `now`, the longest due first: mark them STARTED and return them."""

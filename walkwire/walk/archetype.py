@@ -62,6 +62,9 @@ class AnchorGraph(Protocol):
     def find(self, id: str) -> Archetype | None:
         """Return the archetype with this id; None if it is absent or may not be read."""
 
+    def find_all(self, ids: Sequence[str]) -> list[Archetype | None]:
+        """Return what `find` returns for each id, with few queries for all of them."""
+
     def edge(self, link: Any) -> Archetype:  # Any: a link is opaque outside the graph
         """Return the edge of a link."""
 
@@ -94,9 +97,11 @@ class AnchorState:
     - is_saved: to be stored even if nothing stored is joined to it
     - is_guarded: the next assignment has to ask for the right to write
     - is_stale: the fields have to be read again before use (`walk/graph/stale`)
+    - deferred: the fields whose references are not looked up (a `Deferred` of `walk/archetypes/watched`); None: there are none
     """
 
     __slots__ = (
+        "deferred",
         "extras",
         "grants",
         "graph",
@@ -133,6 +138,7 @@ class AnchorState:
         self.is_deleted = False
         self.is_guarded = False
         self.is_stale = False
+        self.deferred: Any = None
 
 
 def give_anchor(archetype: Archetype, anchor: AnchorState) -> None:

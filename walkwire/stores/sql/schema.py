@@ -102,6 +102,12 @@ tasks = Table(
         postgresql_where=Column("state") == "PENDING",
     ),
     Index(
+        "pending_of",
+        "root_id",
+        sqlite_where=Column("state") == "PENDING",
+        postgresql_where=Column("state") == "PENDING",
+    ),
+    Index(
         "begun",
         "alive_until",
         sqlite_where=Column("state") == "STARTED",

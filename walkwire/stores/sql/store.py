@@ -114,9 +114,17 @@ class SqlStore(ABC):
         """One DELETE; see `WebhookStore.delete_webhook_keys`."""
         return self._run_write(lambda connection: webhooks.remove(connection, root_id, ids))
 
+    def now(self) -> float:
+        """One statement without a table; see `TaskStore.now`."""
+        return self._run_read(tasks.now)
+
     def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:
         """Select and mark due tasks in one transaction; see `TaskStore.begin_tasks`."""
         return self._run_write(lambda connection: tasks.begin(connection, server, now, alive_until, limit))
+
+    def pending_tasks(self, root_id: str, most: int) -> int:
+        """One look-up by index; see `GraphStore.pending_tasks`."""
+        return self._run_read(lambda connection: tasks.pending_of(connection, root_id, most))
 
     def next_task(self) -> float | None:
         """One look-up by index; see `TaskStore.next_task`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, extract, func, insert, select, update
 
 from walkwire.store import TaskEnd, TaskRecord, TaskState, TaskTaken
 from walkwire.stores.sql.schema import nodes, tasks
@@ -12,6 +12,15 @@ from walkwire.stores.sql.schema import nodes, tasks
 _TASK = tuple(tasks.c[name] for name in TaskRecord._fields)
 _PENDING = tasks.c.state == "PENDING"
 _STARTED = tasks.c.state == "STARTED"
+
+
+def now(connection: Connection) -> float:
+    """Return the time by the clock of the database, in Unix seconds."""
+    if connection.dialect.name == "sqlite":
+        clock = (func.julianday("now") - 2440587.5) * 86400.0  # the Julian day of 1970-01-01
+    else:
+        clock = extract("epoch", func.clock_timestamp())
+    return float(connection.execute(select(clock)).scalar_one())
 
 
 def load(connection: Connection, id: str) -> TaskRecord | None:
@@ -41,6 +50,12 @@ def begin(
     if found:
         connection.execute(taken.values(state="STARTED", begun=now, server=server, alive_until=alive_until))
     return [task._replace(state="STARTED", begun=now) for task in found]
+
+
+def pending_of(connection: Connection, root_id: str, most: int) -> int:
+    """Return how many pending tasks a user has, but no more than `most`."""
+    some = select(tasks.c.id).where(_PENDING, tasks.c.root_id == root_id).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def next_due(connection: Connection) -> float | None:

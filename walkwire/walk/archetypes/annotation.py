@@ -13,7 +13,7 @@ import sys
 import types
 import typing
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -38,17 +38,31 @@ def optional_if_none(field: dataclasses.Field[object], annotation: Any) -> Any:
     return annotation | None if field.default is None and annotation is not Any else annotation
 
 
-def rewritten(annotation: object, leaf: Callable[[Any], object]) -> Any:
-    """Return the annotation with `leaf(class)` in place of each class in it."""
+def rewritten(
+    annotation: object, leaf: Callable[[Any], object], key: Callable[[Any], object] | None = None
+) -> Any:
+    """Return the annotation with `leaf(class)` in place of each class in it.
+
+    With `key`, that takes the place of `leaf` for the keys of a mapping that is one of several alternatives, or holds any values.
+    """
     arguments = typing.get_args(annotation)
     if not arguments or typing.get_origin(annotation) is typing.Literal:
         result = leaf(annotation)
     elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        result = typing.Union[tuple(rewritten(one, leaf) for one in arguments)]  # noqa: UP007 - built, not written
+        are_several = len([one for one in arguments if one is not types.NoneType]) > 1
+        alternatives = tuple(
+            _mapping(one, leaf, key)
+            if are_several and key is not None and _is_mapping(one)
+            else rewritten(one, leaf, key)
+            for one in arguments
+        )
+        result = typing.Union[alternatives]  # noqa: UP007 - built, not written
     elif typing.get_origin(annotation) is typing.Annotated:
-        result = typing.Annotated[rewritten(arguments[0], leaf), *arguments[1:]]
+        result = typing.Annotated[rewritten(arguments[0], leaf, key), *arguments[1:]]
+    elif key is not None and _is_mapping(annotation) and arguments[1] in (Any, object):
+        return _mapping(annotation, leaf, key)
     else:
-        inner = tuple(one if isinstance(one, list) else rewritten(one, leaf) for one in arguments)
+        inner = tuple(one if isinstance(one, list) else rewritten(one, leaf, key) for one in arguments)
         origin: Any = typing.get_origin(annotation)
         result = origin[inner]
     return result if _is_request_only(result) or _is_known_to_pydantic(result) else leaf(Any)
@@ -71,6 +85,18 @@ def member_of(cls: type[Enum], *, by_name_first: bool) -> Callable[[object], Enu
             raise ValueError(f"Input should be one of {', '.join(names)}") from None
 
     return read
+
+
+def _is_mapping(annotation: object) -> bool:
+    origin = typing.get_origin(annotation)
+    return isinstance(origin, type) and issubclass(origin, Mapping) and len(typing.get_args(annotation)) == 2
+
+
+def _mapping(annotation: object, leaf: Callable[[Any], object], key: Callable[[Any], object]) -> Any:
+    origin: Any = typing.get_origin(annotation)
+    of, values = typing.get_args(annotation)
+    made = origin[rewritten(of, key), rewritten(values, leaf, key)]
+    return made if _is_known_to_pydantic(made) else rewritten(annotation, leaf)
 
 
 def _module_of(cls: type) -> types.ModuleType | types.SimpleNamespace:

@@ -5,7 +5,7 @@ Methods without a docstring of their own words implement a protocol of `walk/vie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn, cast
 
 from walkwire.errors import NoAccess
@@ -70,6 +70,12 @@ class WalkGraph:
         if found is None:
             found = self._reading.edge_by_id(id)
         return found if found is not None and self._rights.may_read(found) else None
+
+    def find_all(self, ids: Sequence[str]) -> list[Archetype | None]:
+        """Return what `find` returns for each id, with a query for all nodes and one for their owners; see `AnchorGraph`."""
+        self._reading.load(ids)
+        self._load_owners(node for id in ids if (node := self._reading.node(id)) is not None)
+        return [self.find(id) for id in ids]
 
     def search_nodes(self, search: Search) -> list[Archetype]:
         """Return the matches, without what the walk itself has deleted: up to two queries; see `Searches.search_nodes`."""

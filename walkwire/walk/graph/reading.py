@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NoReturn, cast
 
-from walkwire.errors import NoAccess
+from walkwire.errors import BadReference, NoAccess
 from walkwire.ids import parse_reference
 from walkwire.store import (
     EdgeRecord,
@@ -54,7 +54,7 @@ class Reading:
         self._registry = registry
         self._graph = graph
         self._set = working_set
-        self._resolve = Resolve(self._by_reference, lambda name: registry.find("obj", name))
+        self._resolve = Resolve(self._by_references, lambda name: registry.find("obj", name))
 
     def begin(self) -> None:
         """Begin another unit of work, which has read nothing."""
@@ -252,8 +252,19 @@ class Reading:
         codec_of(type(edge)).decode(edge, record.data, self._resolve)
         remember(edge, record.data)
 
-    def _by_reference(self, reference: str) -> Archetype | None:
-        kind, name, id = parse_reference(reference)
-        if kind == "n" and not name:
-            return self.root(id)
-        return self._graph.find(id)
+    def _by_references(self, references: list[str]) -> list[Archetype | None]:
+        """Return what references name; None for one that is absent, that the caller may not read, or that is no reference."""
+        found: dict[str, Archetype | None] = {}
+        ids: dict[str, str] = {}
+        for reference in references:
+            try:
+                kind, name, id = parse_reference(reference)
+            except BadReference:
+                found[reference] = None
+            else:
+                if kind == "n" and not name:
+                    found[reference] = self.root(id)
+                else:
+                    ids[reference] = id
+        found.update(zip(ids, self._graph.find_all(list(ids.values())), strict=True))
+        return [found[reference] for reference in references]

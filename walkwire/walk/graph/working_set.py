@@ -11,6 +11,7 @@ from walkwire.walk.access import encode_grants
 from walkwire.walk.archetype import AnchorState, Archetype
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.root import Root
+from walkwire.walk.archetypes.watched import own_fields
 from walkwire.walk.graph.codec import codec_of
 from walkwire.walk.graph.kind import kept_kind
 from walkwire.walk.graph.stale import is_touched, make_stale
@@ -155,10 +156,11 @@ class WorkingSet:
             return is_touched(archetype)
         if anchor.grants is not None and encode_grants(anchor.grants) != anchor.stored_grants:
             return True
-        now, then = vars(archetype), anchor.values
-        is_same = now.keys() == then.keys() and all(map(is_, now.values(), then.values()))
-        if is_same and _PLAIN.issuperset(map(type, now.values())):
-            return False
+        if anchor.deferred is None:
+            now, then = vars(archetype), anchor.values
+            is_same = now.keys() == then.keys() and all(map(is_, now.values(), then.values()))
+            if is_same and _PLAIN.issuperset(map(type, now.values())):
+                return False
         codec = codec_of(type(archetype))
         data = codec.encode(archetype)
         return data != anchor.stored and data != codec.rewritten(archetype)
@@ -217,7 +219,8 @@ class WorkingSet:
 def remember(archetype: Archetype, data: str) -> None:
     """Record that an archetype's fields, as they are now, are stored as `data`."""
     anchor = archetype.__jac__
-    anchor.stored, anchor.values = data, dict(vars(archetype))
+    anchor.stored = data
+    anchor.values = dict(vars(archetype)) if anchor.deferred is None else own_fields(archetype)
 
 
 def _node_record(node: Archetype) -> NodeRecord:

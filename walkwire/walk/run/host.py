@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from walkwire.errors import Conflict
 from walkwire.store import GraphStore, UserStore
+from walkwire.walk.current import current_or_none
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers
-from walkwire.walk.run.programs import ProgramLoop
+from walkwire.walk.run.off_loop import InThread, OffLoop, off_loop
+from walkwire.walk.run.programs import ProgramLoop, offer_to_waiting
 from walkwire.walk.run.threads import Threads
 from walkwire.walk.unit.locks import PATIENCE_SECONDS, Claim, Locks
 from walkwire.walk.unit.outbox import Notify
@@ -31,6 +33,7 @@ class Shared:
     - on_retry: called on the event loop of the sockets with the class of a walker that is about to be retried
     - loop: the event loop of the sockets, which owns `locks`
     - users: the store of users; None: there are none
+    - user_tasks: how many pending tasks a user may have; 0: any number
     """
 
     store: GraphStore
@@ -44,6 +47,15 @@ class Shared:
     users: UserStore | None
     on_tasks: Callable[[], None]
     on_retry: Callable[[type], None]
+    user_tasks: int = 0
+
+
+@runtime_checkable
+class MayLeave(Protocol):
+    """A run whose calls of the store can be made off the loop. See `Run`."""
+
+    def leave_loop(self, in_thread: InThread) -> None:
+        """Make all further calls of the store by `in_thread` where they would block the event loop for async abilities."""
 
 
 @dataclass(slots=True)
@@ -58,8 +70,9 @@ class ServerHost:
 
     @property
     def users(self) -> UserStore | None:
-        """The store of users."""
-        return self.shared.users
+        """The store of users. Its calls do not block the event loop for async abilities."""
+        users = self.shared.users
+        return None if users is None else cast("UserStore", OffLoop(users, self.begin_in_thread))
 
     @property
     def spawns_awaitable(self) -> bool:
@@ -67,12 +80,19 @@ class ServerHost:
         return False
 
     def run_coroutine(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine on the programs' event loop. Raises RuntimeError on that loop."""
-        return self.shared.programs.run_from_thread(coroutine)
+        """Run a coroutine on the programs' event loop. Raises RuntimeError on that loop, TimedOut after the walk's time limit."""
+        run = current_or_none()
+        if isinstance(run, MayLeave):
+            run.leave_loop(self.begin_in_thread)
+        return self.shared.programs.run_from_thread(coroutine, None if run is None else run.check_time)
 
     async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Run a function in a worker thread, in the context of the caller."""
-        return await self.shared.threads.from_a_loop(function, *arguments)
+        """Run a function in the thread that waits for this walk, or in a worker thread; in the context of the caller."""
+        return await self.shared.threads.from_a_loop(function, *arguments, offer=offer_to_waiting)
+
+    def begin_in_thread(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
+        """Begin a call of the store in a thread that runs nothing else, and return a future of the result."""
+        return self.shared.programs.begin_call(function, *arguments)
 
     def is_quiet(self) -> bool:
         """Whether no walk of this server holds any lock. A hint, not a promise."""
@@ -83,7 +103,22 @@ class ServerHost:
         return self.shared.locks.held(keys, self.claim)
 
     def acquire(self, hold: Keys, kinds: Keys) -> None:
-        """Acquire locks from a worker thread. Raises Conflict after `PATIENCE_SECONDS`."""
+        """Acquire locks, off the event loops. Raises Conflict after `PATIENCE_SECONDS`."""
+        off_loop(self._begin_acquire, self._acquire, hold, kinds)
+
+    def _begin_acquire(self, _: object, hold: Keys, kinds: Keys) -> asyncio.Future[None]:
+        """Acquire locks without a thread: the threads may be needed by the walk that holds them."""
+        acquiring = self._acquire_in_time(hold, kinds)
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(acquiring, self.shared.loop))
+
+    async def _acquire_in_time(self, hold: Keys, kinds: Keys) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.claimed().acquire(hold, kinds)
+        except TimeoutError:
+            raise Conflict from None
+
+    def _acquire(self, hold: Keys, kinds: Keys) -> None:
         waiting = asyncio.run_coroutine_threadsafe(self.claimed().acquire(hold, kinds), self.shared.loop)
         try:
             waiting.result(PATIENCE_SECONDS)

@@ -3,38 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from walkwire.walk.run.off_loop import make_task
+from walkwire.walk.run.waiting import Job, WaitingThread
+
 Result = TypeVar("Result")
+
+CALLS = 8  # calls of the store at once
+
+_waiting: ContextVar[WaitingThread | None] = ContextVar("waiting", default=None)
 
 _log = logging.getLogger(__name__)
 
 
 class ProgramLoop:
-    """The event loop for async abilities, started when the first one runs. An ability that blocks delays only other abilities."""
+    """The event loop for async abilities, started when the first one runs. An ability that blocks delays only other abilities.
+
+    Calls of the store and of locks do not block it: see `off_loop`.
+    """
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_stopping = False
+        self._calls = ThreadPoolExecutor(CALLS, "programs-store")
 
     async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on this loop, and wait on the caller's loop for its result."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._running()))
 
-    def run_from_thread(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine on this loop, and wait in this thread for its result. Raises RuntimeError in the loop's own thread."""
+    def run_from_thread(
+        self, coroutine: Coroutine[Any, Any, Result], check: Callable[[], None] | None = None
+    ) -> Result:
+        """Run a coroutine on this loop, and wait in this thread for its result. Raises RuntimeError in the loop's own thread.
+
+        Meanwhile the thread runs the plain abilities that the coroutine needs: if they waited for another thread of the pool,
+        and all of them waited like this one, none would ever go on. `check` is called now and then; what it raises cancels the
+        coroutine.
+        """
         loop = self._running()
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError(
                 "An async ability was met by spawn() inside an async ability: await aspawn() instead"
             )
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        waiting = WaitingThread()
+        token = _waiting.set(waiting)  # the coroutine runs in a copy of this context
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        finally:
+            _waiting.reset(token)
+        return waiting.work_until(future, check)
+
+    def begin_call(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
+        """Begin a call that blocks, on behalf of a coroutine of this loop. Returns a future of its result.
+
+        Its threads run nothing else: a walk that waits for a lock, or that computes, never keeps them.
+        """
+        context = contextvars.copy_context()
+        return asyncio.get_running_loop().run_in_executor(self._calls, context.run, function, *arguments)
 
     def stop(self) -> None:
         """Stop the loop, and cancel what still runs on it."""
@@ -42,11 +77,13 @@ class ProgramLoop:
             self._is_stopping = True
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=1)
+        self._calls.shutdown(wait=False)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
+                self._loop.set_task_factory(make_task)
                 self._thread = threading.Thread(target=self._serve, name="programs", daemon=True)
                 self._thread.start()
             return self._loop
@@ -66,3 +103,9 @@ class ProgramLoop:
             self._loop.run_until_complete(asyncio.gather(*remaining, return_exceptions=True))
         finally:
             self._loop.close()
+
+
+def offer_to_waiting(job: Job) -> bool:
+    """Give a job to the thread that waits for this coroutine, if there is one. Return whether that thread begins it at once."""
+    waiting = _waiting.get()
+    return waiting is not None and waiting.offer(job)

@@ -61,6 +61,7 @@ class WalkRequest(NamedTuple):
     - options: what the walker's specs say
     - client_id: the connection whose event this is; None over REST and for tasks
     - mode: None to run the walk and answer it; `Later` to store it as a task; `TaskRun` to run a stored task
+    - payer: by whom the walk is counted; "": by its root
     """
 
     walker: type[Walker]
@@ -70,3 +71,9 @@ class WalkRequest(NamedTuple):
     options: RunOptions = RunOptions()
     client_id: str | None = None
     mode: Later | TaskRun | None = None
+    payer: str = ""
+
+
+def payer_of(request: WalkRequest) -> str:
+    """Return by whom a walk is counted: an address for callers who are not signed in, else the root of the user."""
+    return request.payer or request.root_id

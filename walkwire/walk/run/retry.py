@@ -8,7 +8,8 @@ from walkwire.errors import Conflict
 from walkwire.store import View
 from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.run.host import ServerHost, Shared
-from walkwire.walk.run.request import Later, WalkRequest
+from walkwire.walk.run.off_loop import off_loop
+from walkwire.walk.run.request import Later, WalkRequest, payer_of
 from walkwire.walk.run.run import Blocked, Run
 from walkwire.walk.run.verdict import Unfit
 from walkwire.walk.unit.deadline import Deadline
@@ -65,12 +66,14 @@ async def _attempt(
     if has_async(request.walker) and not isinstance(request.mode, Later):
         outcome = await shared.programs.run(_run_async(request, host, outbox, deadline, in_snapshot))
     else:
-        outcome = await shared.threads.submit(_run, request, host, outbox, deadline, in_snapshot)
+        outcome = await shared.threads.submit(
+            _run, request, host, outbox, deadline, in_snapshot, payer=payer_of(request)
+        )
     while isinstance(outcome, Blocked):
         if outcome.is_void and request.options.may_retry:
             raise Unfit(outcome.hold, outcome.run)
         await _acquire(host, outcome.hold, outcome.kinds, patience_ends)
-        outcome = await shared.threads.submit(outcome.resume)
+        outcome = await shared.threads.submit(outcome.resume, payer=payer_of(request))
     return outcome
 
 
@@ -87,7 +90,11 @@ def _run(
         run = _make_run(request, host, outbox, deadline, shared.store.latest())
         return run.execute(request, shared.answers)
     with shared.store.snapshot() as view:
-        return _make_run(request, host, outbox, deadline, view).execute(request, shared.answers)
+        run = _make_run(request, host, outbox, deadline, view)
+        try:
+            return run.execute(request, shared.answers)
+        finally:
+            run.graph.read_from(shared.store.latest())  # for references that are looked up after the end
 
 
 async def _run_async(
@@ -102,10 +109,16 @@ async def _run_async(
     with shared.registry.recording():
         if not in_snapshot:
             run = _make_run(request, host, outbox, deadline, shared.store.latest())
+            run.leave_loop(host.begin_in_thread)
             return await run.execute_async(request, shared.answers)
-        with shared.store.snapshot() as view:
+        snapshot = shared.store.snapshot()
+        view = off_loop(host.begin_in_thread, snapshot.__enter__)
+        try:
             run = _make_run(request, host, outbox, deadline, view)
+            run.leave_loop(host.begin_in_thread)
             return await run.execute_async(request, shared.answers)
+        finally:
+            off_loop(host.begin_in_thread, snapshot.__exit__, None, None, None)
 
 
 def _make_run(
@@ -124,6 +137,7 @@ def _make_run(
         status=options.status,
         may_retry=options.may_retry,
         deadline=deadline,
+        user_tasks=shared.user_tasks,
     )
 
 

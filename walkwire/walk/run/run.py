@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-from walkwire.errors import CommitInDoubt, Conflict, NoAccess, Refused
-from walkwire.ids import parse_reference
+from walkwire.errors import CommitInDoubt, Conflict, Limited, NoAccess, Refused
+from walkwire.ids import SYSTEM_ROOT, parse_reference
 from walkwire.store import Changes, GraphStore, Held, Lost, View
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
@@ -16,6 +17,7 @@ from walkwire.walk.current import AnswerState, Host, enter_run, leave_run
 from walkwire.walk.graph.graph import WalkGraph
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers, WalkAnswer, task_end
+from walkwire.walk.run.off_loop import InThread, OffLoop, off_loop
 from walkwire.walk.run.request import Later, TaskRun, WalkRequest
 from walkwire.walk.run.verdict import raise_verdict
 from walkwire.walk.unit.deadline import Deadline
@@ -68,6 +70,7 @@ class Run:
         "_commit",
         "_notify",
         "_store",
+        "_user_tasks",
         "_view",
         "after_commit",
         "answer",
@@ -96,10 +99,12 @@ class Run:
         status: int = 200,
         may_retry: bool = True,
         deadline: Deadline | None = None,
+        user_tasks: int = 0,
     ) -> None:
         self._store = store
         self._view = view
         self._notify = notify
+        self._user_tasks = user_tasks
         self._commit = store.commit
         self.check_time: Callable[[], None] | None = None
         self._checked = 1  # statements known to be consistent with each other: a single one always is
@@ -150,6 +155,14 @@ class Run:
             raise
         finally:
             leave_run(token)
+
+    def leave_loop(self, in_thread: InThread) -> None:
+        """Make all further calls of the store by `in_thread` where they would block the event loop for async abilities."""
+        if not isinstance(self._store, OffLoop):
+            self._store = cast("GraphStore", OffLoop(self._store, in_thread))
+            self._view = cast("View", OffLoop(self._view, in_thread))
+            self._commit = partial(off_loop, in_thread, self._commit)
+            self.graph.read_from(self._view)
 
     def finish(self, changes: Changes, answer: WalkAnswer) -> WalkAnswer | Blocked:
         """Commit after waiting for locks. Raises Unfit if another attempt is needed."""
@@ -267,8 +280,10 @@ class Run:
         return answer
 
     def _write(self, changes: Changes) -> None:
-        """Commit, and send the notifications. Raises Lost, Held."""
+        """Commit, and send the notifications. Raises Lost, Held, Limited."""
         self._raise_if_void()
+        if changes.new_tasks:
+            self._bound_tasks(len(changes.new_tasks))
         try:
             self._commit(self.graph.reads, changes, self._release, self.host.owned())
         except Lost as lost:
@@ -278,6 +293,16 @@ class Run:
         if changes.new_tasks:
             self.host.tasks_added()
         self._begin_unit(changes)
+
+    def _bound_tasks(self, new: int) -> None:
+        """Raise Limited if the user would have too many pending tasks. Timetables are not bounded."""
+        most = self._user_tasks
+        if not most or self.graph.caller == SYSTEM_ROOT:
+            return
+        if self._store.pending_tasks(self.graph.caller, most) + new > most:
+            raise Limited(
+                f"{most} of your tasks are pending, the most that one user may have. Please try again later!"
+            )
 
     def _end_unchanged(self, changes: Changes, is_last: bool = False) -> None:
         """Check the reads in place of a commit, and send the notifications. Raises Lost.

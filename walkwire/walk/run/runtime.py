@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from walkwire.errors import Busy
+from walkwire.errors import Busy, Limited, NoAccess
+from walkwire.ids import SYSTEM_ROOT
 from walkwire.store import GraphStore, UserStore
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers, WalkAnswer
 from walkwire.walk.run.host import Shared
 from walkwire.walk.run.programs import ProgramLoop
-from walkwire.walk.run.request import TaskRun, WalkRequest
+from walkwire.walk.run.request import TaskRun, WalkRequest, payer_of
 from walkwire.walk.run.retry import run_until_committed
 from walkwire.walk.run.threads import Mailbox, Threads
 from walkwire.walk.unit.deadline import Deadline
@@ -32,12 +33,19 @@ class RuntimeLimits(NamedTuple):
     - threads: the number of worker threads
     - queue: how many walks may wait for a thread; beyond that, requests are refused with Busy
     - seconds: the time limit of a walk whose request sets none; 0: none
+    - at_once: how many walks of one user may run or wait; beyond that, requests are refused with Limited; 0: no limit. Stored
+      tasks and timetables are not counted
+    - tasks: how many pending tasks a user may have; beyond that, a walk that creates one fails with Limited; 0: any number
     """
 
     threads: int = 16
     queue: int = 4096
     seconds: float = 0
+    at_once: int = 0
+    tasks: int = 0
 
+
+STEP_SECONDS = 0.01  # "no access" is answered after a multiple of this
 
 _LIMITS = RuntimeLimits()
 _ANSWERS = Answers()
@@ -67,7 +75,9 @@ class Runtime:
     ) -> None:
         self._bound = limits.threads + limits.queue
         self._seconds = limits.seconds
+        self._at_once = limits.at_once
         self._under_way = 0
+        self._of_payers: dict[str, int] = {}  # the walks under way of each
         self._idle = asyncio.Event()
         self._idle.set()
         self._shared_locks = SharedLockPool(store.shared_locks)
@@ -83,12 +93,13 @@ class Runtime:
             users,
             lambda: mailbox.post(on_tasks),
             on_retry,
+            limits.tasks,
         )
 
     async def run(self, request: WalkRequest) -> WalkAnswer:
         """Run a walk until it is committed, and return its answer.
 
-        Raises the walk's own error, or Conflict, Busy, NoAccess, BadReference, TimedOut.
+        Raises the walk's own error, or Conflict, Busy, Limited, NoAccess, BadReference, TimedOut.
         """
         seconds = request.options.seconds
         if seconds is None:
@@ -115,11 +126,37 @@ class Runtime:
     async def _run(self, request: WalkRequest, deadline: Deadline | None) -> WalkAnswer:
         if self._under_way >= self._bound:
             raise Busy
+        payer = self._count(request) if self._at_once else None
+        begun = self._shared.loop.time()
         self._under_way += 1
         self._idle.clear()
         try:
             return await run_until_committed(request, self._shared, deadline)
+        except NoAccess:
+            # It takes longer to find out that a record is forbidden than that it is absent. The caller is not to see that.
+            await asyncio.sleep(STEP_SECONDS - (self._shared.loop.time() - begun) % STEP_SECONDS)
+            raise
         finally:
+            if payer is not None:
+                self._uncount(payer)
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+
+    def _count(self, request: WalkRequest) -> str | None:
+        """Count a walk for its payer, and return the payer; None: it is not counted. Raises Limited."""
+        if isinstance(request.mode, TaskRun) or request.root_id == SYSTEM_ROOT:
+            return None
+        payer = payer_of(request)
+        count = self._of_payers.get(payer, 0)
+        if count >= self._at_once:
+            raise Limited(
+                f"{self._at_once} of your walks are under way, the most that one user may have. Please try again later!"
+            )
+        self._of_payers[payer] = count + 1
+        return payer
+
+    def _uncount(self, payer: str) -> None:
+        self._of_payers[payer] -= 1
+        if not self._of_payers[payer]:
+            del self._of_payers[payer]

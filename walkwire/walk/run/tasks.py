@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Coroutine
@@ -36,7 +37,8 @@ class Runner:
     - is_forgotten: whether the outcome of a task is not stored
     - life: seconds after which a server that does not report counts as dead. Every third of it, this server reports to the
       store, and ends the tasks of dead servers.
-    - clock: returns the time, in seconds since the epoch
+    - clock: returns the time of the database, in seconds since the epoch; None: it is read from the store with each report, and
+      counted on in between. Servers' own clocks differ: one of them would end the running tasks of another
     - news: set it when there may be a new task
     """
 
@@ -49,7 +51,7 @@ class Runner:
         at_once: int,
         is_forgotten: Callable[[TaskRecord], bool] = lambda task: False,
         life: float = LIFE_SECONDS,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         news: asyncio.Event | None = None,
     ) -> None:
         self._store = store
@@ -59,6 +61,8 @@ class Runner:
         self._is_forgotten = is_forgotten
         self._life = life
         self._clock = clock
+        self._clock_read = -math.inf  # by time.monotonic()
+        self._clock_ahead = 0.0  # of time.monotonic()
         self._server = os.urandom(12).hex()
         self._under_way: dict[asyncio.Task[None], str] = {}
         self._news = news or asyncio.Event()
@@ -104,7 +108,7 @@ class Runner:
         while self._under_way or not self._is_finishing:
             self._news.clear()
             try:
-                now = self._clock()
+                now = await self._now()
                 if now - reported >= self._life / 3:
                     await self._report(now)
                     reported = now
@@ -116,6 +120,15 @@ class Runner:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(pause, 0)):
                     await self._news.wait()
+
+    async def _now(self) -> float:
+        if self._clock is not None:
+            return self._clock()
+        if time.monotonic() - self._clock_read >= self._life / 3:
+            there = await self._ask(self._store.now)
+            self._clock_read = time.monotonic()
+            self._clock_ahead = there - self._clock_read
+        return time.monotonic() + self._clock_ahead
 
     async def _report(self, now: float) -> None:
         if self._under_way:

@@ -14,6 +14,7 @@ from operator import ne
 from typing import Any, TypeVar
 
 from walkwire.errors import Busy
+from walkwire.walk.unit.fair import FairQueue
 
 Result = TypeVar("Result")
 Job = Callable[[], None]
@@ -95,8 +96,8 @@ class Threads:
         self._begin = begin
         self._bound = threads + queue
         self._under_way = 0
-        self._fresh: list[Job] = []  # submitted in this turn of the event loop
-        self._waiting: deque[Job] = deque()
+        self._fresh: list[tuple[str, Job]] = []  # submitted in this turn of the event loop
+        self._waiting: FairQueue[Job] = FairQueue()
         self._lock = threading.Lock()  # guards all that follows
         self._workers = [_Worker() for _ in range(threads)]
         self._asleep = self._workers.copy()
@@ -107,8 +108,13 @@ class Threads:
         for number, worker in enumerate(self._workers):
             threading.Thread(target=self._work, args=[worker], name=f"walk-{number}", daemon=True).start()
 
-    def submit(self, function: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
-        """Run `function(*arguments)` in a worker thread, and return a future of its result. Raises Busy if the queue is full."""
+    def submit(
+        self, function: Callable[..., Result], *arguments: Any, payer: str = ""
+    ) -> asyncio.Future[Result]:
+        """Run `function(*arguments)` in a worker thread, and return a future of its result. Raises Busy if the queue is full.
+
+        The jobs of all payers take turns.
+        """
         if self._under_way >= self._bound:
             raise Busy
         self._under_way += 1
@@ -123,21 +129,30 @@ class Threads:
             else:
                 self._mailbox.post(self._finish, future, result)
 
-        self._fresh.append(job)
+        self._fresh.append((payer, job))
         if len(self._fresh) == 1:
             loop.call_soon(self._hand_over)
         return future
 
-    async def from_a_loop(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Run a function in a worker thread, in the caller's context, and wait for its result on any event loop.
+    def from_a_loop(
+        self,
+        function: Callable[..., Result],
+        *arguments: Any,
+        offer: Callable[[Job], bool] | None = None,
+    ) -> asyncio.Future[Result]:
+        """Run a function in a worker thread, in the caller's context. Returns a future of its result on the running event loop.
 
-        It is part of a walk that was admitted already, so the queue's bound does not apply.
+        It is part of a walk that was admitted already, so the queue's bound does not apply. `offer` gives the job to a thread
+        that waits for this walk, and returns whether that thread begins it at once. If not, the first free thread runs it.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         context = contextvars.copy_context()
+        begun = threading.Lock()
 
         def job() -> None:
+            if not begun.acquire(blocking=False):
+                return
             try:
                 result = context.run(function, *arguments)
             except BaseException as error:
@@ -149,8 +164,9 @@ class Threads:
             with suppress(RuntimeError):  # the loop is closed: nothing waits for the result
                 loop.call_soon_threadsafe(lambda: None if future.done() else end(value))
 
-        self._put([job])
-        return await future
+        if offer is None or not offer(job):
+            self._put([("", job)])
+        return future
 
     def stop(self) -> None:
         """Let the threads end once the queued jobs are done."""
@@ -167,9 +183,10 @@ class Threads:
         fresh, self._fresh = self._fresh, []
         self._put(fresh)
 
-    def _put(self, jobs: list[Job]) -> None:
+    def _put(self, jobs: list[tuple[str, Job]]) -> None:
         with self._lock:
-            self._waiting.extend(jobs)
+            for payer, job in jobs:
+                self._waiting.put(payer, job)
             self._wake(min(self._most - self._awake, len(self._waiting)))
             if not self._waiting or self._pace is not None:
                 return
@@ -179,7 +196,7 @@ class Threads:
     def _wake(self, number: int) -> None:
         for _ in range(min(number, len(self._asleep))):
             worker = self._asleep.pop()
-            worker.job = self._waiting.popleft()
+            worker.job = self._waiting.take()
             self._awake += 1
             worker.gate.release()
 
@@ -194,7 +211,7 @@ class Threads:
     def _next(self, worker: _Worker) -> Job | None:
         with self._lock:
             if self._waiting and self._awake <= self._most:
-                return self._waiting.popleft()
+                return self._waiting.take()
             worker.job = (
                 None  # from now on it is set by the thread that wakes this one, and read only after that
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
 
@@ -21,12 +21,14 @@ from pydantic import (
     create_model,
 )
 
+from walkwire.errors import NoAccess
+from walkwire.ids import parse_reference
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.archetypes.annotation import annotations_of, member_of, optional_if_none, rewritten
 from walkwire.walk.archetypes.obj import Obj
 
 _models: dict[type, type[BaseModel]] = {}
-_node_fields: dict[type, list[str]] = {}
+_node_fields: dict[type, dict[str, tuple[type, ...]]] = {}  # the classes that each field names
 
 
 def model_of(walker: type) -> type[BaseModel]:
@@ -51,21 +53,37 @@ def holds_files(walker: type, file: type) -> bool:
 
 
 def nodes_found(walker: type, values: dict[str, Any], find: Callable[[str], object]) -> dict[str, Any]:
-    """Return the values, with `find(reference)` in place of each reference in the fields that hold nodes."""
-    names = _node_fields.get(walker)
-    if names is None:
+    """Return the values, with `find(reference)` in place of each reference in the fields that hold nodes.
+
+    Raises NoAccess for a reference to a record of a class that the field's annotation does not name, and what `find` raises.
+    """
+    fields = _node_fields.get(walker)
+    if fields is None:
         hints = annotations_of(walker)
-        names = _node_fields[walker] = [name for name in hints if _mentions(hints[name], Archetype)]
-    return (
-        values | {name: _found(values[name], find) for name in names if name in values} if names else values
-    )
+        named = {name: tuple(_archetypes_in(hint)) for name, hint in hints.items()}
+        fields = _node_fields[walker] = {name: classes for name, classes in named.items() if classes}
+    if not fields:
+        return values
+    return values | {
+        name: _found(values[name], find, classes) for name, classes in fields.items() if name in values
+    }
 
 
-def _found(value: object, find: Callable[[str], object]) -> object:
+def _archetypes_in(annotation: object) -> Iterator[type]:
+    if isinstance(annotation, type) and issubclass(annotation, Archetype):
+        yield annotation
+    for one in typing.get_args(annotation):
+        yield from _archetypes_in(one)
+
+
+def _found(value: object, find: Callable[[str], object], classes: tuple[type, ...]) -> object:
     if isinstance(value, str):
-        return find(value)
+        found = find(value)
+        if not isinstance(found, classes):
+            raise NoAccess(str(parse_reference(value)))
+        return found
     if isinstance(value, list):
-        return [_found(one, find) for one in value]
+        return [_found(one, find, classes) for one in value]
     return value
 
 

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import datetime
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -22,6 +23,11 @@ _encoder = msgspec.json.Encoder()
 _AS_IS = (str, bool, float, type(None), datetime.timedelta, msgspec.Raw)
 _EXACT = frozenset(_AS_IS)
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
+
+# Nodes inside fields are printed with their own fields, but no deeper than this, and no more of them in one answer.
+DEPTH = 32
+NESTED = 10_000
+_nested: ContextVar[list[int]] = ContextVar("nested")  # how many more
 
 # Any: one of the classes on the left
 _SPECIAL: tuple[tuple[tuple[type, ...], Callable[[Any], str]], ...] = (
@@ -65,6 +71,7 @@ def answer(status: int, reports: list[object], returns: list[object] | None) -> 
 
     Raises NotPrintable, which names the type.
     """
+    _nested.set([NESTED])
     try:
         body: dict[str, object] = {"status": status, "reports": _printed(reports)}
         if returns is not None:
@@ -77,7 +84,7 @@ def answer(status: int, reports: list[object], returns: list[object] | None) -> 
 
 
 class _Named:
-    """Convert errors of traversing or encoding a value into a NotPrintable that names its type."""
+    """Convert errors of traversing or encoding a value into a NotPrintable that names its type. Begins to count anew."""
 
     __slots__ = ("_value",)
 
@@ -85,7 +92,7 @@ class _Named:
         self._value = value
 
     def __enter__(self) -> None:
-        pass
+        _nested.set([NESTED])
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if isinstance(error, RecursionError):
@@ -116,10 +123,20 @@ def _printed(value: object) -> object:
 
 
 def _with_reference(archetype: Archetype, above: tuple[int, ...]) -> dict[str, object]:
-    """Return an archetype with its fields. One that holds itself has no fields there: `above` are the ids of those around it."""
-    if id(archetype) in above:
+    """Return an archetype with its fields. One that holds itself has no fields there: `above` are the ids of those around it.
+
+    Beyond `DEPTH` and `NESTED` an archetype has no fields either, and nothing is read for it.
+    """
+    if above and (id(archetype) in above or len(above) >= DEPTH or not _may_nest()):
         return {"id": reference_of(archetype)}
     return {"id": reference_of(archetype), "context": _fields(archetype, (*above, id(archetype)))}
+
+
+def _may_nest() -> bool:
+    """Count an archetype that is to be printed inside another one. False if there were too many in this answer."""
+    left = _nested.get()
+    left[0] -= 1
+    return left[0] >= 0
 
 
 def _fields(value: Any, above: tuple[int, ...]) -> dict[str, object]:  # Any: a dataclass
