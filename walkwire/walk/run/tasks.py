@@ -109,6 +109,8 @@ class Runner:
                     await self._report(now)
                     reported = now
                 pause = min(await self._begin_due(now), reported + self._life / 3 - now)
+            except Busy:  # the store logs when it is away and when it is back
+                pause = self._life / 3
             except Exception:
                 _log.exception("Tasks are not begun for the moment")
                 pause = self._life / 3
