@@ -47,6 +47,11 @@ def test_in_production_a_body_is_held_to_less_unless_told_otherwise() -> None:
     assert Config(production=True, body_limit="2MiB").body_limit == 2 * 1024 * 1024
 
 
+def test_in_production_the_log_is_json_unless_told_otherwise() -> None:
+    assert (Config().log_format, Config(production=True).log_format) == ("text", "json")
+    assert Config(production=True, log_format="text").log_format == "text"
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"

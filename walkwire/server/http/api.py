@@ -20,6 +20,7 @@ from walkwire.server.http.faults import Guard, add_error_handlers
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
+from walkwire.server.http.request_id import RequestIds
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
 from walkwire.server.http.walkers.openapi import serve_description
@@ -71,7 +72,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     description = serve_description(api)
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
     walkers.serve(api, on_change=description.forget)
-    return Cors(Guard(walkers.shortcut(api)), config)
+    return RequestIds(Cors(Guard(walkers.shortcut(api)), config))
 
 
 def _serve_page(api: FastAPI, page: Path) -> None:

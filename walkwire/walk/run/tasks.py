@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from walkwire.errors import Busy, Internal, PublicError
+from walkwire.ids import LOG_IDS
 from walkwire.store import Asking, TaskEnd, TaskRecord, TaskStore, TaskTaken
 
 LIFE_SECONDS = 15.0  # after which a server that does not report counts as dead
@@ -148,6 +149,7 @@ class Runner:
 
     async def _run(self, task: TaskRecord) -> None:
         reference = f"w:{task.walker}:{task.id}"
+        LOG_IDS.set({"task": reference})
         try:
             await self._run_when_free(task)
         except TaskTaken:
