@@ -55,6 +55,7 @@ class typed(Walker):
 class hook(Walker):
     class __specs__:
         webhook = {"type": "path", "name": "shop_key"}
+        path = "{shop_key}"
 
     @on_entry
     def break_down(self, here: Root) -> None:

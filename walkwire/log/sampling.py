@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -155,9 +156,11 @@ class Sampler(logging.Filter):
             place.message = masked(_message(record)).translate(_CONTROLS)[:SHORT_MESSAGE]
         place.missed += 1
         if self._timer is None:
-            self._timer = threading.Timer(2.0, self.say_counts)
-            self._timer.daemon = True
-            self._timer.start()
+            timer = threading.Timer(2.0, self.say_counts)
+            timer.daemon = True
+            with suppress(RuntimeError):  # the interpreter is ending: `close` says the counts
+                timer.start()
+                self._timer = timer
         return False
 
     def _fill(self, now: float) -> None:
