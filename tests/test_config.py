@@ -121,6 +121,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "show_endpoint_returns": True,
         "drain_seconds": 2,
         "metrics": True,
+        "log_format": "json",
         "compression": True,
         "keep": {"ticker:*": "latest"},
     }

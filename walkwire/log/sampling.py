@@ -100,7 +100,7 @@ class Sampler(logging.Filter):
             if is_short and (not is_first or now - place.short < SHORT_SECONDS):
                 return self._miss(place, record)
             if not is_first and (record.exc_info or place.passed >= LINES):
-                if not record.exc_info or self._left < BURST / 2:
+                if not record.exc_info or not record.name.startswith("walkwire.") or self._left < BURST / 2:
                     return self._miss(place, record)
                 # Clients quote the reference in the message.
                 record.msg, record.args = f"{_message(record)} ({_type(record)}, as logged before)", None
@@ -194,7 +194,7 @@ def _message(record: logging.LogRecord) -> str:
         text = record.getMessage()
     except Exception:  # the arguments do not fit: logging would print them all
         text = str(record.msg)
-    return text.encode(errors="backslashreplace").decode()
+    return text.rstrip("\n").encode(errors="backslashreplace").decode()
 
 
 def _type(record: logging.LogRecord) -> str:
