@@ -15,6 +15,8 @@ import pytest
 from tests.serving import PASSWORD, Server, client, run
 
 PROGRAM = """
+import logging
+
 from walkwire import Node, Root, Walker, on_entry
 
 
@@ -38,6 +40,26 @@ class fail_later(Walker):
     @on_entry
     async def break_down(self, here: Root) -> None:
         raise LookupError("nothing is there")
+
+
+class speak(Walker):
+    class __specs__:
+        methods = ["websocket", "post"]
+        auth = False
+
+    @on_entry
+    def say(self, here: Root) -> None:
+        logging.getLogger("shop").warning("said in a thread")
+
+
+class speak_later(Walker):
+    class __specs__:
+        methods = ["websocket", "post"]
+        auth = False
+
+    @on_entry
+    async def say(self, here: Root) -> None:
+        logging.getLogger("shop").warning("said on the loop of programs")
 
 
 class typed(Walker):
@@ -123,6 +145,12 @@ async def test_a_request_has_an_id_that_the_client_and_the_log_get(program: Path
                 assert logged["level"] == "ERROR"
                 assert logged["traceback"].endswith("LookupError: nothing is there")
                 assert {"time", "logger"} <= logged.keys()
+
+            for number, walker in enumerate(("speak", "speak_later", "speak")):
+                headers = {"X-Request-Id": f"said-{number}"}
+                assert (await http.post(f"/walker/{walker}", headers=headers, json={})).is_success
+            said = [line["request"] for line in lines(server) if line["logger"] == "shop"]
+            assert said == ["said-0", "said-1", "said-2"]
 
         async with server.connect() as socket:
             answer = await socket.ask({"type": "walker", "walker": "fail", "context": {}, "id": "seven"})

@@ -29,8 +29,8 @@ class LogHandler(logging.StreamHandler[Any]):
     def __init__(self, format: LogFormat) -> None:
         super().__init__(sys.stderr)
         self._sampler = Sampler(self.handle)
-        self.addFilter(self._add_ids)
         self.addFilter(self._sampler)
+        self.addFilter(self._add_ids)
         self.setFormatter(_json_formatter() if format == "json" else TextFormatter())
 
     def close(self) -> None:
