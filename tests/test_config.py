@@ -97,6 +97,11 @@ def test_in_production_walks_are_limited_in_time_and_number_unless_told_otherwis
     assert Config(production=True, user_walks=0).user_walks == 0
 
 
+def test_in_production_the_log_is_json_unless_told_otherwise() -> None:
+    assert (Config().log_format, Config(production=True).log_format) == ("text", "json")
+    assert Config(production=True, log_format="text").log_format == "text"
+
+
 def test_in_production_only_who_signed_in_may_speak_and_join_unless_told_otherwise() -> None:
     settings = Config(production=True, policy_join="none")
     assert settings.policy_user == settings.policy_channel == settings.policy_client == "authenticated"
@@ -199,6 +204,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "show_endpoint_returns": True,
         "drain_seconds": 2,
         "metrics": True,
+        "log_format": "json",
         "compression": True,
         "keep": {"ticker:*": "latest"},
     }

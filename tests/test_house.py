@@ -38,7 +38,7 @@ MAY = {
     "brokers": GROUND | {"broker"},
     "jac": GROUND,
     "server": GROUND
-    | {"addresses", "store", "broker", "walk", "dialect", "wire", "account", "stores", "brokers"},
+    | {"addresses", "log", "store", "broker", "walk", "dialect", "wire", "account", "stores", "brokers"},
     "program": GROUND | {"stores", "walk", "dialect", "jac", "trace", "foreign"},
     "foreign": {"ids", "dialect", "jac"},
     "__main__": {"cli"},
@@ -47,7 +47,8 @@ MAY = {
     "blocks": GROUND | {"stores", "walk", "jac", "trace", "foreign"},
     "new": GROUND,
     "load": GROUND,
-    "cli": GROUND | {"load", "walk", "server", "jac", "program", "check", "blocks", "new", "__init__"},
+    "log": GROUND,
+    "cli": GROUND | {"load", "log", "walk", "server", "jac", "program", "check", "blocks", "new", "__init__"},
     "testing": GROUND | {"account", "walk", "server", "program"},
 }
 # What each sub-room may import inside its room. "" are the files at the top of the room: its ground or its roof.

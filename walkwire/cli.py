@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -79,8 +78,10 @@ def serve(
             drain_seconds=drain_seconds,
             production=production,
         )
-        _log_to_stderr()
 
+        from walkwire.log.handler import log_to_stderr
+
+        log_to_stderr(config.log_format)
         from walkwire.server.process import banner, process
         from walkwire.walk.registry import Registry
 
@@ -284,9 +285,3 @@ def _number() -> str:
 def _fail(error: StartError) -> NoReturn:
     typer.echo(str(error), err=True)
     raise typer.Exit(2)
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for library in ("alembic", "uvicorn", "websockets"):
-        logging.getLogger(library).setLevel(logging.WARNING)

@@ -31,6 +31,7 @@ from walkwire.errors import StartError
 
 Policy = Literal["all", "authenticated", "none"]
 Overflow = Literal["close", "drop_oldest", "latest"]
+LogFormat = Literal["text", "json"]
 
 FILE = "walkwire.toml"
 MEBIBYTE = 1024 * 1024
@@ -43,6 +44,10 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 def _policy(values: dict[str, Any]) -> Policy:
     return "authenticated" if values.get("production") else "all"
+
+
+def _log_format(values: dict[str, Any]) -> LogFormat:
+    return "json" if values.get("production") else "text"
 
 
 def _body_limit(values: dict[str, Any]) -> ByteSize:
@@ -139,6 +144,7 @@ class Config(BaseModel):
     show_endpoint_returns: bool = False
     drain_seconds: float = Field(0, ge=0)
     metrics: bool = False
+    log_format: LogFormat = Field(default_factory=_log_format)
     compression: bool = False
     keep: Annotated[dict[str, Overflow], NoDecode] = {}
 

@@ -1,4 +1,4 @@
-"""Ids: makes and parses ids and references, as the wire and the store use them (`docs/protocol.md`, "Ids")."""
+"""Ids: makes and parses ids and references, as the wire, the store and the log use them (`docs/protocol.md`, "Ids")."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import random
 import re
 import time
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from walkwire.errors import BadReference
@@ -14,6 +16,9 @@ SYSTEM_ROOT = "0" * 24
 PUBLIC_ROOT = "0" * 23 + "1"
 
 CHANNEL_LENGTH = 1024  # characters of a channel's id
+
+# What the work under way belongs to, for the log: `request`; `client` and `event`; or `task`.
+LOG_IDS: ContextVar[Mapping[str, object]] = ContextVar("LOG_IDS", default={})  # noqa: B039 - nobody changes it
 
 _REFERENCE = re.compile(r"(?:([newo]):([^:]*):)?([0-9a-fA-F]{24})\Z")
 
@@ -43,6 +48,11 @@ def new_id() -> str:
     """
     seconds, rest = divmod(time.time_ns(), 1_000_000_000)
     return f"{seconds:08x}{(rest << 24) // 1_000_000_000:06x}{_random.getrandbits(40):010x}"
+
+
+def new_request_id() -> str:
+    """Return a new id of a request over HTTP: 16 hex digits. Takes about 0.3 µs."""
+    return f"{_random.getrandbits(64):016x}"
 
 
 def parse_reference(text: object) -> Reference:

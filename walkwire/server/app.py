@@ -82,7 +82,12 @@ def load_program(config: Config, load: Callable[[], Registry]) -> Loaded:
 
     Call it in a thread without a running event loop. Raises StartError.
     """
-    store = open_store(config.database, connections=config.database_pool, seconds=config.database_timeout)
+    store = open_store(
+        config.database,
+        connections=config.database_pool,
+        seconds=config.database_timeout,
+        is_durable=config.production,
+    )
     try:
         with unit_of_work(store, Registry(), PUBLIC_ROOT, is_loading=True):
             registry = load()
@@ -143,7 +148,7 @@ async def open_app(
         )
         await wire.start(accounts.revocation.hear, accounts.revocation.recheck)
         stack.push_async_callback(wire.stop)
-        health = Health(wire.peers)
+        health = Health(wire.peers, lambda: store.trouble)
         meters.add_server(wire, health)
         dispatch = Dispatch(runtime, registry, Addresses(config.trusted_proxies).of)
         walkers = Walkers(

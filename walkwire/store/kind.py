@@ -30,11 +30,12 @@ class StoreKind(Protocol):
     def has_pool(self) -> bool:
         """Return whether the store keeps a bounded pool of connections. If not, `open` ignores `connections` and `seconds`."""
 
-    def open(self, url: str, connections: int, seconds: float) -> Store:
+    def open(self, url: str, connections: int, seconds: float, is_durable: bool) -> Store:
         """Open the database and create or migrate its tables.
 
         - `connections`: the largest number of connections of this process.
         - `seconds`: how long a caller waits for a connection or a lock before Busy is raised.
+        - `is_durable`: whether each commit is flushed to the disk, if the kind leaves that to its clients.
 
         Raises StartError with a sentence for the operator.
         """

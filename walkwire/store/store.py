@@ -13,3 +13,10 @@ from walkwire.store.webhook import WebhookStore
 
 class Store(GraphStore, UserStore, ServiceStore, WebhookStore, TaskStore, Protocol):
     """One database for the graph, users, services, webhook keys and tasks."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Return why nothing can be stored at the moment, half a sentence for load balancers; None: it can, as far as is known.
+
+        A store that reports trouble finds out by itself when it is over.
+        """

@@ -19,11 +19,12 @@ def kind_of(url: str) -> StoreKind:
     raise StartError(f"No database of the kind {scheme!r}: give {examples}")
 
 
-def open_store(url: str, *, connections: int = 16, seconds: float = 10) -> Store:
+def open_store(url: str, *, connections: int = 16, seconds: float = 10, is_durable: bool = False) -> Store:
     """Open the database at `url` and create or migrate its tables. Raises StartError.
 
     - `url`: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/name`.
     - `connections`: the largest number of connections of this process, if the kind has a pool.
     - `seconds`: how long a caller waits for a connection or a lock before Busy is raised, if the kind has a pool.
+    - `is_durable`: whether a commit survives a loss of power. SQLite only, and a URL that says so itself is followed.
     """
-    return kind_of(url).open(url, connections, seconds)
+    return kind_of(url).open(url, connections, seconds, is_durable)

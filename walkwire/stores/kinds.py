@@ -20,11 +20,11 @@ class SqliteKind:
     is_multi_server = False
     has_pool = False
 
-    def open(self, url: str, connections: int, seconds: float) -> Store:
+    def open(self, url: str, connections: int, seconds: float, is_durable: bool) -> Store:
         """Open or create the file. Raises StartError."""
         from walkwire.stores.sqlite.store import open_sqlite
 
-        return open_sqlite(url)
+        return open_sqlite(url, is_durable)
 
     def shown(self, url: str) -> str:
         """Return the URL as it is: it holds no password."""
@@ -44,7 +44,7 @@ class PostgresKind:
     is_multi_server = True
     has_pool = True
 
-    def open(self, url: str, connections: int, seconds: float) -> Store:
+    def open(self, url: str, connections: int, seconds: float, is_durable: bool) -> Store:
         """Connect to the database. Raises StartError, also if the driver is not installed."""
         try:
             from walkwire.stores.postgres.store import open_postgres

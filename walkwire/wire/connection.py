@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from walkwire.errors import Internal, Limited, PublicError, Refused
-from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, parse_root
+from walkwire.ids import CHANNEL_LENGTH, LOG_IDS, PUBLIC_ROOT, parse_root
 from walkwire.wire import policy
 from walkwire.wire.delivery.client import GONE, Client, Transport
 from walkwire.wire.door import Call, Door
@@ -368,6 +368,7 @@ class Connection(Paced):
                 self._place.set_result(None)
 
     async def _walk(self, event: WalkerEvent, call: Call) -> None:
+        LOG_IDS.set({"client": self.client.id, "event": event.id})  # this runs in a task of its own
         try:
             body = await self._door.dispatch(call)
             if len(body) > frame.BODY_LIMIT:
@@ -384,7 +385,8 @@ class Connection(Paced):
         """Send an error. An exception that is not public is logged under the reference that is sent."""
         if not isinstance(error, PublicError):
             fault, error = error, Internal()
-            _log.error("%s", error.message, exc_info=fault)
+            ids = {"client": self.client.id, "event": event.id}
+            _log.error("%s", error.message, exc_info=fault, extra=ids)
         self.charge(ERROR)
         self._door.on_refusal(error)
         if event.id is not None:

@@ -48,8 +48,9 @@ async def test_a_login_gives_a_token_and_the_user(serve: Serve, store: Store) ->
 async def test_a_wrong_password_and_nobody_get_the_same_answer(serve: Serve) -> None:
     client = serve()
     await client.post("/user/register", json=ACCOUNT)
-    wrong = await client.post("/user/login", json=ACCOUNT | {"password": "wrong"})
-    nobody = await client.post("/user/login", json=ACCOUNT | {"email": "nobody@example.com"})
+    same = {"X-Request-Id": "1"}
+    wrong = await client.post("/user/login", json=ACCOUNT | {"password": "wrong"}, headers=same)
+    nobody = await client.post("/user/login", json=ACCOUNT | {"email": "nobody@example.com"}, headers=same)
     assert (wrong.status_code, wrong.json()) == (400, {"message": "Invalid Email/Password!"})
     assert (nobody.status_code, nobody.content) == (400, wrong.content)
     assert nobody.headers == wrong.headers

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from walkwire.errors import Busy
+from walkwire.stores.sqlite.file import DatabaseFile
 from walkwire.stores.sqlite.writer import Writer
 
 
@@ -29,7 +30,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def writer(engine: Engine) -> Iterator[Writer]:
-    made = Writer(engine.connect())
+    made = Writer(engine.connect(), DatabaseFile(str(engine.url.database)))
     yield made
     made.close()
 

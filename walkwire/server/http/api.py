@@ -21,6 +21,7 @@ from walkwire.server.http.head import HeadCheck
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
+from walkwire.server.http.request_id import RequestIds
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
 from walkwire.server.http.walkers.form import FormLimits, Forms
@@ -76,7 +77,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
     walkers.serve(api, on_change=description.forget)
     answering = Cors(Guard(walkers.shortcut(api)), config)
-    return HeadCheck(answering, config.query_limit, operations.on_refusal)
+    return RequestIds(HeadCheck(answering, config.query_limit, operations.on_refusal))
 
 
 def _form_limits(config: Config) -> FormLimits:

@@ -25,7 +25,7 @@ class Cors(CORSMiddleware):
             allow_methods=_METHODS,
             allow_headers=_HEADERS if config.production else ("*",),
             allow_credentials=not config.production,
-            expose_headers=("Retry-After",),
+            expose_headers=("Retry-After", "X-Request-Id"),
         )
         self._config = config
 

@@ -90,9 +90,15 @@ async def _bad_request(request: Request, error: Exception) -> Response:
 
 async def _fault(request: Request, error: Exception) -> Response:
     told = Internal()
-    _log.error("%s: %s %s", told.message, request.method, request.url.path, exc_info=error)
+    _log.error("%s: %s %s", told.message, request.method, _place(request), exc_info=error)
     request.scope[_ANSWERED] = True
     return _json({"errors": [told.message]}, 500)
+
+
+def _place(request: Request) -> str:
+    """Return the path of the route, with the names of its parameters: their values may be keys."""
+    path: str = getattr(request.scope.get("route"), "path", "an unknown path")
+    return path
 
 
 def _validation(errors: Sequence[Any]) -> Response:

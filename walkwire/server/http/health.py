@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -11,13 +13,17 @@ from walkwire.wire.peers import Peers
 
 
 class Health:
-    """Decides whether this server is ready. It is not while the broker is away, while the process lacks something, nor once it
-    stops."""
+    """Decides whether this server is ready. It is not while the broker is away, nothing can be stored, or the process lacks
+    something, nor once it stops.
 
-    def __init__(self, peers: Peers) -> None:
+    `store_trouble` returns why nothing can be stored, half a sentence; None: it can.
+    """
+
+    def __init__(self, peers: Peers, store_trouble: Callable[[], str | None] = lambda: None) -> None:
         self._leaving: str | None = None
         self._lacking: str | None = None
         self._peers = peers
+        self._store_trouble = store_trouble
 
     def leave(self, reason: str) -> None:
         """Report this server as not ready from now on. `reason` is half a sentence, shown to load balancers."""
@@ -32,6 +38,8 @@ class Health:
         """Return why this server is not ready, half a sentence without addresses or secrets; None: it is ready."""
         if self._leaving is not None or self._lacking is not None:
             return self._leaving or self._lacking
+        if (trouble := self._store_trouble()) is not None:
+            return trouble
         away = self._peers.away
         return None if away is None else f"other servers cannot be reached: {away}"
 

@@ -34,6 +34,7 @@ import uvicorn
 from walkwire import brokers, stores
 from walkwire.config import Config
 from walkwire.errors import StartError
+from walkwire.log.handler import name_worker
 from walkwire.server.app import App, Loaded, load_program, open_app
 from walkwire.server.process.descriptors import Descriptors
 from walkwire.server.process.heap import trim_heap
@@ -105,9 +106,7 @@ def _work(
     slot: WorkerSlot,
 ) -> int:
     """Serve in a worker process and return its exit code."""
-    logs = logging.Formatter(f"%(asctime)s worker {slot.number} %(levelname)s %(name)s: %(message)s")
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(logs)
+    name_worker(slot.number)
 
     def announce_all(port: int, registry: Registry) -> None:
         if slot.ready_pipe is None:

@@ -37,7 +37,7 @@ _FOLDER = Path(__file__).with_name("migrations")
 
 _UNNUMBERED = ""  # created before schemas had numbers
 # The table that Alembic keeps.
-_versions = Table(
+versions = Table(
     TABLE,
     MetaData(),
     Column("version_num", String(32), nullable=False),
@@ -100,15 +100,15 @@ def _found(connection: Connection) -> str | None:
     """Return the number of the schema; None for an empty database."""
     tables = inspect(connection)
     if tables.has_table(TABLE):
-        return connection.execute(select(_versions.c.version_num)).scalar() or _UNNUMBERED
+        return connection.execute(select(versions.c.version_num)).scalar() or _UNNUMBERED
     return _UNNUMBERED if tables.has_table(nodes.name) else None
 
 
 def _make(connection: Connection) -> None:
     """Create the tables and the system and public roots."""
     metadata.create_all(connection, checkfirst=False)
-    _versions.create(connection)
-    connection.execute(insert(_versions), {"version_num": NEWEST})
+    versions.create(connection)
+    connection.execute(insert(versions), {"version_num": NEWEST})
     roots = [
         {"id": root, "kind": "", "owner": root, "version": 1, "data": "{}"}
         for root in (SYSTEM_ROOT, PUBLIC_ROOT)

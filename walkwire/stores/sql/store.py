@@ -34,6 +34,11 @@ class SqlStore(ABC):
     is_shared = True
     is_one_moment = False
 
+    @property
+    def trouble(self) -> str | None:
+        """Return None: nothing is known. See `Store.trouble`."""
+        return None
+
     @abstractmethod
     def _run_read(self, work: Callable[[Connection], Result]) -> Result:
         """Return the result of `work`, which only reads, on a connection."""

@@ -2,7 +2,7 @@
 
 A transaction that reads first and writes later fails at once with "database is locked" if another wrote in between, whatever the
 time-out. One that begins as a writer waits for the lock. With `synchronous=NORMAL` and the write-ahead log, an acknowledged
-commit survives the death of the process, but not a power failure; with `?synchronous=FULL` in the URL it survives that too.
+commit survives the death of the process, but not a power failure; with `FULL` it survives that too.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, OperationalError
+from sqlite3 import Error as SqliteError
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, update
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -34,6 +36,7 @@ from walkwire.store import (
 from walkwire.stores.sql import lookups, revision
 from walkwire.stores.sql.store import SqlStore
 from walkwire.stores.sqlite.commit import check_reads, write_changes
+from walkwire.stores.sqlite.file import DatabaseFile, create
 from walkwire.stores.sqlite.statements import AT_ONCE, driver_of
 from walkwire.stores.sqlite.view import SqliteView
 from walkwire.stores.sqlite.writer import Writer
@@ -45,8 +48,11 @@ _AGAIN_SECONDS = 0.005
 _SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
 
 
-def open_sqlite(url: str) -> Store:
-    """Open or create the file that `url` names. Raises StartError with a sentence for the operator."""
+def open_sqlite(url: str, is_durable: bool = False) -> Store:
+    """Open or create the file that `url` names. Raises StartError with a sentence for the operator.
+
+    `synchronous` is what the URL says; else FULL if `is_durable`, and NORMAL if not.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -54,7 +60,7 @@ def open_sqlite(url: str) -> Store:
     if not parsed.database or parsed.database == ":memory:":
         raise StartError("SQLite needs a file: give sqlite:///file.db")
     query = dict(parsed.query)
-    synchronous = str(query.pop("synchronous", "NORMAL")).upper()
+    synchronous = str(query.pop("synchronous", "FULL" if is_durable else "NORMAL")).upper()
     if query or synchronous not in _SYNCHRONOUS:
         raise StartError(
             f"SQLite takes ?synchronous= with one of {', '.join(_SYNCHRONOUS)}, and nothing else"
@@ -63,8 +69,9 @@ def open_sqlite(url: str) -> Store:
         raise StartError(f"Cannot open the database {parsed.database}: its folder does not exist")
     try:
         return SqliteStore(parsed.database, synchronous)
-    except DBAPIError as error:
-        raise StartError(f"Cannot open the database {parsed.database}: {error.orig}") from None
+    except (DBAPIError, SqliteError) as error:
+        cause = getattr(error, "orig", error)
+        raise StartError(f"Cannot open the database {parsed.database}: {cause}") from None
 
 
 class SqliteStore(SqlStore):
@@ -73,14 +80,23 @@ class SqliteStore(SqlStore):
     shared_locks: SharedLocks | None = None
 
     def __init__(self, path: str, synchronous: str = "NORMAL") -> None:
-        self._engine = _engine(path, synchronous)
+        self._file = create(path)
+        self._engine = _engine(self._file, synchronous)
         self._views: deque[SqliteView] = deque()
         try:
             self._renew(path)
-            self._writer = Writer(self._engine.connect())
+            self._writer = Writer(self._engine.connect(), self._file)
         except BaseException:
+            self._file.close()
             self._engine.dispose()
             raise
+        self._file.note_log()
+        self._file.probe_with(partial(self._writer.write, _touch))
+
+    @property
+    def trouble(self) -> str | None:
+        """Return why nothing can be stored at the moment; None: it can. See `Store.trouble`."""
+        return self._file.trouble
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """One statement for each 512 ids, all in one snapshot; see `View.load_nodes`."""
@@ -127,6 +143,7 @@ class SqliteStore(SqlStore):
 
     def close(self) -> None:
         """Close all connections, after the batch that is being written."""
+        self._file.close()
         self._writer.close()
         while self._views:
             self._views.pop().close()
@@ -144,6 +161,9 @@ class SqliteStore(SqlStore):
         view = self._borrow_view()
         try:
             return question(view, *of)
+        except (SqliteError, DBAPIError) as error:
+            self._file.refuse(error)
+            raise
         finally:
             self._views.append(view)
 
@@ -154,6 +174,9 @@ class SqliteStore(SqlStore):
         view.driver.execute("BEGIN")
         try:
             yield view
+        except (SqliteError, DBAPIError) as error:
+            self._file.refuse(error)
+            raise
         finally:
             view.driver.rollback()
             self._views.append(view)
@@ -163,7 +186,12 @@ class SqliteStore(SqlStore):
         try:
             return self._views.pop()
         except IndexError:
+            pass
+        try:
             return SqliteView(self._engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
+        except (SqliteError, DBAPIError) as error:
+            self._file.refuse(error)
+            raise
 
     def _run_read(self, work: Callable[[Connection], Result]) -> Result:
         return self._ask(lambda view: work(view.connection))
@@ -197,18 +225,24 @@ def _alone(engine: Engine) -> Iterator[Connection]:
             connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
-def _engine(path: str, synchronous: str) -> Engine:
+def _touch(connection: Connection) -> None:
+    """Write what is there already, to see whether anything can be written."""
+    table = revision.versions
+    connection.execute(update(table).values(version_num=table.c.version_num))
+
+
+def _engine(file: DatabaseFile, synchronous: str) -> Engine:
+    connect = partial(
+        file.connect, check_same_thread=False, isolation_level=None, timeout=_BUSY_MILLISECONDS / 1000
+    )
     engine = create_engine(
-        f"sqlite:///{path}",
+        "sqlite://",
+        creator=connect,
         poolclass=QueuePool,
         pool_size=32,
         max_overflow=-1,
         pool_reset_on_return=None,  # outside BEGIN … COMMIT the driver autocommits: there is nothing to roll back
-        connect_args={
-            "check_same_thread": False,
-            "isolation_level": None,
-            "timeout": _BUSY_MILLISECONDS / 1000,
-        },
+        hide_parameters=True,  # errors go into the log, and values may be secrets
     )
 
     @event.listens_for(engine, "connect")

@@ -16,7 +16,8 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from walkwire.errors import Busy
+from walkwire.errors import Busy, PublicError
+from walkwire.stores.sqlite.file import DatabaseFile
 
 _TOGETHER = 64  # writes in one commit at most, which bounds the wait of the first
 
@@ -35,10 +36,11 @@ class _Job:
 
 
 class Writer:
-    """Writes for all threads, one batch after another."""
+    """Writes for all threads, one batch after another, through a connection to `file`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, file: DatabaseFile) -> None:
         self._connection = connection
+        self._file = file
         # BEGIN and COMMIT go to the driver itself: through SQLAlchemy they take longer than SQLite needs.
         self._driver: Any = connection.connection.driver_connection
         self._turn = threading.Lock()
@@ -47,8 +49,9 @@ class Writer:
     def write(self, work: Callable[[Connection], Result], then: Callable[[], None] | None = None) -> Result:
         """Execute `work` in a transaction and return its result.
 
-        `then` is called after the commit, and before a later commit of this process calls its own. Raises what `work` raised, and
-        Busy if another process keeps the file locked. Nothing is written then.
+        `then` is called after the commit, and before a later commit of this process calls its own. Raises what `work` raised,
+        Busy if another process keeps the file locked, and Unavailable if the file cannot be written or is another one. Nothing is
+        written then. Raises CommitInDoubt if the commit could not be flushed.
         """
         job = _Job(work, then)
         self._jobs.append(job)
@@ -65,14 +68,21 @@ class Writer:
             self._connection.close()
 
     def _commit(self, jobs: list[_Job]) -> None:
+        is_commit = False
         try:
+            self._file.require()
             self._driver.execute("BEGIN IMMEDIATE")
             self._run_together(jobs)
+            is_commit = True
             self._driver.execute("COMMIT")  # a prepared statement, unlike that of the driver's commit()
             self._end()
+            self._file.require()
         except BaseException as error:
-            self._end()
-            shown = Busy() if _is_locked(error) else error
+            shown = self._shown(error, is_commit)
+            try:
+                self._end()
+            except Exception as failure:  # the disk failed for the rollback too: SQLite makes it when it can
+                shown = self._shown(failure, False)
             for job in jobs:
                 job.error = job.error or shown
         for job in jobs:
@@ -97,9 +107,20 @@ class Writer:
         try:
             job.result = job.work(self._connection)
         except Exception as error:
+            self._file.refuse(error)
             job.error = error
             self._driver.execute("ROLLBACK TO work")
         self._driver.execute("RELEASE work")
+
+    def _shown(self, error: BaseException, is_commit: bool) -> BaseException:
+        """Return what the caller gets for an error of the database."""
+        if _is_locked(error):
+            return Busy()
+        try:
+            self._file.refuse(error, is_commit=is_commit)
+        except PublicError as refusal:
+            return refusal
+        return error
 
     def _end(self) -> None:
         """Roll back what is open, both in SQLAlchemy and in the driver."""

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from walkwire.errors import Busy, Internal, PublicError
+from walkwire.ids import LOG_IDS
 from walkwire.store import Asking, TaskEnd, TaskRecord, TaskStore, TaskTaken
 
 LIFE_SECONDS = 15.0  # after which a server that does not report counts as dead
@@ -113,6 +114,8 @@ class Runner:
                     await self._report(now)
                     reported = now
                 pause = min(await self._begin_due(now), reported + self._life / 3 - now)
+            except Busy:  # the store logs when it is away and when it is back
+                pause = self._life / 3
             except Exception:
                 _log.exception("Tasks are not begun for the moment")
                 pause = self._life / 3
@@ -159,6 +162,7 @@ class Runner:
 
     async def _run(self, task: TaskRecord) -> None:
         reference = f"w:{task.walker}:{task.id}"
+        LOG_IDS.set({"task": reference})
         try:
             await self._run_when_free(task)
         except TaskTaken:

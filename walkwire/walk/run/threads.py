@@ -14,6 +14,7 @@ from operator import ne
 from typing import Any, TypeVar
 
 from walkwire.errors import Busy
+from walkwire.ids import LOG_IDS
 from walkwire.walk.unit.fair import FairQueue
 
 Result = TypeVar("Result")
@@ -120,8 +121,10 @@ class Threads:
         self._under_way += 1
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
+        ids = LOG_IDS.get()
 
         def job() -> None:
+            LOG_IDS.set(ids)
             try:
                 result = function(*arguments)
             except BaseException as error:

@@ -138,7 +138,9 @@ ANSWERS: dict[str, WalkAnswer | Exception] = {
 
 async def told(client: httpx.AsyncClient, request: dict[str, Any]) -> tuple[int, list[Any], bytes]:
     """The whole answer; the reference of a fault is another each time."""
-    answer = await client.request(**{"method": "POST", **request})
+    headers = {"X-Request-Id": "mine", **request.get("headers", {})}
+    answer = await client.request(**{"method": "POST", **request, "headers": headers})
+    assert answer.headers["X-Request-Id"] == "mine"
     body = re.sub(rb"reference [0-9a-f]{8}", b"reference", answer.content)
     return answer.status_code, answer.headers.raw, body
 

@@ -108,6 +108,7 @@ class Pool:
             pool_use_lifo=True,
             pool_reset_on_return=None,  # `raw` does it
             use_native_hstore=False,
+            hide_parameters=True,  # errors go into the log, and values may be secrets
             connect_args={
                 "prepare_threshold": None
             },  # its ROLLBACK would discard the statements of `prepared` too
