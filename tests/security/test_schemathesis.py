@@ -13,7 +13,7 @@ from tests.serving import CHAT, PATIENCE, Server
 
 schemathesis = pytest.importorskip("schemathesis")
 
-EXAMPLES = 8  # for each route
+EXAMPLES = 6  # for each route, and for each of two kinds
 EVERY_WAY = Path(__file__).parent / "programs" / "every_way.py"
 
 
@@ -29,6 +29,8 @@ def test_no_request_that_fits_the_description_or_nearly_is_a_fault(
         routes = [found.ok() for found in schema.get_all_operations()]
         assert routes
         for route in routes:
+            if route.path.endswith("/{node}") and not route.path.endswith("/read_thing/{node}"):
+                continue  # the same walker is tried without a node
             _try(route, {"Authorization": f"Bearer {ada.token}"})
     log = server.log.read_text()
     assert "Traceback" not in log, log
