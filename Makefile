@@ -6,12 +6,14 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 WORKERS ?= 5
+SECONDS ?= 60
 BIN := .venv/bin
 MADE := .venv/.made
 PEERS := .venv/.peers
+FUZZ := .venv/.fuzz
 NODE := tests/journeys/node
 
-.PHONY: help setup demo test long pythons check fix docs bench autobahn grammar services node
+.PHONY: help setup demo test long pythons check fix docs fuzz bench autobahn grammar services node
 
 help: ## print these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +45,9 @@ fix: $(MADE) ## mend what lint and formatting can mend by themselves
 docs: $(MADE) ## run every example of README.md and docs/
 	$(BIN)/pytest tests/test_docs.py $(ARGS)
 
+fuzz: $(FUZZ) ## fuzz every target for SECONDS (60), two at once; ARGS="frames jac" names some of them
+	$(BIN)/python -m tests.fuzz $(ARGS) --seconds $(SECONDS)
+
 bench: $(MADE) $(PEERS) bench/node_modules/.made ## measure, beside the peers; ARGS go to bench
 	$(BIN)/python -m bench $(ARGS)
 
@@ -62,6 +67,10 @@ node: $(NODE)/node_modules/.made ## fetch what the tests need from npm
 $(MADE): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(FUZZ): $(MADE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@touch $@
 
 $(NODE)/node_modules/.made: $(NODE)/package.json $(NODE)/package-lock.json

@@ -50,8 +50,10 @@ class Server:
     """`with Server(program, folder) as server:` a process of its own, its database and its log in `folder`.
 
     `arguments` are those of `walkwire serve`, `settings` go into its environment. `url` and `socket_url` are where it serves,
-    `lines` what it has said, its banner first.
+    `lines` what it has said, its banner first. `command` is what is run in place of `walkwire`.
     """
+
+    command: tuple[str | Path, ...] = (COMMAND,)
 
     def __init__(self, program: Path, folder: Path, *arguments: str, **settings: str) -> None:
         self.log = folder / "server.log"
@@ -59,7 +61,7 @@ class Server:
         given = {f"WALKWIRE_{key.upper()}": value for key, value in settings.items()}
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "serve", program, "--port", "0", "--database", database, *arguments],
+                [*self.command, "serve", program, "--port", "0", "--database", database, *arguments],
                 cwd=folder,
                 env=_environment(given),
                 stdout=subprocess.PIPE,
