@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from walkwire.errors import StartError
-from walkwire.server.process.listen import begin, bind, binder
+from walkwire.server.process.listen import RECEIVE_BYTES, begin, bind, binder
 
 HOST = "127.0.0.1"
 
@@ -62,3 +62,14 @@ def test_each_worker_has_a_socket_of_its_own_at_one_port() -> None:
         begin(other)
         with pytest.raises(StartError, match="is in use"):
             bind(HOST, port_of(one))
+
+
+def test_the_kernel_keeps_little_of_what_a_client_sent() -> None:
+    with ExitStack() as stack:
+        (listener,) = map(stack.enter_context, bind(HOST, 0))
+        begin(listener)
+        stack.enter_context(socket.create_connection((HOST, port_of(listener))))
+        listener.setblocking(True)
+        accepted = stack.enter_context(listener.accept()[0])
+        doubled = 2 if sys.platform.startswith("linux") else 1  # by the kernel, for its own use
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == doubled * RECEIVE_BYTES
