@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import chart, machine
 from bench.process import ROOT
 from bench.results import Results
-from bench.scenarios import calm, growth, make, nothing, postgres, size, sockets, trouble
+from bench.scenarios import calm, growth, make, nothing, postgres, siege, size, sockets, trouble
 from bench.stage import ALL, Scenario, Stage, Subject
 from bench.table import markdown
 
@@ -69,6 +69,7 @@ def scenarios() -> list[Scenario]:
         growth.memory(),
         growth.hold(),
         growth.churn(),
+        siege.scenario(),
     ]
 
 

@@ -15,6 +15,7 @@ import uvloop
 
 from bench.load.arrive import arrive, stay
 from bench.load.ask import ask
+from bench.load.besiege import besiege
 from bench.load.churn import churn
 from bench.load.fan_out import Stage, fan_out
 from bench.load.hold import hold
@@ -26,6 +27,7 @@ from walkwire.load.address import Address
 _KINDS: dict[str, Callable[..., Awaitable[Any]]] = {
     "arrive": arrive,
     "ask": ask,
+    "besiege": besiege,
     "churn": churn,
     "fan_out": fan_out,
     "hold": hold,

@@ -20,7 +20,9 @@ async def connect(
     address: Address, count: int, made: Made, channels: Sequence[str] = (CHANNEL,)
 ) -> list[Transport]:
     """Open `count` sockets, in the channels in turn. `made` gives each the protocol that hears it from then on."""
-    return await opening.connect(address, [channels[number % len(channels)] for number in range(count)], made)
+    return await opening.connect(
+        [address], [channels[number % len(channels)] for number in range(count)], made
+    )
 
 
 def abort(transports: Sequence[Transport]) -> None:

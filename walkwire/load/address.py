@@ -16,6 +16,7 @@ _CHANNEL = "{channel}"
 class Address:
     """The address of a WebSocket. `{channel}` in `path`, `before` and `says` stands for the id of a channel.
 
+    - source: address of this machine to connect from; None: the system chooses
     - says: messages that a client sends after the handshake
     - greeted: number of messages that the server sends before a client is connected
     - before, after: what a client sends around some data, so that the server sends the data to all members of the channel
@@ -27,6 +28,7 @@ class Address:
     path: str = "/websocket?channel_id={channel}"
     is_secure: bool = False
     token: str | None = None
+    source: str | None = None
     says: Sequence[str] = ()
     greeted: int = 1
     before: str = '{"type":"channel","channel_ids":["{channel}"],"data":'

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 from websockets.utils import accept_key
@@ -19,19 +20,24 @@ CONNECTING = 64  # connections under way at a time
 Made = Callable[[asyncio.Transport], asyncio.Protocol]
 
 
-async def connect(address: Address, channel_ids: Sequence[str], made: Made) -> list[asyncio.Transport]:
-    """Open a connection for each of the channels.
+async def connect(
+    addresses: Sequence[Address], channel_ids: Sequence[str], made: Made
+) -> list[asyncio.Transport]:
+    """Open a connection for each of the channels, at the addresses in turn.
 
     `made` returns the protocol that receives the messages of a connection from then on. Raises StartError if a connection
     cannot be opened.
     """
     limit = asyncio.Semaphore(CONNECTING)
 
-    async def one(channel_id: str) -> asyncio.Transport:
+    async def one(address: Address, channel_id: str) -> asyncio.Transport:
         async with limit:
             return await _connect(address, channel_id, made)
 
-    opening = [asyncio.ensure_future(one(channel_id)) for channel_id in channel_ids]
+    opening = [
+        asyncio.ensure_future(one(address, channel_id))
+        for address, channel_id in zip(cycle(addresses), channel_ids, strict=False)
+    ]
     try:
         return list(await asyncio.gather(*opening))
     except BaseException:
@@ -51,6 +57,7 @@ async def _connect(address: Address, channel_id: str, made: Made) -> asyncio.Tra
             address.host,
             address.port,
             ssl=True if address.is_secure else None,
+            local_addr=None if address.source is None else (address.source, 0),
         )
     except OSError as error:
         reason = error.strerror or str(error)

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from walkwire.load import frame, opening
 from walkwire.load.address import Address
@@ -21,16 +21,18 @@ ERRORS = 5  # that are told
 class Run:
     """One run of a plan: call `run`, or its parts `connect`, `send` and `leave`.
 
+    `others` are further addresses of the same server, as other users or from elsewhere: connections use all of them in turn.
     `connected`, `sent`, `delivered` and `delays` may be read during the run. `start` is when the first message is due.
     """
 
-    def __init__(self, address: Address, plan: Plan) -> None:
+    def __init__(self, address: Address, plan: Plan, others: Sequence[Address] = ()) -> None:
         self.plan = plan
         self.sent = 0
         self.delivered = 0
         self.delays = Delays()
         self.peers: list[Peer] = []
         self._address = address
+        self._addresses = (address, *others)
         self._name = secrets.token_hex(6)
         self._mark = f'{address.heard}{{"load":"{self._name}","n":'.encode()
         self._padding = "x" * max(0, plan.size - len(self._mark) - 12)
@@ -69,7 +71,7 @@ class Run:
 
         channels = [self.channel(number) for number in range(self.plan.connections)]
         try:
-            opened = await opening.connect(self._address, channels, make)
+            opened = await opening.connect(self._addresses, channels, make)
         except BaseException:
             self.peers.clear()
             raise

@@ -1,0 +1,119 @@
+"""Besiege: what honest clients feel of hostile ones (`bench.load.hostile`), and what the server keeps of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.load.window import Window
+from walkwire.load.address import Address
+from walkwire.load.plan import Plan
+from walkwire.load.run import Run
+from walkwire.load.tally import Result
+
+LOOK = 0.05  # seconds between two looks at the server's memory
+GOING = 60.0  # seconds within which all is as before, after the hostile ones have left
+
+
+async def besiege(
+    pid: int,
+    address: Address,
+    tokens: list[str],
+    honest: int,
+    hostile: dict[str, Any],
+    rate: float,
+    seconds: float,
+    log: str,
+) -> dict[str, Any]:
+    """`honest` clients, as these users and from as many addresses, hear `rate` messages a second, in channels of ten.
+
+    First in peace, then beside `hostile` (see `bench.load.hostile`). `peace` and `siege`: p99 in seconds; `lost`: the part of
+    deliveries that did not come; `closed`: honest clients that lost their connection; `grown`: bytes above peace, at most;
+    `left`: bytes above peace after they have gone; `logged`: bytes a second in the file `log`; `connected`: by kind.
+    """
+    addresses = [
+        replace(address, token=token, source=f"127.1.0.{number + 1}") for number, token in enumerate(tokens)
+    ]
+    peace = await _run(addresses, honest, rate, seconds)
+    memory = _Memory(pid)
+    size = _size(log)
+    attackers = await _attackers(hostile | {"port": address.port, "seconds": seconds + 3})
+    looking = asyncio.ensure_future(memory.look())
+    await asyncio.sleep(1.5)
+    window = Window(pid)
+    siege = await _run(addresses, honest, rate, seconds)
+    found = window.close(siege.delivered)
+    output, _ = await attackers.communicate()
+    looking.cancel()
+    logged = (_size(log) - size) / (seconds + 3)
+    left = await memory.settle()
+    return found | {
+        "peace": peace.p99 / 1000,
+        "siege": siege.p99 / 1000,
+        "siege p50": siege.p50 / 1000,
+        "worst": siege.max / 1000,
+        "lost": siege.lost / siege.due,
+        "closed": siege.closed,
+        "grown": memory.most - memory.first,
+        "left": left,
+        "logged": logged,
+        "errors": list(siege.errors),
+        "connected": json.loads(output or b"{}"),
+    }
+
+
+async def _run(addresses: list[Address], honest: int, rate: float, seconds: float) -> Result:
+    run = Run(addresses[0], Plan(honest, honest // 10, rate, seconds, patience=2.0), addresses[1:])
+    await run.connect()
+    try:
+        return await run.send()
+    finally:
+        run.leave()
+
+
+def _size(path: str) -> int:
+    return Path(path).stat().st_size
+
+
+async def _attackers(task: dict[str, Any]) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.load.hostile", stdin=-1, stdout=-1
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(task).encode())
+    process.stdin.close()
+    return process
+
+
+class _Memory:
+    """Resident bytes of a server: at first, and at most."""
+
+    def __init__(self, pid: int) -> None:
+        self._path = Path(f"/proc/{pid}/statm")
+        self.first = self.most = self._now()
+
+    async def look(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.most = max(self.most, self._now())
+            await asyncio.sleep(LOOK)
+
+    async def settle(self) -> int:
+        """Bytes above `first` when it grows no smaller, or after a minute."""
+        least, still = self._now(), 0
+        for _ in range(int(GOING)):
+            await asyncio.sleep(1)
+            now = self._now()
+            still = 0 if now < least - 2**20 else still + 1
+            least = min(least, now)
+            if still >= 10 or least <= self.first:
+                break
+        return least - self.first
+
+    def _now(self) -> int:
+        return int(self._path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
