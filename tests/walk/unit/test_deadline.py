@@ -152,4 +152,6 @@ async def test_a_commit_that_is_being_made_is_waited_for() -> None:
     assert await answer == "done"
     with pytest.raises(TimedOut):
         deadline.guard(work)()
+    assert not deadline.end(), "what ends with a commit is no failure, however late its result is"
+    deadline.resume()
     assert deadline.end()

@@ -68,6 +68,7 @@ class Run:
     __slots__ = (
         "_checked",
         "_commit",
+        "_deadline",
         "_notify",
         "_store",
         "_user_tasks",
@@ -107,6 +108,7 @@ class Run:
         self._user_tasks = user_tasks
         self._commit = store.commit
         self.check_time: Callable[[], None] | None = None
+        self._deadline = deadline
         self._checked = 1  # statements known to be consistent with each other: a single one always is
         self.graph = WalkGraph(view, registry, root_id)
         self.host = host
@@ -192,6 +194,8 @@ class Run:
             self.has_committed = True
             raise
         self.has_committed = True
+        if self._deadline is not None:
+            self._deadline.resume()
         if self.outbox is not None:
             self.outbox.end_retries()
         if self._store.is_shared:

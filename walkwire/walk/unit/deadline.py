@@ -28,7 +28,7 @@ class Deadline:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_over = False
-        self._is_committing = False
+        self._is_committing = False  # or at the end, having committed
 
     async def wait_for(self, walk: asyncio.Future[Result], seconds: float, *, may_cancel: bool) -> Result:
         """Return the result of a walk. Raises TimedOut after so many seconds; with `may_cancel` the walk is then cancelled."""
@@ -54,7 +54,7 @@ class Deadline:
         raise TimedOut
 
     def end(self) -> bool:
-        """Let no further commit begin. False if one is in progress: it may succeed, so the walk has not failed yet."""
+        """Let no further commit begin. False if one is in progress, or has ended the walk: then the walk has not failed."""
         with self._lock:
             self._is_over = True
             return not self._is_committing
@@ -64,8 +64,17 @@ class Deadline:
         if self._is_over:
             raise TimedOut
 
+    def resume(self) -> None:
+        """Go on after a commit in the middle of a walk."""
+        with self._lock:
+            self._is_committing = False
+
     def guard(self, commit: Callable[Given, Result]) -> Callable[Given, Result]:
-        """Wrap `commit` so that it raises TimedOut after the deadline. One that began before the deadline is completed."""
+        """Wrap `commit` so that it raises TimedOut after the deadline. One that began before the deadline is completed.
+
+        After a commit the walk is taken to be at its end, until `resume`: its caller must not be told of a timeout while the
+        result is on its way.
+        """
 
         def guarded(*arguments: Given.args, **named: Given.kwargs) -> Result:
             with self._lock:
@@ -73,9 +82,9 @@ class Deadline:
                 self._is_committing = True
             try:
                 return commit(*arguments, **named)
-            finally:
-                with self._lock:
-                    self._is_committing = False
+            except BaseException:
+                self.resume()
+                raise
 
         return guarded
 
