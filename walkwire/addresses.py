@@ -7,9 +7,12 @@ proxy sent it: otherwise a client could choose its address.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 UNKNOWN = ""
+LONGEST = 1024  # characters of a header that are looked at
+CACHED = 4096
 
 Network = IPv4Network | IPv6Network
 
@@ -27,6 +30,7 @@ class Addresses:
 
     def __init__(self, trusted: Iterable[Network] = ()) -> None:
         self._trusted = tuple(trusted)
+        self._find = lru_cache(CACHED)(self._address)  # parsing takes ten times as long as a look-up
 
     def of(self, peer: str | None, forwarded: str | None) -> str:
         """Return an IPv4 address, or the /64 network of an IPv6 address, which one subscriber has for himself.
@@ -36,6 +40,20 @@ class Addresses:
         - peer: address of the other end of the connection; None: it has none
         - forwarded: the header `X-Forwarded-For`; each proxy has added the address that it saw at the end; None: it is absent
         """
+        if not self._trusted:
+            forwarded = None
+        elif forwarded is not None and len(forwarded) > LONGEST:
+            forwarded = forwarded[-LONGEST:].partition(",")[2]  # what is nearest to this server stands last
+        return self._find(peer, forwarded)
+
+    def is_proxy(self, peer: str | None) -> bool:
+        """Return whether the other end of a connection is a trusted proxy. None: it has no address."""
+        if not self._trusted:
+            return False
+        address = _parsed(peer or "")
+        return address is not None and self._is_trusted(address)
+
+    def _address(self, peer: str | None, forwarded: str | None) -> str:
         address = _parsed(peer or "")
         if address is None:
             return UNKNOWN
@@ -50,13 +68,6 @@ class Addresses:
         if isinstance(address, IPv6Address):
             return str(IPv6Network((address, 64), strict=False))
         return str(address)
-
-    def is_proxy(self, peer: str | None) -> bool:
-        """Return whether the other end of a connection is a trusted proxy. None: it has no address."""
-        if not self._trusted:
-            return False
-        address = _parsed(peer or "")
-        return address is not None and self._is_trusted(address)
 
     def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._trusted)

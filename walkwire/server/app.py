@@ -28,7 +28,7 @@ from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.metering import Meters, open_meters
 from walkwire.server.notifier import Notifier
-from walkwire.server.payer import noting_requests
+from walkwire.server.payer import note_request
 from walkwire.server.scheduler import Scheduler
 from walkwire.store import Asking, Store, TaskRecord
 from walkwire.stores import kind_of, open_store
@@ -154,8 +154,8 @@ async def open_app(
         walkers = Walkers(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
-        operations = Operations(health, wire.hub, title, page, meters.render, meters.on_refusal)
-        api = noting_requests(make_api(config, walkers, accounts, operations))
+        operations = Operations(health, wire.hub, title, page, meters.render, meters.on_refusal, note_request)
+        api = make_api(config, walkers, accounts, operations)
         serve_walker = partial(_serve_walker, dispatch, walkers)
         stack.callback(registry.subscribe(partial(mailbox.post, serve_walker)))
         scheduler = Scheduler(store, asking, dispatch, registry.walkers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 # Returns the address that a client is counted by, given that of the peer and X-Forwarded-For; see `walkwire/addresses`.
 AddressOf = Callable[[str | None, str | None], str]
@@ -13,14 +13,9 @@ AddressOf = Callable[[str | None, str | None], str]
 _scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
 
 
-def noting_requests(app: ASGIApp) -> ASGIApp:
-    """Return `app`, made so that `address_of_request` knows the request that it serves."""
-
-    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
-        _scope.set(scope)
-        await app(scope, receive, send)
-
-    return noting
+def note_request(scope: Scope) -> None:
+    """Make this the request that is being served in the current context."""
+    _scope.set(scope)
 
 
 def address_of_request(address_of: AddressOf) -> str:

@@ -335,7 +335,8 @@ class Connection(Paced):
 
     @handles(WalkerEvent)
     def _walker(self, event: WalkerEvent) -> Work | None:
-        self.charge(WALK)
+        if self._door.rates is not None:
+            self.charge(WALK)
         if event.id is None:
             return self._walk(event, self._call(event))
         if self._beside < self._door.limits.side_by_side:

@@ -123,3 +123,8 @@ class Door:
     is_proxy: IsProxy = is_no_proxy
     budget: Budget = field(default_factory=Budget)
     rates: Rates | None = None
+
+    @property
+    def counts_addresses(self) -> bool:
+        """Return whether any limit counts clients by their address. To look it up takes as long as a third of a handshake."""
+        return bool(self.limits.address_connections) or self.rates is not None

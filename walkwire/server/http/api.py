@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from walkwire.account.accounts import Accounts
 from walkwire.addresses import Addresses
@@ -17,11 +17,10 @@ from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, add_error_handlers
-from walkwire.server.http.head import HeadCheck
+from walkwire.server.http.head import Head
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
-from walkwire.server.http.request_id import RequestIds
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
 from walkwire.server.http.walkers.form import FormLimits, Forms
@@ -41,6 +40,7 @@ class Operations:
     - page: the file that answers `GET /`; None: there is none
     - metrics: renders `/metrics`; None: it is not served
     - on_refusal: called with each error that a client is sent; None: nobody counts them
+    - on_request: called with the scope of each request, in the request's own context
     """
 
     health: Health
@@ -49,6 +49,7 @@ class Operations:
     page: Path | None = None
     metrics: Render | None = None
     on_refusal: Callable[[PublicError], None] | None = None
+    on_request: Callable[[Scope], object] = lambda scope: None
 
 
 def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: Operations) -> ASGIApp:
@@ -77,7 +78,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
     walkers.serve(api, on_change=description.forget)
     answering = Cors(Guard(walkers.shortcut(api)), config)
-    return RequestIds(HeadCheck(answering, config.query_limit, operations.on_refusal))
+    return Head(answering, config.query_limit, operations.on_refusal, operations.on_request)
 
 
 def _form_limits(config: Config) -> FormLimits:

@@ -1,39 +1,68 @@
-"""Head: refuses requests whose head can be read in two ways, or is dear to read, before anything else looks at them."""
+"""Head: reads the head of each request before anything else does: names the request, and refuses what can be read in two ways.
+
+The name is the request's `X-Request-Id` if that is short and plain, so that a proxy or a client can choose it; else a new one. It
+stands in the log, and in the head of the answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from walkwire.errors import BadEvent, PublicError, TooLarge
+from walkwire.ids import LOG_IDS, new_request_id
 from walkwire.server.http.faults import refusal
 
+_PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 
-class HeadCheck:
+
+class Head:
     """Stands in front of the application.
 
     - query_limit: parameters in a query; beyond it: TooLarge (414)
     - on_refusal: called with each error that a client is sent; None: nobody counts them
+    - on_request: called with the scope of each request, in the request's own context
     """
 
     def __init__(
-        self, app: ASGIApp, query_limit: int, on_refusal: Callable[[PublicError], None] | None = None
+        self,
+        app: ASGIApp,
+        query_limit: int,
+        on_refusal: Callable[[PublicError], None] | None = None,
+        on_request: Callable[[Scope], object] = lambda scope: None,
     ) -> None:
         self._app = app
         self._query_limit = query_limit
         self._on_refusal = on_refusal
+        self._on_request = on_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         hosts = tokens = 0
-        for name, _ in scope["headers"]:
+        given: bytes | None = None
+        for name, value in scope["headers"]:
             if name == b"host":
                 hosts += 1
             elif name == b"authorization":
                 tokens += 1
+            elif name == b"x-request-id":
+                given = given or value
+        request_id = new_request_id() if given is None or not _PLAIN.match(given) else given.decode()
+        LOG_IDS.set(
+            {"request": request_id}
+        )  # uvicorn handles each request in a task, and so in a context, of its own
+        self._on_request(scope)
+
+        def send_with_id(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                name = (b"x-request-id", request_id.encode())
+                message["headers"] = [*message.get("headers", ()), name]
+            return send(message)
+
         query, limit = scope["query_string"], self._query_limit
         error: PublicError
         if hosts != 1 and (hosts > 1 or scope["http_version"] != "1.0"):  # RFC 9112 §3.2
@@ -43,8 +72,8 @@ class HeadCheck:
         elif len(query) >= limit and query.count(b"&") >= limit:
             error = TooLarge(f"A query has at most {limit} parameters", 414)
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send_with_id)
             return
         if self._on_refusal is not None:
             self._on_refusal(error)
-        await refusal(error)(scope, receive, send)
+        await refusal(error)(scope, receive, send_with_id)

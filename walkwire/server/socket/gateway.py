@@ -70,8 +70,8 @@ class _Threshold(asyncio.Protocol):
         self._transport = transport
         self._rooms["server_state"].connections.add(self)
         self._deadlines.start(self)
-        door, peer = self._door, _peer(transport)
-        if not door.is_proxy(peer):
+        door = self._door
+        if door.counts_addresses and not door.is_proxy(peer := _peer(transport)):
             self._address = door.address_of(peer, None)
             self._is_welcome = door.connections.arrive(self._address)
             if not self._is_welcome and door.connections.is_flooding(self._address):
@@ -227,8 +227,10 @@ def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest, addre
 def _address(
     door: Door, transport: asyncio.BaseTransport, opening: handshake.UpgradeRequest, counted: str
 ) -> str:
-    """Return the address of the client: `counted` if the connection is its own, else what a proxy says."""
-    return counted or door.address_of(_peer(transport), opening.text(b"x-forwarded-for"))
+    """Return the address of the client: `counted` if the connection is its own, else what a proxy says. "": nothing counts it."""
+    if counted or not door.counts_addresses:
+        return counted
+    return door.address_of(_peer(transport), opening.text(b"x-forwarded-for"))
 
 
 def _peer(transport: asyncio.BaseTransport) -> str | None:

@@ -289,7 +289,8 @@ class Stream(asyncio.Protocol):
     def _read_slice(self, data: bytes) -> None:
         budget, size = self._budget, len(data)
         started = 0.0 if size < FEW else budget.clock()
-        place, frames, limit = 0, 0, self._frame_limit()
+        place, frames, limits = 0, 0, self._limits
+        limit = limits.frame if limits.public_frame >= limits.frame else self._frame_limit()
         while place < size and not self._is_paused and frames < FRAMES:
             if frames and started and (place >= SLICE or self._is_late(frames, started)):
                 break
