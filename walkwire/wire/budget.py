@@ -63,6 +63,11 @@ class Budget:
         if self.spent >= TURN:
             self.close()
 
+    def renew(self) -> None:
+        """Begin a new turn, unless input of an earlier one waits: its own turn is due. Called when a turn's answers are sent."""
+        if not self._is_due:
+            self.spent = 0.0
+
     def close(self) -> None:
         """Let new input wait for the next turn: the time of this one is spent."""
         self.is_spent = True

@@ -50,12 +50,12 @@ class Wire:
         self.limits = limits or Limits()
         self.heartbeat = Heartbeat(self.limits.ping, self.limits.pong, self.limits.goodbye)
         self.memory = MemoryBound(self.limits.memory, self.heartbeat)
-        self.turn = Turn(self.limits.unsent, self.memory.grow)
+        self.budget = Budget()
+        self.turn = Turn(self.limits.unsent, self.memory.grow, self.budget.renew)
         self.unfinished = Deadlines[Timed](self.limits.message_seconds, methodcaller("expire_message"))
         self.silent = Deadlines[Timed](self.limits.first_seconds, methodcaller("expire_first"))
         self.peers = Peers(broker, self.ids.server)
         self.hub = Hub(broker, self.peers, self.turn, self.policies, self.limits, overflow, on_delivery)
-        self.budget = Budget()
         self.rates = Rates(self.limits) if self.limits.has_rates else None
         self.connections = Connections(self.hub, self.turn, self.heartbeat, self.limits)
 

@@ -33,7 +33,7 @@ class Echo(Stream):
     __slots__ = ()
 
     def open(self, connection: Connection, token: str | None, data: bytes) -> None:
-        self._respond()
+        self._write_first(b"")
         if data:
             self.data_received(data)
 

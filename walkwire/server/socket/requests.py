@@ -71,8 +71,12 @@ class RequestProtocol(HttpToolsProtocol):
         """Parse what was received, or keep it while enough requests wait. Called by the event loop."""
         if self._rest:
             self._rest += data
-        else:
+        elif self.pipeline or self.flow.is_held or len(data) > LARGE_PIECE or data.count(b"\n") > LINES:
             self._parse(data)
+        else:  # the usual case: one request, or a part of one
+            self._data, self._place, self._is_over = data, 0, False
+            self._parse_piece(data)
+            self._data = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop everything. Called by the event loop."""

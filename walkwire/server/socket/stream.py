@@ -94,8 +94,8 @@ class Stream(asyncio.Protocol):
         self._connection = connection
         self._door.silent.start(self)
         connection.open(token)
-        if connection.client.frames is None:
-            self._respond()
+        if connection.client.frames is None and self._response:
+            self._write_first(b"")
         if data:
             self.data_received(data)
 
@@ -282,17 +282,21 @@ class Stream(asyncio.Protocol):
         if self._connection is not None and self._connection.client.transport is self:
             self._connection.client.use_transport(self)
 
-    def _respond(self) -> None:
-        if self._response:
-            self._write_first(b"")
-
     def _read_slice(self, data: bytes) -> None:
-        budget, size = self._budget, len(data)
-        started = 0.0 if size < FEW else budget.clock()
-        place, frames, limits = 0, 0, self._limits
+        budget, size, limits = self._budget, len(data), self._limits
         limit = limits.frame if limits.public_frame >= limits.frame else self._frame_limit()
+        place, frames, started = 0, 0, 0.0
+        if size >= FEW:
+            started = budget.clock()
+        elif self._framing is None and (found := whole(data, 0, limit)) is not None and found[2] == size:
+            budget.spent += FRAME_SECONDS  # the usual case: one small event
+            if budget.spent >= TURN:
+                budget.close()
+            self._tell(found[0], found[1])
+            return
         while place < size and not self._is_paused and frames < FRAMES:
-            if frames and started and (place >= SLICE or self._is_late(frames, started)):
+            is_look = started and frames and frames % LOOKS == 0
+            if (frames and place >= SLICE) or (is_look and budget.clock() > budget.slice_ends(started)):
                 break
             found = whole(data, place, limit) if self._framing is None else None
             if found is not None:
@@ -310,9 +314,6 @@ class Stream(asyncio.Protocol):
                 budget.close()
         if place < size:
             self._postpone(data[place:])
-
-    def _is_late(self, frames: int, started: float) -> bool:
-        return frames % LOOKS == 0 and self._budget.clock() > self._budget.slice_ends(started)
 
     def _frame_limit(self) -> int:
         return self._limits.frame if self._connection is None else self._connection.frame_limit

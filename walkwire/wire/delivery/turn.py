@@ -33,11 +33,18 @@ class Turn:
 
     - bound: a client that has more bytes unsent before a write is disconnected; its frames are lost, and nobody else's
     - grow: called with the number of bytes that were added for a client that lags
+    - on_flush: called at the end of each turn in which something was put
     - cut_off: number of clients that were disconnected
     - lags: the clients that receive their frames slower than they are sent
     """
 
-    def __init__(self, bound: int, grow: Callable[[int], None] = lambda size: None) -> None:
+    def __init__(
+        self,
+        bound: int,
+        grow: Callable[[int], None] = lambda size: None,
+        on_flush: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_flush = on_flush
         self.cut_off = 0
         self.lags = Lags(bound, self._cut_off, grow)
         self._runs: list[tuple[set[Client], list[bytes]]] = []
@@ -91,6 +98,7 @@ class Turn:
         """Write to at most `STRETCH` receivers of runs, and as many of frames of their own; to the rest in the next turn."""
         self._is_due = False
         self._size = 0
+        self._on_flush()
         if len(self._runs) == 1 and not self._waiting and not self._addressed:
             self._write_run(*self._runs.pop())
         else:
