@@ -64,7 +64,12 @@ def _besieged(stage: Stage, kinds: list[str], count: int, sources: int) -> Figur
 
 
 def _in_production(folder: Path) -> None:
-    (folder / "walkwire.toml").write_text(f'production = true\ntoken_secret = "{secrets.token_hex(32)}"\n')
+    lines = (
+        "production = true",
+        f'token_secret = "{secrets.token_hex(32)}"',
+        "registrations = 1000",  # the honest ones register from one address
+    )
+    (folder / "walkwire.toml").write_text("\n".join(lines))
 
 
 def _sign_in(port: int, number: int) -> str:
