@@ -13,7 +13,7 @@ PEERS := .venv/.peers
 FUZZ := .venv/.fuzz
 NODE := tests/journeys/node
 
-.PHONY: help setup demo test long pythons check fix docs fuzz bench autobahn grammar services node
+.PHONY: help setup demo test long hold pythons check fix docs fuzz bench autobahn grammar services node
 
 help: ## print these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: $(MADE) ## run the tests in WORKERS (5) processes; ARGS="tests/wire -k hub
 
 long: $(MADE) ## run the tests that kill and restart servers for minutes
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m long $(ARGS)
+
+hold: $(MADE) ## measure for how long each input at its bound holds the event loop
+	HOLD=1 $(BIN)/pytest tests/security/test_hold.py tests/security/test_hold_rest.py $(ARGS)
 
 pythons: $(MADE) ## run the fast part of the tests on the other supported Pythons of this machine
 	@.ci/pythons
