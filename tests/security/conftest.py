@@ -1,4 +1,4 @@
-"""The tests of how long inputs hold the event loop take six minutes, and some of their inputs still fail: `make hold` runs them."""
+"""The tests of how long inputs hold the event loop take six minutes, and a few inputs still fail: `make hold` runs them."""
 
 from __future__ import annotations
 
