@@ -17,7 +17,7 @@ from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, add_error_handlers
-from walkwire.server.http.head import Head
+from walkwire.server.http.head import HeadCheck
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
@@ -78,7 +78,8 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
     walkers.serve(api, on_change=description.forget)
     answering = Cors(Guard(walkers.shortcut(api)), config)
-    return Head(answering, config.query_limit, operations.on_refusal, operations.on_request)
+    has_proxies = bool(config.trusted_proxies) or not config.production
+    return HeadCheck(answering, config.query_limit, operations.on_refusal, operations.on_request, has_proxies)
 
 
 def _form_limits(config: Config) -> FormLimits:

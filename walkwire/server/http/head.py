@@ -6,6 +6,7 @@ stands in the log, and in the head of the answer.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 
@@ -15,15 +16,19 @@ from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.ids import LOG_IDS, new_request_id
 from walkwire.server.http.faults import refusal
 
+_UNKNOWN_PROXY = "A request came through a proxy that TRUSTED_PROXIES does not name: all its clients count as one address and share its limits"
+
+_log = logging.getLogger(__name__)
 _PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 
 
-class Head:
+class HeadCheck:
     """Stands in front of the application.
 
     - query_limit: parameters in a query; beyond it: TooLarge (414)
     - on_refusal: called with each error that a client is sent; None: nobody counts them
     - on_request: called with the scope of each request, in the request's own context
+    - has_proxies: whether proxies are trusted to tell addresses. If not, and one seems to, a warning is logged once
     """
 
     def __init__(
@@ -32,7 +37,9 @@ class Head:
         query_limit: int,
         on_refusal: Callable[[PublicError], None] | None = None,
         on_request: Callable[[Scope], object] = lambda scope: None,
+        has_proxies: bool = True,
     ) -> None:
+        self._knows_proxies = has_proxies
         self._app = app
         self._query_limit = query_limit
         self._on_refusal = on_refusal
@@ -51,6 +58,9 @@ class Head:
                 tokens += 1
             elif name == b"x-request-id":
                 given = given or value
+            elif name == b"x-forwarded-for" and not self._knows_proxies:
+                self._knows_proxies = True
+                _log.warning("%s", _UNKNOWN_PROXY)
         request_id = new_request_id() if given is None or not _PLAIN.match(given) else given.decode()
         LOG_IDS.set(
             {"request": request_id}
