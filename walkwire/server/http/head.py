@@ -16,7 +16,10 @@ from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.ids import LOG_IDS, new_request_id
 from walkwire.server.http.faults import refusal
 
-_UNKNOWN_PROXY = "A request came through a proxy that TRUSTED_PROXIES does not name: all its clients count as one address and share its limits"
+_UNKNOWN_PROXY = (
+    "A request came through a proxy that TRUSTED_PROXIES does not name: "
+    "all its clients count as one address, and share its limits"
+)
 
 _log = logging.getLogger(__name__)
 _PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
