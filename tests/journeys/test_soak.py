@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.serving import PROGRAMS, Server
 from tests.soak import soak
 
 
+@pytest.mark.long
 async def test_of_clients_that_came_and_went_nothing_is_left(tmp_path: Path) -> None:
     with Server(PROGRAMS / "ledger.py", tmp_path) as server:
         soaked = await soak(server, seconds=4, rate=40)

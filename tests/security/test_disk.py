@@ -154,6 +154,7 @@ async def test_a_full_disk_refuses_writes_until_there_is_space(
         assert set(await stored(server)) == acknowledged
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit")
 async def test_a_file_that_cannot_grow_refuses_writes_until_it_can(program: Path, tmp_path: Path) -> None:
     """A29, where no file system can be mounted: the kernel refuses what is beyond a file's largest size."""
@@ -181,6 +182,7 @@ async def test_a_client_of_the_socket_gets_the_sentence_too(program: Path, tmp_p
         assert "busy" in str(answer)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", ["", "-wal"])
 async def test_a_removed_file_refuses_writes_instead_of_losing_them(
     program: Path, tmp_path: Path, suffix: str
@@ -203,6 +205,7 @@ async def test_a_removed_file_refuses_writes_instead_of_losing_them(
         assert set(await stored(server)) == acknowledged == {0, 1, 2, 3, 4, 100, 101}
 
 
+@pytest.mark.long
 async def test_a_replaced_file_refuses_writes_until_a_restart(program: Path, tmp_path: Path) -> None:
     """A29: another file in its place, as a restored backup is, and one in which new connections would have read."""
     place, backup = tmp_path / "walkwire.db", tmp_path / "backup.db"

@@ -235,6 +235,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FLOODS)
 async def test_a21_a_flood_is_closed_with_4129(name: str, tmp_path: Path) -> None:
     with Server(CHAT, tmp_path, **FAST) as server:
@@ -292,6 +293,7 @@ async def test_a31_a_long_type_is_not_repeated(size: int, tmp_path: Path) -> Non
 # B: limits
 
 
+@pytest.mark.long
 async def test_an_event_that_comes_too_early_is_answered_and_says_when_to_try_again(tmp_path: Path) -> None:
     with Server(CHAT, tmp_path, event_rate="10", rate_burst="1") as server:
         async with server.connect() as socket:

@@ -171,6 +171,7 @@ async def test_the_log_is_text_in_development_and_json_in_production(program: Pa
         assert "Internal error, reference" in first
 
 
+@pytest.mark.long
 async def test_no_secret_and_no_payload_is_in_the_log(program: Path, tmp_path: Path) -> None:
     """A14: a webhook key in a path went into the log. So each route and each event is called with marked secrets, and all output
     is searched for them.
@@ -275,6 +276,7 @@ async def _send_garbage(server: Server, number: int) -> None:
             writer.transport.abort()
 
 
+@pytest.mark.long
 async def test_of_a_flood_of_faults_and_garbage_little_gets_into_the_log(
     program: Path, tmp_path: Path
 ) -> None:
@@ -298,6 +300,7 @@ async def test_of_a_flood_of_faults_and_garbage_little_gets_into_the_log(
     assert all(line["traceback"].count("Traceback") == 1 for line in lines(server) if "traceback" in line)
 
 
+@pytest.mark.long
 async def test_a_stop_during_a_flood_of_log_ins_is_quiet(program: Path, tmp_path: Path) -> None:
     """A27: a traceback for each log-in that was cancelled."""
     with Server(program, tmp_path, log_format="json", stop_seconds="0.2") as server:

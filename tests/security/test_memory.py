@@ -304,6 +304,7 @@ async def test_a_body_that_comes_too_slowly_is_refused() -> None:
         assert answer.result().startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.long
 async def test_the_largest_body_goes_when_all_hold_too_much(tmp_path: Path) -> None:
     """A23: 500 slow bodies held 595 MB."""
     head = b"POST /user/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"
@@ -387,6 +388,7 @@ async def test_there_are_so_many_sockets_without_a_user_and_no_more(tmp_path: Pa
         assert await refused(server, "anonymous") == 2
 
 
+@pytest.mark.long
 async def test_a_stranger_who_sends_nothing_is_closed_and_others_are_not(tmp_path: Path) -> None:
     with Server(PROGRAM, tmp_path, anonymous_seconds="1.5", metrics="true") as server:
         ann = await server.user()

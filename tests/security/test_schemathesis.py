@@ -17,6 +17,7 @@ EXAMPLES = 6  # for each route, and for each of two kinds
 EVERY_WAY = Path(__file__).parent / "programs" / "every_way.py"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("program", "profile"), [(CHAT, {}), (EVERY_WAY, {"name": "Ada"})], ids=["chat", "every way"]
 )

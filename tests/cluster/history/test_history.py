@@ -22,7 +22,7 @@ SECONDS = 8.0
         pytest.param("sqlite", "kill", 2, marks=pytest.mark.long),
         pytest.param("postgres+redis", "commits,late", 1, marks=pytest.mark.long),
         pytest.param("postgres+redis", "crash,stop,broker-kill", 2, marks=pytest.mark.long),
-        ("postgres+redis", "cut,kill", 3),
+        pytest.param("postgres+redis", "cut,kill", 3, marks=pytest.mark.long),
         pytest.param("postgres+nats", "commits,broker-freeze", 4, marks=pytest.mark.long),
         pytest.param("postgres+nats", "restart,hold,freeze", 5, marks=pytest.mark.long),
     ],
