@@ -150,11 +150,14 @@ async def open_app(
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers, lambda: store.trouble)
         meters.add_server(wire, health)
-        dispatch = Dispatch(runtime, registry, Addresses(config.trusted_proxies).of)
+        addresses = Addresses(config.trusted_proxies)
+        dispatch = Dispatch(runtime, registry, addresses.of)
         walkers = Walkers(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
-        operations = Operations(health, wire.hub, title, page, meters.render, meters.on_refusal, note_request)
+        operations = Operations(
+            health, wire.hub, title, page, meters.render, meters.on_refusal, note_request, addresses.of
+        )
         api = make_api(config, walkers, accounts, operations)
         serve_walker = partial(_serve_walker, dispatch, walkers)
         stack.callback(registry.subscribe(partial(mailbox.post, serve_walker)))
@@ -162,7 +165,7 @@ async def open_app(
         runner = await enter(_open_runner(config, store, asking, dispatch, scheduler, news, patience))
         scheduler.start()
         stack.push_async_callback(scheduler.stop)
-        door = _door(config, wire, dispatch, accounts, meters)
+        door = _door(config, wire, dispatch, accounts, meters, addresses)
         yield App(api, door, accounts, health, runtime, runner, registry)
 
 
@@ -242,9 +245,9 @@ def _wire(config: Config, meters: Meters, store: Store) -> Wire:
     return Wire(broker, None, _policies(config), _limits(config), overflow, meters.on_delivery)
 
 
-def _door(config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters) -> Door:
-    addresses = Addresses(config.trusted_proxies)
-
+def _door(
+    config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters, addresses: Addresses
+) -> Door:
     async def authenticate(token: str | None) -> str:
         return (await accounts.auth.authenticate(token)).root_id
 

@@ -16,7 +16,7 @@ from walkwire.dialect.traverse import traverse
 from walkwire.errors import BadEvent, NotPrintable, PublicError, Refused, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.server.http.walkers.request import event_model_of
-from walkwire.server.payer import AddressOf, address_of_request
+from walkwire.server.payer import address_of_request
 from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
 from walkwire.walk.registry import Registry
@@ -26,7 +26,7 @@ from walkwire.walk.run.runtime import Runtime
 from walkwire.walk.walker.fields import holds_files, values_of
 from walkwire.walk.walker.report import encode
 from walkwire.walk.walker.specs import Specs, specs_of
-from walkwire.wire.door import Call, own_address
+from walkwire.wire.door import AddressOf, Call, own_address
 from walkwire.wire.message.lenient import problems_of
 
 _PLAIN = (str, int, float, bool, type(None), bytes)

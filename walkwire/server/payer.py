@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
 
 from starlette.types import Scope
 
-# Returns the address that a client is counted by, given that of the peer and X-Forwarded-For; see `walkwire/addresses`.
-AddressOf = Callable[[str | None, str | None], str]
+from walkwire.wire.door import AddressOf
 
 _scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
 

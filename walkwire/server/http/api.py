@@ -12,7 +12,6 @@ from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Scope
 
 from walkwire.account.accounts import Accounts
-from walkwire.addresses import Addresses
 from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
@@ -27,6 +26,7 @@ from walkwire.server.http.walkers.form import FormLimits, Forms
 from walkwire.server.http.walkers.openapi import serve_description
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.http.webhook import serve_webhooks
+from walkwire.wire.door import AddressOf, own_address
 from walkwire.wire.hub import Hub
 
 
@@ -41,6 +41,7 @@ class Operations:
     - metrics: renders `/metrics`; None: it is not served
     - on_refusal: called with each error that a client is sent; None: nobody counts them
     - on_request: called with the scope of each request, in the request's own context
+    - address_of: finds the address that a client is counted by
     """
 
     health: Health
@@ -50,6 +51,7 @@ class Operations:
     metrics: Render | None = None
     on_refusal: Callable[[PublicError], None] | None = None
     on_request: Callable[[Scope], object] = lambda scope: None
+    address_of: AddressOf = own_address
 
 
 def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: Operations) -> ASGIApp:
@@ -58,9 +60,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     api.state.body_limit = config.body_limit
     api.state.element_limit = config.element_limit
     api.state.forms = Forms(_form_limits(config))
-    api.state.address_of = Addresses(
-        config.trusted_proxies
-    ).of  # given the peer's address and X-Forwarded-For
+    api.state.address_of = operations.address_of
     add_error_handlers(api, operations.on_refusal)
     serve_health(api, operations.health)
     if operations.metrics is not None:

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from walkwire.server.http.bearer import address_of
 from walkwire.server.http.route import Route
 from walkwire.server.http.walkers.form import OPEN_FORM, FormRequest
 from walkwire.server.http.walkers.request import REFERENCE
@@ -47,9 +48,7 @@ class WalkerRoute(Route):
         async def handle_form(request: Request) -> Response:
             for identify in identifying:
                 await identify(request)
-            state, client = request.app.state, request.client
-            address = state.address_of(client and client.host, request.headers.get("x-forwarded-for"))
-            form = request.scope[OPEN_FORM] = state.forms.open(address)
+            form = request.scope[OPEN_FORM] = request.app.state.forms.open(address_of(request))
             try:
                 return await handle(request)
             finally:
