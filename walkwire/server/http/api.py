@@ -77,7 +77,8 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     description = serve_description(api)
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
     walkers.serve(api, on_change=description.forget)
-    answering = Cors(Guard(walkers.shortcut(api)), config)
+    cors = Cors(Guard(api), config)
+    answering = walkers.shortcut(cors, cors)
     has_proxies = bool(config.trusted_proxies) or not config.production
     return HeadCheck(answering, config.query_limit, operations.on_refusal, operations.on_request, has_proxies)
 

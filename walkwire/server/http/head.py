@@ -16,6 +16,8 @@ from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.ids import LOG_IDS, new_request_id
 from walkwire.server.http.faults import refusal
 
+HEAD = "walkwire.head"  # key in a scope: the Head of the request
+
 _UNKNOWN_PROXY = (
     "A request came through a proxy that TRUSTED_PROXIES does not name: "
     "all its clients count as one address, and share its limits"
@@ -23,6 +25,41 @@ _UNKNOWN_PROXY = (
 
 _log = logging.getLogger(__name__)
 _PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
+
+
+class Head:
+    """What the head of a request says, read once.
+
+    - id: names the request
+    - hosts, tokens: how many `Host` and `Authorization` headers it has
+    - token: the last `Authorization` header, "" if there is none
+    - origin: the `Origin` header; None: it is absent
+    - content_type: the `Content-Type` header, b"" if it is absent
+    """
+
+    __slots__ = ("content_type", "hosts", "id", "is_forwarded", "origin", "token", "tokens")
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self.hosts = self.tokens = 0
+        self.token = self.content_type = b""
+        self.origin: bytes | None = None
+        self.is_forwarded = False
+        given = None
+        for name, value in headers:
+            if name == b"host":
+                self.hosts += 1
+            elif name == b"content-type":
+                self.content_type = self.content_type or value
+            elif name == b"authorization":
+                self.tokens += 1
+                self.token = value
+            elif name == b"origin":
+                self.origin = value
+            elif name == b"x-request-id":
+                given = given or value
+            elif name == b"x-forwarded-for":
+                self.is_forwarded = True
+        self.id = new_request_id() if given is None or not _PLAIN.match(given) else given.decode()
 
 
 class HeadCheck:
@@ -52,35 +89,25 @@ class HeadCheck:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        hosts = tokens = 0
-        given: bytes | None = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                hosts += 1
-            elif name == b"authorization":
-                tokens += 1
-            elif name == b"x-request-id":
-                given = given or value
-            elif name == b"x-forwarded-for" and not self._knows_proxies:
-                self._knows_proxies = True
-                _log.warning("%s", _UNKNOWN_PROXY)
-        request_id = new_request_id() if given is None or not _PLAIN.match(given) else given.decode()
-        LOG_IDS.set(
-            {"request": request_id}
-        )  # uvicorn handles each request in a task, and so in a context, of its own
+        head = scope[HEAD] = Head(scope["headers"])
+        if head.is_forwarded and not self._knows_proxies:
+            self._knows_proxies = True
+            _log.warning("%s", _UNKNOWN_PROXY)
+        # uvicorn handles each request in a task, and so in a context, of its own
+        LOG_IDS.set({"request": head.id})
         self._on_request(scope)
 
         def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                name = (b"x-request-id", request_id.encode())
+                name = (b"x-request-id", head.id.encode())
                 message["headers"] = [*message.get("headers", ()), name]
             return send(message)
 
         query, limit = scope["query_string"], self._query_limit
         error: PublicError
-        if hosts != 1 and (hosts > 1 or scope["http_version"] != "1.0"):  # RFC 9112 §3.2
+        if head.hosts != 1 and (head.hosts > 1 or scope["http_version"] != "1.0"):  # RFC 9112 §3.2
             error = BadEvent("A request has one Host header")
-        elif tokens > 1:
+        elif head.tokens > 1:
             error = BadEvent("A request has at most one Authorization header")
         elif len(query) >= limit and query.count(b"&") >= limit:
             error = TooLarge(f"A query has at most {limit} parameters", 414)

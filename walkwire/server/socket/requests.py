@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from walkwire.server.socket.cycle import EXTENSIONS, Cycle
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 
@@ -27,6 +31,8 @@ QUEUED = 64 * 1024  # bytes of them
 PIECE = 256  # bytes parsed at once if there may be many requests in them; the shortest has 9
 LARGE_PIECE = 16 * 1024
 LINES = 2 * PIPELINE  # a request has two lines at least
+
+_is_plain = re.compile(rb"/(?:[^/?#][^?#]*)?").fullmatch  # a path alone
 
 _REQUEST = 4096  # bytes of memory for a request that waits, about, and for each of its headers
 _HEADER = 200
@@ -143,12 +149,45 @@ class RequestProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """End a head, and begin a body."""
+        """End a head, and begin a body. Does as uvicorn does, without its settings that are not used here."""
         self._is_in_head, self._is_in_body, self._received, self._body_size = False, True, 0, 0
         self._stop_clock()
-        if len(self.headers) > HEADERS:
-            self.app = _refuse_headers
-        super().on_headers_complete()
+        parser, scope, url = self.parser, self.scope, self.url
+        version = parser.get_http_version()
+        scope["extensions"] = EXTENSIONS
+        scope["method"] = parser.get_method().decode()
+        if version != "1.1":
+            scope["http_version"] = version
+        if parser.should_upgrade() and self._should_upgrade():
+            return
+        if not _is_plain(url):
+            parts = httptools.parse_url(url)
+            url, scope["query_string"] = parts.path, parts.query or b""
+        else:
+            scope["query_string"] = b""
+        scope["raw_path"] = url
+        path = url.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        before = self.cycle
+        cycle = self.cycle = Cycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            False,
+            self.server_state.default_headers,
+            asyncio.Event(),
+            self.expect_100_continue,
+            version != "1.0" and parser.should_keep_alive(),
+            self.on_response_complete,
+        )
+        app = self.app if len(self.headers) <= HEADERS else _refuse_headers
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, app))
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""

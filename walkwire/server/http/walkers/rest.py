@@ -26,6 +26,7 @@ from walkwire.server.http.answers import (
     WalkerId,
 )
 from walkwire.server.http.bearer import Bearer
+from walkwire.server.http.cors import Cors
 from walkwire.server.http.walkers.request import NodeParameter, Shape, parameter, shape_of
 from walkwire.server.http.walkers.router import WalkerRoute, WalkerRoutes
 from walkwire.server.http.walkers.shortcut import QuickRoute, Shortcut
@@ -112,10 +113,12 @@ class Walkers:
         )
         self._on_change()
 
-    def shortcut(self, app: ASGIApp) -> ASGIApp:
+    def shortcut(self, app: ASGIApp, cors: Cors) -> ASGIApp:
         """Return `app` with a shortcut to the walkers in front of it. Call it after `serve`."""
         state = self._api.state
-        return Shortcut(app, self._routes_under[PREFIX].quick_route, (state.body_limit, state.element_limit))
+        return Shortcut(
+            app, cors, self._routes_under[PREFIX].quick_route, (state.body_limit, state.element_limit)
+        )
 
 
 def places_of(name: str, specs: Specs) -> list[WalkerPath]:

@@ -6,7 +6,7 @@ paths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,11 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from walkwire.account.auth import PUBLIC, Caller
 from walkwire.server.http.bearer import Bearer
+from walkwire.server.http.cors import Cors
+from walkwire.server.http.head import HEAD, Head
 from walkwire.wire.message import elements, text
 
 OUTCOME = "walkwire.outcome"  # key in a scope: the ASGI application that answers, after the walk
+ANSWER = "walkwire.answer"  # an extension of ASGI: the whole answer in one message (`server/socket/cycle.py`)
 
 _JSON = b"application/json"
+_HEADERS = b"content-length: %d\r\ncontent-type: application/json\r\n%sx-request-id: %s\r\n"
+
+Added = Sequence[tuple[bytes, bytes]]
 
 
 class Unusual(Exception):
@@ -50,35 +56,48 @@ class QuickRoute:
         self._is_optional = not any(field.is_required() for field in fields.values())
 
     async def take(
-        self, scope: Scope, receive: Receive, send: Send, node: str | None, limits: tuple[int, int]
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        node: str | None,
+        limits: tuple[int, int],
+        added: Added,
     ) -> ASGIApp | None:
         """Answer and return None, or return the application that has to answer. Raises Unusual.
 
         - limits: bytes of the body, and values in it
+        - added: headers for the answer
         """
-        values = {} if self._model is None else await self._values(scope, receive, *limits)
+        head: Head = scope[HEAD]
+        values = {} if self._model is None else await self._values(head, receive, *limits)
         caller: Caller = PUBLIC
         try:
             if self._bearer is not None:
-                caller = await self._bearer.caller(_header(scope, b"authorization").decode("latin-1"))
+                caller = await self._bearer.caller(head.token.decode("latin-1"))
             answer = await self._run(values, caller, node)
             status, body = answer.status, answer.body
             if answer.response is not None or not 200 <= status <= 599 or status in (204, 304):
                 return self._told(answer)
         except Exception as error:
             return _raiser(error)
-        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", _JSON)]
+        if ANSWER in scope.get("extensions", ()):
+            more = b"".join([b"%s: %s\r\n" % header for header in added]) if added else b""
+            lines = _HEADERS % (len(body), more, head.id.encode())
+            await send({"type": ANSWER, "status": status, "headers": lines, "body": body})
+            return None
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", _JSON), *added]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         return None
 
-    async def _values(self, scope: Scope, receive: Receive, limit: int, element_limit: int) -> dict[str, Any]:
+    async def _values(self, head: Head, receive: Receive, limit: int, element_limit: int) -> dict[str, Any]:
         body = await _body(receive, limit)
         if not body:
             if self._is_optional:
                 return {}
             raise Unusual
-        if _header(scope, b"content-type") != _JSON:
+        if head.content_type != _JSON:
             raise Unusual
         assert self._model is not None
         try:
@@ -95,8 +114,10 @@ class QuickRoute:
 
 
 class Shortcut:
-    """Stands in front of FastAPI.
+    """Stands between `HeadCheck`, which reads the head, and all others.
 
+    - app: answers all other requests
+    - cors: gives the headers for pages of other origins
     - quick_route: finds what answers a method and a path, and the node that the path names
     - limits: bytes of a body, and values in it
     """
@@ -104,21 +125,25 @@ class Shortcut:
     def __init__(
         self,
         app: ASGIApp,
+        cors: Cors,
         quick_route: Callable[[str, str], tuple[QuickRoute, str | None] | None],
         limits: tuple[int, int],
     ) -> None:
         self._app = app
+        self._cors = cors
         self._quick_route = quick_route
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = None
-        if scope["type"] == "http" and not scope.get("root_path"):
+        if scope["type"] == "http" and not scope.get("root_path") and scope["method"] != "OPTIONS":
             found = self._quick_route(scope["method"], scope["path"])
         if found is None:
             await self._app(scope, receive, send)
             return
         quick_route, node = found
+        origin = scope[HEAD].origin
+        added = self._cors.added(scope["method"], origin)
         taken: list[Message] = []
 
         async def receive_once() -> Message:
@@ -126,7 +151,7 @@ class Shortcut:
             return message
 
         try:
-            outcome = await quick_route.take(scope, receive_once, send, node, self._limits)
+            outcome = await quick_route.take(scope, receive_once, send, node, self._limits, added)
         except Unusual:
             outcome = None
         else:
@@ -162,13 +187,6 @@ def _after(taken: Iterable[Message], receive: Receive) -> Receive:
         return await receive()
 
     return receive_again
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return b""
 
 
 def _raiser(error: Exception) -> ASGIApp:

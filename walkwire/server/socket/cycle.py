@@ -1,0 +1,40 @@
+"""Cycle: one request and its answer on an HTTP connection: uvicorn's, with an ASGI extension to send a whole answer in one piece.
+
+An application that finds `ANSWER` in the scope's extensions may send one message of that type, with `status`, `headers` (bytes:
+lines with their ends, of `content-length` and others) and `body`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+ANSWER = "walkwire.answer"
+EXTENSIONS: dict[str, dict[object, object]] = {ANSWER: {}}
+
+
+class Cycle(RequestResponseCycle):
+    """Called by uvicorn's protocol, and by the application."""
+
+    async def send(self, message: Any) -> None:
+        """Send a part of the answer, or the whole. See ASGI."""
+        if message["type"] != ANSWER:
+            await super().send(message)
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        self.response_started = self.response_complete = True
+        parts = [STATUS_LINE[message["status"]]]
+        parts += [b"%s: %s\r\n" % header for header in self.default_headers]
+        parts.append(message["headers"])
+        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        if self.scope["method"] != "HEAD":
+            parts.append(message["body"])
+        self.transport.write(b"".join(parts))
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
