@@ -21,6 +21,7 @@ from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import WalkAnswer
+from walkwire.walk.run.habit import Habit
 from walkwire.walk.run.request import Entry, Later, RunOptions, TaskRun, WalkRequest
 from walkwire.walk.run.runtime import Runtime
 from walkwire.walk.walker.fields import holds_files, values_of
@@ -74,7 +75,7 @@ class Dispatch:
         specs = specs_of(walker)
         served = self._served[walker] = _Served(
             walker,
-            RunOptions(specs.rerun, specs.status_code or 200, specs.seconds),
+            RunOptions(specs.rerun, specs.status_code or 200, specs.seconds, Habit()),
             specs.auth,
             specs.entry_type,
             holds_files(walker, UploadFile),

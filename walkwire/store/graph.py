@@ -29,6 +29,14 @@ class View(Protocol):
     def is_one_moment(self) -> bool:
         """Return whether all reads through this view so far are known to be from the same snapshot."""
 
+    def expect(self, owner: str, selection: Selection | None) -> None:
+        """Hear that the node of a selection will be loaded by itself, and then, if it belongs to `owner`, the selection.
+
+        A view may read both at once, which must not be seen from outside but by the time that it takes. Nodes of others are left
+        out, as the caller may have no right to read them: an answer would take longer for a node that exists. None: nothing is
+        expected any more, and what was read for it is forgotten.
+        """
+
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """Return the nodes with these ids, in any order. Absent ones are left out."""
 

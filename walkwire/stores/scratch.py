@@ -42,6 +42,9 @@ class ScratchStore:
         self._file: GraphStore | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
+    def expect(self, owner: str, selection: Selection | None) -> None:
+        """Do nothing: each read is made when it is asked for."""
+
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """Return nodes from the file; the two roots that every database has, if nothing was committed yet."""
         if (file := self._opened()) is not None:

@@ -14,11 +14,14 @@ from sqlalchemy import (
     any_,
     bindparam,
     literal_column,
+    null,
     or_,
     select,
     true,
     tuple_,
+    union_all,
 )
+from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from walkwire.store import Selection
@@ -105,6 +108,23 @@ TOKEN_GENERATIONS = PostgresStatement(
 def neighbourhood_of(selection: Selection) -> PostgresStatement:
     """Return the statement for `seq`, edge and far node of a selection, ordered by `seq`."""
     return _neighbourhood(shape_of(selection))
+
+
+def node_and_neighbourhood_of(selection: Selection) -> PostgresStatement:
+    """Return the statement for the node of a selection, in a row whose `seq` and edge are null, and for the rows of
+    `neighbourhood_of`, which are only read if the node belongs to `owner`."""
+    return _node_and_neighbourhood(shape_of(selection))
+
+
+@cache
+def _node_and_neighbourhood(shape: SelectionShape) -> PostgresStatement:
+    node = select(*NODE).where(nodes.c.id == HERE).cte("node")
+    around = neighbourhood(found(shape)).subquery()
+    is_own = select(_ONE).where(node.c.owner == bindparam("owner", type_=String)).exists()
+    no_link = [cast_to(null(), column.type) for column in (edges.c.seq, *EDGE)]
+    first = [column.label(f"c{place}") for place, column in enumerate((*no_link, *node.c))]
+    both = union_all(select(*first), select(*around.c).where(is_own)).subquery()
+    return PostgresStatement(select(*both.c, _SNAPSHOT).order_by(both.c.c0.nulls_first()))
 
 
 @cache

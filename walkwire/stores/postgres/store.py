@@ -88,6 +88,9 @@ class PostgresStore(SqlStore):
             self._pool.close()
             raise
 
+    def expect(self, owner: str, selection: Selection | None) -> None:
+        """Do nothing: each read is made when it is asked for."""
+
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """One round trip; see `View.load_nodes`."""
         return self._pool.read(lambda connection: view.load_nodes(connection, ids))

@@ -26,7 +26,13 @@ from walkwire.store import (
 from walkwire.stores.postgres.commit import check_all, size_of
 from walkwire.stores.postgres.driver.pool import Away, Pool, Raw, as_busy, driver_of
 from walkwire.stores.postgres.driver.prepared import Row
-from walkwire.stores.postgres.statements import EDGES_BY_ID, NODES_BY_ID, TOKEN_GENERATIONS, neighbourhood_of
+from walkwire.stores.postgres.statements import (
+    EDGES_BY_ID,
+    NODES_BY_ID,
+    TOKEN_GENERATIONS,
+    neighbourhood_of,
+    node_and_neighbourhood_of,
+)
 from walkwire.stores.sql.selections import EDGE, parameters
 from walkwire.stores.sql.view import SqlView
 
@@ -73,14 +79,25 @@ class Latest:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._moments: set[str | None] = set()
+        self._expected: tuple[str, Selection] | None = None
+        self._ahead: tuple[Selection, Neighbourhood] | None = None  # read, but not asked for yet
 
     @property
     def is_one_moment(self) -> bool:
         """Return whether all statements so far saw the same snapshot."""
         return not self._moments or (len(self._moments) == 1 and None not in self._moments)
 
+    def expect(self, owner: str, selection: Selection | None) -> None:
+        """Read both in one round trip when the node is asked for; see `View.expect`."""
+        self._expected = None if selection is None else (owner, selection)
+        self._ahead = None
+
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """One round trip; see `View.load_nodes`."""
+        if self._expected is not None:
+            expected, self._expected = self._expected, None
+            if [expected[1].node] == list(ids):
+                return self._load_with_neighbourhood(*expected)
         return _nodes(self._noted(self._pool.read(lambda connection: NODES_BY_ID.run(connection, ids=ids))))
 
     def load_edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
@@ -88,7 +105,11 @@ class Latest:
         return _edges(self._noted(self._pool.read(lambda connection: EDGES_BY_ID.run(connection, ids=ids))))
 
     def load_neighbourhood(self, selection: Selection) -> Neighbourhood:
-        """One round trip; see `View.load_neighbourhood`."""
+        """One round trip, or none if it was expected; see `View.load_neighbourhood`."""
+        if self._ahead is not None:
+            (known, found), self._ahead = self._ahead, None
+            if known == selection:
+                return found
         statement, given = neighbourhood_of(selection), parameters(selection)
         return _neighbourhood(
             self._noted(self._pool.read(lambda connection: statement.run(connection, **given)))
@@ -109,6 +130,14 @@ class Latest:
     def load_user(self, key: UserKey) -> UserRecord | None:
         """One round trip, which does not return its snapshot: `is_one_moment` becomes False. See `View.load_user`."""
         return self._seen(lambda view: view.load_user(key))
+
+    def _load_with_neighbourhood(self, owner: str, selection: Selection) -> list[NodeRecord]:
+        statement, given = node_and_neighbourhood_of(selection), parameters(selection)
+        rows = self._pool.read(lambda connection: statement.run(connection, owner=owner, **given))
+        nodes = [NodeRecord._make(row[_EDGE_END:-1]) for row in self._noted(rows)[:1]]
+        if nodes and nodes[0].owner == owner:
+            self._ahead = selection, _neighbourhood(rows[1:])
+        return nodes
 
     def _noted(self, rows: list[Row]) -> list[Row]:
         self._moments.add(rows[0][-1] if rows else None)
@@ -140,6 +169,9 @@ class Snapshot:
         self._opened = ExitStack()
         self._connection: Connection | None = None
         self._used = 0.0
+
+    def expect(self, owner: str, selection: Selection | None) -> None:
+        """Do nothing: each read is made when it is asked for."""
 
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """One round trip, noted for a later check; see `View.load_nodes`."""

@@ -98,6 +98,9 @@ class SqliteStore(SqlStore):
         """Return why nothing can be stored at the moment; None: it can. See `Store.trouble`."""
         return self._file.trouble
 
+    def expect(self, owner: str, selection: Selection | None) -> None:
+        """Do nothing: each read is made when it is asked for."""
+
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """One statement for each 512 ids, all in one snapshot; see `View.load_nodes`."""
         return self._ask(SqliteView.load_nodes, ids, several=len(ids) > AT_ONCE)

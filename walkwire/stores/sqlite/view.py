@@ -33,6 +33,9 @@ class SqliteView(SqlView):
         self.connection = connection
         self.driver = driver_of(connection)
 
+    def expect(self, owner: str, selection: Selection | None) -> None:
+        """Do nothing: each read is made when it is asked for."""
+
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """One statement for each 512 ids; see `View.load_nodes`."""
         return [NodeRecord._make(row) for row in rows_by_id(self.driver, NODES_BY_ID, ids)]

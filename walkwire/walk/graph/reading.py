@@ -43,6 +43,7 @@ class Reading:
     - view: answers the queries
     - reads: the results so far, for the commit's check
     - statements: the number of queries so far. Each saw one snapshot; several may have seen different ones
+    - first: the first neighbourhood that was asked for
     - lost: set once two results contradict each other
     """
 
@@ -50,6 +51,7 @@ class Reading:
         self.view = view
         self.reads = Reads()
         self.statements = 0
+        self.first: Selection | None = None
         self.lost: Lost | None = None
         self._registry = registry
         self._graph = graph
@@ -60,6 +62,7 @@ class Reading:
         """Begin another unit of work, which has read nothing."""
         self.reads = Reads()
         self.statements = 0
+        self.view.expect("", None)
 
     def lose(self, lost: Lost) -> NoReturn:
         """Raise Lost, and keep it: the run is void even if the program catches the error."""
@@ -138,7 +141,8 @@ class Reading:
         return None if edge is None or edge.__jac__.is_deleted else edge
 
     def links(self, selection: Selection) -> list[tuple[EdgeRecord, Node]]:
-        """Return the stored links of a selection, each with the node at its far end. Always a query."""
+        """Return the stored links of a selection, each with the node at its far end. Always asks the view."""
+        self.first = self.first or selection
         self.statements += 1
         pairs, mark = self.view.load_neighbourhood(selection)
         self.reads.neighbourhoods[selection] = mark

@@ -74,6 +74,10 @@ class OffLoop:
         self.__dict__[name] = called
         return called
 
+    def expect(self, *arguments: Any) -> None:
+        """Pass on: it does not block."""
+        self._target.expect(*arguments)
+
     def latest(self) -> OffLoop:
         """Return the view of the newest commits, off the loop too."""
         return OffLoop(self._target.latest(), self._in_thread)

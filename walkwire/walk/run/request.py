@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from walkwire.walk.run.habit import Habit
 from walkwire.walk.walker.walker import Walker
 
 
@@ -25,11 +26,13 @@ class RunOptions(NamedTuple):
     - may_retry: whether the walk is retried after a conflict; if not, the first conflict ends it
     - status: the HTTP status of the answer, unless the walker sets one
     - seconds: the time limit of the walk; 0: none; None: the limit of the runtime
+    - habit: what the walker reads first; None: nobody remembers
     """
 
     may_retry: bool = True
     status: int = 200
     seconds: float | None = None
+    habit: Habit | None = None
 
 
 class Later(NamedTuple):

@@ -17,6 +17,7 @@ from walkwire.walk.current import AnswerState, Host, enter_run, leave_run
 from walkwire.walk.graph.graph import WalkGraph
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers, WalkAnswer, task_end
+from walkwire.walk.run.habit import Habit
 from walkwire.walk.run.off_loop import InThread, OffLoop, off_loop
 from walkwire.walk.run.request import Later, TaskRun, WalkRequest
 from walkwire.walk.run.verdict import raise_verdict
@@ -235,7 +236,7 @@ class Run:
 
     def _begin(self, request: WalkRequest) -> tuple[Walker, Any]:
         node, kinds = request.entry
-        start = self.graph.root() if node is None or not node else self._find(node)
+        start = self._find(node, request.options.habit) if node else self.graph.root()
         if not isinstance(start, Node | Edge):
             raise NoAccess(str(node))
         if kinds is not None and _kind_of(start) not in kinds:
@@ -251,8 +252,10 @@ class Run:
         self.answer.returns, self.entry = walker.__jac__.returns, start
         return walker, start
 
-    def _find(self, text: str) -> Any:
+    def _find(self, text: str, habit: Habit | None = None) -> Any:
         reference = parse_reference(text)
+        if habit is not None and (ahead := habit.ahead_of(reference.id)) is not None:
+            self._view.expect(self.graph.caller, ahead)
         found = self.graph.find(reference.id)
         if found is None:
             raise NoAccess(str(reference))
@@ -261,6 +264,8 @@ class Run:
     def _conclude(self, request: WalkRequest, answers: Answers, walker: Walker) -> WalkAnswer | Blocked:
         if self.has_committed:
             self.graph.renew_all([self.answer.custom, self.answer.reports])
+        if request.options.habit is not None and request.entry.node:
+            request.options.habit.learn(self.entry.__jac__.id, self.graph.first_read)
         answer, mode = answers.answer_of(self.answer), request.mode
         if isinstance(mode, TaskRun):
             if mode.is_forgotten:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,8 @@ _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 # Nodes inside fields are printed with their own fields, but no deeper than this, and no more of them in one answer.
 DEPTH = 32
 NESTED = 10_000
+REMEMBERED = 1024  # classes whose fields are known
+
 _nested: ContextVar[list[int]] = ContextVar("nested")  # how many more
 
 # Any: one of the classes on the left
@@ -140,9 +143,16 @@ def _may_nest() -> bool:
 
 
 def _fields(value: Any, above: tuple[int, ...]) -> dict[str, object]:  # Any: a dataclass
-    names = [field.name for field in dataclasses.fields(value)]
+    names = _names(type(value))
     own = vars(value) if hasattr(value, "__dict__") else {name: getattr(value, name) for name in names}
-    return {name: _field(own[name], above) for name in names if name in own}
+    return {
+        name: one if type(one := own[name]) in _EXACT else _field(one, above) for name in names if name in own
+    }
+
+
+@lru_cache(REMEMBERED)
+def _names(cls: Any) -> tuple[str, ...]:  # Any: a dataclass
+    return tuple([field.name for field in dataclasses.fields(cls)])
 
 
 def _field(value: object, above: tuple[int, ...]) -> object:
