@@ -143,7 +143,8 @@ def _may_nest() -> bool:
 
 
 def _fields(value: Any, above: tuple[int, ...]) -> dict[str, object]:  # Any: a dataclass
-    names = _names(type(value))
+    cls: type = type(value)
+    names = _names(cls)
     own = vars(value) if hasattr(value, "__dict__") else {name: getattr(value, name) for name in names}
     return {
         name: one if type(one := own[name]) in _EXACT else _field(one, above) for name in names if name in own
