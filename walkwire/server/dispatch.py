@@ -19,9 +19,9 @@ from walkwire.server.http.walkers.request import event_model_of
 from walkwire.server.payer import address_of_request
 from walkwire.server.upload import check_size, keep_uploads
 from walkwire.store import TaskRecord
+from walkwire.walk.graph.habit import Habit
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import WalkAnswer
-from walkwire.walk.run.habit import Habit
 from walkwire.walk.run.request import Entry, Later, RunOptions, TaskRun, WalkRequest
 from walkwire.walk.run.runtime import Runtime
 from walkwire.walk.walker.fields import holds_files, values_of

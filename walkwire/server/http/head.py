@@ -16,7 +16,7 @@ from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.ids import LOG_IDS, new_request_id
 from walkwire.server.http.faults import refusal
 
-HEAD = "walkwire.head"  # key in a scope: the Head of the request
+HEAD = "walkwire.head"  # key in a scope: the RequestHead of the request
 
 _UNKNOWN_PROXY = (
     "A request came through a proxy that TRUSTED_PROXIES does not name: "
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 _PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 
 
-class Head:
+class RequestHead:
     """What the head of a request says, read once.
 
     - id: names the request
@@ -89,7 +89,7 @@ class HeadCheck:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        head = scope[HEAD] = Head(scope["headers"])
+        head = scope[HEAD] = RequestHead(scope["headers"])
         if head.is_forwarded and not self._knows_proxies:
             self._knows_proxies = True
             _log.warning("%s", _UNKNOWN_PROXY)

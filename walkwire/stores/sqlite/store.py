@@ -43,6 +43,10 @@ from walkwire.stores.sqlite.writer import Writer
 
 Result = TypeVar("Result")
 
+# Of a new file. A commit writes each page that it changes, about nine for a node and an edge, into the log: with 4,096 bytes it
+# takes nearly twice as long. Reads take as long, those of fields of 20 KB a fifth longer.
+_PAGE_BYTES = 2048
+_LOG_PAGES = 4000  # in the log before they are moved into the file: busy pages are in it many times, and are moved once
 _BUSY_MILLISECONDS = 5000  # how long to wait for the write lock of another process
 _AGAIN_SECONDS = 0.005
 _SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
@@ -250,8 +254,9 @@ def _engine(file: DatabaseFile, synchronous: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: object) -> None:
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         _use_write_ahead_log(connection)
-        for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
+        for pragma in (f"synchronous={synchronous}", "foreign_keys=ON", f"wal_autocheckpoint={_LOG_PAGES}"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

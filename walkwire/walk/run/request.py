@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from walkwire.walk.run.habit import Habit
+from walkwire.walk.graph.habit import Habit
 from walkwire.walk.walker.walker import Walker
 
 

@@ -15,9 +15,9 @@ from walkwire.walk.archetypes.node import Node
 from walkwire.walk.audience import Addressees
 from walkwire.walk.current import AnswerState, Host, enter_run, leave_run
 from walkwire.walk.graph.graph import WalkGraph
+from walkwire.walk.graph.habit import Habit
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers, WalkAnswer, task_end
-from walkwire.walk.run.habit import Habit
 from walkwire.walk.run.off_loop import InThread, OffLoop, off_loop
 from walkwire.walk.run.request import Later, TaskRun, WalkRequest
 from walkwire.walk.run.verdict import raise_verdict

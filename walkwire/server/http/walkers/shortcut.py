@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from walkwire.account.auth import PUBLIC, Caller
 from walkwire.server.http.bearer import Bearer
 from walkwire.server.http.cors import Cors
-from walkwire.server.http.head import HEAD, Head
+from walkwire.server.http.head import HEAD, RequestHead
 from walkwire.wire.message import elements, text
 
 OUTCOME = "walkwire.outcome"  # key in a scope: the ASGI application that answers, after the walk
@@ -69,7 +69,7 @@ class QuickRoute:
         - limits: bytes of the body, and values in it
         - added: headers for the answer
         """
-        head: Head = scope[HEAD]
+        head: RequestHead = scope[HEAD]
         values = {} if self._model is None else await self._values(head, receive, *limits)
         caller: Caller = PUBLIC
         try:
@@ -91,7 +91,9 @@ class QuickRoute:
         await send({"type": "http.response.body", "body": body})
         return None
 
-    async def _values(self, head: Head, receive: Receive, limit: int, element_limit: int) -> dict[str, Any]:
+    async def _values(
+        self, head: RequestHead, receive: Receive, limit: int, element_limit: int
+    ) -> dict[str, Any]:
         body = await _body(receive, limit)
         if not body:
             if self._is_optional:
