@@ -57,7 +57,7 @@ def open_postgres(url: str, connections: int, seconds: float) -> Store:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise StartError("DATABASE is not a database URL") from None
     if "@" in (parsed.host or ""):  # the rest of a password, which the driver's errors would quote
         raise StartError("DATABASE is not a database URL: in a password, @ is written %40")
