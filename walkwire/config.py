@@ -24,7 +24,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -196,18 +195,15 @@ class Config(BaseModel):
         except json.JSONDecodeError as error:
             raise ValueError(f"not JSON: {error}") from None
 
-    @field_validator("origins", "frame_ancestors", mode="after")
+    @field_validator("origins", mode="after")
     @classmethod
-    def _plain(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        plain = tuple(_without_usual_port(origin.lower().rstrip("/")) for origin in origins)
-        for origin in plain:
-            if origin == ANY and info.field_name == "frame_ancestors":
-                continue
-            if not _ORIGIN.match(origin) or _authority(origin) is None:
-                raise ValueError(
-                    f"an origin reads https://example.com or http://example.com:8080, not {origin!r}"
-                )
-        return plain
+    def _plain(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_plain_origin, origins))
+
+    @field_validator("frame_ancestors", mode="after")
+    @classmethod
+    def _plain_or_any(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(ANY if origin == ANY else _plain_origin(origin) for origin in origins)
 
     @field_validator("token_secret", mode="after")
     @classmethod
@@ -334,6 +330,14 @@ def _url_in(values: dict[str, Any], name: str) -> str:
     if not url or "\n" in url:
         raise ValueError(f"{setting}: the file {path} has to hold one line, a URL")
     return url
+
+
+def _plain_origin(origin: str) -> str:
+    """Return an origin as browsers send it. Raises ValueError."""
+    plain = _without_usual_port(origin.lower().rstrip("/"))
+    if not _ORIGIN.match(plain) or _authority(plain) is None:
+        raise ValueError(f"an origin reads https://example.com or http://example.com:8080, not {plain!r}")
+    return plain
 
 
 def _without_usual_port(origin: str) -> str:
