@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from functools import cache
 from html import escape
 from importlib.metadata import version
@@ -93,9 +93,10 @@ def _content(name: str) -> bytes:
     return (Path(spec.origin).parent / "static" / name).read_bytes().replace(_LOGO, _EMPTY_PICTURE)
 
 
-def _pieces(content: bytes) -> Iterator[bytes]:
-    """Return the content bit by bit, so that a client that does not read holds little memory."""
-    return (content[place : place + _PIECE] for place in range(0, len(content), _PIECE))
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    """Yield the content bit by bit, so that a client that does not read holds little memory."""
+    for place in range(0, len(content), _PIECE):
+        yield content[place : place + _PIECE]
 
 
 def _html(page: _Page, title: str) -> str:
