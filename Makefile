@@ -13,7 +13,7 @@ PEERS := .venv/.peers
 FUZZ := .venv/.fuzz
 NODE := tests/journeys/node
 
-.PHONY: help setup demo test long hold pythons check fix docs fuzz bench autobahn grammar services node
+.PHONY: help setup demo test long hold pythons lowest audit check fix docs fuzz bench autobahn grammar services node
 
 help: ## print these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ hold: $(MADE) ## measure for how long each input at its bound holds the event lo
 
 pythons: $(MADE) ## run the fast part of the tests on the other supported Pythons of this machine
 	@.ci/pythons
+
+lowest: $(MADE) ## run the fast part of the tests with the lowest versions of libraries that pyproject.toml allows
+	@.ci/lowest
+
+audit: $(MADE) ## compare dependencies with known advisories and licences; ONLINE=1 asks the service of PyPI, too
+	@$(BIN)/python .ci/audit.py .venv/sbom.json
+	@if [[ -n "$(ONLINE)" ]]; then .ci/audit-online; fi
 
 check: $(MADE) ## lint, formatting, types
 	$(BIN)/ruff check .

@@ -155,6 +155,9 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "token_secret_file": "secret",
         "origins": ["https://a.example"],
         "trusted_proxies": ["10.0.0.0/8"],
+        "frame_ancestors": ["https://b.example"],
+        "hsts_seconds": 600,
+        "docs": True,
         "policy_user": "none",
         "policy_channel": "none",
         "policy_client": "none",
@@ -208,7 +211,8 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "compression": True,
         "keep": {"ticker:*": "latest"},
     }
-    assert set(values) == set(Config.model_fields)
+    instead = {"database_file", "broker_file"}  # of what is in `values`: see below
+    assert set(values) | instead == set(Config.model_fields)
     lines = [f"{key} = {in_toml(value)}" for key, value in values.items()]
     (folder / "walkwire.toml").write_text("\n".join(lines))
     from_file = config.load()
@@ -219,6 +223,72 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
     assert from_file.keep == {"ticker:*": "latest"}
     assert from_file.port == 9
     assert from_file.origins == ("https://a.example",)
+
+
+@pytest.mark.parametrize(
+    ("key", "url"), [("database", "postgresql://ada:hush@host/db"), ("broker", "redis://:hush@host")]
+)
+def test_a_url_may_be_in_a_file_of_its_own(
+    key: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "url").write_text(f"{url}\n")
+    assert getattr(Config(**{f"{key}_file": "url"}), key) == url
+    (folder / "walkwire.toml").write_text(f'{key}_file = "url"\n')
+    assert getattr(config.load(), key) == url
+    (folder / "walkwire.toml").unlink()
+    monkeypatch.setenv(f"WALKWIRE_{key.upper()}_FILE", str(folder / "url"))
+    assert getattr(config.load(), key) == url
+    assert getattr(config.load(**{key: "sqlite:///argument.db"}), key) == "sqlite:///argument.db"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "DATABASE_FILE cannot be read from url: No such file"),
+        (b"", "one line, a URL"),
+        (b"sqlite:///a.db\nsqlite:///b.db", "one line, a URL"),
+        (b"\xff", "DATABASE_FILE cannot be read from url: not UTF-8"),
+    ],
+)
+def test_a_file_without_a_url_is_refused(
+    content: bytes | None, complaint: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (folder / "url").write_bytes(content)
+    monkeypatch.setenv("WALKWIRE_DATABASE_FILE", "url")
+    with pytest.raises(StartError, match=complaint):
+        config.load()
+
+
+def test_a_url_and_a_file_of_it_are_not_both_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "url").write_text("sqlite:///a.db")
+    monkeypatch.setenv("WALKWIRE_DATABASE_FILE", "url")
+    monkeypatch.setenv("WALKWIRE_DATABASE", "sqlite:///b.db")
+    with pytest.raises(StartError, match=r"^DATABASE and DATABASE_FILE are both given: leave one out$"):
+        config.load()
+
+
+def test_the_documentation_is_off_in_production_and_no_other_site_shows_a_page_in_a_frame() -> None:
+    assert (Config().docs, Config(production=True).docs) == (True, False)
+    assert Config(production=True, docs=True).docs
+    assert (Config().frame_ancestors, Config(production=True).frame_ancestors) == (("*",), ())
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ada:hush@host/db", "postgresql://ada:***@host/db"),
+        ("postgresql://ada@host/db", "postgresql://ada@host/db"),
+        (
+            "postgresql://host/db?password=hush&sslmode=require",
+            "postgresql://host/db?password=***&sslmode=require",
+        ),
+        ("nats://a:hush@b,nats://c:hush@d", "nats://a:***@b,nats://c:***@d"),
+        ("sqlite:///file.db", "sqlite:///file.db"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert config.masked_url(url) == shown
 
 
 def test_sizes_may_be_written_with_their_unit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,9 +82,11 @@ def serve(
         from walkwire.log.handler import log_to_stderr
 
         log_to_stderr(config.log_format)
-        from walkwire.server.process import banner, process
+        from walkwire.server.process import arguments, banner, process
         from walkwire.walk.registry import Registry
 
+        if config.production:
+            arguments.warn_of_passwords(database, broker)
         title = f"walkwire {_number()}  {source.file}"
 
         def announce(port: int, registry: Registry) -> None:
@@ -247,7 +249,10 @@ def load(
     rate: Annotated[float, typer.Option(help="Messages per second, in all channels together.")] = 100,
     seconds: Annotated[float, typer.Option(help="Duration.")] = 10,
     size: Annotated[int, typer.Option(min=1, help="Size of a message in bytes.")] = 100,
-    token: Annotated[str | None, typer.Option(help="A token that all connections sign in with.")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="WALKWIRE_LOAD_TOKEN", help="A token that all connections sign in with."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Send messages to a running server at a fixed rate, and measure when each arrives at every receiver.

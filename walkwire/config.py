@@ -13,10 +13,20 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -34,11 +44,15 @@ Overflow = Literal["close", "drop_oldest", "latest"]
 LogFormat = Literal["text", "json"]
 
 FILE = "walkwire.toml"
+ANY = "*"  # any origin
 MEBIBYTE = 1024 * 1024
+SECRET_URLS = ("database", "broker")  # settings that may hold a password
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, no address to listen at
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
+_USER_IN_URL = re.compile(r"://((?:(?!://).)*)@", re.DOTALL)  # of each URL in a list, to its last @
+_SECRET_IN_QUERY = re.compile(r"(?i)([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -48,6 +62,14 @@ def _policy(values: dict[str, Any]) -> Policy:
 
 def _log_format(values: dict[str, Any]) -> LogFormat:
     return "json" if values.get("production") else "text"
+
+
+def _frame_ancestors(values: dict[str, Any]) -> tuple[str, ...]:
+    return () if values.get("production") else (ANY,)
+
+
+def _is_development(values: dict[str, Any]) -> bool:
+    return not values.get("production")
 
 
 def _body_limit(values: dict[str, Any]) -> ByteSize:
@@ -84,15 +106,20 @@ class Config(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     database: str = Field("sqlite:///walkwire.db", repr=False)  # may hold a password
+    database_file: str | None = None
     database_pool: int = Field(16, ge=4, le=1000)
     database_timeout: float = Field(10, gt=0)
     broker: str = Field("memory://", repr=False)  # may hold a password
+    broker_file: str | None = None
     workers: int = Field(1, ge=1, le=256)
     production: bool = False
     token_secret: SecretStr | None = None
     token_secret_file: str | None = None
     origins: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(default_factory=_frame_ancestors)
+    hsts_seconds: int = Field(0, ge=0)
+    docs: bool = Field(default_factory=_is_development)
     policy_user: Policy = Field(default_factory=_policy)
     policy_channel: Policy = Field(default_factory=_policy)
     policy_client: Policy = Field(default_factory=_policy)
@@ -148,7 +175,12 @@ class Config(BaseModel):
     compression: bool = False
     keep: Annotated[dict[str, Overflow], NoDecode] = {}
 
-    @field_validator("origins", "trusted_proxies", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _read_urls(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values | {name: _url_in(values, name) for name in SECRET_URLS if values.get(f"{name}_file")}
+
+    @field_validator("origins", "trusted_proxies", "frame_ancestors", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -166,13 +198,12 @@ class Config(BaseModel):
     @field_validator("origins", mode="after")
     @classmethod
     def _plain(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        plain = tuple(_without_usual_port(origin.lower().rstrip("/")) for origin in origins)
-        for origin in plain:
-            if not _ORIGIN.match(origin) or _authority(origin) is None:
-                raise ValueError(
-                    f"an origin reads https://example.com or http://example.com:8080, not {origin!r}"
-                )
-        return plain
+        return tuple(map(_plain_origin, origins))
+
+    @field_validator("frame_ancestors", mode="after")
+    @classmethod
+    def _plain_or_any(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(ANY if origin == ANY else _plain_origin(origin) for origin in origins)
 
     @field_validator("token_secret", mode="after")
     @classmethod
@@ -211,6 +242,7 @@ def load(**arguments: Any) -> Config:
     Raises StartError.
     """
     given = {key: value for key, value in arguments.items() if value is not None}
+    given |= {f"{name}_file": "" for name in SECRET_URLS if name in given}  # an argument overrides both
     try:
         return _Settings(**given)
     except ValidationError as error:
@@ -253,11 +285,13 @@ class _Settings(BaseSettings, Config):
 
 
 def _sentence(problem: Any, given: dict[str, Any]) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:  # what is wrong is not one setting
+        return message
     key = str(problem["loc"][0])
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, Config.model_fields, 1)
         return f"{FILE} has an unknown key {key!r}" + (f": is {near[0]!r} meant?" if near else "")
-    message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{key.upper()}, from {_source(key, given)}: {message[:1].lower()}{message[1:]}"
 
 
@@ -266,6 +300,44 @@ def _source(key: str, given: dict[str, Any]) -> str:
         return f"the argument --{key}"
     names = {f"WALKWIRE_{key.upper()}"} | ({key.upper()} & {*_JAC_CLOUD_NAMES})
     return next((name for name, value in os.environ.items() if name.upper() in names and value), FILE)
+
+
+def masked_url(url: str, is_user_secret: bool = False) -> str:
+    """Return a URL with asterisks in place of its passwords. It may hide more, and never less.
+
+    - is_user_secret: whether a user without a password is a token (NATS)
+    """
+
+    def mask(found: re.Match[str]) -> str:
+        user, colon, _ = found[1].partition(":")
+        return f"://{user}:***@" if colon else "://***@" if is_user_secret else found[0]
+
+    return _SECRET_IN_QUERY.sub(r"\1***", _USER_IN_URL.sub(mask, url))
+
+
+def _url_in(values: dict[str, Any], name: str) -> str:
+    """Return the URL in the file that the setting `…_file` names. Raises ValueError."""
+    setting = f"{name}_file".upper()
+    if values.get(name):
+        raise ValueError(f"{name.upper()} and {setting} are both given: leave one out")
+    path = Path(values[f"{name}_file"])
+    try:
+        url = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{setting} cannot be read from {path}: {getattr(error, 'strerror', 'not UTF-8')}"
+        ) from None
+    if not url or "\n" in url:
+        raise ValueError(f"{setting}: the file {path} has to hold one line, a URL")
+    return url
+
+
+def _plain_origin(origin: str) -> str:
+    """Return an origin as browsers send it. Raises ValueError."""
+    plain = _without_usual_port(origin.lower().rstrip("/"))
+    if not _ORIGIN.match(plain) or _authority(plain) is None:
+        raise ValueError(f"an origin reads https://example.com or http://example.com:8080, not {plain!r}")
+    return plain
 
 
 def _without_usual_port(origin: str) -> str:

@@ -110,7 +110,7 @@ class Held:
 def serve_held(folder: Path, config: pytest.Config, **more: str) -> Iterator[Held]:
     """Serve `every_way.py` with the settings of production and `more`. Prints the table at the end."""
     tokens, service_key = _users(f"sqlite:///{folder / 'walkwire.db'}")
-    settings = {"production": "true", "token_secret": SECRET, "trusted_proxies": "127.0.0.1"}
+    settings = {"production": "true", "token_secret": SECRET, "trusted_proxies": "127.0.0.1", "docs": "true"}
     with ProbedServer(PROGRAM, folder, **settings, **more) as server:
         answer = exchange(
             server.port, b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

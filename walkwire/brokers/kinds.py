@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from walkwire.broker import Broker
-
-_PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
+from walkwire.config import masked_url
 
 
 class _Network:
@@ -16,7 +13,7 @@ class _Network:
 
     def shown(self, url: str) -> str:
         """Return the URL with asterisks in place of each password."""
-        return _PASSWORD.sub(r"\1:***@", url)
+        return masked_url(url)
 
 
 class MemoryKind:
@@ -74,3 +71,7 @@ class NatsKind(_Network):
         from walkwire.brokers.nats import open_nats
 
         return open_nats(url)
+
+    def shown(self, url: str) -> str:
+        """Return the URL with asterisks in place of each password, and of a user that is a token."""
+        return masked_url(url, is_user_secret=True)

@@ -33,6 +33,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0  # seconds between two attempts to connect
 HOLD_SECONDS = 2.0
 ASKS_AT_ONCE, BYTES_AT_ONCE = 2000, 1024 * 1024  # in one write
 SILENT = "it does not answer"
+# said of a URL whose error may quote a part of a password
+BAD_PLACE = "its host or port is wrong (in a password, / ? # and @ are written %2F %3F %23 and %40)"
 BOUND = 64 * 1024 * 1024  # bytes published and not confirmed; more raise Unreached
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from walkwire.broker import Deliver
-from walkwire.brokers.link import Ask, BrokerConnectionError, Link, reason
+from walkwire.brokers.link import BAD_PLACE, Ask, BrokerConnectionError, Link, reason
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
@@ -41,8 +41,8 @@ def open_nats(url: str) -> Link:
         raise StartError(f"NATS takes ?prefix=, ?creds= and ?nkey=, not {', '.join(options)}")
     try:
         shown = ", ".join(f"{parts.hostname}:{parts.port or 4222}" for parts in map(urlsplit, places))
-    except ValueError as error:
-        raise StartError(f"Not a URL of NATS: {error}") from None
+    except ValueError:
+        raise StartError(f"Not a URL of NATS: {BAD_PLACE}") from None
     return Link(lambda: NatsConnection(settings, prefix), "NATS", shown)
 
 

@@ -15,7 +15,7 @@ from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from walkwire.broker import Deliver
-from walkwire.brokers.link import Ask, BrokerConnectionError, Link, reason
+from walkwire.brokers.link import BAD_PLACE, Ask, BrokerConnectionError, Link, reason
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
@@ -37,6 +37,10 @@ def read_url(url: str) -> tuple[dict[str, Any], str]:
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     prefix = query.pop("prefix", PREFIX)
+    try:
+        _ = parts.port
+    except ValueError:
+        raise StartError(f"Not a URL of Redis: {BAD_PLACE}") from None
     try:
         settings: dict[str, Any] = dict(parse_url(parts._replace(query=urlencode(query)).geturl()))
         RedisConnection(settings, prefix)

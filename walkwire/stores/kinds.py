@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from walkwire.config import masked_url
 from walkwire.errors import StartError
 from walkwire.store import Store
-
-_PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
 
 
 class SqliteKind:
@@ -54,7 +52,7 @@ class PostgresKind:
 
     def shown(self, url: str) -> str:
         """Return the URL with asterisks in place of the password."""
-        return _PASSWORD.sub(r"\1:***@", url)
+        return masked_url(url)
 
     def file(self, url: str) -> Path | None:
         """Return None: the database is on a server."""

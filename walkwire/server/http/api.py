@@ -20,10 +20,11 @@ from walkwire.server.http.head import HeadCheck
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
+from walkwire.server.http.pages.docs import serve_docs
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
 from walkwire.server.http.walkers.form import FormLimits, Forms
-from walkwire.server.http.walkers.openapi import serve_description
+from walkwire.server.http.walkers.openapi import Description, serve_description
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.http.webhook import serve_webhooks
 from walkwire.wire.door import AddressOf, own_address
@@ -56,7 +57,8 @@ class Operations:
 
 def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: Operations) -> ASGIApp:
     """Return the application that serves everything over HTTP. Raises StartError if a walker's specs do not fit it."""
-    api = FastAPI(title=operations.title, version="1")
+    # Without FastAPI's own pages, which load scripts from other hosts, and its description, which is made on the event loop.
+    api = FastAPI(title=operations.title, version="1", openapi_url=None)
     api.state.body_limit = config.body_limit
     api.state.element_limit = config.element_limit
     api.state.forms = Forms(_form_limits(config))
@@ -74,7 +76,10 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     if walkers.have_webhooks:
         serve_webhooks(api, accounts.webhooks, accounts.auth)
     serve_utilities(api, walkers.run, accounts.auth, config.answer_limit)
-    description = serve_description(api)
+    description = Description(api)
+    if config.docs:
+        serve_description(api, description)
+        serve_docs(api)
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
     walkers.serve(api, on_change=description.forget)
     cors = Cors(Guard(api), config)

@@ -2,6 +2,7 @@
 
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -107,7 +108,9 @@ def serve_webhooks(api: FastAPI, keys: Webhooks, auth: Auth) -> None:
             raise HTTPException(409, "Already Exists!") from None
         if key is None:
             raise HTTPException(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
-        return _json(201, {"id": key.id, "name": key.name, "key": keys.text_of(key)})
+        return _json(
+            201, {"id": key.id, "name": key.name, "key": keys.text_of(key)}, {"Cache-Control": "no-store"}
+        )
 
     async def extend(id: _Text, expiration: Expiration, caller: User) -> Response:
         """Let one of your keys live longer."""
@@ -155,5 +158,5 @@ def _shown(key: WebhookKey, text: str) -> dict[str, Any]:
     }
 
 
-def _json(status: int, content: Any) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+def _json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

@@ -33,7 +33,7 @@ def _places(config: Config, port: int, page: Path | None) -> list[tuple[str, ...
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     places: list[tuple[str, ...]] = [
         ("WebSocket", f"ws://{host}:{port}/websocket"),
-        ("API", f"http://{host}:{port}/docs"),
+        ("API", f"http://{host}:{port}" + ("/docs" if config.docs else "  (DOCS is off)")),
         ("Database", stores.kind_of(config.database).shown(config.database)),
     ]
     if (kind := brokers.kind_of(config.broker)).is_multi_server:

@@ -36,6 +36,7 @@ from walkwire.config import Config
 from walkwire.errors import StartError
 from walkwire.log.handler import name_worker
 from walkwire.server.app import App, Loaded, load_program, open_app
+from walkwire.server.http.pages.headers import security_headers
 from walkwire.server.process.descriptors import Descriptors
 from walkwire.server.process.heap import trim_heap
 from walkwire.server.process.listen import BACKLOG, begin, bind, binder
@@ -243,6 +244,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                headers=security_headers(config),
                 proxy_headers=False,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -11,6 +11,7 @@ import psycopg
 from sqlalchemy import URL, Connection, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from walkwire.config import masked_url
 from walkwire.errors import Busy, CommitInDoubt, StartError
 from walkwire.store import (
     Changes,
@@ -56,9 +57,11 @@ def open_postgres(url: str, connections: int, seconds: float) -> Store:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise StartError("DATABASE is not a database URL") from None
-    where = parsed.set(password=None).render_as_string()
+    if "@" in (parsed.host or ""):  # the rest of a password, which the driver's errors would quote
+        raise StartError("DATABASE is not a database URL: in a password, @ is written %40")
+    where = masked_url(url)
     try:
         return PostgresStore(parsed, connections, seconds)
     except Busy as busy:

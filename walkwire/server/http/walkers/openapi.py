@@ -46,9 +46,8 @@ class Description:
         )
 
 
-def serve_description(api: FastAPI) -> Description:
+def serve_description(api: FastAPI, description: Description) -> None:
     """Add the description's routes. The YAML one, for clients of Jac Cloud, serves JSON, which is YAML (YAML 1.2, §1.3)."""
-    description = Description(api)
 
     async def show(request: Request) -> Response:
         return Response(await description.text(), media_type="application/json")
@@ -56,10 +55,5 @@ def serve_description(api: FastAPI) -> Description:
     async def show_as_yaml(request: Request) -> Response:
         return Response(await description.text(), media_type="application/yaml")
 
-    # Remove FastAPI's own route, which makes the description on the event loop.
-    api.router.routes[:] = [
-        route for route in api.router.routes if getattr(route, "path", "") != api.openapi_url
-    ]
     api.add_route("/openapi.json", show, include_in_schema=False)
     api.add_route("/openapi.yaml", show_as_yaml, include_in_schema=False)
-    return description
