@@ -14,6 +14,22 @@ ANSWER = "walkwire.answer"
 EXTENSIONS: dict[str, dict[object, object]] = {ANSWER: {}}
 
 
+class _Default:
+    """The headers of every answer as lines. uvicorn makes a new list of them each second, with the date."""
+
+    def __init__(self) -> None:
+        self._of: object = None
+        self._lines = b""
+
+    def lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        if headers is not self._of:
+            self._of, self._lines = headers, b"".join([b"%s: %s\r\n" % header for header in headers])
+        return self._lines
+
+
+_DEFAULT = _Default()
+
+
 class Cycle(RequestResponseCycle):
     """Called by uvicorn's protocol, and by the application."""
 
@@ -27,9 +43,7 @@ class Cycle(RequestResponseCycle):
         if self.disconnected:
             return
         self.response_started = self.response_complete = True
-        parts = [STATUS_LINE[message["status"]]]
-        parts += [b"%s: %s\r\n" % header for header in self.default_headers]
-        parts.append(message["headers"])
+        parts = [STATUS_LINE[message["status"]], _DEFAULT.lines(self.default_headers), message["headers"]]
         parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         if self.scope["method"] != "HEAD":
             parts.append(message["body"])
