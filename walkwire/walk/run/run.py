@@ -237,7 +237,7 @@ class Run:
         node, kinds = request.entry
         start = self.graph.root() if node is None or not node else self._find(node)
         if not isinstance(start, Node | Edge):
-            raise NoAccess(str(node))
+            raise NoAccess(str(parse_reference(node)))
         if kinds is not None and _kind_of(start) not in kinds:
             raise Refused("Forbidden")
         mode = request.mode
