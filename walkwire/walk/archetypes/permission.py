@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from walkwire.errors import NoAccess
 from walkwire.ids import parse_root, root_reference
@@ -19,7 +19,7 @@ def graph_of(anchor: AnchorState) -> AnchorGraph | None:
     None before the first use in any graph.
     """
     walk = current_or_none()
-    return anchor.graph if anchor.graph is None or walk is None else walk.graph
+    return anchor.graph if anchor.graph is None or walk is None else cast("AnchorGraph", walk.graph)
 
 
 class Roots:
