@@ -244,7 +244,11 @@ class Actor:
         if number < self.users:
             return
         is_allowed = self.story.may(caller, number, _WRITE)
-        self.tries(caller, is_allowed, lambda: vars(jobj(self.reference(number))).update(rule=rule))
+
+        def act() -> None:
+            vars(jobj(self.reference(number))).update(rule=rule, text=f"<{new_id()}>")
+
+        self.tries(caller, is_allowed, act)
         if is_allowed:
             self.story.things[number].rule = rule
 
