@@ -397,6 +397,8 @@ def tell(store: Store, steps: list[tuple[Any, ...]]) -> None:
     actor = Actor(store, USERS)
     for user in range(1, USERS):
         actor.make(user, user, None)
+    for user, level in zip(range(1, USERS), (_READ, _CONNECT, _WRITE), strict=True):
+        actor.grant(user, USERS - 1 + user, user % (USERS - 1) + 1, level)
     for name, caller, *rest in steps:
         count = len(actor.story.things)
         if name in ("make", "grant", "join", "change", "touch", "remove"):
@@ -411,8 +413,8 @@ def tell(store: Store, steps: list[tuple[Any, ...]]) -> None:
 def test_walks_see_and_change_what_the_model_says(tmp_path: Path) -> None:
     with closing(open_store(f"sqlite:///{tmp_path}/graph.db")) as store:
 
-        @settings(max_examples=_EXAMPLES or 60, deadline=None, derandomize=not _EXAMPLES, database=None)
-        @given(st.lists(_step, max_size=30))
+        @settings(max_examples=_EXAMPLES or 120, deadline=None, derandomize=not _EXAMPLES, database=None)
+        @given(st.lists(_step, min_size=10, max_size=30))
         def play(steps: list[tuple[Any, ...]]) -> None:
             tell(store, [(*step,) for step in steps])
 
