@@ -11,9 +11,12 @@ from walkwire.walk.walker.ability import on_exit as on_exit
 from walkwire.walk.walker.notify import socket as WEBSOCKET_MANAGER  # noqa: N812 - the seed's word
 from walkwire.walk.walker.notify import socket as socket
 from walkwire.walk.walker.specs import specs as specs
+from walkwire.walk.walker.task import create_task as create_task
 from walkwire.walk.walker.verbs import after_commit as after_commit
+from walkwire.walk.walker.verbs import allow_root as allow_root
 from walkwire.walk.walker.verbs import commit as commit
 from walkwire.walk.walker.verbs import delete as delete
+from walkwire.walk.walker.verbs import disallow_root as disallow_root
 from walkwire.walk.walker.verbs import jid as jid
 from walkwire.walk.walker.verbs import jobj as jobj
 from walkwire.walk.walker.verbs import perm_grant as perm_grant
@@ -31,8 +34,11 @@ __all__ = [
     "Root",
     "Walker",
     "after_commit",
+    "allow_root",
     "commit",
+    "create_task",
     "delete",
+    "disallow_root",
     "get_context",
     "jid",
     "jobj",

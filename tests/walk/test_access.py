@@ -6,10 +6,25 @@ from typing import Any
 
 import pytest
 
-from walkwire import Edge, Node, Root, Walker, delete, jid, jobj, on_entry, perm_grant, perm_revoke, root
+import walkwire
+from walkwire import (
+    Edge,
+    Node,
+    Root,
+    Walker,
+    allow_root,
+    delete,
+    disallow_root,
+    jid,
+    jobj,
+    on_entry,
+    perm_grant,
+    perm_revoke,
+    root,
+)
+from walkwire.dialect import names
 from walkwire.errors import NoAccess
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.walk.walker.verbs import allow_root, disallow_root
 
 
 class Note(Node):
@@ -232,3 +247,9 @@ async def test_a_node_s_own_rule_decides_first(world: Any) -> None:
     assert await world.reports(enter, opened, root=other) == ["in"]
     with pytest.raises(NoAccess):
         await world.reports(enter, closed, root=other)
+
+
+@pytest.mark.parametrize("name", ["allow_root", "disallow_root", "create_task"])
+def test_a_verb_of_jac_is_a_public_name_of_python(name: str) -> None:
+    assert name in walkwire.__all__
+    assert getattr(walkwire, name) is getattr(names, name)

@@ -22,6 +22,9 @@ AnyArchetype = TypeVar("AnyArchetype", bound="Archetype")
 # Classes of nodes or edges, as the graph takes them. None: all of them.
 Types = tuple[type, ...] | None
 
+# The `values` of an archetype whose fields are not decoded, as the caller is not known to have the right to read them.
+SEALED: dict[str, object] = {}
+
 _CLASS_VARIABLE = re.compile(r"\bClassVar\b")
 _MUTABLE = (list, dict, set, bytearray)
 
@@ -91,7 +94,7 @@ class AnchorState:
     - version: counts the commits of this record; 0 means not stored yet
     - graph: the graph of the walk that holds the archetype; None before its first use
     - stored: the record's data, as JSON text
-    - values: the fields when `stored` was read or written. Values of a program's fields, of any type
+    - values: the fields when `stored` was read or written; `SEALED`: they are not decoded yet. Values of any type
     - extras: stored fields that the class no longer has
     - grants: see `walk/access`. Replaced as a whole, never changed in place; `stored_grants` is their stored text
     - is_saved: to be stored even if nothing stored is joined to it

@@ -7,10 +7,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from walkwire import Node, Root, Walker, commit, delete, jid, jobj, on_entry, perm_grant
+from walkwire import (
+    Node,
+    Root,
+    Walker,
+    allow_root,
+    commit,
+    create_task,
+    delete,
+    jid,
+    jobj,
+    on_entry,
+    perm_grant,
+)
 from walkwire.walk.archetypes.obj import Obj
-from walkwire.walk.walker.task import create_task
-from walkwire.walk.walker.verbs import allow_root
 
 NOBODY = "n:Secret:" + "0" * 24
 ARRIVED: list[int] = []

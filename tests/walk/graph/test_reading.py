@@ -8,12 +8,22 @@ from typing import Any
 
 import pytest
 
-from walkwire import BaseUser, Edge, Node, Root, Walker, delete, jobj, on_entry, save
+from walkwire import (
+    BaseUser,
+    Edge,
+    Node,
+    Root,
+    Walker,
+    create_task,
+    delete,
+    jobj,
+    on_entry,
+    save,
+)
 from walkwire.dialect.anchors import EdgeAnchor, NodeAnchor
 from walkwire.dialect.names import allroots
 from walkwire.ids import new_id
 from walkwire.store import UserRecord
-from walkwire.walk.walker.task import create_task
 
 
 class Seat(Node):

@@ -14,13 +14,19 @@ from typing import Any
 import pytest
 
 from tests.walk.conftest import World
-from walkwire import Node, PublicError, Root, Walker, on_entry
+from walkwire import (
+    Node,
+    PublicError,
+    Root,
+    Walker,
+    create_task,
+    on_entry,
+)
 from walkwire.errors import Busy
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.store import Asking, Store, TaskRecord, TaskTaken
 from walkwire.walk.run.request import Entry, TaskRun, WalkRequest
 from walkwire.walk.run.tasks import ABANDONED, Runner
-from walkwire.walk.walker.task import create_task
 
 
 class Mark(Node):

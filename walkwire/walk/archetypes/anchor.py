@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from walkwire.walk.archetype import AnchorState, Archetype
-from walkwire.walk.archetypes.permission import Permission
+from walkwire.walk.archetypes.permission import Permission, graph_of
 from walkwire.walk.current import current
 
 
@@ -41,7 +41,7 @@ class Anchor(AnchorState):
     @property
     def edges(self) -> list[AnchorState]:
         """The anchors of a node's edges, in both directions."""
-        graph, node = self.graph, self._held()
+        graph, node = graph_of(self), self._held()
         if graph is None or node is None:
             return []
         return [graph.edge(link).__jac__ for link, _ in graph.neighbourhood(node, "both", None, None)]
@@ -73,7 +73,8 @@ class Anchor(AnchorState):
         current().commit()
 
     def _held(self) -> Archetype | None:
-        return self.graph.find(self.id) if self.graph is not None else None
+        graph = graph_of(self)
+        return None if graph is None else graph.find(self.id)
 
 
 class AnchorOfEdge(Anchor):

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from walkwire.errors import NoAccess
 from walkwire.ids import parse_root, root_reference
 from walkwire.walk.access import Grants, Level, granted, grants_of, levels
 from walkwire.walk.archetype import AnchorGraph, AnchorState, Archetype
+from walkwire.walk.current import current_or_none
+
+
+def graph_of(anchor: AnchorState) -> AnchorGraph | None:
+    """Return the graph in which an anchor is used: of the walk in progress, whose caller's rights count, whoever made the anchor.
+
+    None before the first use in any graph.
+    """
+    walk = current_or_none()
+    return anchor.graph if anchor.graph is None or walk is None else cast("AnchorGraph", walk.graph)
 
 
 class Roots:
@@ -74,7 +84,7 @@ class Permission:
 
     def _node(self) -> tuple[AnchorGraph, Archetype] | None:
         """Return the graph and the node in it; None before the node's first use in a graph. Raises NoAccess."""
-        graph = self._anchor.graph
+        graph = graph_of(self._anchor)
         if graph is None:
             return None
         node = graph.find(self._anchor.id)

@@ -1,4 +1,5 @@
-"""Watched: fields that are not in an archetype's dictionary at the moment: stale ones, and references that nobody has used yet.
+"""Watched: fields that are not in an archetype's dictionary at the moment: stale ones, sealed ones, and references that nobody
+has used yet.
 
 Python falls back to the class for them, and finds a `_Field` there. Archetypes whose fields are all in their dictionary cost
 nothing. A class gets its `_Field`s when its first instance needs them. `type(x)` does not change.
@@ -12,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, MutableMapping, MutableSequence
 from typing import Any, NoReturn, cast
 
-from walkwire.walk.archetype import Archetype
+from walkwire.walk.archetype import SEALED, Archetype
 from walkwire.walk.current import current_or_none
 
 # Returns what references name, in their order; None for one that names nothing that the walk may read.
@@ -122,6 +123,10 @@ class _Field:
                 _renew(instance)
                 if self.name in (values := _as_they_are(instance)):
                     return values[self.name]
+            if anchor.values is SEALED:
+                _require_read(instance)
+                if self.name in (own := own_fields(instance)):
+                    return own[self.name]
             deferred = anchor.deferred
             if deferred is not None and self.name in deferred.values:
                 return deferred.resolve(vars(instance), self.name)
@@ -139,6 +144,13 @@ def _renew(archetype: Archetype) -> None:
     anchor, walk = archetype.__jac__, current_or_none()
     if walk is not None and anchor.graph is walk.graph:  # type: ignore[comparison-overlap]
         walk.graph.renew(archetype)
+
+
+def _require_read(archetype: Archetype) -> None:
+    """Raise NoAccess unless the walk in progress may read an archetype, and decode its fields."""
+    walk = current_or_none()
+    if walk is not None and archetype.__jac__.graph is walk.graph:  # type: ignore[comparison-overlap]
+        walk.graph.enter(archetype)
 
 
 def _as_they_are(archetype: Archetype) -> dict[str, object]:

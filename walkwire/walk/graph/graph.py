@@ -22,12 +22,7 @@ from walkwire.store import (
     UserRecord,
     View,
 )
-from walkwire.walk.access import (
-    Grants,
-    Level,
-    granted,
-    level_without_grants,
-)
+from walkwire.walk.access import Grants, Level, granted, level_without_grants
 from walkwire.walk.archetype import AnchorState, AnyArchetype, Archetype, Types, reference_of
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
@@ -39,6 +34,8 @@ from walkwire.walk.graph.stale import make_stale
 from walkwire.walk.graph.working_set import WorkingSet
 from walkwire.walk.registry import Registry
 
+# Queries of a look-up that is refused: for a node, an edge, the ends of the edge, and the grants of the owners.
+REFUSED = 4
 _ROOTS = Search(kinds=frozenset({""}))
 
 
@@ -50,7 +47,15 @@ class WalkGraph:
         self._listed: set[str] = set()
         self._set = WorkingSet(caller)
         self._reading = Reading(view, registry, self, self._set)
-        self._rights = Rights(caller, root=self.root, load_root=self._reading.load_root, ends=self.ends)
+        self._refused: set[str] = set()  # ids for which a look-up found nothing
+        self._rights = Rights(
+            caller,
+            root=self._reading.root,
+            load_root=self._reading.load_root,
+            ends=self.ends,
+            unseal=self._reading.unseal,
+            as_stored=self._as_stored,
+        )
         self._neighbours = Neighbours(self._set, self._rights, self._reading.links, self._load_owners)
 
     # `walk/view` documents these for their callers
@@ -66,17 +71,27 @@ class WalkGraph:
         return found
 
     def find(self, id: str) -> Archetype | None:
-        """Look among nodes, objects and walkers, then among edges: up to two queries; see `Traversal.find`."""
+        """Look among nodes, objects and walkers, then among edges; see `Traversal.find`.
+
+        The first look for an id takes `REFUSED` queries if it finds nothing: whether there is nothing, or nothing to read.
+        """
+        before = self._reading.statements
         found = self._reading.node(id)
-        if found is None:
-            found = self._reading.edge_by_id(id)
-        return found if found is not None and self._rights.may_read(found) else None
+        if found is not None and self._rights.may_read(found):
+            return found
+        return self._find_edges([id], before + REFUSED).get(id)
 
     def find_all(self, ids: Sequence[str]) -> list[Archetype | None]:
-        """Return what `find` returns for each id, with a query for all nodes and one for their owners; see `AnchorGraph`."""
+        """Return what `find` returns for each id, with few queries for all of them; see `AnchorGraph`."""
+        before = self._reading.statements
         self._reading.load(ids)
-        self._load_owners(node for id in ids if (node := self._reading.node(id)) is not None)
-        return [self.find(id) for id in ids]
+        nodes = {id: node for id in ids if (node := self._reading.node(id)) is not None}
+        self._load_owners(nodes.values())
+        found = {id: node for id, node in nodes.items() if self._rights.may_read(node)}
+        others = [id for id in ids if id not in found]
+        if others:
+            found.update(self._find_edges(others, before + REFUSED + 1))
+        return [found.get(id) for id in ids]
 
     def search_nodes(self, search: Search) -> list[Archetype]:
         """Return the matches, without what the walk itself has deleted: up to two queries; see `Searches.search_nodes`."""
@@ -87,8 +102,9 @@ class WalkGraph:
     def search_edges(self, search: Search) -> list[Edge]:
         """Return the matches, and load their ends: up to three queries; see `Searches.search_edges`."""
         found = self._reading.search_edges(search)
-        self._reading.load(end for edge in found for end in (edge.__jac__.source, edge.__jac__.target))
-        return [edge for edge in found if not edge.__jac__.is_deleted and self._rights.may_read(edge)]
+        self._load_ends(found)
+        edges = (self.edge(link) for link in found if self._may_read_ends(link))
+        return [edge for edge in edges if not edge.__jac__.is_deleted]
 
     def task(self, id: str) -> TaskRecord | None:
         """Return the state of a task; see `Searches.task`."""
@@ -194,11 +210,7 @@ class WalkGraph:
             return archetype
         if isinstance(archetype, Root):
             return cast("AnyArchetype", self.root(anchor.id))
-        found = (
-            self._reading.edge_by_id(anchor.id)
-            if isinstance(archetype, Edge)
-            else self._reading.node(anchor.id)
-        )
+        found = self.find(anchor.id)
         if found is None:
             raise NoAccess(reference_of(archetype))
         return cast("AnyArchetype", found)  # of the same record
@@ -246,16 +258,17 @@ class WalkGraph:
         own = self.own(node)
         self._rights.require(own, Level.WRITE)
         anchor = own.__jac__
-        if isinstance(own, Root):
-            self._reading.load_root(own)
+        if isinstance(own, Root) and not self._reading.load_root(own):
+            raise NoAccess(reference_of(own))
         anchor.owner = anchor.owner or self.caller
-        anchor.grants = granted(anchor.grants, root_id, None if level is None else Level.of(level))
+        changed = granted(anchor.grants, root_id, None if level is None else Level.of(level))
+        self._rights.replace(anchor, changed)
 
     def grants(self, node: Archetype) -> Grants | None:
         """Return the grants on a node; see `Permissions.grants`. Loads those of a root."""
         own = self.own(node)
-        if isinstance(own, Root):
-            self._reading.load_root(own)
+        if isinstance(own, Root) and not self._reading.load_root(own):
+            raise NoAccess(reference_of(own))
         return own.__jac__.grants
 
     def is_kept(self, anchor: AnchorState) -> bool:
@@ -315,11 +328,37 @@ class WalkGraph:
         """Take committed `changes` as the stored state."""
         self._set.settle(changes)
         self._neighbours.forget()
+        self._rights.committed()
+        self._refused.clear()
         self._reading.begin()
 
     def begin_unit(self) -> None:
         """Begin another unit of work after a commit: each archetype is read again before its next use."""
         self._set.make_stale()
+
+    def _find_edges(self, ids: list[str], statements: int) -> dict[str, Archetype]:
+        """Return the edges with these ids that may be read. If one is not found for the first time: after so many queries."""
+        edges = self._reading.edges_by_id(ids)
+        self._load_ends(edges.values())
+        readable = {id: link for id, link in edges.items() if self._may_read_ends(link)}
+        found: dict[str, Archetype] = {id: self.edge(link) for id, link in readable.items()}
+        if len(found) < len(ids) and not self._refused.issuperset(ids):
+            self._refused.update(ids)
+            self._reading.fill_up(statements)
+        return found
+
+    def _load_ends(self, links: Iterable[Link]) -> None:
+        ends = [end for link in links for end in _ends_of(link)]
+        self._reading.load(ends)
+        self._load_owners(node for end in ends if (node := self._reading.node(end)) is not None)
+
+    def _may_read_ends(self, link: Link) -> bool:
+        ids = _ends_of(link)
+        return all((end := self._reading.node(id)) is not None and self._rights.may_read(end) for id in ids)
+
+    def _as_stored(self, archetype: Archetype) -> Archetype:
+        is_changed = archetype.__jac__.version and self._set.is_changed(archetype)
+        return self._reading.as_stored(archetype) if is_changed else archetype
 
     def _may_change(self, archetype: Archetype) -> None:
         if archetype.__jac__.is_stale:  # changed inside a list, say
@@ -335,7 +374,7 @@ class WalkGraph:
     def _load(self, archetype: Archetype) -> None:
         id = archetype.__jac__.id
         if isinstance(archetype, Edge):
-            self._reading.edge_by_id(id)
+            self._reading.edges_by_id([id])
             self._reading.load((archetype.__jac__.source, archetype.__jac__.target))
         else:
             self._reading.load([id])
@@ -350,6 +389,11 @@ class WalkGraph:
         """Load the roots whose grants decide about these nodes, in one query."""
         owners = {node.__jac__.owner for node in nodes}
         self._reading.load_roots(id for id in owners if level_without_grants(self.caller, id) is None)
+
+
+def _ends_of(link: Link) -> tuple[str, str]:
+    one = link.__jac__ if isinstance(link, Edge) else link
+    return one.source, one.target
 
 
 def _archetypes(values: object) -> Iterator[Archetype]:

@@ -1,6 +1,8 @@
 """Reading: all queries of one walk. Each one is recorded for the commit, which checks that its result still holds.
 
-Records become archetypes here. Each record becomes one archetype only.
+Records become archetypes here. Each record becomes one archetype only. The fields of a record that grants decide about stay
+sealed until the caller is known to have the right to read them: a record that the caller may not read takes no time to decode,
+and fails in no way of its own.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NoReturn, cast
 
-from walkwire.errors import BadReference, NoAccess
+from walkwire.errors import BadReference
 from walkwire.ids import parse_reference
 from walkwire.store import (
     EdgeRecord,
@@ -25,16 +27,19 @@ from walkwire.store import (
     known_user,
 )
 from walkwire.walk.access import decode_grants, level_without_grants
-from walkwire.walk.archetype import AnchorGraph, Archetype, loaded, reference_of
+from walkwire.walk.archetype import SEALED, AnchorGraph, Archetype, loaded
 from walkwire.walk.archetypes.anchor import Anchor, AnchorOfEdge
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node, stored_edge_class
 from walkwire.walk.archetypes.root import Root
+from walkwire.walk.archetypes.watched import own_fields, watch
 from walkwire.walk.graph.codec import Resolve, bare, codec_of
 from walkwire.walk.graph.kind import kept_as
 from walkwire.walk.graph.stale import restore
 from walkwire.walk.graph.working_set import WorkingSet, remember
 from walkwire.walk.registry import Registry
+
+_NOBODY = ""  # the id of no record
 
 
 class Reading:
@@ -57,6 +62,7 @@ class Reading:
         self._graph = graph
         self._set = working_set
         self._resolve = Resolve(self._by_references, lambda name: registry.find("obj", name))
+        self._handles: dict[str, Node] = {}  # roots that are not known to exist
 
     def begin(self) -> None:
         """Begin another unit of work, which has read nothing."""
@@ -91,28 +97,27 @@ class Reading:
         return None if node is None or node.__jac__.is_deleted else node
 
     def root(self, root_id: str) -> Node:
-        """Return a root, without a query and without a check that it exists."""
+        """Return a root, without a query and without a check that it exists. For another node's id it is a root that does not."""
         node = self._set.nodes.get(root_id)
-        if node is None:
+        if isinstance(node, Root):
+            return node
+        root = self._handles.get(root_id)
+        if root is None:
             anchor = Anchor("", root_id)
             anchor.owner, anchor.graph = root_id, self._graph
-            node = self._set.nodes[root_id] = loaded(Root, anchor)
-        return cast("Node", node)
+            root = loaded(Root, anchor)
+            known = self._set.nodes if root_id == self._graph.caller else self._handles
+            known[root_id] = root
+        return root
 
-    def load_root(self, root: Node) -> None:
-        """Load the grants of a root, unless this unit of work has. Raises NoAccess if there is no such root."""
+    def load_root(self, root: Node) -> bool:
+        """Load the grants of a root, unless this unit of work has. Return whether there is such a root."""
         anchor = root.__jac__
-        if anchor.version or anchor.id in self.reads.nodes:
-            if not anchor.version:
-                raise NoAccess(reference_of(root))
+        if anchor.version:
             self.reads.nodes.setdefault(anchor.id, anchor.version)
-            return
-        self.statements += 1
-        records = self.view.load_nodes([anchor.id])
-        self.reads.nodes[anchor.id] = records[0].version if records else 0
-        if not records or records[0].kind != "":
-            raise NoAccess(reference_of(root))
-        self._fill(root, records[0])
+        else:
+            self.load([anchor.id])
+        return anchor.version > 0
 
     def load_roots(self, ids: Iterable[str]) -> None:
         """Load the grants of roots in one query, if several are missing. A single one is loaded when its grants matter."""
@@ -127,18 +132,33 @@ class Reading:
             for record in self.view.load_nodes(missing):
                 self._adopt(record)
 
-    def edge_by_id(self, id: str) -> Edge | None:
-        """Return the edge with this id; None if it is absent."""
-        edge = self._set.edges.get(id)
-        if id not in self.reads.edges and (edge is None or edge.__jac__.version):
+    def edges_by_id(self, ids: Iterable[str]) -> dict[str, Edge | EdgeRecord]:
+        """Return the edges with these ids: those that the walk holds, and records of others, which no rights allow yet.
+
+        One query for all of which this unit of work knows nothing.
+        """
+        wanted = dict.fromkeys(ids)
+        missing = [id for id in wanted if id not in self.reads.edges and not self._is_new_edge(id)]
+        found: dict[str, Edge | EdgeRecord] = {}
+        if missing:
             self.statements += 1
-            records = self.view.load_edges([id])
-            if records:
-                edge = self.edge_of(records[0])
-            elif edge is not None:
-                edge.__jac__.is_deleted = True
-            self.reads.edges[id] = records[0].version if records else 0
-        return None if edge is None or edge.__jac__.is_deleted else edge
+            for record in self.view.load_edges(missing):
+                known = record.id in self._set.edges
+                found[record.id] = self.edge_of(record) if known else record
+                self.reads.edges[record.id] = record.version
+        for id in wanted:
+            held = self._set.edges.get(id)
+            if id in missing and self.reads.edges.setdefault(id, 0) == 0 and held is not None:
+                held.__jac__.is_deleted = True
+            elif held is not None and not held.__jac__.is_deleted:
+                found[id] = held
+        return found
+
+    def fill_up(self, statements: int) -> None:
+        """Ask for nothing, until this unit of work has taken so many statements."""
+        while self.statements < statements:
+            self.statements += 1
+            self.view.load_nodes([_NOBODY])
 
     def links(self, selection: Selection) -> list[tuple[EdgeRecord, Node]]:
         """Return the stored links of a selection, each with the node at its far end. Always asks the view."""
@@ -157,14 +177,14 @@ class Reading:
             self.lose(Lost(kinds=kinds_searched([search], ())))
         return [self._adopt(record) for record in records]
 
-    def search_edges(self, search: Search) -> list[Edge]:
-        """Return the stored edges that match. Raises Lost if the result has changed."""
+    def search_edges(self, search: Search) -> list[EdgeRecord]:
+        """Return the records of stored edges that match. Raises Lost if the result has changed."""
         self.statements += 1
         records = self.view.search_edges(search)
         ids = frozenset(record.id for record in records)
         if self.reads.edge_searches.setdefault(search, ids) != ids:
             self.lose(Lost(kinds=kinds_searched((), [search])))
-        return [self.edge_of(record) for record in records]
+        return records
 
     def task(self, id: str) -> TaskRecord | None:
         """Return the state of a task; None if there is none. Raises Lost if it has changed."""
@@ -229,9 +249,14 @@ class Reading:
                 anchor.is_guarded = level_without_grants(self._graph.caller, record.owner) is None
         return is_other
 
+    def _is_new_edge(self, id: str) -> bool:
+        edge = self._set.edges.get(id)
+        return edge is not None and edge.__jac__.version == 0
+
     def _made(self, record: NodeRecord) -> Archetype:
         if record.kind == "":
-            root = self.root(record.id)
+            root = self._set.nodes[record.id] = self.root(record.id)
+            self._handles.pop(record.id, None)
             self._fill(root, record)
             return root
         family, base, kind = kept_as(record.kind)
@@ -244,12 +269,43 @@ class Reading:
         self._fill(node, record)
         return node
 
+    def unseal(self, node: Archetype) -> None:
+        """Decode the fields of a sealed node. Raises RecordError."""
+        anchor = node.__jac__
+        data = cast("str", anchor.stored)
+        codec_of(type(node)).decode(node, data, self._resolve)
+        remember(node, data)
+
+    def as_stored(self, node: Archetype) -> Archetype:
+        """Return a copy of a stored node as it was before this walk changed it."""
+        twin: Archetype = bare(type(node))
+        anchor, held = twin.__jac__, node.__jac__
+        anchor.id, anchor.kind, anchor.owner, anchor.graph = held.id, held.kind, held.owner, held.graph
+        anchor.version, anchor.grants = held.version, held.grants
+        codec_of(type(node)).decode(twin, held.stored or "{}", self._resolve)
+        return twin
+
     def _fill(self, node: Archetype, record: NodeRecord) -> None:
         anchor = node.__jac__
         anchor.version, anchor.stored_grants = record.version, record.access
         anchor.grants = decode_grants(record.access)
+        if anchor.is_guarded:
+            self._seal(node, record.data)
+            return
         codec_of(type(node)).decode(node, record.data, self._resolve)
         remember(node, record.data)
+
+    def _seal(self, node: Archetype, data: str) -> None:
+        """Hold the fields back: neither the program nor a report gets at them before `unseal`."""
+        anchor, names = node.__jac__, codec_of(type(node)).names
+        watch(type(node), names)
+        if anchor.values or anchor.deferred is not None:
+            own = own_fields(node)
+            for name in names:
+                own.pop(name, None)
+            object.__setattr__(node, "__dict__", own)
+            anchor.deferred = None
+        anchor.stored, anchor.values = data, SEALED
 
     def _fill_edge(self, edge: Edge, record: EdgeRecord) -> None:
         edge.__jac__.version = record.version

@@ -1,13 +1,18 @@
-"""Rights: what the caller of a walk may do with an archetype, by the rules of `walk/access`."""
+"""Rights: what the caller of a walk may do with an archetype, by the rules of `walk/access`.
+
+The right to change something is judged by what was stored before the walk: no walk gives a right to itself by a change that needs
+this right, and a walk may give up the right by which it makes a change.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
-from walkwire.errors import NoAccess
+from walkwire.errors import NoAccess, RecordError
 from walkwire.ids import SYSTEM_ROOT
-from walkwire.walk.access import Level, level_by_grants, level_without_grants
-from walkwire.walk.archetype import Archetype, reference_of
+from walkwire.walk.access import Grants, Level, level_by_grants, level_without_grants
+from walkwire.walk.archetype import SEALED, AnchorState, Archetype, reference_of
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.archetypes.root import Root
@@ -18,8 +23,10 @@ class Rights:
 
     - caller: the id of the root
     - root: returns another root, without a query
-    - load_root: loads the grants of a root; raises NoAccess if there is no such root
+    - load_root: loads the grants of a root, and returns whether there is such a root
     - ends: returns the nodes of an edge
+    - unseal: decodes the fields of an archetype; raises RecordError
+    - as_stored: returns an archetype with the fields that are stored: itself, or a copy if the walk has changed it
     """
 
     def __init__(
@@ -27,30 +34,46 @@ class Rights:
         caller: str,
         *,
         root: Callable[[str], Node],
-        load_root: Callable[[Node], None],
+        load_root: Callable[[Node], bool],
         ends: Callable[[Archetype], tuple[Node, Node]],
+        unseal: Callable[[Archetype], None],
+        as_stored: Callable[[Archetype], Archetype],
     ) -> None:
         self._caller = caller
         self._root = root
         self._load_root = load_root
         self._ends = ends
+        self._unseal = unseal
+        self._as_stored = as_stored
+        self._replaced: dict[str, Grants | None] = {}  # stored grants that the walk has changed
 
-    def level(self, archetype: Archetype) -> Level:
-        """Return the caller's level on an archetype. A program's method `__jac_access__` decides, unless it returns None."""
+    def level(self, archetype: Archetype, is_stored: bool = False) -> Level:
+        """Return the caller's level on an archetype. A program's method `__jac_access__` decides, unless it returns None.
+
+        With `is_stored`, fields and grants count as they were before this walk changed them. Reads the fields of an archetype
+        that may be read, and then raises RecordError if they do not fit its class.
+        """
         if isinstance(archetype, Edge):
             ends = self._ends(archetype)
             return min(Level.WRITE if archetype.__jac__.version == 0 else Level.READ, *map(self.level, ends))
         anchor = archetype.__jac__
         if self._caller in (anchor.owner, SYSTEM_ROOT) or anchor.owner == "":
             return Level.WRITE
-        decide: Callable[[], object] | None = getattr(archetype, "__jac_access__", None)
-        if decide is not None and (answer := decide()) is not None:
-            return Level.of(answer)
+        if getattr(archetype, "__jac_access__", None) is not None:
+            ruled = self._by_rule(archetype, is_stored)
+            if ruled is not None:
+                return ruled
         if (free := level_without_grants(self._caller, anchor.owner)) is not None:
             return free
         owner = self._root(anchor.owner)
-        self._load_root(owner)
-        return level_by_grants(self._caller, anchor.grants, owner.__jac__.grants)
+        theirs = owner.__jac__.grants if self._load_root(owner) else None
+        mine = anchor.grants
+        if is_stored and self._replaced:
+            mine, theirs = self._replaced.get(anchor.id, mine), self._replaced.get(anchor.owner, theirs)
+        level = level_by_grants(self._caller, mine, theirs)
+        if anchor.values is SEALED and level >= Level.READ:
+            self._unseal(archetype)
+        return level
 
     def may_read(self, archetype: Archetype) -> bool:
         """Return whether the caller may read an archetype."""
@@ -62,10 +85,33 @@ class Rights:
         if isinstance(archetype, Edge):
             self._require_edge(archetype, level)
             return
-        if isinstance(archetype, Root) and archetype.__jac__.id != self._caller:
-            self._load_root(archetype)
-        if self.level(archetype) < level:
+        if not self._exists(archetype) or self.level(archetype, level > Level.READ) < level:
             raise NoAccess(reference_of(archetype))
+
+    def replace(self, anchor: AnchorState, grants: Grants) -> None:
+        """Change the grants on an archetype, until the commit for reads only."""
+        self._replaced.setdefault(anchor.id, anchor.grants)
+        anchor.grants = grants
+
+    def committed(self) -> None:
+        """Take all grants as stored."""
+        self._replaced.clear()
+
+    def _exists(self, archetype: Archetype) -> bool:
+        is_handle = isinstance(archetype, Root) and archetype.__jac__.id != self._caller
+        return not is_handle or self._load_root(cast("Root", archetype))
+
+    def _by_rule(self, archetype: Archetype, is_stored: bool) -> Level | None:
+        """Return what the program's own rule says. A record that cannot be read has no rule to ask, and is refused."""
+        if archetype.__jac__.values is SEALED:
+            try:
+                self._unseal(archetype)
+            except RecordError:
+                return Level.NO_ACCESS
+        ruled = self._as_stored(archetype) if is_stored else archetype
+        decide: Callable[[], object] = ruled.__jac_access__  # type: ignore[attr-defined]
+        answer = decide()
+        return None if answer is None else Level.of(answer)
 
     def _require_edge(self, edge: Edge, level: Level) -> None:
         if edge.__jac__.version == 0:

@@ -5,7 +5,7 @@ The fields of a stale archetype are moved from its dictionary to its anchor, whe
 
 from __future__ import annotations
 
-from walkwire.walk.archetype import Archetype
+from walkwire.walk.archetype import SEALED, Archetype
 from walkwire.walk.archetypes.watched import own_fields, watch, watch_fields
 from walkwire.walk.graph.codec import codec_of
 
@@ -18,7 +18,8 @@ def make_stale(archetype: Archetype) -> None:
     names = codec_of(cls).names
     watch(cls, names)
     own = own_fields(archetype)
-    anchor.values = own.copy()
+    if anchor.values is not SEALED:
+        anchor.values = own.copy()
     for name in names:
         own.pop(name, None)
     watch_fields(archetype, own)

@@ -238,7 +238,7 @@ class Run:
         node, kinds = request.entry
         start = self._find(node, request.options.habit) if node else self.graph.root()
         if not isinstance(start, Node | Edge):
-            raise NoAccess(str(node))
+            raise NoAccess(str(parse_reference(node)))
         if kinds is not None and _kind_of(start) not in kinds:
             raise Refused("Forbidden")
         mode = request.mode
