@@ -26,6 +26,7 @@ PIPELINE = 16  # requests of a connection that may wait for their answers
 QUEUED = 64 * 1024  # bytes of them
 PIECE = 256  # bytes parsed at once if there may be many requests in them; the shortest has 9
 LARGE_PIECE = 16 * 1024
+PIECES = 64  # small ones that are parsed in one turn of the event loop: they may hold 2,700 chunks of a body
 LINES = 2 * PIPELINE  # a request has two lines at least
 
 _REQUEST = 4096  # bytes of memory for a request that waits, about, and for each of its headers
@@ -55,6 +56,7 @@ class RequestProtocol(HttpToolsProtocol):
     _is_new = False  # whether a request began in the piece that was parsed last
     _has_body = False  # whether it had a part of a body
     _is_over = False  # whether what follows is dropped
+    _is_due = False  # whether `_parse_rest` will be called
     _received = 0  # bytes of an incomplete head; in a body, of chunk extensions and trailers
     _body_size = 0
     _body_began = 0.0  # later by the time that the server did not read
@@ -173,7 +175,7 @@ class RequestProtocol(HttpToolsProtocol):
             self._rest = b""
         elif not self._is_full:
             if self._rest:
-                self.loop.call_soon(self._parse_rest)
+                self._parse_later()
             else:
                 self.flow.is_held = False
                 self.flow.resume_reading()
@@ -199,7 +201,13 @@ class RequestProtocol(HttpToolsProtocol):
             cycle is not None and not cycle.response_complete and (self._is_in_head or cycle.response_started)
         )
 
+    def _parse_later(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self.loop.call_soon(self._parse_rest)
+
     def _parse_rest(self) -> None:
+        self._is_due = False
         rest, self._rest = self._rest, b""
         if rest:
             self._parse(rest)
@@ -207,7 +215,9 @@ class RequestProtocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         self._data, self._is_over, place = data, False, 0
         usual = LARGE_PIECE if data.count(b"\n") <= LINES else PIECE
-        while place < len(data) and not self._is_over and not self._is_full:
+        left = len(data) if usual == LARGE_PIECE else PIECES
+        while left and place < len(data) and not self._is_over and not self._is_full:
+            left -= 1
             end = place + max(usual, self._body_left() if self._is_in_body else 0)
             self._place = place
             self._parse_piece(data[place:end])
@@ -216,6 +226,8 @@ class RequestProtocol(HttpToolsProtocol):
             place = end
         self._data = b""
         self._rest = b"" if self._is_over else data[place:]
+        if self._rest and not self._is_full:
+            self._parse_later()
         if not self._is_over:
             was_held, self.flow.is_held = self.flow.is_held, bool(self._rest) or self._is_full
             if self.flow.is_held:

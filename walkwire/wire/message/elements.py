@@ -15,7 +15,6 @@ _LONG = 200
 _SQUARE_PER_ELEMENT = 40_000
 
 
-
 def check(payload: bytes, limit: int) -> None:
     """Raise TooLarge if a JSON text has more than `limit` values, those in lists and objects included. Does not check the syntax.
 

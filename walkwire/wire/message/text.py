@@ -23,7 +23,9 @@ DIGITS = 4300  # of an integer
 _DIGIT = b"0123456789"
 _AS_ZERO = bytes(ord("0") if byte in _DIGIT else byte for byte in range(256))
 _ZEROS = re.compile(rb"0++")
-_BEFORE_PART = frozenset(b"%c" % byte for byte in b"0123456789.eE+-")  # before digits that are only part of a number
+_BEFORE_PART = frozenset(
+    b"%c" % byte for byte in b"0123456789.eE+-"
+)  # before digits that are only part of a number
 _BEHIND_PART = frozenset((b".", b"e", b"E"))
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # All of a valid text up to a lone surrogate.

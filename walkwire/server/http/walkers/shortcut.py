@@ -1,4 +1,4 @@
-"""Shortcut: answers usual requests for walkers (a JSON body or none) without FastAPI's dependency machinery.
+"""Shortcut: answers usual requests for walkers (a short JSON body or none) without FastAPI's dependency machinery.
 
 Any other request goes to FastAPI, with its body to be read again. So does every error, so that errors have the same bytes on both
 paths.
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from walkwire.account.auth import PUBLIC, Caller
 from walkwire.server.http.bearer import Bearer
 from walkwire.wire.message import elements, text
+from walkwire.wire.message.bounds import LONG
 
 OUTCOME = "walkwire.outcome"  # key in a scope: the ASGI application that answers, after the walk
 
@@ -78,7 +79,7 @@ class QuickRoute:
             if self._is_optional:
                 return {}
             raise Unusual
-        if _header(scope, b"content-type") != _JSON:
+        if len(body) > LONG or _header(scope, b"content-type") != _JSON:
             raise Unusual
         assert self._model is not None
         try:
