@@ -88,6 +88,11 @@ class PostgresStore(SqlStore):
             self._pool.close()
             raise
 
+    @property
+    def trouble(self) -> str | None:
+        """Return why nothing can be stored at the moment; None: it can, as far as is known. See `Store.trouble`."""
+        return self._pool.absence.trouble
+
     def load_nodes(self, ids: Sequence[str]) -> list[NodeRecord]:
         """One round trip; see `View.load_nodes`."""
         return self._pool.read(lambda connection: view.load_nodes(connection, ids))
