@@ -7,12 +7,13 @@ import inspect
 import json
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.wire.message import elements, text
@@ -33,16 +34,18 @@ class Carrier(HTTPException):
 class Checked:
     """What came of a value that was validated in a thread. It takes the value's place, and `tell_few` unpacks it.
 
+    - given: the value
     - size: bytes of the JSON
-    - validate: returns the result, or raises. Called at once
+    - validate: returns the result for the value, or raises. Called at once
     """
 
-    def __init__(self, size: int, validate: Callable[[], Any]) -> None:
+    def __init__(self, given: Any, size: int, validate: Callable[[Any], Any]) -> None:
+        self.given = given
         self.size = size
         self._result: Any = None
         self._error: Exception | None = None
         try:
-            self._result = validate()
+            self._result = validate(given)
         except ValidationError as error:
             self._error = error.with_traceback(None)  # which would refer to us, and so to all of the body
         except Exception as error:  # a fault of a program's validator
@@ -149,14 +152,18 @@ def strict_json(body: bytes, limit: int) -> Any:
 
 def tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     """Validate, and replace many errors by their number: FastAPI would copy and answer all, and there may be millions."""
-    size = value.size if isinstance(value, Checked) else _size.get()
+    checked = value if isinstance(value, Checked) else None
     try:
-        return value.result() if isinstance(value, Checked) else read(value)
+        return read(value) if checked is None else checked.result()
     except ValidationError as error:
         count = error.error_count()
-        if count <= TOLD and count * size <= MOST_TOLD:
+        if count <= TOLD and count * (_size.get() if checked is None else checked.size) <= MOST_TOLD:
             raise
-        raise PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count}) from None
+        few = PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count})
+        given = value if checked is None else checked.given
+        raise ValidationError.from_exception_data(
+            error.title, [InitErrorDetails(type=few, input=given)]
+        ) from None
 
 
 def _read(body: bytes, limit: int, model: type[BaseModel] | None) -> Any:
@@ -165,7 +172,7 @@ def _read(body: bytes, limit: int, model: type[BaseModel] | None) -> Any:
     if model is None or value is None:  # FastAPI treats null as no body
         return value
     validate = model.__pydantic_validator__.validate_python
-    return Checked(len(body), lambda: validate(value, from_attributes=True))
+    return Checked(value, len(body), partial(validate, from_attributes=True))
 
 
 def _telling_few(parameter: inspect.Parameter) -> inspect.Parameter:

@@ -13,6 +13,7 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from walkwire.ids import new_request_id
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 
@@ -180,6 +181,12 @@ class RequestProtocol(HttpToolsProtocol):
                 self.flow.is_held = False
                 self.flow.resume_reading()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, and close."""
+        head = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+        self.transport.write(with_id(f"{head}content-length: {len(msg)}\r\n\r\n{msg}".encode()))
+        self.transport.close()
+
     def _unsupported_upgrade_warning(self) -> None:
         self._is_over = True  # what follows would be in another protocol
         super()._unsupported_upgrade_warning()
@@ -269,7 +276,7 @@ class RequestProtocol(HttpToolsProtocol):
         is_answered = self.cycle is not None and self.cycle.response_complete and not self._is_in_head
         if not self._is_answering and not is_answered:
             head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-            self.transport.write(head.encode())
+            self.transport.write(with_id(head.encode()))
         self._is_in_head = self._is_in_body = False
         self.transport.close()
 
@@ -289,6 +296,12 @@ class RequestProtocol(HttpToolsProtocol):
         return min(self._body_size, _SPOOLED) if is_form else self._body_size
 
 
+def with_id(answer: bytes) -> bytes:
+    """Return an answer that does not come from the application, with a new `X-Request-Id` in its head."""
+    line, end, rest = answer.partition(b"\r\n")
+    return b"%s%sx-request-id: %s\r\n%s" % (line, end, new_request_id().encode(), rest)
+
+
 class _Flow(FlowControl):
     """Reading stays paused while `is_held`, whatever uvicorn says."""
 
@@ -304,6 +317,10 @@ def _size(cycle: Any) -> int:
 
 
 async def _refuse_headers(scope: Any, receive: Any, send: Any) -> None:
-    headers = [(b"content-length", b"0"), (b"connection", b"close")]
+    headers = [
+        (b"content-length", b"0"),
+        (b"connection", b"close"),
+        (b"x-request-id", new_request_id().encode()),
+    ]
     await send({"type": "http.response.start", "status": 431, "headers": headers})
     await send({"type": "http.response.body", "body": b""})

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -152,7 +151,7 @@ class FormRequest(StrictRequest):
         size = 0 if part is None else len(part) if isinstance(part, str) else part.size or 0
         if read is None or size <= LONG:
             return form
-        checked: Any = await asyncio.to_thread(Checked, size, partial(read, part))
+        checked: Any = await asyncio.to_thread(Checked, part, size, read)
         if isinstance(part, UploadFile):
             await part.close()  # FastAPI closes what it gets, and gets this no more
         return FormData([(name, checked if name == "body" else value) for name, value in form.multi_items()])
