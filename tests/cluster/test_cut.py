@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.test_database import Line, PostgresServer, postgres_server
-from tests.serving import PASSWORD, Server
+from tests.serving import PASSWORD, PATIENCE, Server
 
 PROGRAM = Path(__file__).with_name("program.py")
 
@@ -156,3 +156,37 @@ async def test_whoever_asks_while_the_database_goes_away_for_good_is_told_that_n
             line.before = lambda data, is_answer: data
             line.free()
             assert await server.walk("written") == [[1, 2]]
+
+
+async def test_a_server_whose_database_is_away_is_not_ready_until_it_is_back(
+    database: PostgresServer, tmp_path: Path
+) -> None:
+    with Line(database.port) as line:
+        url = f"{database.url_at(line.port)}?connect_timeout=2"
+        with Server(PROGRAM, tmp_path, database=url, database_timeout="1") as server:
+            await server.walk("write", channel_id="a", number=71)
+            assert (await server.request("GET", "/healthz/ready")).status_code == 200
+
+            line.hold()
+            line.cut()
+            for _ in range(3):  # callers that the database does not answer
+                answer = await server.post("/walker/write", {"channel_id": "a", "number": 72})
+                assert answer.status_code == 503
+            ready = await server.request("GET", "/healthz/ready")
+            assert (ready.status_code, ready.json()) == (
+                503,
+                {"ready": False, "reason": "the database is away"},
+            )
+            assert (await server.request("GET", "/healthz")).status_code == 200
+            assert server.log.read_text().count("The database is away") == 1
+
+            line.free()
+            for _ in range(int(PATIENCE / 0.1)):  # nobody has to ask for a walk
+                if (ready := await server.request("GET", "/healthz/ready")).status_code == 200:
+                    break
+                await asyncio.sleep(0.1)
+            assert ready.json() == {"ready": True}
+            assert server.log.read_text().count("The database is back") == 1
+            (written,) = await server.walk("written")
+            assert 71 in written
+            assert 72 not in written

@@ -71,11 +71,11 @@ class Held:
             + body
         )
 
-    def upgrade(self, is_signed_in: bool, *headers: str) -> bytes:
+    def upgrade(self, is_signed_in: bool, *headers: str, url: str = "/websocket") -> bytes:
         """Return the request that opens a WebSocket."""
         key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=="
         lines = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", key, *headers)
-        return self.head("GET", "/websocket", *lines, is_signed_in=is_signed_in) + b"\r\n"
+        return self.head("GET", url, *lines, is_signed_in=is_signed_in) + b"\r\n"
 
     def check(
         self, name: str, inputs: Mapping[str, Callable[[], bytes]], ending: bytes | None = None

@@ -64,6 +64,8 @@ CONTEXTS: dict[str, bytes] = {  # of the walker `typed`
     "wrong items": b'{"text":"a","items":[%s]}' % b",".join([b"1"] * 500_000),
     "items that lack a field": b'{"text":"a","items":[%s]}' % b",".join([b"{}"] * 340_000),
     "right items": b'{"text":"a","items":[%s]}' % b",".join([b'{"name":""}'] * 80_000),
+    "as many right items as may be": b'{"text":"a","items":[%s]}' % b",".join([b'{"name":""}'] * 4900),
+    "as many items that lack a field as may be": b'{"text":"a","items":[%s]}' % b",".join([b"{}"] * 4900),
     "items in items": b'{"text":"a","items":[%s]}'
     % b",".join([b'{"name":"","parts":[' * 20 + b"]}" * 20] * 2000),
     "a wrong table": b'{"text":"a","table":{%s}}' % b",".join(b'"%06d":"x"' % n for n in range(70_000)),

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from tests.security.held import LIMIT, MEBIBYTE, Held, serve_held
+from tests.security.held import ENDING, LIMIT, MEBIBYTE, SAID_AT_THE_END, Held, serve_held, text
 from tests.security.probed import exchange
 from tests.security.shapes import CONTEXTS, SHAPES, emails, plain
 
@@ -167,6 +167,15 @@ def test_a_head_at_its_bound(held: Held, path: str) -> None:
         return held.head(ROUTES[path], url, *more, is_signed_in=not has_token) + b"\r\n"
 
     held.check(f"{ROUTES[path]} {path}", {head: partial(request, head) for head in HEADS})
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_head_of_an_upgrade_at_its_bound(held: Held, head: str) -> None:
+    def request() -> bytes:
+        url, headers = HEADS[head]("/websocket")
+        return held.upgrade(False, *headers, url=url) + text(SAID_AT_THE_END)
+
+    held.check("an upgrade", {head: request}, ENDING)
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "DELETE", "TRACE"])

@@ -186,6 +186,19 @@ async def test_the_head_of_a_form_has_few_parameters(server: Server) -> None:
         assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "body", [b"xyzzy" * 20, b"--b\r\n@@xyzzy: 1\r\n\r\n", b"--b\r\nxyzzy\r\n\r\n", b"--b--xyzzy"]
+)
+async def test_a_wrong_form_is_answered_and_not_logged(server: Server, body: bytes) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+        for _ in range(20):
+            answer = await http.post("/walker/show_files", headers=FORM_TYPE, content=body)
+            assert answer.status_code in (400, 422)
+    written = server.log.read_text()
+    assert "multipart" not in written
+    assert "xyzzy" not in written
+
+
 # A8: what validation costs, and what its errors repeat
 
 

@@ -20,6 +20,7 @@ from walkwire.account.service import Services
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
+from walkwire.addresses import Addresses
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
 from walkwire.server.http.api import Operations, make_api
@@ -143,7 +144,12 @@ async def serve(accounts: Accounts, wire: Wire, asked: Asked) -> AsyncIterator[S
         meters.add_server(wire, health)
         walkers = Walkers(asked, accounts, named, with_returns=config.show_endpoint_returns)
         operations = Operations(
-            health, wire.hub, page=page, metrics=meters.render, on_refusal=meters.on_refusal
+            health,
+            wire.hub,
+            page=page,
+            metrics=meters.render,
+            on_refusal=meters.on_refusal,
+            address_of=Addresses(config.trusted_proxies).of,
         )
         api = make_api(config, walkers, accounts, operations)
         transport = httpx.ASGITransport(api, raise_app_exceptions=True)

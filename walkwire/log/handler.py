@@ -16,6 +16,9 @@ from walkwire.log.masking import masked
 from walkwire.log.sampling import Sampler
 
 QUIET = ("alembic", "uvicorn", "websockets", "asyncio")
+SILENT = (
+    "python_multipart",
+)  # warns of each wrong form, and quotes it; whoever sent it is answered with 400
 LONGEST_ID = 64
 
 _log = logging.getLogger("walkwire")
@@ -80,6 +83,8 @@ def log_to_stderr(format: LogFormat) -> None:
     root.setLevel(logging.INFO)
     for library in QUIET:
         logging.getLogger(library).setLevel(logging.WARNING)
+    for library in SILENT:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     logging.raiseExceptions = (
         False  # a message that cannot be formatted would be printed with all its arguments
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from walkwire.walk.walker.fields import holds_files, values_of
 from walkwire.walk.walker.report import encode
 from walkwire.walk.walker.specs import Specs, specs_of
 from walkwire.wire.door import AddressOf, Call, own_address
+from walkwire.wire.message.bounds import LONG
 from walkwire.wire.message.lenient import problems_of
 
 _PLAIN = (str, int, float, bool, type(None), bytes)
@@ -99,9 +101,13 @@ class Dispatch:
             raise Refused(f"Walker {call.walker} takes a file, which only REST can bring!")
         if served.model is None:
             served.model = event_model_of(served.walker, served.specs)
+        if len(call.context) <= LONG:
+            context = _Context(served.model, call.context)
+        else:
+            context = await asyncio.to_thread(_Context, served.model, call.context)
         request = WalkRequest(
             served.walker,
-            _Context(served.model, call.context),
+            context,
             call.root_id if served.needs_user else PUBLIC_ROOT,
             Entry(call.node),
             served.options,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -280,6 +281,7 @@ async def test_a_bad_handshake_is_answered_in_http(
         response = await client.request(method, f"http://127.0.0.1:{site.port}/websocket", headers=head)
     assert response.status_code == status
     assert 0 < len(response.text) < 200
+    assert re.fullmatch("[0-9a-f]{16}", response.headers["x-request-id"])
     assert (response.headers.get("upgrade") == "websocket") == (status == 426)
     if changed.get("Sec-WebSocket-Version"):
         assert response.headers["sec-websocket-version"] == "13"
@@ -353,7 +355,30 @@ async def test_a_head_without_end_is_refused(begin: bytes, part: bytes, site: Si
     await asyncio.sleep(0.01)  # so that nothing is unread when it closes
     writer.write(part * (6_000 // len(part)))
     async with asyncio.timeout(5):
-        assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.count(b"x-request-id: ") == 1
+
+
+async def test_what_is_no_http_is_answered_with_an_id(site: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    site.stack.callback(writer.close)
+    writer.write(b"what is this\r\n\r\n")
+    async with asyncio.timeout(5):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\nx-request-id: ")
+    assert body == b"Invalid HTTP request received."
+
+
+async def test_a_body_in_very_many_chunks_is_read_whole_and_so_is_a_request_behind_it(site: Site) -> None:
+    """It is parsed in many turns of the event loop."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    site.stack.callback(writer.close)
+    writer.write(CHUNKED + b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\nGET /page HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(20):
+        await writer.drain()
+        assert (await reader.readuntil(b"page")).startswith(b"HTTP/1.1 200")
+        assert (await reader.readuntil(b"page")).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_long_body_and_a_request_behind_it_are_no_long_head(site: Site) -> None:

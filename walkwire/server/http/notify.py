@@ -2,6 +2,7 @@
 
 # Without `from __future__ import annotations`: FastAPI could not find `key`, a local name, in the text of an annotation.
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from walkwire.server.http.route import Route
 from walkwire.store import ServiceRecord
 from walkwire.wire.hub import Hub
 from walkwire.wire.message import elements, text
-from walkwire.wire.message.bounds import TARGETS
+from walkwire.wire.message.bounds import LONG, TARGETS
 from walkwire.wire.message.lenient import problems_of
 from walkwire.wire.message.notification import Kind, Notification
 
@@ -83,7 +84,11 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub, element_limit: int) -> Route:
     about, read = _WHO[kind]
 
     async def notify(request: Request, _: Annotated[ServiceRecord, Security(key)]) -> Response:
-        order = _parse_body(await request.body(), element_limit)
+        body = await request.body()
+        if len(body) <= LONG:
+            order = _parse_body(body, element_limit)
+        else:
+            order = await asyncio.to_thread(_parse_body, body, element_limit)
         targets = tuple(dict.fromkeys(map(read, order.targets)))
         waiting = hub.publish(Notification(kind, targets, bytes(order.data)))
         if waiting is not None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.wire.message import elements, text
-from walkwire.wire.message.bounds import MOST_TOLD, TOLD
+from walkwire.wire.message.bounds import LONG, MOST_TOLD, TOLD
 from walkwire.wire.message.lenient import TOO_MANY
 
 _size: ContextVar[int] = ContextVar("size", default=0)  # bytes of the JSON whose values this task validates
@@ -29,8 +31,40 @@ class Carrier(HTTPException):
         self.error = error
 
 
+class Checked:
+    """What came of a value that was validated in a thread. It takes the value's place, and `tell_few` unpacks it.
+
+    - given: the value
+    - size: bytes of the JSON
+    - validate: returns the result for the value, or raises. Called at once
+    """
+
+    def __init__(self, given: Any, size: int, validate: Callable[[Any], Any]) -> None:
+        self.given = given
+        self.size = size
+        self._result: Any = None
+        self._error: Exception | None = None
+        try:
+            self._result = validate(given)
+        except ValidationError as error:
+            self._error = error.with_traceback(None)  # which would refer to us, and so to all of the body
+        except Exception as error:  # a fault of a program's validator
+            self._error = error
+
+    def result(self) -> Any:
+        """Return the result, or raise the error."""
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
 class StrictRequest(Request):
-    """A request that checks its own JSON. Raises Carrier."""
+    """A request that checks its own JSON. Raises Carrier.
+
+    - model: of the body; None: the body has no model of its own
+    """
+
+    model: type[BaseModel] | None = None
 
     async def body(self) -> bytes:
         """Return the body. Raises Carrier with TooLarge."""
@@ -45,10 +79,14 @@ class StrictRequest(Request):
         return self._body
 
     async def json(self) -> Any:
-        """Return the value of the body. Raises as `strict_json`, with TooLarge in a Carrier."""
-        body = await self.body()
+        """Return the value of the body: of a long one that has a model, a `Checked`. Raises as `strict_json`, with TooLarge in a
+        Carrier."""
+        body, limit = await self.body(), self.app.state.element_limit
         try:
-            return strict_json(body, self.app.state.element_limit)
+            if len(body) <= LONG:
+                return strict_json(body, limit)
+            _size.set(len(body))  # what the thread sets does not come back
+            return await asyncio.to_thread(_read, body, limit, self.model)
         except TooLarge as error:
             raise Carrier(error) from None
 
@@ -72,15 +110,26 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, given a request that checks its own JSON."""
         handle = super().get_route_handler()
-        strict = self.request_class
+        make, model = self.request_class, self._model()
 
         async def handle_strictly(request: Request) -> Response:
+            strict = make(request.scope, request.receive)
+            strict.model = model
             try:
-                return await handle(strict(request.scope, request.receive))
+                return await handle(strict)
             except Carrier as carrier:
                 raise carrier.error from None
 
         return handle_strictly
+
+    def _model(self) -> type[BaseModel] | None:
+        """Return the model of the body, None unless the body is one field whose errors `tell_few` counts."""
+        field = self.body_field
+        if field is None or not any(field is parameter for parameter in self.dependant.body_params):
+            return None
+        model, metadata = field.field_info.annotation, field.field_info.metadata
+        tells_few = any(isinstance(one, WrapValidator) and one.func is tell_few for one in metadata)
+        return model if tells_few and isinstance(model, type) and issubclass(model, BaseModel) else None
 
 
 def strict_json(body: bytes, limit: int) -> Any:
@@ -103,13 +152,27 @@ def strict_json(body: bytes, limit: int) -> Any:
 
 def tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     """Validate, and replace many errors by their number: FastAPI would copy and answer all, and there may be millions."""
+    checked = value if isinstance(value, Checked) else None
     try:
-        return read(value)
+        return read(value) if checked is None else checked.result()
     except ValidationError as error:
         count = error.error_count()
-        if count <= TOLD and count * _size.get() <= MOST_TOLD:
+        if count <= TOLD and count * (_size.get() if checked is None else checked.size) <= MOST_TOLD:
             raise
-        raise PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count}) from None
+        few = PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count})
+        given = value if checked is None else checked.given
+        raise ValidationError.from_exception_data(
+            error.title, [InitErrorDetails(type=few, input=given)]
+        ) from None
+
+
+def _read(body: bytes, limit: int, model: type[BaseModel] | None) -> Any:
+    """Read a long text, in a thread."""
+    value = strict_json(body, limit)
+    if model is None or value is None:  # FastAPI treats null as no body
+        return value
+    validate = model.__pydantic_validator__.validate_python
+    return Checked(value, len(body), partial(validate, from_attributes=True))
 
 
 def _telling_few(parameter: inspect.Parameter) -> inspect.Parameter:

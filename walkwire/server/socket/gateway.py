@@ -18,11 +18,11 @@ import httptools
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from walkwire.ids import PUBLIC_ROOT
+from walkwire.ids import PUBLIC_ROOT, new_request_id
 from walkwire.server.socket import handshake
 from walkwire.server.socket.deflate import offers
 from walkwire.server.socket.framing import Framing
-from walkwire.server.socket.requests import BODY_SECONDS, HEAD_SECONDS, RequestProtocol
+from walkwire.server.socket.requests import BODY_SECONDS, HEAD_SECONDS, RequestProtocol, with_id
 from walkwire.server.socket.stream import Stream
 from walkwire.wire.connection import Connection
 from walkwire.wire.deadlines import Deadlines
@@ -95,7 +95,7 @@ class _Threshold(asyncio.Protocol):
         transport, connections = self._transport, self._rooms["server_state"].connections
         if not self._is_welcome:
             self._door.connections.refuse("address")
-            transport.write(handshake.TOO_MANY)
+            transport.write(with_id(handshake.TOO_MANY))
             transport.close()
             return
         path = self._door.path.encode()
@@ -114,7 +114,7 @@ class _Threshold(asyncio.Protocol):
             self._address, self._is_welcome = address, self._door.connections.arrive(address)
         refusal = _refusal(self._door, opening, self._is_welcome)
         if refusal is not None:
-            transport.write(refusal)
+            transport.write(with_id(refusal))
             transport.close()
             return
         connections.discard(self)
@@ -145,7 +145,7 @@ class _Gateway(RequestProtocol):
             self.address, is_welcome = address, self._door.connections.arrive(address)
         refusal = _refusal(self._door, opening, is_welcome)
         if refusal is not None:
-            self.transport.write(refusal)
+            self.transport.write(with_id(refusal))
             self.transport.close()
             return
         framing = Framing(self._door.limits.frame, offers() if self._door.compresses else ())
@@ -153,7 +153,7 @@ class _Gateway(RequestProtocol):
         if response.status_code == 101:
             self._hand_over(framing, response, opening, address)
         else:
-            self.transport.write(response.serialize())
+            self.transport.write(with_id(response.serialize()))
             self.transport.close()
 
     def _is_for_us(self) -> bool:
@@ -254,6 +254,7 @@ async def _upgrade_required(scope: Any, receive: Any, send: Any) -> None:
         (b"connection", b"upgrade"),
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", new_request_id().encode()),
     ]
     await send({"type": "http.response.start", "status": 426, "headers": headers})
     await send({"type": "http.response.body", "body": body})

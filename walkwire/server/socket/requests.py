@@ -16,6 +16,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from walkwire.ids import new_request_id
 from walkwire.server.socket.cycle import EXTENSIONS, Cycle
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
@@ -30,6 +31,7 @@ PIPELINE = 16  # requests of a connection that may wait for their answers
 QUEUED = 64 * 1024  # bytes of them
 PIECE = 256  # bytes parsed at once if there may be many requests in them; the shortest has 9
 LARGE_PIECE = 16 * 1024
+PIECES = 64  # small ones that are parsed in one turn of the event loop: they may hold 2,700 chunks of a body
 LINES = 2 * PIPELINE  # a request has two lines at least
 
 _is_plain = re.compile(rb"/(?:[^/?#][^?#]*)?").fullmatch  # a path alone
@@ -61,6 +63,7 @@ class RequestProtocol(HttpToolsProtocol):
     _is_new = False  # whether a request began in the piece that was parsed last
     _has_body = False  # whether it had a part of a body
     _is_over = False  # whether what follows is dropped
+    _is_due = False  # whether `_parse_rest` will be called
     _received = 0  # bytes of an incomplete head; in a body, of chunk extensions and trailers
     _body_size = 0
     _body_began = 0.0  # later by the time that the server did not read
@@ -212,10 +215,16 @@ class RequestProtocol(HttpToolsProtocol):
             self._rest = b""
         elif not self._is_full:
             if self._rest:
-                self.loop.call_soon(self._parse_rest)
+                self._parse_later()
             else:
                 self.flow.is_held = False
                 self.flow.resume_reading()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, and close."""
+        head = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+        self.transport.write(with_id(f"{head}content-length: {len(msg)}\r\n\r\n{msg}".encode()))
+        self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
         self._is_over = True  # what follows would be in another protocol
@@ -238,7 +247,13 @@ class RequestProtocol(HttpToolsProtocol):
             cycle is not None and not cycle.response_complete and (self._is_in_head or cycle.response_started)
         )
 
+    def _parse_later(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self.loop.call_soon(self._parse_rest)
+
     def _parse_rest(self) -> None:
+        self._is_due = False
         rest, self._rest = self._rest, b""
         if rest:
             self._parse(rest)
@@ -246,7 +261,9 @@ class RequestProtocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         self._data, self._is_over, place = data, False, 0
         usual = LARGE_PIECE if data.count(b"\n") <= LINES else PIECE
-        while place < len(data) and not self._is_over and not self._is_full:
+        left = len(data) if usual == LARGE_PIECE else PIECES
+        while left and place < len(data) and not self._is_over and not self._is_full:
+            left -= 1
             end = place + max(usual, self._body_left() if self._is_in_body else 0)
             self._place = place
             self._parse_piece(data[place:end])
@@ -255,6 +272,8 @@ class RequestProtocol(HttpToolsProtocol):
             place = end
         self._data = b""
         self._rest = b"" if self._is_over else data[place:]
+        if self._rest and not self._is_full:
+            self._parse_later()
         if not self._is_over:
             was_held, self.flow.is_held = self.flow.is_held, bool(self._rest) or self._is_full
             if self.flow.is_held:
@@ -296,7 +315,7 @@ class RequestProtocol(HttpToolsProtocol):
         is_answered = self.cycle is not None and self.cycle.response_complete and not self._is_in_head
         if not self._is_answering and not is_answered:
             head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-            self.transport.write(head.encode())
+            self.transport.write(with_id(head.encode()))
         self._is_in_head = self._is_in_body = False
         self.transport.close()
 
@@ -316,6 +335,12 @@ class RequestProtocol(HttpToolsProtocol):
         return min(self._body_size, _SPOOLED) if is_form else self._body_size
 
 
+def with_id(answer: bytes) -> bytes:
+    """Return an answer that does not come from the application, with a new `X-Request-Id` in its head."""
+    line, end, rest = answer.partition(b"\r\n")
+    return b"%s%sx-request-id: %s\r\n%s" % (line, end, new_request_id().encode(), rest)
+
+
 class _Flow(FlowControl):
     """Reading stays paused while `is_held`, whatever uvicorn says."""
 
@@ -331,6 +356,10 @@ def _size(cycle: Any) -> int:
 
 
 async def _refuse_headers(scope: Any, receive: Any, send: Any) -> None:
-    headers = [(b"content-length", b"0"), (b"connection", b"close")]
+    headers = [
+        (b"content-length", b"0"),
+        (b"connection", b"close"),
+        (b"x-request-id", new_request_id().encode()),
+    ]
     await send({"type": "http.response.start", "status": 431, "headers": headers})
     await send({"type": "http.response.body", "body": b""})

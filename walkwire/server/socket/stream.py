@@ -26,6 +26,7 @@ from walkwire.wire.rates import FRAME
 
 SLICE = 16 * 1024  # bytes handled in one turn
 PIECE = 4 * 1024  # bytes given to the library at once: empty fragments cost time, too
+DEFLATED = 512  # the same of compressed ones: at most a thousand times as many bytes are in them
 FEW = 256  # bytes that are too few for a look at the clock
 LOOKS = 8  # frames between two looks at the clock
 FRAMES = 128  # most in a slice: an invalid event may have 8 bytes, and its error takes 70 µs to format
@@ -69,8 +70,7 @@ class Stream(asyncio.Protocol):
         framing: Framing | None = None,
         address: str = "",
     ) -> None:
-        self.heard = 0
-        self.due = 0
+        self.heard = self.due = 0
         self.phase = Phase.OPEN
         self._transport: Any = transport
         self._streams = streams
@@ -78,14 +78,13 @@ class Stream(asyncio.Protocol):
         self._framing = framing  # None nearly always: between frames, and not closing
         self._door = door
         self._address = address
-        self._has_spoken = False
+        self._has_spoken = self._is_paused = False
         self._limits = door.limits
         self._heartbeat = door.heartbeat
         self._budget = door.budget
         self.taken = 0.0
         self._connection: Connection | None = None
         self._rest = b""  # received, and not handled yet
-        self._is_paused = False
         streams.add(self)
         self._heartbeat.watch(self)
 
@@ -294,8 +293,9 @@ class Stream(asyncio.Protocol):
                 budget.close()
             self._tell(found[0], found[1])
             return
+        piece, looks = (DEFLATED, 1) if self._framing and self._framing.extensions else (PIECE, LOOKS)
         while place < size and not self._is_paused and frames < FRAMES:
-            is_look = started and frames and frames % LOOKS == 0
+            is_look = started and frames and frames % looks == 0
             if (frames and place >= SLICE) or (is_look and budget.clock() > budget.slice_ends(started)):
                 break
             found = whole(data, place, limit) if self._framing is None else None
@@ -304,8 +304,8 @@ class Stream(asyncio.Protocol):
                 frames += 1
                 self._tell(message, is_text)
             else:
-                frames += self._ask_library(data[place : place + PIECE])
-                place += PIECE
+                frames += self._ask_library(data[place : place + piece])
+                place += piece
         if started:
             budget.spend(self, started)
         else:

@@ -91,6 +91,11 @@ class PostgresStore(SqlStore):
             self._pool.close()
             raise
 
+    @property
+    def trouble(self) -> str | None:
+        """Return why nothing can be stored at the moment; None: it can, as far as is known. See `Store.trouble`."""
+        return self._pool.absence.trouble
+
     def expect(self, owner: str, selection: Selection | None) -> None:
         """Do nothing: each read is made when it is asked for."""
 

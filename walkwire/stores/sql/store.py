@@ -35,9 +35,9 @@ class SqlStore(ABC):
     is_one_moment = False
 
     @property
+    @abstractmethod
     def trouble(self) -> str | None:
-        """Return None: nothing is known. See `Store.trouble`."""
-        return None
+        """Return why nothing can be stored at the moment. See `Store.trouble`."""
 
     @abstractmethod
     def _run_read(self, work: Callable[[Connection], Result]) -> Result:

@@ -7,17 +7,12 @@ usual texts.
 
 from __future__ import annotations
 
-import re
-
 from walkwire.errors import TooLarge
+from walkwire.wire.message.text import runs_of_digits
 
 # The time to read an integer grows with the square of its digits: 200 digits cost about as much as one element, 4,300 as 450.
 _LONG = 200
 _SQUARE_PER_ELEMENT = 40_000
-
-_LONG_INTEGER = re.compile(rb"(?<!\d)\d{%d,}+" % _LONG)
-_AS_ZERO = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
-_LONG_RUN = b"0" * _LONG
 
 
 def check(payload: bytes, limit: int) -> None:
@@ -26,7 +21,7 @@ def check(payload: bytes, limit: int) -> None:
     A list or an object counts once more than its values, an integer of 200 digits or more as up to 462. Call it only for a text
     of more than `limit` bytes: a shorter one has fewer values.
     """
-    has_long = payload.translate(_AS_ZERO).find(_LONG_RUN) >= 0
+    has_long = any(runs_of_digits(payload, _LONG))
     # This counts characters in strings too. It is enough for usual texts.
     if not has_long and _values(payload) <= limit:
         return
@@ -54,4 +49,4 @@ def _count(payload: bytes, characters: bytes) -> int:
 
 
 def _weight(plain: bytes) -> int:
-    return sum(len(run.group()) ** 2 // _SQUARE_PER_ELEMENT for run in _LONG_INTEGER.finditer(plain))
+    return sum((end - start) ** 2 // _SQUARE_PER_ELEMENT for start, end in runs_of_digits(plain, _LONG))

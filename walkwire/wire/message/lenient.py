@@ -43,6 +43,13 @@ class Lenient:
         self._raw = {str(struct.__struct_config__.tag): raw_fields(struct) for struct in structs}
         union: Any = Union[tuple(map(_model_of, structs))]  # noqa: UP007  # made at run time
         self._events: TypeAdapter[BaseModel] = TypeAdapter(Annotated[union, Field(discriminator="type")])
+        self._takes_any_text = {
+            str(struct.__struct_config__.tag): {
+                field.name: field.type is str or str in get_args(field.type)
+                for field in msgspec.structs.fields(struct)
+            }
+            for struct in structs
+        }
         names = {field.name for struct in structs for field in msgspec.structs.fields(struct)}
         parts = msgspec.defstruct("_Parts", [(name, Raw, _ABSENT) for name in ("type", *sorted(names))])
         self._parts: msgspec.json.Decoder[Any] = msgspec.json.Decoder(parts)
@@ -93,16 +100,22 @@ class Lenient:
             return shown.strip(b'"').decode(errors="replace")
 
     def _essence(self, payload: bytes) -> dict[str, Any]:
-        """Return the fields that the type of a long event has. An empty object stands for an object that is copied anyway."""
+        """Return the fields that the type of a long event has.
+
+        An empty object stands for an object that is copied anyway. A short text stands for a long one in a field that takes none
+        so long: to decode that would cost as much as all else.
+        """
         kind = self._type_of(payload)
         parts = self._parts.decode(payload)
         value: dict[str, Any] = {"type": kind}
-        for field in parts.__struct_fields__:
+        for field, takes_any_text in self._takes_any_text.get(kind or "", {}).items():
             raw = bytes(getattr(parts, field))
-            if field == "type" or not raw:
+            if not raw:
                 continue
             if field in self._raw.get(kind or "", ()):
                 value[field] = {} if raw.startswith(b"{") else None
+            elif len(raw) > LONGEST_ECHO and raw.startswith(b'"') and not takes_any_text:
+                value[field] = _LONG_TEXT
             else:
                 value[field] = text.loads(raw)
         return value
@@ -117,7 +130,7 @@ def find_id(payload: bytes) -> Id:
     """Return the id of an event that could not be decoded, None if it has no valid one. The error is then a reply."""
     try:
         raw = _head.decode(payload).id
-        found = _id.decode(raw) if raw else None
+        found = _id.decode(raw) if raw and len(bytes(raw)) <= LONGEST_ECHO else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return None if isinstance(found, str) and len(found) > ID_LENGTH else found
@@ -214,6 +227,7 @@ def _sentence(loc: tuple[int | str, ...], message: str) -> str:
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 _PLACE = re.compile(r": (.*) \(byte (\d+)\)$")
 _ABSENT = Raw(b"")
+_LONG_TEXT = "…" * (ID_LENGTH + 1)  # no id, no boolean, no list
 
 
 class _Head(Struct, gc=False):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from itertools import accumulate
 from operator import add
 from typing import Any, NoReturn
@@ -19,8 +20,13 @@ from walkwire.errors import BadEvent
 DEPTH = 64  # levels of nesting
 DIGITS = 4300  # of an integer
 
-_INTEGER = re.compile(rb"(?<![\d.eE+\-])-?\d{%d,}+(?![.eE])" % (DIGITS + 1))
 _DIGIT = b"0123456789"
+_AS_ZERO = bytes(ord("0") if byte in _DIGIT else byte for byte in range(256))
+_ZEROS = re.compile(rb"0++")
+_BEFORE_PART = frozenset(
+    b"%c" % byte for byte in b"0123456789.eE+-"
+)  # before digits that are only part of a number
+_BEHIND_PART = frozenset((b".", b"e", b"E"))
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # All of a valid text up to a lone surrogate.
 _SOUND = re.compile(
@@ -65,6 +71,16 @@ def loads(payload: bytes) -> Any:
         raise invalid(error.msg.removesuffix(" at"), at) from None
     _check_surrogates(payload)
     return value
+
+
+def runs_of_digits(payload: bytes, least: int) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of each run of at least so many digits. Takes linear time, about 1 ms a mebibyte."""
+    zeros, run, end = payload.translate(_AS_ZERO), b"0" * least, 0
+    while (start := zeros.find(run, end)) >= 0:
+        found = _ZEROS.match(zeros, start)
+        assert found is not None
+        end = found.end()
+        yield start, end
 
 
 def invalid(what: str, at: int) -> BadEvent:
@@ -150,8 +166,12 @@ def _run(payload: bytes, at: int) -> int:
 
 
 def _refuse_digits(payload: bytes) -> None:
-    if match := _INTEGER.search(_blank_strings(payload)):
-        raise invalid(f"an integer of over {DIGITS} digits", match.start())
+    plain = _blank_strings(payload)
+    for start, end in runs_of_digits(plain, DIGITS + 1):
+        first = start - 1 if plain[max(start - 1, 0) : start] == b"-" else start
+        is_part = plain[max(first - 1, 0) : first] in _BEFORE_PART or plain[end : end + 1] in _BEHIND_PART
+        if not is_part:
+            raise invalid(f"an integer of over {DIGITS} digits", first)
 
 
 def _check_surrogates(payload: bytes) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
+from pydantic import AfterValidator
 from starlette.responses import PlainTextResponse
 
 from tests.server.conftest import Asked, Serve
 from walkwire.config import Config
 from walkwire.errors import Busy, NoAccess, PublicError
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.server.http import route
+from walkwire.server.http.walkers import shortcut
 from walkwire.server.http.walkers.router import WalkerRoutes
 from walkwire.walk.archetypes.obj import Obj
 from walkwire.walk.run.answer import WalkAnswer
@@ -61,6 +65,22 @@ class closed(Walker):
 class wide(Walker):
     anything: str
     rest: str
+
+
+fussy_threads: list[threading.Thread] = []
+
+
+def refuse_xs(text: str) -> str:
+    fussy_threads.append(threading.current_thread())
+    if "x" in text:
+        raise RuntimeError("a fault of the program")
+    return text
+
+
+@specs(auth=False)
+class fussy(Walker):
+    numbers: list[int]
+    more: Annotated[str, AfterValidator(refuse_xs)] = ""
 
 
 WALKERS = (bare, optional, typed, closed)
@@ -162,6 +182,40 @@ async def test_a_request_is_read_as_fastapi_reads_it(serve: Serve, asked: Asked,
     for noted in (asked.walkers, asked.nodes, asked.roots):
         assert noted[:half] == noted[half:]
     assert [_plain(one) for one in asked.values[:half]] == [_plain(one) for one in asked.values[half:]]
+
+
+LONG_REQUESTS: dict[str, tuple[int, dict[str, Any]]] = {
+    "right": (200, {"url": "/walker/optional", "json": {"text": "x" * 9000, "count": 2, "data": "YQ=="}}),
+    "a wrong type": (422, {"url": "/walker/optional", "json": {"text": "x" * 9000, "count": "x"}}),
+    "many wrong types": (422, {"url": "/walker/fussy", "json": {"numbers": ["x"] * 2500}}),
+    "a list": (422, {"url": "/walker/optional", "json": [1] * 5000}),
+    "no JSON": (422, {"url": "/walker/optional", "content": b'{"text":' + b" " * 9000, "headers": JSON}),
+    "null": (422, {"url": "/walker/optional", "content": b" " * 9000 + b"null", "headers": JSON}),
+    "a validator that fails": (500, {"url": "/walker/fussy", "json": {"numbers": [1], "more": "x" * 9000}}),
+    "no type": (422, {"url": "/walker/optional", "content": b'{"count":2,"text":"%s"}' % (b"x" * 9000)}),
+}
+
+
+@pytest.mark.parametrize("name", LONG_REQUESTS)
+async def test_a_long_body_is_validated_in_a_thread_and_answered_as_a_short_one(
+    serve: Serve, asked: Asked, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve(*WALKERS, fussy)
+    status, request = LONG_REQUESTS[name]
+    in_thread = await told(client, request)
+    assert in_thread[0] == status
+    for module in (route, shortcut):
+        monkeypatch.setattr(module, "LONG", 1_000_000)
+    assert await told(client, request) == in_thread
+    assert asked.values[:1] == asked.values[1:]
+
+
+async def test_a_short_body_is_validated_without_a_thread_and_a_long_one_in_one(serve: Serve) -> None:
+    client, seen = serve(fussy), fussy_threads
+    seen.clear()
+    await client.post("/walker/fussy", json={"numbers": [1], "more": " "})
+    await client.post("/walker/fussy", json={"numbers": [1], "more": " " * 9000})
+    assert [thread is threading.main_thread() for thread in seen] == [True, False]
 
 
 @pytest.mark.parametrize("name", ANSWERS)

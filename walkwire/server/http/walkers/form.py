@@ -8,18 +8,22 @@ from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
 from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from walkwire.errors import BadEvent, Busy, PublicError, TooLarge
-from walkwire.server.http.route import Carrier, StrictRequest, strict_json
+from walkwire.server.http.route import Carrier, Checked, StrictRequest, strict_json
+from walkwire.wire.message.bounds import LONG
 
 MEBIBYTE = 1024 * 1024
 PART_LIMIT = MEBIBYTE  # bytes of a part that is no file
 PARAMETERS = 64  # of a header: the time to read them grows with their square
 
 OPEN_FORM = "walkwire.open_form"
+READ_PART = "walkwire.read_part"
 
 # Of the request that this task reads: the validation of a part does not know the request.
 _element_limit: ContextVar[int] = ContextVar("element_limit", default=0)
@@ -110,7 +114,11 @@ class OpenForm:
 
 
 class FormRequest(StrictRequest):
-    """A request that reads its form within the limits. `scope[OPEN_FORM]` is what reads it."""
+    """A request that reads its form within the limits.
+
+    - scope[OPEN_FORM]: reads the form
+    - scope[READ_PART]: validates the part `body`, a JSON text; None: the form has no such part
+    """
 
     async def form(self, **_: Any) -> FormData:  # type: ignore[override]  # FastAPI awaits it
         """Return the values and files. Raises Carrier, and HTTPException for a form of the other kind that is wrong."""
@@ -127,10 +135,40 @@ class FormRequest(StrictRequest):
             except PublicError as error:
                 raise Carrier(error) from None
         else:
-            if kind == "application/x-www-form-urlencoded":
-                await self.body()
-            self._form = await super().form(max_fields=state.forms.limits.parts, max_part_size=PART_LIMIT)
-        return self._form
+            is_pairs = kind == "application/x-www-form-urlencoded"
+            self._form = await self._pairs(state.forms.limits.parts) if is_pairs else FormData()
+        return await self._checked(self._form)
+
+    async def _pairs(self, limit: int) -> FormData:
+        body = await self.body()
+        if len(body) <= LONG:
+            return pairs_of(body, limit)
+        return await asyncio.to_thread(pairs_of, body, limit)
+
+    async def _checked(self, form: FormData) -> FormData:
+        """Return a form whose part `body` is `Checked` if it is long."""
+        part, read = form.get("body"), self.scope[READ_PART]
+        size = 0 if part is None else len(part) if isinstance(part, str) else part.size or 0
+        if read is None or size <= LONG:
+            return form
+        checked: Any = await asyncio.to_thread(Checked, part, size, read)
+        if isinstance(part, UploadFile):
+            await part.close()  # FastAPI closes what it gets, and gets this no more
+        return FormData([(name, checked if name == "body" else value) for name, value in form.multi_items()])
+
+
+def pairs_of(body: bytes, limit: int) -> FormData:
+    """Return the values of a form of pairs, `a=1&b=2`. Raises HTTPException if there are more than `limit`, or a long one."""
+    pairs = list(filter(None, body.split(b"&", limit + 1)))
+    if body.count(b"&") > limit or len(pairs) > limit:
+        raise HTTPException(400, f"Too many fields. Maximum number of fields is {limit}.")
+    values: list[tuple[str, str | UploadFile]] = []
+    for pair in pairs:
+        if len(pair) > PART_LIMIT:
+            raise HTTPException(400, f"Field exceeded maximum size of {PART_LIMIT // 1024}KB.")
+        name, _, value = pair.decode("latin-1").partition("=")
+        values.append((unquote_plus(name), unquote_plus(value)))
+    return FormData(values)
 
 
 def part_json(part: bytes) -> Any:

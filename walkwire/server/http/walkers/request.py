@@ -11,7 +11,7 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -19,6 +19,7 @@ from fastapi import Body, File, Form, Path, Query
 from pydantic import (
     BaseModel,
     GetCoreSchemaHandler,
+    TypeAdapter,
     WrapValidator,
     create_model,
 )
@@ -192,6 +193,15 @@ def _body(model: type[BaseModel]) -> inspect.Parameter:
 def _body_part(model: type[BaseModel]) -> inspect.Parameter:
     form = Form(alias="body", **_optional(model))
     return parameter("body", Annotated[Any, _JsonPart(model), WrapValidator(tell_few), form])
+
+
+def part_reader(field: FieldInfo) -> Callable[[Any], Any] | None:
+    """Return what validates the part of a form in which JSON comes beside files; None for any other field."""
+    for part in field.metadata:
+        if isinstance(part, _JsonPart):
+            reader: TypeAdapter[Any] = TypeAdapter(_annotated(Any, part))
+            return reader.validate_python
+    return None
 
 
 @dataclass(frozen=True, slots=True)

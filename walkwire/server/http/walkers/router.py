@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from walkwire.server.http.bearer import address_of
 from walkwire.server.http.route import Route
-from walkwire.server.http.walkers.form import OPEN_FORM, FormRequest
-from walkwire.server.http.walkers.request import REFERENCE
+from walkwire.server.http.walkers.form import OPEN_FORM, READ_PART, FormRequest
+from walkwire.server.http.walkers.request import REFERENCE, part_reader
 from walkwire.server.http.walkers.shortcut import OUTCOME, QuickRoute
 
 _ALLOWED = "walkwire.allowed"
@@ -44,10 +44,13 @@ class WalkerRoute(Route):
             return handle
         calls: list[Any] = [one.call for one in self.dependant.dependencies]
         identifying: list[Any] = [call for call in calls if isinstance(call, SecurityBase)]
+        readers = [part_reader(field.field_info) for field in self.dependant.body_params]
+        read_part = next((read for read in readers if read is not None), None)
 
         async def handle_form(request: Request) -> Response:
             for identify in identifying:
                 await identify(request)
+            request.scope[READ_PART] = read_part
             form = request.scope[OPEN_FORM] = request.app.state.forms.open(address_of(request))
             try:
                 return await handle(request)

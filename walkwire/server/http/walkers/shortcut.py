@@ -1,4 +1,4 @@
-"""Shortcut: answers usual requests for walkers (a JSON body or none) without FastAPI's dependency machinery.
+"""Shortcut: answers usual requests for walkers (a short JSON body or none) without FastAPI's dependency machinery.
 
 Any other request goes to FastAPI, with its body to be read again. So does every error, so that errors have the same bytes on both
 paths.
@@ -17,6 +17,7 @@ from walkwire.server.http.bearer import Bearer
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.head import HEAD, RequestHead
 from walkwire.wire.message import elements, text
+from walkwire.wire.message.bounds import LONG
 
 OUTCOME = "walkwire.outcome"  # key in a scope: the ASGI application that answers, after the walk
 ANSWER = "walkwire.answer"  # an extension of ASGI: the whole answer in one message (`server/socket/cycle.py`)
@@ -99,7 +100,7 @@ class QuickRoute:
             if self._is_optional:
                 return {}
             raise Unusual
-        if head.content_type != _JSON:
+        if len(body) > LONG or head.content_type != _JSON:
             raise Unusual
         assert self._model is not None
         try:

@@ -22,6 +22,7 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from walkwire.errors import Busy
+from walkwire.stores.postgres.driver.absence import Absence
 from walkwire.stores.postgres.driver.watchdog import Watchdog
 
 
@@ -86,7 +87,7 @@ class Pool:
 
     def __init__(self, url: URL, size: int, seconds: float) -> None:
         self._seconds = seconds
-        self._away_since: float | None = None
+        self.absence = Absence(self._probe)
         self._was_there = False
         self._hangs = False
         # Connections that nobody uses just now, the last one used at the end. SQLAlchemy's pool counts them as taken: to take one
@@ -176,6 +177,7 @@ class Pool:
 
     def close(self) -> None:
         """Stop the watchdog and close all connections."""
+        self.absence.close()
         self.watchdog.stop()
         self._give_up_idle(is_broken=False)
         self.engine.dispose()
@@ -222,32 +224,29 @@ class Pool:
             pooled.close()
 
     def _connect(self, dialect: Any, record: Any, arguments: Any, options: Any) -> Raw:
-        """Open a connection. If the database was reachable before, retry for `seconds`: it may be restarting."""
+        """Open a connection. If the database was reachable before, retry for `seconds`: it may be restarting. Then raise Away."""
         while True:
             try:
                 connection: Raw = Raw.connect(*arguments, **options)
             except psycopg.OperationalError as error:
-                if not self._is_worth_waiting(error):
+                if not self._was_there:
                     raise
+                self.absence.begin("is away", error)
+                if self.absence.seconds >= self._seconds:
+                    raise Away from None
                 time.sleep(_RETRY_SECONDS)
             else:
-                if self._away_since is not None:
-                    _log.warning("The database is back")
-                self._away_since, self._was_there = None, True
+                self._was_there = True
+                self.absence.end()
                 return connection
 
-    def _is_worth_waiting(self, error: psycopg.OperationalError) -> bool:
-        if not self._was_there:
-            return False
-        now = time.monotonic()
-        if self._away_since is None:
-            self._away_since = now
-            _log.warning("The database is away: %s", error)
-        return now - self._away_since < self._seconds
-
     def _note_hang(self) -> None:
-        _log.warning("The database hangs")
         self._hangs = True
+        self.absence.begin("hangs")
+
+    def _probe(self) -> None:
+        with self.raw() as connection:
+            connection.execute("SELECT 1", prepare=False)
 
     def _replace_dead(self, connection: Raw, record: Any, proxy: Any) -> None:
         """Make the pool replace a connection that the other end has closed, and all connections after the database hung.
