@@ -20,13 +20,14 @@ LONGEST = 400  # lines of a file
 FILES = 15  # in a room
 FLOORS = 5  # import levels in a room
 
-GROUND = {"errors", "ids", "config"}
+GROUND = {"errors", "ids", "config", "urls"}
 # What each room may import inside walkwire, itself excepted. A file of the porch or the ground is a room of its own.
 MAY = {
     "errors": set(),
     "ids": {"errors"},
     "addresses": set(),
-    "config": {"errors", "addresses"},
+    "urls": set(),
+    "config": {"errors", "addresses", "urls"},
     "store": GROUND,
     "broker": GROUND,
     "__init__": {"errors", "walk", "dialect"},
@@ -34,11 +35,12 @@ MAY = {
     "dialect": GROUND | {"store", "walk"},
     "wire": GROUND | {"broker"},
     "account": GROUND | {"store"},
+    "mail": GROUND,
     "stores": GROUND | {"store"},
     "brokers": GROUND | {"broker"},
     "jac": GROUND,
     "server": GROUND
-    | {"addresses", "log", "store", "broker", "walk", "dialect", "wire", "account", "stores", "brokers"},
+    | {"addresses", "log", "store", "broker", "walk", "dialect", "wire", "account", "mail", "stores", "brokers"},
     "program": GROUND | {"stores", "walk", "dialect", "jac", "trace", "foreign"},
     "foreign": {"ids", "dialect", "jac"},
     "__main__": {"cli"},
@@ -60,6 +62,10 @@ INSIDE = {
         "graph": {"", "archetypes"},
         "unit": {"", "archetypes", "graph", "walker"},
         "run": {"", "archetypes", "walker", "graph", "unit"},
+    },
+    "account": {
+        "": set(),
+        "outside": {""},
     },
     "wire": {
         "message": set(),
@@ -194,6 +200,9 @@ LIBRARIES = {
     "uvicorn": {"server"},
     "lark": {"jac"},
     "jwt": {"account"},
+    "cryptography": {"account"},
+    "httpx": {"account", "testing"},
+    "aiosmtplib": {"mail"},
     "pwdlib": {"account", "testing"},
     "typer": {"cli"},
     "redis": {"brokers"},

@@ -14,9 +14,17 @@ import re
 import tomllib
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -28,18 +36,28 @@ from pydantic_settings import (
 
 from walkwire.addresses import Network
 from walkwire.errors import StartError
+from walkwire.urls import authority_of, is_safe_url, without_usual_port
 
 Policy = Literal["all", "authenticated", "none"]
 Overflow = Literal["close", "drop_oldest", "latest"]
 LogFormat = Literal["text", "json"]
+VerifyEmail = Literal["off", "optional", "required"]
+OutsideAlgorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
 
 FILE = "walkwire.toml"
 MEBIBYTE = 1024 * 1024
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, no address to listen at
+ISSUERS = {"google": "https://accounts.google.com"}  # of providers that need no setting for it
+
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9_]{0,31}\Z")
+_SSO = re.compile(
+    r"(?:WALKWIRE_)?SSO_(\w+?)_(CLIENT_ID|CLIENT_SECRET_FILE|CLIENT_SECRET|ISSUER)\Z", re.IGNORECASE
+)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def _policy(values: dict[str, Any]) -> Policy:
@@ -71,6 +89,30 @@ def _user_tasks(values: dict[str, Any]) -> int:
     return 1000 if values.get("production") else 100_000
 
 
+def _safe_url(url: str) -> str:
+    if not is_safe_url(url) or "?" in url:
+        raise ValueError("a URL that begins with https://, or with http:// on this machine")
+    return url
+
+
+SafeUrl = Annotated[str, AfterValidator(_safe_url)]
+
+
+class SsoProvider(BaseModel):
+    """An OpenID Connect provider by which browsers sign in.
+
+    - issuer: the provider's URL, as in its tokens; Google's is known
+    - client_secret, client_secret_file: proves to the provider who asks; without one the client is public
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr | None = None
+    client_secret_file: str | None = None
+    issuer: SafeUrl | None = None
+
+
 class Config(BaseModel):
     """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
@@ -91,6 +133,20 @@ class Config(BaseModel):
     production: bool = False
     token_secret: SecretStr | None = None
     token_secret_file: str | None = None
+    token_key_files: Annotated[tuple[str, ...], NoDecode] = ()
+    token_signer: str | None = None
+    public_url: SafeUrl | None = None
+    verify_email: VerifyEmail = "off"
+    smtp_url: SecretStr | None = None
+    smtp_password_file: str | None = None
+    mail_from: str | None = None
+    oidc_issuer: SafeUrl | None = None
+    oidc_audience: Annotated[tuple[str, ...], NoDecode] = ()
+    oidc_jwks_url: SafeUrl | None = None
+    oidc_algorithms: Annotated[tuple[OutsideAlgorithm, ...], NoDecode] = ("RS256", "ES256")
+    oidc_register: bool = False
+    sso: Annotated[dict[str, SsoProvider], NoDecode] = Field({}, repr=False)
+    sso_link: bool = False
     origins: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     policy_user: Policy = Field(default_factory=_policy)
@@ -148,7 +204,9 @@ class Config(BaseModel):
     compression: bool = False
     keep: Annotated[dict[str, Overflow], NoDecode] = {}
 
-    @field_validator("origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "origins", "trusted_proxies", "token_key_files", "oidc_audience", "oidc_algorithms", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -166,13 +224,25 @@ class Config(BaseModel):
     @field_validator("origins", mode="after")
     @classmethod
     def _plain(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        plain = tuple(_without_usual_port(origin.lower().rstrip("/")) for origin in origins)
+        plain = tuple(without_usual_port(origin.lower().rstrip("/")) for origin in origins)
         for origin in plain:
-            if not _ORIGIN.match(origin) or _authority(origin) is None:
+            if not _ORIGIN.match(origin) or authority_of(origin) is None:
                 raise ValueError(
                     f"an origin reads https://example.com or http://example.com:8080, not {origin!r}"
                 )
         return plain
+
+    @field_validator("sso", mode="after")
+    @classmethod
+    def _named(cls, providers: dict[str, SsoProvider]) -> dict[str, SsoProvider]:
+        for name, provider in providers.items():
+            if not _PROVIDER.match(name):
+                raise ValueError("a provider's name has 1 to 32 letters in lower case, digits and _")
+            if provider.issuer is None and name not in ISSUERS:
+                raise ValueError(
+                    f"the provider {name!r} needs SSO_{name.upper()}_ISSUER, the URL of its OpenID Connect"
+                )
+        return providers
 
     @field_validator("token_secret", mode="after")
     @classmethod
@@ -196,13 +266,13 @@ class Config(BaseModel):
         origin = origin.lower()
         if origin in self.origins:
             return True
-        there = _authority(origin)
+        there = authority_of(origin)
         if there is None:
             return False
         if not self.production:
             return there[0] in _LOCAL or there[0].endswith(".localhost")
         scheme = origin.partition(":")[0]
-        return host is not None and there == _authority(f"{scheme}://{host.lower()}")
+        return host is not None and there == authority_of(f"{scheme}://{host.lower()}")
 
 
 def load(**arguments: Any) -> Config:
@@ -236,6 +306,20 @@ class _JacCloudNames(PydanticBaseSettingsSource):
 _JAC_CLOUD_NAMES = ("TOKEN_SECRET", "TOKEN_SECRET_FILE", "SHOW_ENDPOINT_RETURNS")
 
 
+class _SsoNames(PydanticBaseSettingsSource):
+    """The variables of single sign-on, `SSO_<NAME>_CLIENT_ID` and others, with the prefix or, as Jac Cloud has them, without."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        providers: dict[str, dict[str, str]] = {}
+        for name, value in sorted(os.environ.items()):  # the one with the prefix comes later
+            if value and (found := _SSO.match(name)):
+                providers.setdefault(found[1].lower(), {})[found[2].lower()] = value
+        return {"sso": providers} if providers else {}
+
+
 class _Settings(BaseSettings, Config):
     model_config = SettingsConfigDict(env_prefix="WALKWIRE_", env_ignore_empty=True, toml_file=FILE)
 
@@ -249,11 +333,14 @@ class _Settings(BaseSettings, Config):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = TomlConfigSettingsSource(settings_cls)
-        return init_settings, env_settings, _JacCloudNames(settings_cls), file
+        names = _JacCloudNames(settings_cls), _SsoNames(settings_cls)
+        return init_settings, env_settings, *names, file
 
 
 def _sentence(problem: Any, given: dict[str, Any]) -> str:
     key = str(problem["loc"][0])
+    if key == "sso":
+        return f"{'_'.join(map(str, problem['loc'])).upper()}: {str(problem['msg']).removeprefix('Value error, ')}"
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, Config.model_fields, 1)
         return f"{FILE} has an unknown key {key!r}" + (f": is {near[0]!r} meant?" if near else "")
@@ -266,20 +353,3 @@ def _source(key: str, given: dict[str, Any]) -> str:
         return f"the argument --{key}"
     names = {f"WALKWIRE_{key.upper()}"} | ({key.upper()} & {*_JAC_CLOUD_NAMES})
     return next((name for name, value in os.environ.items() if name.upper() in names and value), FILE)
-
-
-def _without_usual_port(origin: str) -> str:
-    scheme = origin.partition(":")[0]
-    return origin.removesuffix(f":{_PORTS.get(scheme)}")  # browsers omit it
-
-
-def _authority(origin: str) -> tuple[str, int | None] | None:
-    """Return host (without brackets) and port of an origin; None if it has no host.
-
-    An absent port is that of the scheme.
-    """
-    try:
-        parts = urlsplit(origin)
-        return (parts.hostname, parts.port or _PORTS.get(parts.scheme)) if parts.hostname else None
-    except ValueError:
-        return None
