@@ -1,8 +1,10 @@
 """Keys: the keys that sign and verify our own tokens: the signing secret, and keys from files, each named by its `kid`.
 
 One key signs and all verify, so that a key is replaced without downtime: first every server gets the new one, then it signs,
-then the old one is removed. A token verifies only by the key that its `kid` names, and only with the algorithm of that key: so a public
-key never counts as a secret. A token without `kid` verifies by the signing secret alone.
+then the old one is removed.
+
+A token verifies only by the key that its `kid` names, and only with the algorithm of that key: so a public key never counts as a
+secret. A token without `kid` verifies by the signing secret alone.
 """
 
 from __future__ import annotations

@@ -34,6 +34,11 @@ class UserRecord(NamedTuple):
     email_proof: EmailProof = "unasked"
     state: Mapping[str, Any] = {}
 
+    @property
+    def is_ready(self) -> bool:
+        """Return what clients and programs see as `is_activated`: also False for an address that has to be proved."""
+        return self.is_activated and self.email_proof != "pending"
+
 
 def email_key(email: str) -> str:
     """Return the form of an e-mail address by which users are found: in lower case, composed (NFC).

@@ -21,7 +21,7 @@ from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.traverse import serve_utilities
-from walkwire.server.http.users import serve_accounts, serve_resets
+from walkwire.server.http.users import serve_accounts, serve_keys, serve_resets, serve_verification
 from walkwire.server.http.walkers.form import FormLimits, Forms
 from walkwire.server.http.walkers.openapi import serve_description
 from walkwire.server.http.walkers.rest import Walkers
@@ -70,6 +70,10 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     serve_accounts(api, accounts.users, accounts.auth, accounts.profile)
     if accounts.resets is not None:
         serve_resets(api, accounts.resets)
+    if accounts.verification is not None:
+        serve_verification(api, accounts.verification, accounts.auth)
+    if accounts.keys is not None and accounts.keys.published:
+        serve_keys(api, accounts.keys)
     serve_notify(api, accounts.services, operations.hub)
     if walkers.have_webhooks:
         serve_webhooks(api, accounts.webhooks, accounts.auth)
