@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from walkwire.addresses import UNKNOWN, Addresses, networks
+from walkwire.addresses import UNKNOWN, Addresses, is_safe_url, networks
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,40 @@ def test_a_proxy_is_known_by_the_address_of_the_connection_alone() -> None:
         False,
     ]
     assert not Addresses().is_proxy("10.1.2.3")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://id.example",
+        "https://id.example:8443/realms/a?x=1",
+        "http://localhost:8000",
+        "http://127.0.0.1/x",
+        "http://[::1]:9",
+    ],
+)
+def test_tls_and_this_machine_are_safe(url: str) -> None:
+    assert is_safe_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://",
+        "http://id.example",
+        "http://localhost.example",
+        "http://127.0.0.1.example",
+        "http://localhost@id.example",
+        "https://user:secret@id.example",
+        "https://id.example/#part",
+        "https://id.example:0",
+        "https://id.example:x",
+        "ftp://localhost",
+        "file:///etc/passwd",
+        "//id.example",
+        "https://[::1",
+    ],
+)
+def test_all_else_is_not(url: str) -> None:
+    assert not is_safe_url(url)

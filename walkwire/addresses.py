@@ -2,6 +2,8 @@
 
 Limits count clients by the address that this module returns. A header that names another address is believed only if a trusted
 proxy sent it: otherwise a client could choose its address.
+
+And what a URL names: host and port, and whether secrets may be sent there.
 """
 
 from __future__ import annotations
@@ -9,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
 
 UNKNOWN = ""
 LONGEST = 1024  # characters of a header that are looked at
 CACHED = 4096
+
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Network = IPv4Network | IPv6Network
 
@@ -86,3 +92,32 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def is_safe_url(url: str) -> bool:
+    """Return whether secrets may be sent to this URL: it begins with https://, or with http:// and names this machine."""
+    try:
+        parts = urlsplit(url)
+        is_encrypted = parts.scheme == "https" or parts.hostname in _THIS_MACHINE
+        is_plain = not (parts.username or parts.password or parts.fragment) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_encrypted and is_plain
+
+
+def without_usual_port(origin: str) -> str:
+    """Return an origin without the port that its scheme implies."""
+    scheme = origin.partition(":")[0]
+    return origin.removesuffix(f":{_PORTS.get(scheme)}")  # browsers omit it
+
+
+def authority_of(origin: str) -> tuple[str, int | None] | None:
+    """Return host (without brackets) and port of an origin; None if it has no host.
+
+    An absent port is that of the scheme.
+    """
+    try:
+        parts = urlsplit(origin)
+        return (parts.hostname, parts.port or _PORTS.get(parts.scheme)) if parts.hostname else None
+    except ValueError:
+        return None

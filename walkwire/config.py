@@ -34,9 +34,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from walkwire.addresses import Network
+from walkwire.addresses import Network, authority_of, is_safe_url, without_usual_port
 from walkwire.errors import StartError
-from walkwire.urls import authority_of, is_safe_url, without_usual_port
 
 Policy = Literal["all", "authenticated", "none"]
 Overflow = Literal["close", "drop_oldest", "latest"]

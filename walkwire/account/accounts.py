@@ -11,17 +11,17 @@ from pydantic import BaseModel
 
 from walkwire.account.attempts import AttemptLimits, Attempts
 from walkwire.account.auth import Auth
-from walkwire.account.codes import WAITING as CODES_WAITING
-from walkwire.account.codes import Send
-from walkwire.account.keys import Keys
 from walkwire.account.password import WAITING as PASSWORDS_WAITING
 from walkwire.account.password import Passwords
 from walkwire.account.reset import Resets
 from walkwire.account.revocation import Revocation, Sockets
 from walkwire.account.service import Services
+from walkwire.account.signing.codes import WAITING as CODES_WAITING
+from walkwire.account.signing.codes import Send
+from walkwire.account.signing.keys import Keys
+from walkwire.account.signing.verification import Verification
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
-from walkwire.account.verification import Verification
 from walkwire.account.webhook import BOUND as WEBHOOK_KEYS
 from walkwire.account.webhook import Webhooks
 from walkwire.config import VerifyEmail

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from walkwire.account.attempts import Attempts
-from walkwire.account.codes import WAITING, Codes, CodeSender, Send
+from walkwire.account.signing.codes import WAITING, Codes, CodeSender, Send
 from walkwire.account.user import Users
 from walkwire.store import UserStore
 

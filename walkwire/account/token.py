@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jwt
 
-from walkwire.account.keys import Keys
+from walkwire.account.signing.keys import Keys
 from walkwire.store import UserRecord
 
 LIFETIME = 12 * 60 * 60  # seconds

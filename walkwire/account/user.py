@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 from walkwire.account.attempts import Attempts
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
+from walkwire.account.signing.verification import Verification
 from walkwire.account.token import LONGEST, Tokens
-from walkwire.account.verification import Verification
 from walkwire.errors import CommitInDoubt, WalkwireError
 from walkwire.ids import new_id
 from walkwire.store import Asking, EmailProof, UserRecord, UserStore
@@ -120,7 +120,7 @@ class Users:
         self._passwords = passwords
         self._tokens = tokens
         self._revocation = revocation
-        self._attempts = attempts or Attempts()
+        self.attempts = attempts or Attempts()
         self._verification = verification
 
     async def register(
@@ -133,7 +133,7 @@ class Users:
 
         Raises UserExists, Busy, Limited.
         """
-        with self._attempts.registration(email, address) as attempt:
+        with self.attempts.registration(email, address) as attempt:
             hashed = await self._passwords.hash(password, is_suspect=attempt.is_suspect)
             proof: EmailProof = "unasked" if self._verification is None else "pending"
             user = UserRecord(new_id(), email, hashed, new_id(), email_proof=proof, state=state or {})
@@ -147,7 +147,7 @@ class Users:
 
         Raises Busy, Limited, and Unverified after the right password, if the address has to be proved before.
         """
-        with self._attempts.guess(email, address) as attempt:
+        with self.attempts.guess(email, address) as attempt:
             user = await self._ask(self._store.user_by_email, email)
             kept = user and user.password
             is_right = await self._passwords.is_right(password, kept, is_suspect=attempt.is_suspect)
@@ -175,7 +175,7 @@ class Users:
         user = await self._ask(self._store.user_by_id, user_id)
         if user is None:
             return False
-        with self._attempts.guess(user.email, address) as attempt:
+        with self.attempts.guess(user.email, address) as attempt:
             if not await self._passwords.is_right(old, user.password, is_suspect=attempt.is_suspect):
                 return False
             attempt.succeed()
@@ -188,14 +188,14 @@ class Users:
 
         Raises Busy, Limited.
         """
-        with self._attempts.guess("", address) as attempt:
+        with self.attempts.guess("", address) as attempt:
             user = await self._ask(self._store.user_by_id, user_id)
             if user is None or user.token_generation != token_generation:
                 return False
             attempt.succeed()
             is_done = await self._renew(user, password, attempt.is_suspect)
             if is_done:
-                self._attempts.forgive(user.email)
+                self.attempts.forgive(user.email)
                 await self._ask(self._store.prove_email, user.id)
             return is_done
 

@@ -15,9 +15,9 @@ from starlette.types import ASGIApp
 
 from walkwire.account.accounts import AccountLimits, Accounts, open_accounts
 from walkwire.account.attempts import AttemptLimits
-from walkwire.account.keys import open_keys
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
+from walkwire.account.signing.keys import open_keys
 from walkwire.addresses import Addresses
 from walkwire.brokers import open_broker
 from walkwire.config import Config
@@ -31,6 +31,7 @@ from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.metering import Meters, open_meters
 from walkwire.server.notifier import Notifier
+from walkwire.server.outside import open_outside
 from walkwire.server.payer import note_request
 from walkwire.server.scheduler import Scheduler
 from walkwire.store import Asking, Store, TaskRecord
@@ -152,6 +153,7 @@ async def open_app(
                 limits=_account_limits(config),
             )
         )
+        sign_on = await enter(open_outside(config, store, asking, accounts, secret, registry.user))
         await wire.start(accounts.revocation.hear, accounts.revocation.recheck)
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers, lambda: store.trouble)
@@ -162,7 +164,15 @@ async def open_app(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
         operations = Operations(
-            health, wire.hub, title, page, meters.render, meters.on_refusal, note_request, addresses.of
+            health,
+            wire.hub,
+            title,
+            page,
+            meters.render,
+            meters.on_refusal,
+            note_request,
+            addresses.of,
+            sign_on,
         )
         api = make_api(config, walkers, accounts, operations)
         serve_walker = partial(_serve_walker, dispatch, walkers)

@@ -11,8 +11,9 @@ from fastapi import FastAPI, HTTPException, Request, Response, Security
 from pydantic import BaseModel, ConfigDict, create_model
 
 from walkwire.account.auth import Auth, Caller
-from walkwire.account.keys import Keys
 from walkwire.account.reset import Resets
+from walkwire.account.signing.keys import Keys
+from walkwire.account.signing.verification import Verification
 from walkwire.account.user import (
     Login,
     PasswordChange,
@@ -24,7 +25,6 @@ from walkwire.account.user import (
     Users,
     VerificationCode,
 )
-from walkwire.account.verification import Verification
 from walkwire.server.http.answers import Detail, Message, Refusal
 from walkwire.server.http.bearer import Bearer, address_of
 from walkwire.server.http.gone import unless_gone
@@ -75,7 +75,9 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
         try:
             await unless_gone(
                 request,
-                users.register(account.email, account.password, _state(account), address=address_of(request)),
+                users.register(
+                    account.email, account.password, state_of(account), address=address_of(request)
+                ),
             )
         except UserExists:
             raise HTTPException(409, "Already Exists!") from None
@@ -185,7 +187,7 @@ def _registration(profile: type[BaseModel] | None) -> type[BaseModel]:
     return made
 
 
-def _state(account: BaseModel) -> dict[str, Any]:
+def state_of(account: BaseModel) -> dict[str, Any]:
     """Return the program's own fields, as JSON values."""
     own = {name: value for name, value in values_of(account).items() if name not in Registration.model_fields}
     return msgspec.json.decode(encode_fields(own))  # type: ignore[no-any-return]

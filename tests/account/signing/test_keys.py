@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from tests.account.conftest import Clock
-from walkwire.account.keys import open_keys
+from walkwire.account.signing.keys import open_keys
 from walkwire.account.token import Tokens
 from walkwire.config import Config
 from walkwire.errors import StartError

@@ -9,13 +9,13 @@ import pytest
 from tests.account.conftest import Clock, PlainHasher
 from tests.account.test_reset import Post
 from walkwire.account.attempts import AttemptLimits, Attempts
-from walkwire.account.codes import PAUSE
 from walkwire.account.password import Passwords
 from walkwire.account.reset import Resets
 from walkwire.account.revocation import Revocation
+from walkwire.account.signing.codes import PAUSE
+from walkwire.account.signing.verification import LIFETIME, Verification
 from walkwire.account.token import Tokens
 from walkwire.account.user import Unverified, Users
-from walkwire.account.verification import LIFETIME, Verification
 from walkwire.errors import Limited
 from walkwire.ids import new_id
 from walkwire.store import Asking, Store, UserRecord

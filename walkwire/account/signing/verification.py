@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from walkwire.account.attempts import Attempts
-from walkwire.account.codes import WAITING, Codes, CodeSender, Send
+from walkwire.account.signing.codes import WAITING, Codes, CodeSender, Send
 from walkwire.store import Asking, UserRecord, UserStore
 
 LIFETIME = 24 * 60 * 60  # seconds

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import jwt
 
-from walkwire.account.token import LONGEST
 from walkwire.store import UserRecord, UserStore
 
+LONGEST = 4096  # characters; a code has about 200
 PAUSE = 60  # seconds between two codes to one address
 WAITING = 512  # codes that wait to be sent
 COMPLAINT = 60  # seconds between two lines in the log about codes that were dropped
