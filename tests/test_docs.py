@@ -205,6 +205,8 @@ def _spellings(default: Any) -> set[str]:
         return {f"{default // (1024 * 1024)}MiB"}
     if default in (None, (), {}):
         return {"none"}
+    if isinstance(default, tuple):
+        return {",".join(default)}
     return {f"{default:g}" if isinstance(default, float) else str(default)}
 
 

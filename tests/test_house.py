@@ -136,7 +136,6 @@ TESTED_ELSEWHERE = {
     "new.py": "tests/test_commands.py: `walkwire new`",
     "load/*.py": "tests/load/test_run.py: a load on a real server",
     "account/signing/codes.py": "tests/account/test_reset.py and tests/account/signing/test_verification.py: codes in use",
-    "account/outside/*.py": "tests/account/outside/: tokens and sign-ons of a real provider; tests/server/test_outside.py",
     "account/service.py": "tests/server/http/test_notify.py: keys over REST",
     "server/app.py": "tests/server/ and tests/journeys/: every test that serves a program",
     "server/dispatch.py": "tests/server/http/walkers/test_rest.py, tests/journeys/test_websocket.py",

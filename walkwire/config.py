@@ -212,7 +212,7 @@ class Config(BaseModel):
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
-    @field_validator("keep", mode="before")
+    @field_validator("keep", "sso", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         try:
