@@ -79,10 +79,12 @@ async def test_nothing_is_sent_to_a_server_without_starttls_or_with_a_strange_ce
 
 
 async def test_a_letter_arrives_at_an_address_beyond_ascii() -> None:
-    async with open_post_office() as office:
-        async with mailing(f"smtp://localhost:{office.port}?starttls=off") as mailer:
-            mailer.send_reset_code("code", "ß@example.com")
-            envelope, made = await office.letters.get()
+    async with (
+        open_post_office() as office,
+        mailing(f"smtp://localhost:{office.port}?starttls=off") as mailer,
+    ):
+        mailer.send_reset_code("code", "ß@example.com")
+        envelope, made = await office.letters.get()
     assert (envelope.rcpt_tos, made["To"]) == (["ß@example.com"], "ß@example.com")
 
 
