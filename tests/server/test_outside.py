@@ -99,6 +99,25 @@ async def test_users_of_the_provider_are_not_made_unless_that_is_set(
         assert (await asks(app.public(), provider.token())).status == 401
 
 
+async def test_a_provider_that_rotates_its_keys_is_followed_without_a_restart(
+    provider: OpenIdProvider, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("walkwire.account.outside.provider.PAUSE", 0.0)
+    async with serve(program, **oidc(provider)) as app:
+        guest, old = app.public(), provider.token()
+        (before,) = (await asks(guest, old)).reports
+        provider.rotate("ES256")
+        assert (await asks(guest, provider.token())).reports == [before]
+        assert (await asks(guest, old)).reports == [before]
+        del provider.published[0]
+        provider.rotate()
+        async with guest.socket() as socket:
+            await socket.receive()
+            await socket.send({"type": "change_user", "token": provider.token()})
+            assert (await socket.receive())["data"]["root_id"] == before[0]
+        assert (await asks(guest, old)).status == 401
+
+
 async def test_without_settings_no_outside_token_counts_and_no_route_exists(
     provider: OpenIdProvider, program: Path
 ) -> None:
