@@ -161,9 +161,9 @@ class Users:
             ):
                 self._verification.order_code(user.email)
                 raise Unverified
-            return self.open_session(user)
+            return await self.open_session(user)
 
-    def open_session(self, user: UserRecord) -> Session:
+    async def open_session(self, user: UserRecord) -> Session:
         """Return a session of a user who has proved to be one."""
         return Session(user, *self._tokens.make(user))
 

@@ -76,7 +76,7 @@ async def _arrived(
         return _message(403, "Not Existing!")
     except (AddressTaken, FieldsRefused):
         return _message(409, "Registration Failed!")
-    return session_answer(users.open_session(user))
+    return session_answer(await users.open_session(user))
 
 
 def _message(status: int, message: str) -> Response:
