@@ -153,6 +153,7 @@ class Mailer:
 
     async def close(self) -> None:
         """Wait `FAREWELL` seconds for the letters under way; drop them, and those to be sent again."""
+        await asyncio.sleep(0)  # letters that other threads have just handed over begin now
         for timer in self._later:
             timer.cancel()
         dropped = len(self._later)
