@@ -159,6 +159,7 @@ class Users:
                 and self._verification is not None
                 and self._verification.is_required
             ):
+                self.attempts.reset(address)
                 self._verification.order_code(user.email)
                 raise Unverified
             return await self.open_session(user)

@@ -154,6 +154,27 @@ async def test_a_client_asks_for_and_tries_so_many_codes(
     verification.close()
 
 
+async def test_a_client_that_logs_in_unverified_again_and_again_sends_so_many_codes(
+    store: Store,
+    asking: Asking,
+    tokens: Tokens,
+    revocation: Revocation,
+    hasher: PlainHasher,
+    post: Post,
+    clock: Clock,
+) -> None:
+    attempts, passwords = Attempts(AttemptLimits(resets=1), clock), Passwords(hasher)
+    verification = Verification(store, asking, SECRET, post, is_required=True, clock=clock)
+    users = Users(store, asking, passwords, tokens, revocation, attempts, verification)
+    await users.register(EMAIL, "secret", address="192.0.2.1")
+    with pytest.raises(Unverified):
+        await users.login(EMAIL, "secret", address="192.0.2.1")
+    with pytest.raises(Limited):
+        await users.login(EMAIL, "secret", address="192.0.2.1")
+    passwords.close()
+    verification.close()
+
+
 async def test_nobody_is_written_to_where_no_mail_arrives(
     verification: Verification, store: Store, post: Post
 ) -> None:
