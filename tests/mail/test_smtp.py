@@ -74,7 +74,9 @@ async def test_nothing_is_sent_to_a_server_without_starttls_or_with_a_strange_ce
     ):
         async with open_post_office(context) as office, mailing(f"smtp://localhost:{office.port}") as mailer:
             mailer.send_reset_code("code", "ada@example.com")
-            assert (await lines.get()).startswith(f"Letters not sent: 1, because of {reason}")
+            assert (await asyncio.wait_for(lines.get(), 20)).startswith(
+                f"Letters not sent: 1, because of {reason}"
+            )
         assert office.letters.empty()
 
 

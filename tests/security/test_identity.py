@@ -13,7 +13,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator
-from itertools import pairwise
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -191,34 +191,40 @@ async def test_a_sign_on_is_of_one_browser_and_counts_once(server: Server, provi
     assert await status(theirs, other) == 403  # state and code a second time
 
 
-async def test_two_servers_take_each_others_tokens_while_the_key_is_replaced(
-    folder: Path, tmp_path: Path
-) -> None:
+@pytest.mark.long
+async def test_servers_take_each_others_tokens_while_a_key_is_replaced(folder: Path, tmp_path: Path) -> None:
+    both = f"{folder / 'summer.pem'},{folder / 'autumn.pem'}"
     steps: list[dict[str, str]] = [
         {},
         {"token_key_files": str(folder / "summer.pem")},
         {"token_key_files": str(folder / "summer.pem"), "token_signer": "summer"},
-        {"token_key_files": f"{folder / 'summer.pem'},{folder / 'autumn.pem'}", "token_signer": "summer"},
-        {"token_key_files": f"{folder / 'summer.pem'},{folder / 'autumn.pem'}", "token_signer": "autumn"},
+        {"token_key_files": both, "token_signer": "summer"},
+        {"token_key_files": both, "token_signer": "autumn"},
         {"token_key_files": str(folder / "autumn.pem"), "token_signer": "autumn"},
     ]
-    database, tokens = f"sqlite:///{tmp_path / 'one.db'}", []
-    for earlier, later in pairwise(steps):
-        folders = [tmp_path / secrets.token_hex(4) for _ in range(2)]
-        for one in folders:
-            one.mkdir()
-        common = {"token_secret": TOKEN_SECRET, "database": database}
-        with (
-            Server(folder / "program.py", folders[0], **common, **earlier) as old,
-            Server(folder / "program.py", folders[1], **common, **later) as new,
-        ):
-            people = [await server.user() for server in (old, new)]
-            for person in people:
-                for server in (old, new):
-                    assert await server.walk("who", person.token) == [person.root_id]
-            tokens.append(people[1].token)
-    summer = [jwt.get_unverified_header(token).get("kid") for token in tokens]
-    assert summer == [None, "summer", "summer", "autumn", "autumn"]
+    common = {"token_secret": TOKEN_SECRET, "database": f"sqlite:///{tmp_path / 'one.db'}"}
+    account = {"email": "ada@example.com", "password": PASSWORD}
+    signers: list[str | None] = []
+    before: Server | None = None
+    with ExitStack() as stack:
+        for number, step in enumerate(steps):
+            own = tmp_path / str(number)
+            own.mkdir()
+            server = stack.enter_context(Server(folder / "program.py", own, **common, **step))
+            if before is None:
+                assert (await server.post("/user/register", account)).status_code == 201
+            else:  # both serve while the older one is replaced
+                for token in [await token_of(one, account) for one in (before, server)]:
+                    for one in (before, server):
+                        assert len(await one.walk("who", token)) == 1
+                    signers.append(jwt.get_unverified_header(token).get("kid"))
+                before.stop()
+            before = server
+    assert signers == [None, None, None, "summer", "summer", "summer", "summer", "autumn", "autumn", "autumn"]
+
+
+async def token_of(server: Server, account: dict[str, str]) -> str:
+    return str((await server.post("/user/login", account)).json()["token"])
 
 
 async def test_no_secret_reaches_the_log(folder: Path, tmp_path: Path, provider: OpenIdProvider) -> None:
