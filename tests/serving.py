@@ -251,5 +251,9 @@ def run(*arguments: str, folder: Path, **environment: str) -> tuple[int, str, st
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
     """The environment of this process, but for walkwire's settings, and what is given. Without a port: a free one."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WALKWIRE_", "TOKEN_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("WALKWIRE_", "TOKEN_", "SSO_"))
+    }
     return kept | {"WALKWIRE_PORT": "0"} | dict(given)

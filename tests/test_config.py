@@ -20,7 +20,7 @@ SECRET = "s" * 32
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder and an environment without settings."""
     for name in list(os.environ):
-        if name.startswith(("WALKWIRE_", "TOKEN_SECRET")):
+        if name.startswith(("WALKWIRE_", "TOKEN_SECRET", "SSO_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -129,7 +129,7 @@ def test_config_itself_reads_nothing_around_it(folder: Path, monkeypatch: pytest
 
 def in_toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r} = {one!r}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key!r} = {in_toml(one)}" for key, one in value.items()) + "}"
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
@@ -153,6 +153,20 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "production": True,
         "token_secret": SECRET,
         "token_secret_file": "secret",
+        "token_key_files": ["a.pem", "b.pem"],
+        "token_signer": "a",
+        "public_url": "https://shop.example",
+        "verify_email": "required",
+        "smtp_url": "smtp://mail.example",
+        "smtp_password_file": "password",
+        "mail_from": "shop@example.com",
+        "oidc_issuer": "https://id.example",
+        "oidc_audience": ["api"],
+        "oidc_jwks_url": "https://id.example/keys",
+        "oidc_algorithms": ["EdDSA"],
+        "oidc_register": True,
+        "sso": {"home": {"client_id": "shop", "issuer": "https://id.example"}},
+        "sso_link": True,
         "origins": ["https://a.example"],
         "trusted_proxies": ["10.0.0.0/8"],
         "frame_ancestors": ["https://b.example"],
@@ -274,23 +288,6 @@ def test_the_documentation_is_off_in_production_and_no_other_site_shows_a_page_i
     assert (Config().frame_ancestors, Config(production=True).frame_ancestors) == (("*",), ())
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("postgresql://ada:hush@host/db", "postgresql://ada:***@host/db"),
-        ("postgresql://ada@host/db", "postgresql://ada@host/db"),
-        (
-            "postgresql://host/db?password=hush&sslmode=require",
-            "postgresql://host/db?password=***&sslmode=require",
-        ),
-        ("nats://a:hush@b,nats://c:hush@d", "nats://a:***@b,nats://c:***@d"),
-        ("sqlite:///file.db", "sqlite:///file.db"),
-    ],
-)
-def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert config.masked_url(url) == shown
-
-
 def test_sizes_may_be_written_with_their_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WALKWIRE_FRAME_LIMIT", "2MiB")
     assert config.load().frame_limit == 2 * 1024 * 1024
@@ -308,6 +305,62 @@ def test_jac_clouds_name_of_the_signing_secret_is_read_after_our_own(
     secret = config.load().token_secret
     assert secret is not None
     assert secret.get_secret_value() == "w" * 32
+
+
+def test_providers_of_single_sign_on_have_variables_of_their_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "walkwire.toml").write_text(
+        '[sso.my_home]\nclient_id = "file"\nissuer = "https://id.example"\n'
+    )
+    monkeypatch.setenv("SSO_GOOGLE_CLIENT_ID", "jac cloud's")
+    monkeypatch.setenv("WALKWIRE_SSO_GOOGLE_CLIENT_ID", "ours")
+    monkeypatch.setenv("SSO_GOOGLE_CLIENT_SECRET", "hush")
+    monkeypatch.setenv("WALKWIRE_SSO_MY_HOME_CLIENT_SECRET_FILE", "secret")
+    monkeypatch.setenv("SSO_HOST", "http://localhost:8000/sso")
+    settings = config.load()
+    google, home = settings.sso["google"], settings.sso["my_home"]
+    assert (google.client_id, google.issuer) == ("ours", None)
+    assert (home.client_id, home.issuer, home.client_secret_file) == ("file", "https://id.example", "secret")
+    assert "hush" not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ({"SSO_HOME_CLIENT_ID": "a"}, "SSO: the provider 'home' needs SSO_HOME_ISSUER"),
+        ({"SSO_GOOGLE_CLIENT_SECRET": "hush"}, "SSO_GOOGLE_CLIENT_ID: Field required"),
+        (
+            {"SSO_HOME_CLIENT_ID": "a", "SSO_HOME_ISSUER": "http://id.example"},
+            "SSO_HOME_ISSUER: a URL that begins",
+        ),
+        (
+            {"WALKWIRE_PUBLIC_URL": "http://shop.example"},
+            "PUBLIC_URL, from WALKWIRE_PUBLIC_URL: a URL that begins",
+        ),
+        (
+            {"WALKWIRE_PUBLIC_URL": "https://shop.example/?a=b"},
+            "PUBLIC_URL, from WALKWIRE_PUBLIC_URL: a URL that",
+        ),
+        (
+            {"WALKWIRE_OIDC_ALGORITHMS": "RS256,HS256"},
+            "OIDC_ALGORITHMS, from WALKWIRE_OIDC_ALGORITHMS: input should",
+        ),
+        (
+            {"WALKWIRE_OIDC_ALGORITHMS": "none"},
+            "OIDC_ALGORITHMS, from WALKWIRE_OIDC_ALGORITHMS: input should",
+        ),
+    ],
+)
+def test_settings_of_identity_that_are_wrong_are_named(
+    names: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StartError) as raised:
+        config.load()
+    assert str(raised.value).startswith(sentence)
+    assert "hush" not in str(raised.value)
 
 
 def test_an_empty_variable_counts_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:

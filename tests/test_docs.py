@@ -155,7 +155,7 @@ def test_the_import_table_of_the_house_is_the_one_that_is_kept() -> None:
     below_the_porch = (
         {room for room in MAY if (house / room).is_dir()}
         | GROUND
-        | {"addresses", "store", "broker", "__init__"}
+        | {"addresses", "urls", "store", "broker", "__init__"}
     )
     assert listed == {room: MAY[room] for room in below_the_porch}
 

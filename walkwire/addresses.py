@@ -14,6 +14,7 @@ UNKNOWN = ""
 LONGEST = 1024  # characters of a header that are looked at
 CACHED = 4096
 
+
 Network = IPv4Network | IPv6Network
 
 

@@ -15,9 +15,9 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ByteSize,
     ConfigDict,
@@ -38,10 +38,15 @@ from pydantic_settings import (
 
 from walkwire.addresses import Network
 from walkwire.errors import StartError
+from walkwire.urls import authority_of, is_safe_url, plain_origin, url_in
 
 Policy = Literal["all", "authenticated", "none"]
 Overflow = Literal["close", "drop_oldest", "latest"]
 LogFormat = Literal["text", "json"]
+VerifyEmail = Literal["off", "optional", "required"]
+OutsideAlgorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
 
 FILE = "walkwire.toml"
 ANY = "*"  # any origin
@@ -50,10 +55,12 @@ SECRET_URLS = ("database", "broker")  # settings that may hold a password
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, no address to listen at
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
-_USER_IN_URL = re.compile(r"://((?:(?!://).)*)@", re.DOTALL)  # of each URL in a list, to its last @
-_SECRET_IN_QUERY = re.compile(r"(?i)([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*")
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+ISSUERS = {"google": "https://accounts.google.com"}  # of providers that need no setting for it
+
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9_]{0,31}\Z")
+_SSO = re.compile(
+    r"(?:WALKWIRE_)?SSO_(\w+?)_(CLIENT_ID|CLIENT_SECRET_FILE|CLIENT_SECRET|ISSUER)\Z", re.IGNORECASE
+)
 
 
 def _policy(values: dict[str, Any]) -> Policy:
@@ -93,6 +100,30 @@ def _user_tasks(values: dict[str, Any]) -> int:
     return 1000 if values.get("production") else 100_000
 
 
+def _safe_url(url: str) -> str:
+    if not is_safe_url(url) or "?" in url:
+        raise ValueError("a URL that begins with https://, or with http:// on this machine")
+    return url
+
+
+SafeUrl = Annotated[str, AfterValidator(_safe_url)]
+
+
+class SsoProvider(BaseModel):
+    """An OpenID Connect provider by which browsers sign in.
+
+    - issuer: the provider's URL, as in its tokens; Google's is known
+    - client_secret, client_secret_file: proves to the provider who asks; without one the client is public
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr | None = None
+    client_secret_file: str | None = None
+    issuer: SafeUrl | None = None
+
+
 class Config(BaseModel):
     """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
@@ -115,6 +146,20 @@ class Config(BaseModel):
     production: bool = False
     token_secret: SecretStr | None = None
     token_secret_file: str | None = None
+    token_key_files: Annotated[tuple[str, ...], NoDecode] = ()
+    token_signer: str | None = None
+    public_url: SafeUrl | None = None
+    verify_email: VerifyEmail = "off"
+    smtp_url: SecretStr | None = None
+    smtp_password_file: str | None = None
+    mail_from: str | None = None
+    oidc_issuer: SafeUrl | None = None
+    oidc_audience: Annotated[tuple[str, ...], NoDecode] = ()
+    oidc_jwks_url: SafeUrl | None = None
+    oidc_algorithms: Annotated[tuple[OutsideAlgorithm, ...], NoDecode] = ("RS256", "ES256")
+    oidc_register: bool = False
+    sso: Annotated[dict[str, SsoProvider], NoDecode] = Field({}, repr=False)
+    sso_link: bool = False
     origins: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(default_factory=_frame_ancestors)
@@ -180,14 +225,22 @@ class Config(BaseModel):
     def _read_urls(cls, values: dict[str, Any]) -> dict[str, Any]:
         return values | {name: _url_in(values, name) for name in SECRET_URLS if values.get(f"{name}_file")}
 
-    @field_validator("origins", "trusted_proxies", "frame_ancestors", mode="before")
+    @field_validator(
+        "origins",
+        "trusted_proxies",
+        "frame_ancestors",
+        "token_key_files",
+        "oidc_audience",
+        "oidc_algorithms",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
-    @field_validator("keep", mode="before")
+    @field_validator("keep", "sso", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         try:
@@ -198,12 +251,24 @@ class Config(BaseModel):
     @field_validator("origins", mode="after")
     @classmethod
     def _plain(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_plain_origin, origins))
+        return tuple(map(plain_origin, origins))
 
     @field_validator("frame_ancestors", mode="after")
     @classmethod
     def _plain_or_any(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(ANY if origin == ANY else _plain_origin(origin) for origin in origins)
+        return tuple(ANY if origin == ANY else plain_origin(origin) for origin in origins)
+
+    @field_validator("sso", mode="after")
+    @classmethod
+    def _named(cls, providers: dict[str, SsoProvider]) -> dict[str, SsoProvider]:
+        for name, provider in providers.items():
+            if not _PROVIDER.match(name):
+                raise ValueError("a provider's name has 1 to 32 letters in lower case, digits and _")
+            if provider.issuer is None and name not in ISSUERS:
+                raise ValueError(
+                    f"the provider {name!r} needs SSO_{name.upper()}_ISSUER, the URL of its OpenID Connect"
+                )
+        return providers
 
     @field_validator("token_secret", mode="after")
     @classmethod
@@ -227,13 +292,13 @@ class Config(BaseModel):
         origin = origin.lower()
         if origin in self.origins:
             return True
-        there = _authority(origin)
+        there = authority_of(origin)
         if there is None:
             return False
         if not self.production:
             return there[0] in _LOCAL or there[0].endswith(".localhost")
         scheme = origin.partition(":")[0]
-        return host is not None and there == _authority(f"{scheme}://{host.lower()}")
+        return host is not None and there == authority_of(f"{scheme}://{host.lower()}")
 
 
 def load(**arguments: Any) -> Config:
@@ -268,6 +333,20 @@ class _JacCloudNames(PydanticBaseSettingsSource):
 _JAC_CLOUD_NAMES = ("TOKEN_SECRET", "TOKEN_SECRET_FILE", "SHOW_ENDPOINT_RETURNS")
 
 
+class _SsoNames(PydanticBaseSettingsSource):
+    """The variables of single sign-on, `SSO_<NAME>_CLIENT_ID` and others, with the prefix or, as Jac Cloud has them, without."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        providers: dict[str, dict[str, str]] = {}
+        for name, value in sorted(os.environ.items()):  # the one with the prefix comes later
+            if value and (found := _SSO.match(name)):
+                providers.setdefault(found[1].lower(), {})[found[2].lower()] = value
+        return {"sso": providers} if providers else {}
+
+
 class _Settings(BaseSettings, Config):
     model_config = SettingsConfigDict(env_prefix="WALKWIRE_", env_ignore_empty=True, toml_file=FILE)
 
@@ -281,7 +360,8 @@ class _Settings(BaseSettings, Config):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = TomlConfigSettingsSource(settings_cls)
-        return init_settings, env_settings, _JacCloudNames(settings_cls), file
+        names = _JacCloudNames(settings_cls), _SsoNames(settings_cls)
+        return init_settings, env_settings, *names, file
 
 
 def _sentence(problem: Any, given: dict[str, Any]) -> str:
@@ -289,6 +369,8 @@ def _sentence(problem: Any, given: dict[str, Any]) -> str:
     if not problem["loc"]:  # what is wrong is not one setting
         return message
     key = str(problem["loc"][0])
+    if key == "sso":
+        return f"{'_'.join(map(str, problem['loc'])).upper()}: {str(problem['msg']).removeprefix('Value error, ')}"
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, Config.model_fields, 1)
         return f"{FILE} has an unknown key {key!r}" + (f": is {near[0]!r} meant?" if near else "")
@@ -302,56 +384,8 @@ def _source(key: str, given: dict[str, Any]) -> str:
     return next((name for name, value in os.environ.items() if name.upper() in names and value), FILE)
 
 
-def masked_url(url: str, is_user_secret: bool = False) -> str:
-    """Return a URL with asterisks in place of its passwords. It may hide more, and never less.
-
-    - is_user_secret: whether a user without a password is a token (NATS)
-    """
-
-    def mask(found: re.Match[str]) -> str:
-        user, colon, _ = found[1].partition(":")
-        return f"://{user}:***@" if colon else "://***@" if is_user_secret else found[0]
-
-    return _SECRET_IN_QUERY.sub(r"\1***", _USER_IN_URL.sub(mask, url))
-
-
 def _url_in(values: dict[str, Any], name: str) -> str:
-    """Return the URL in the file that the setting `…_file` names. Raises ValueError."""
     setting = f"{name}_file".upper()
     if values.get(name):
         raise ValueError(f"{name.upper()} and {setting} are both given: leave one out")
-    path = Path(values[f"{name}_file"])
-    try:
-        url = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{setting} cannot be read from {path}: {getattr(error, 'strerror', 'not UTF-8')}"
-        ) from None
-    if not url or "\n" in url:
-        raise ValueError(f"{setting}: the file {path} has to hold one line, a URL")
-    return url
-
-
-def _plain_origin(origin: str) -> str:
-    """Return an origin as browsers send it. Raises ValueError."""
-    plain = _without_usual_port(origin.lower().rstrip("/"))
-    if not _ORIGIN.match(plain) or _authority(plain) is None:
-        raise ValueError(f"an origin reads https://example.com or http://example.com:8080, not {plain!r}")
-    return plain
-
-
-def _without_usual_port(origin: str) -> str:
-    scheme = origin.partition(":")[0]
-    return origin.removesuffix(f":{_PORTS.get(scheme)}")  # browsers omit it
-
-
-def _authority(origin: str) -> tuple[str, int | None] | None:
-    """Return host (without brackets) and port of an origin; None if it has no host.
-
-    An absent port is that of the scheme.
-    """
-    try:
-        parts = urlsplit(origin)
-        return (parts.hostname, parts.port or _PORTS.get(parts.scheme)) if parts.hostname else None
-    except ValueError:
-        return None
+    return url_in(Path(values[f"{name}_file"]), setting)

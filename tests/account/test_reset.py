@@ -11,8 +11,9 @@ import pytest
 from tests.account.conftest import Clock, PlainHasher
 from walkwire.account.attempts import WINDOW, AttemptLimits, Attempts
 from walkwire.account.password import Passwords
-from walkwire.account.reset import LIFETIME, PAUSE, Resets
+from walkwire.account.reset import LIFETIME, Resets
 from walkwire.account.revocation import Revocation
+from walkwire.account.signing.codes import PAUSE
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.errors import Limited

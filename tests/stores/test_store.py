@@ -16,6 +16,7 @@ from walkwire.store import (
     Changes,
     Direction,
     EdgeRecord,
+    IdentityExists,
     Lost,
     NodeRecord,
     Reads,
@@ -323,6 +324,70 @@ def test_token_generations_are_those_of_active_users_however_many_are_asked_abou
     many = [new_id() for _ in range(1500)]
     assert store.token_generations([*many, *found, off.root_id]) == found
     assert store.token_generations([]) == {}
+
+
+def test_an_address_is_proved_once_and_only_by_an_active_user(store: Store) -> None:
+    ada = UserRecord(new_id(), "a@example.com", "hash", new_id(), email_proof="pending")
+    off = UserRecord(new_id(), "off@example.com", "hash", new_id(), is_activated=False)
+    old = UserRecord(new_id(), "old@example.com", "hash", new_id())
+    for user in (ada, off, old):
+        store.add_user(user)
+    assert store.user_by_id(ada.id) == ada
+    assert [store.prove_email(user.id) for user in (ada, ada, off, old)] == [True, False, False, True]
+    assert not store.prove_email(new_id())
+    assert store.user_by_id(ada.id) == ada._replace(email_proof="proved")
+    assert store.user_by_id(off.id) == off
+
+
+def test_an_identity_belongs_to_one_user(store: Store) -> None:
+    ada = UserRecord(new_id(), "a@example.com", "", new_id(), state={"nick": "A"})
+    issuer = "https://id.example"
+    assert store.user_by_identity(issuer, "1") is None
+    store.add_outside_user(ada, issuer, "1")
+    assert store.user_by_identity(issuer, "1") == ada
+    assert store.user_by_identity("https://other.example", "1") is None
+    assert store.user_by_identity(issuer, "2") is None
+
+    store.add_identity(ada.id, "https://other.example", "1")
+    assert store.user_by_identity("https://other.example", "1") == ada
+    with pytest.raises(IdentityExists):
+        store.add_identity(ada.id, issuer, "1")
+
+
+def test_a_user_whose_identity_or_address_is_taken_is_not_stored_at_all(store: Store) -> None:
+    ada = UserRecord(new_id(), "a@example.com", "", new_id())
+    store.add_outside_user(ada, "https://id.example", "1")
+    twin = UserRecord(new_id(), "b@example.com", "", new_id())
+    with pytest.raises(IdentityExists):
+        store.add_outside_user(twin, "https://id.example", "1")
+    with pytest.raises(UserExists):
+        store.add_outside_user(twin._replace(email="A@example.com"), "https://id.example", "2")
+    assert store.user_by_id(twin.id) is None
+    assert store.load_nodes([twin.root_id]) == []
+    assert store.user_by_identity("https://id.example", "2") is None
+
+
+def test_two_servers_that_see_an_outside_user_first_make_one_user(store: Store) -> None:
+    made: list[UserRecord] = []
+    begin = threading.Barrier(4)
+
+    def meet(number: int) -> None:
+        user = UserRecord(new_id(), f"{number}@example.com", "", new_id())
+        begin.wait()
+        try:
+            store.add_outside_user(user, "https://id.example", "1")
+        except IdentityExists:
+            return
+        made.append(user)
+
+    threads = [threading.Thread(target=meet, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    (user,) = made
+    assert store.user_by_identity("https://id.example", "1") == user
 
 
 def test_a_database_is_opened_again_as_it_was_left(url: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Protocol
 
 from walkwire.account.revocation import Revocation
-from walkwire.account.token import Tokens
+from walkwire.account.token import TokenClaims, Tokens
 from walkwire.ids import PUBLIC_ROOT
 
 _log = logging.getLogger(__name__)
@@ -24,8 +25,20 @@ class Caller:
 PUBLIC = Caller(PUBLIC_ROOT)
 
 
+class Outside(Protocol):
+    """The tokens of an outside provider. `account/outside/users` implements it."""
+
+    async def claims(self, token: str) -> TokenClaims | None:
+        """Return the claims of a token as of one of ours; None if it is not valid. Raises the store's errors."""
+
+
 class Auth:
-    """Identify callers by their tokens. Call its methods on the event loop of the sockets."""
+    """Identify callers by their tokens. Call its methods on the event loop of the sockets.
+
+    - outside: asked about tokens that are not ours; None: they do not count
+    """
+
+    outside: Outside | None = None
 
     def __init__(self, tokens: Tokens, revocation: Revocation) -> None:
         self._tokens = tokens
@@ -47,6 +60,8 @@ class Auth:
     async def identify(self, token: str) -> Caller | None:
         """Return the user of a token, with or without `Bearer `; None if it is not valid. Raises the store's errors."""
         claims = self._tokens.read(without_scheme(token))
+        if claims is None and self.outside is not None:
+            claims = await self.outside.claims(without_scheme(token))
         if claims is None or not await self._revocation.is_current(claims.root_id, claims.token_generation):
             return None
         return Caller(claims.root_id, claims.user_id, claims.token_generation)

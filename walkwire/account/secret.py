@@ -26,7 +26,7 @@ def signing_secret(config: Config, database: Path | None) -> bytes:
     if config.token_secret is not None:
         return _checked(config.token_secret.get_secret_value().encode(), "TOKEN_SECRET")
     if config.token_secret_file is not None:
-        return _read(Path(config.token_secret_file), "TOKEN_SECRET_FILE")
+        return read_secret(Path(config.token_secret_file), "TOKEN_SECRET_FILE")
     if config.production:
         raise StartError(
             f"Production needs a signing secret of at least {SECRET_BYTES} bytes: set WALKWIRE_TOKEN_SECRET, or"
@@ -46,7 +46,7 @@ def _kept(place: Path) -> bytes:
     with contextlib.suppress(OSError):
         if place.stat().st_mode & 0o077:
             place.chmod(0o600)
-    return _read(place, "The signing secret")
+    return read_secret(place, "The signing secret")
 
 
 def _make(place: Path) -> None:
@@ -69,7 +69,8 @@ def _make(place: Path) -> None:
             draft.unlink()
 
 
-def _read(place: Path, what: str) -> bytes:
+def read_secret(place: Path, what: str) -> bytes:
+    """Return the secret in a file, which `what` names in errors. Raises StartError if it is unfit to sign with."""
     try:
         secret = place.read_bytes().strip()
     except OSError as error:

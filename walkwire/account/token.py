@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import jwt
 
+from walkwire.account.signing.keys import Keys
 from walkwire.store import UserRecord
 
 LIFETIME = 12 * 60 * 60  # seconds
 LONGEST = 4096  # characters; a token of this system has about 300
 REMEMBERED = 8192  # tokens whose signature was verified
-
-_ALGORITHM = "HS256"
 
 
 class TokenClaims(NamedTuple):
@@ -33,10 +32,16 @@ class TokenClaims(NamedTuple):
 
 
 class Tokens:
-    """Make and verify tokens with one secret. `clock` returns Unix seconds."""
+    """Make and verify tokens.
 
-    def __init__(self, secret: bytes, clock: Callable[[], float] = time.time) -> None:
-        self._secret = secret
+    - secret: signs and verifies them, unless `keys` are given
+    - clock: returns Unix seconds
+    """
+
+    def __init__(
+        self, secret: bytes, clock: Callable[[], float] = time.time, keys: Keys | None = None
+    ) -> None:
+        self._keys = keys or Keys(secret)
         self._clock = clock
         self._verified = lru_cache(REMEMBERED)(
             self._verify
@@ -53,7 +58,7 @@ class Tokens:
             "iat": now,
             "exp": expires,
         }
-        return jwt.encode(claims, self._secret, _ALGORITHM), expires
+        return self._keys.sign(claims), expires
 
     def read(self, token: str) -> TokenClaims | None:
         """Return the claims of a signed token that has not expired, else None. `Revocation` knows revoked ones."""
@@ -72,7 +77,7 @@ class Tokens:
     def _verify(self, token: str) -> TokenClaims:
         # `read` compares times, by this object's clock.
         options: jwt.types.Options = {"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False}
-        found = jwt.decode(token, self._secret, [_ALGORITHM], options=options)
+        found = self._keys.verify(token, options)
         claims = TokenClaims(found["sub"], found["root"], found["tokens"], found["exp"])
         if [type(claim) for claim in claims] != [str, str, int, int] or claims.token_generation < 0:
             raise ValueError("not the claims of a user")

@@ -12,10 +12,11 @@ from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 from walkwire.account.attempts import Attempts
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
+from walkwire.account.signing.verification import Verification
 from walkwire.account.token import LONGEST, Tokens
-from walkwire.errors import CommitInDoubt
+from walkwire.errors import CommitInDoubt, WalkwireError
 from walkwire.ids import new_id
-from walkwire.store import Asking, UserRecord, UserStore
+from walkwire.store import Asking, EmailProof, UserRecord, UserStore
 
 LONGEST_EMAIL = 254  # characters: RFC 3696, erratum 1690
 
@@ -79,6 +80,16 @@ class Reset(BaseModel):
     password: Password
 
 
+class VerificationCode(BaseModel):
+    """The code that was sent to the address of a user."""
+
+    code: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+
+
+class Unverified(WalkwireError):
+    """The user has to prove the e-mail address before logging in. A code was sent to it."""
+
+
 class Session(NamedTuple):
     """A log-in: the user, the token, and the Unix second at which it expires."""
 
@@ -102,13 +113,15 @@ class Users:
         tokens: Tokens,
         revocation: Revocation,
         attempts: Attempts | None = None,
+        verification: Verification | None = None,
     ) -> None:
         self._store = store
         self._ask = asking.ask
         self._passwords = passwords
         self._tokens = tokens
         self._revocation = revocation
-        self._attempts = attempts or Attempts()
+        self.attempts = attempts or Attempts()
+        self._verification = verification
 
     async def register(
         self, email: str, password: str, state: Mapping[str, Any] | None = None, *, address: str = ""
@@ -120,22 +133,40 @@ class Users:
 
         Raises UserExists, Busy, Limited.
         """
-        with self._attempts.registration(email, address) as attempt:
+        with self.attempts.registration(email, address) as attempt:
             hashed = await self._passwords.hash(password, is_suspect=attempt.is_suspect)
-            user = UserRecord(new_id(), email, hashed, new_id(), state=state or {})
+            proof: EmailProof = "unasked" if self._verification is None else "pending"
+            user = UserRecord(new_id(), email, hashed, new_id(), email_proof=proof, state=state or {})
             await self._ask(self._store.add_user, user)
+            if self._verification is not None:
+                self._verification.order_code(email)
             return user
 
     async def login(self, email: str, password: str, *, address: str = "") -> Session | None:
-        """Return a session; None for a wrong password or an unknown user, after the same time. Raises Busy, Limited."""
-        with self._attempts.guess(email, address) as attempt:
+        """Return a session; None for a wrong password or an unknown user, after the same time.
+
+        Raises Busy, Limited, and Unverified after the right password, if the address has to be proved before.
+        """
+        with self.attempts.guess(email, address) as attempt:
             user = await self._ask(self._store.user_by_email, email)
             kept = user and user.password
             is_right = await self._passwords.is_right(password, kept, is_suspect=attempt.is_suspect)
             if user is None or not is_right or not user.is_activated:
                 return None
             attempt.succeed()
-            return Session(user, *self._tokens.make(user))
+            if (
+                user.email_proof == "pending"
+                and self._verification is not None
+                and self._verification.is_required
+            ):
+                self.attempts.reset(address)
+                self._verification.order_code(user.email)
+                raise Unverified
+            return await self.open_session(user)
+
+    async def open_session(self, user: UserRecord) -> Session:
+        """Return a session of a user who has proved to be one."""
+        return Session(user, *self._tokens.make(user))
 
     async def change_password(self, user_id: str, old: str, new: str, *, address: str = "") -> bool:
         """Replace the password and revoke all tokens of the user. Returns False if `old` is not the password.
@@ -145,7 +176,7 @@ class Users:
         user = await self._ask(self._store.user_by_id, user_id)
         if user is None:
             return False
-        with self._attempts.guess(user.email, address) as attempt:
+        with self.attempts.guess(user.email, address) as attempt:
             if not await self._passwords.is_right(old, user.password, is_suspect=attempt.is_suspect):
                 return False
             attempt.succeed()
@@ -154,16 +185,19 @@ class Users:
     async def reset(self, user_id: str, token_generation: int, password: str, *, address: str = "") -> bool:
         """Replace the password and revoke all tokens of the user, unless the token generation has changed: then return False.
 
+        The caller has shown a code that was sent to the user's address, so the address is proved.
+
         Raises Busy, Limited.
         """
-        with self._attempts.guess("", address) as attempt:
+        with self.attempts.guess("", address) as attempt:
             user = await self._ask(self._store.user_by_id, user_id)
             if user is None or user.token_generation != token_generation:
                 return False
             attempt.succeed()
             is_done = await self._renew(user, password, attempt.is_suspect)
             if is_done:
-                self._attempts.forgive(user.email)
+                self.attempts.forgive(user.email)
+                await self._ask(self._store.prove_email, user.id)
             return is_done
 
     async def _renew(self, user: UserRecord, password: str, is_suspect: bool) -> bool:

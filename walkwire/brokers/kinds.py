@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from walkwire.broker import Broker
-from walkwire.config import masked_url
+from walkwire.urls import masked_url
 
 
 class _Network:

@@ -2,7 +2,7 @@
 
 A class derived from `BaseUser` declares the fields, which `/user/register` takes. They are stored with the account, and
 `/user/login` returns them. Of Mongo's filters those by id, e-mail address and root are supported. A password is never returned.
-Mail, and other ways to sign in, are not supported.
+Its `send_reset_code` and `send_verification_code` send the server's codes.
 
 `Any` in this file: filters that programs give in Mongo's form, and users of the program's own class.
 """
@@ -109,7 +109,7 @@ def _user_of(cls: type[BaseUser], record: UserRecord) -> BaseUser:
         id=record.id,
         email=record.email,
         root_id=record.root_id,
-        is_activated=record.is_activated,
+        is_activated=record.is_ready,
         is_admin=record.is_admin,
     )
     return user
@@ -141,7 +141,9 @@ class SendGridEmailer:
     @staticmethod
     def send_verification_code(code: str, email: str) -> None:
         """Raise NotImplementedError."""
-        raise NotImplementedError("walkwire sends no mail: call your mail provider's own package")
+        raise NotImplementedError(
+            "walkwire has no SendGrid: set SMTP_URL, or call your mail provider's own package"
+        )
 
     send_reset_code = send_verification_code
 

@@ -17,17 +17,21 @@ from walkwire.account.accounts import AccountLimits, Accounts, open_accounts
 from walkwire.account.attempts import AttemptLimits
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
+from walkwire.account.signing.keys import open_keys
 from walkwire.addresses import Addresses
 from walkwire.brokers import open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.mail.letter import Letterhead, sender_of
+from walkwire.mail.smtp import Mailer, mail_server, open_mailer
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.metering import Meters, open_meters
 from walkwire.server.notifier import Notifier
+from walkwire.server.outside import open_outside
 from walkwire.server.payer import note_request
 from walkwire.server.scheduler import Scheduler
 from walkwire.store import Asking, Store, TaskRecord
@@ -142,10 +146,14 @@ async def open_app(
                 secret,
                 user=registry.user,
                 profile=profile,
+                mail=await enter(_open_mail(config, title)),
+                keys=open_keys(config, secret),
+                verify_email=config.verify_email,
                 passwords=passwords,
                 limits=_account_limits(config),
             )
         )
+        sign_on = await enter(open_outside(config, store, asking, accounts, secret, registry.user))
         await wire.start(accounts.revocation.hear, accounts.revocation.recheck)
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers, lambda: store.trouble)
@@ -156,7 +164,15 @@ async def open_app(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
         operations = Operations(
-            health, wire.hub, title, page, meters.render, meters.on_refusal, note_request, addresses.of
+            health,
+            wire.hub,
+            title,
+            page,
+            meters.render,
+            meters.on_refusal,
+            note_request,
+            addresses.of,
+            sign_on,
         )
         api = make_api(config, walkers, accounts, operations)
         serve_walker = partial(_serve_walker, dispatch, walkers)
@@ -167,6 +183,20 @@ async def open_app(
         stack.push_async_callback(scheduler.stop)
         door = _door(config, wire, dispatch, accounts, meters, addresses)
         yield App(api, door, accounts, health, runtime, runner, registry)
+
+
+@asynccontextmanager
+async def _open_mail(config: Config, title: str) -> AsyncIterator[Mailer | None]:
+    """Yield what SMTP_URL asks for; None without it. Raises StartError."""
+    if config.smtp_url is None:
+        yield None
+        return
+    if config.mail_from is None:
+        raise StartError("SMTP_URL needs MAIL_FROM, the address that letters come from")
+    server = mail_server(config.smtp_url.get_secret_value(), config.smtp_password_file)
+    head = Letterhead(sender_of(config.mail_from), title, config.public_url)
+    async with open_mailer(server, head) as mailer:
+        yield mailer
 
 
 @asynccontextmanager

@@ -15,6 +15,9 @@ from walkwire.store.changes import Lost as Lost
 from walkwire.store.changes import Reads as Reads
 from walkwire.store.graph import GraphStore as GraphStore
 from walkwire.store.graph import View as View
+from walkwire.store.identity import LONGEST_SUBJECT as LONGEST_SUBJECT
+from walkwire.store.identity import IdentityExists as IdentityExists
+from walkwire.store.identity import IdentityStore as IdentityStore
 from walkwire.store.kind import StoreKind as StoreKind
 from walkwire.store.record import ANY_KIND as ANY_KIND
 from walkwire.store.record import Direction as Direction
@@ -37,6 +40,7 @@ from walkwire.store.task import TaskRecord as TaskRecord
 from walkwire.store.task import TaskState as TaskState
 from walkwire.store.task import TaskStore as TaskStore
 from walkwire.store.task import TaskTaken as TaskTaken
+from walkwire.store.user import EmailProof as EmailProof
 from walkwire.store.user import UserExists as UserExists
 from walkwire.store.user import UserKey as UserKey
 from walkwire.store.user import UserRecord as UserRecord

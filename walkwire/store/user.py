@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from walkwire.errors import WalkwireError
 
+EmailProof = Literal["unasked", "pending", "proved"]
+
 
 class UserRecord(NamedTuple):
     """A user.
@@ -18,6 +20,7 @@ class UserRecord(NamedTuple):
     - `password`: a hash.
     - `token_generation`: incrementing it revokes all tokens issued before.
     - `is_activated`: whether the user may sign in.
+    - `email_proof`: whether the user has proved, by a code, to read the mail of the address. `pending`: has to.
     - `state`: fields that the program keeps.
     """
 
@@ -28,7 +31,13 @@ class UserRecord(NamedTuple):
     token_generation: int = 0
     is_activated: bool = True
     is_admin: bool = False
+    email_proof: EmailProof = "unasked"
     state: Mapping[str, Any] = {}
+
+    @property
+    def is_ready(self) -> bool:
+        """Return what clients and programs see as `is_activated`: also False for an address that has to be proved."""
+        return self.is_activated and self.email_proof != "pending"
 
 
 def email_key(email: str) -> str:
@@ -71,6 +80,9 @@ class UserStore(Protocol):
 
         Returns False if the stored hash is not `old`.
         """
+
+    def prove_email(self, user_id: str) -> bool:
+        """Note that an active user has proved to own the address. Returns False if that was known, or there is no such user."""
 
     def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
         """Return the token generation of each active user with one of these roots. Others are left out."""

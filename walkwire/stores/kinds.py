@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote
 
-from walkwire.config import masked_url
 from walkwire.errors import StartError
 from walkwire.store import Store
+from walkwire.urls import masked_url
 
 
 class SqliteKind:

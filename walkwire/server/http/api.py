@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Scope
 
 from walkwire.account.accounts import Accounts
+from walkwire.account.outside.sign_on import SignOn
 from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.server.http.cors import Cors
@@ -21,8 +22,9 @@ from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.pages.docs import serve_docs
+from walkwire.server.http.sso import serve_sign_on
 from walkwire.server.http.traverse import serve_utilities
-from walkwire.server.http.users import serve_accounts, serve_resets
+from walkwire.server.http.users import serve_accounts, serve_keys, serve_resets, serve_verification
 from walkwire.server.http.walkers.form import FormLimits, Forms
 from walkwire.server.http.walkers.openapi import Description, serve_description
 from walkwire.server.http.walkers.rest import Walkers
@@ -43,6 +45,7 @@ class Operations:
     - on_refusal: called with each error that a client is sent; None: nobody counts them
     - on_request: called with the scope of each request, in the request's own context
     - address_of: finds the address that a client is counted by
+    - sign_on: signs browsers in at outside providers; None: it is not served
     """
 
     health: Health
@@ -53,6 +56,7 @@ class Operations:
     on_refusal: Callable[[PublicError], None] | None = None
     on_request: Callable[[Scope], object] = lambda scope: None
     address_of: AddressOf = own_address
+    sign_on: SignOn | None = None
 
 
 def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: Operations) -> ASGIApp:
@@ -72,6 +76,12 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     serve_accounts(api, accounts.users, accounts.auth, accounts.profile)
     if accounts.resets is not None:
         serve_resets(api, accounts.resets)
+    if accounts.verification is not None:
+        serve_verification(api, accounts.verification, accounts.auth)
+    if operations.sign_on is not None:
+        serve_sign_on(api, operations.sign_on, accounts.users)
+    if accounts.keys is not None and accounts.keys.published:
+        serve_keys(api, accounts.keys)
     serve_notify(api, accounts.services, operations.hub)
     if walkers.have_webhooks:
         serve_webhooks(api, accounts.webhooks, accounts.auth)

@@ -12,7 +12,19 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.reset import Resets
-from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetRequest, Session, Users
+from walkwire.account.signing.keys import Keys
+from walkwire.account.signing.verification import Verification
+from walkwire.account.user import (
+    Login,
+    PasswordChange,
+    Registration,
+    Reset,
+    ResetRequest,
+    Session,
+    Unverified,
+    Users,
+    VerificationCode,
+)
 from walkwire.server.http.answers import Detail, Message, Refusal
 from walkwire.server.http.bearer import Bearer, address_of
 from walkwire.server.http.gone import unless_gone
@@ -63,7 +75,9 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
         try:
             await unless_gone(
                 request,
-                users.register(account.email, account.password, _state(account), address=address_of(request)),
+                users.register(
+                    account.email, account.password, state_of(account), address=address_of(request)
+                ),
             )
         except UserExists:
             raise HTTPException(409, "Already Exists!") from None
@@ -71,12 +85,15 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
 
     async def login(login: Login, request: Request) -> Response:
         """A token for twelve hours."""
-        session = await unless_gone(
-            request, users.login(login.email, login.password, address=address_of(request))
-        )
+        try:
+            session = await unless_gone(
+                request, users.login(login.email, login.password, address=address_of(request))
+            )
+        except Unverified:
+            raise HTTPException(400, "Account not yet verified! Resending verification code...") from None
         if session is None:
             return _json(400, {"message": "Invalid Email/Password!"})
-        return _json(200, _session(session), {"Cache-Control": "no-store"})  # RFC 6749 §5.1
+        return session_answer(session)
 
     async def change_password(
         change: PasswordChange, caller: Annotated[Caller, Security(bearer)], request: Request
@@ -92,7 +109,7 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
 
     api.router.routes += [
         _route("register", register, 201, Message, {409: {"model": Detail}}),
-        _route("login", login, 200, LoginAnswer, {400: {"model": Message}}),
+        _route("login", login, 200, LoginAnswer, {400: {"model": Message | Detail}}),
         _route(
             "change_password",
             change_password,
@@ -124,6 +141,45 @@ def serve_resets(api: FastAPI, resets: Resets) -> None:
     ]
 
 
+def serve_verification(api: FastAPI, verification: Verification, auth: Auth) -> None:
+    """Add the routes to prove an e-mail address."""
+    bearer = Bearer(auth)
+
+    async def send_verification_code(
+        caller: Annotated[Caller, Security(bearer)], request: Request
+    ) -> Response:
+        """Have a code sent to the own address."""
+        assert caller.user_id is not None  # the bearer of a token is a user
+        if not await verification.send_code(caller.user_id, address=address_of(request)):
+            return _json(400, {"message": "Account is already verified!"})
+        return _json(200, {"message": "Successfully sent verification code!"})
+
+    async def verify(proof: VerificationCode, request: Request) -> Response:
+        """Prove the address, with a code that was sent there."""
+        if not await verification.verify(proof.code, address=address_of(request)):
+            return _json(403, {"message": "Verification Failed!"})
+        return _json(200, {"message": "Successfully Verified!"})
+
+    refusals: dict[int | str, dict[str, Any]] = {
+        400: {"model": Message},
+        401: {"model": Detail},
+        403: {"model": Detail},
+    }
+    api.router.routes += [
+        _route("send-verification-code", send_verification_code, 200, Message, refusals),
+        _route("verify", verify, 200, Message, {403: {"model": Message}}),
+    ]
+
+
+def serve_keys(api: FastAPI, keys: Keys) -> None:
+    """Add the route that publishes the keys by which others verify our tokens."""
+
+    async def show_keys(request: Request) -> Response:
+        return _json(200, {"keys": keys.published}, {"Cache-Control": "public, max-age=300"})
+
+    api.add_route("/.well-known/jwks.json", show_keys, include_in_schema=False)
+
+
 def _registration(profile: type[BaseModel] | None) -> type[BaseModel]:
     if profile is None:
         return Registration
@@ -131,7 +187,7 @@ def _registration(profile: type[BaseModel] | None) -> type[BaseModel]:
     return made
 
 
-def _state(account: BaseModel) -> dict[str, Any]:
+def state_of(account: BaseModel) -> dict[str, Any]:
     """Return the program's own fields, as JSON values."""
     own = {name: value for name, value in values_of(account).items() if name not in Registration.model_fields}
     return msgspec.json.decode(encode_fields(own))  # type: ignore[no-any-return]
@@ -152,19 +208,21 @@ def _route(
     )
 
 
-def _session(session: Session) -> dict[str, Any]:
+def session_answer(session: Session) -> Response:
+    """Return the answer to a log-in: the token and the user."""
     user = session.user
     shown = {
         **user.state,
         "id": user.id,
         "email": user.email,
         "root_id": user.root_id,
-        "is_activated": user.is_activated,
+        "is_activated": user.is_ready,
         "is_admin": user.is_admin,
         "expiration": session.expires,
         "state": secrets.token_urlsafe(6),
     }
-    return {"token": session.token, "user": shown}
+    answer = {"token": session.token, "user": shown}
+    return _json(200, answer, {"Cache-Control": "no-store"})  # RFC 6749 §5.1
 
 
 def _json(status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:

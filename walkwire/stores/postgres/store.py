@@ -11,7 +11,6 @@ import psycopg
 from sqlalchemy import URL, Connection, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from walkwire.config import masked_url
 from walkwire.errors import Busy, CommitInDoubt, StartError
 from walkwire.store import (
     Changes,
@@ -35,6 +34,7 @@ from walkwire.stores.postgres.record_locks import RecordLocks
 from walkwire.stores.postgres.shared_locks import PostgresSharedLocks
 from walkwire.stores.sql import lookups, revision
 from walkwire.stores.sql.store import SqlStore
+from walkwire.urls import masked_url
 
 Result = TypeVar("Result")
 

@@ -75,6 +75,17 @@ users = Table(
     Column("is_activated", Boolean, nullable=False),
     Column("is_admin", Boolean, nullable=False),
     Column("state", Text, nullable=False),
+    Column("email_proof", String(7), nullable=False, server_default="unasked"),
+)
+
+# Which user of ours a user of an outside provider is.
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", String, primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("user_id", String(24), ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Index("identities_of", "user_id"),
 )
 
 # `server` started the task and has a lease on it until `alive_until`. Deleting the walker deletes its task.

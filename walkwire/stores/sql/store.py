@@ -23,7 +23,7 @@ from walkwire.store import (
     WebhookKey,
     email_key,
 )
-from walkwire.stores.sql import services, tasks, view, webhooks
+from walkwire.stores.sql import identities, services, tasks, view, webhooks
 
 Result = TypeVar("Result")
 
@@ -82,6 +82,22 @@ class SqlStore(ABC):
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         """One conditional UPDATE and a DELETE in one transaction; see `UserStore.change_password`."""
         return self._run_write(lambda connection: view.change_password(connection, user_id, old, new))
+
+    def prove_email(self, user_id: str) -> bool:
+        """One conditional UPDATE; see `UserStore.prove_email`."""
+        return self._run_write(lambda connection: view.prove_email(connection, user_id))
+
+    def user_by_identity(self, issuer: str, subject: str) -> UserRecord | None:
+        """Two look-ups by primary key; see `IdentityStore.user_by_identity`."""
+        return self._run_read(lambda connection: identities.user_of(connection, issuer, subject))
+
+    def add_outside_user(self, user: UserRecord, issuer: str, subject: str) -> None:
+        """Insert root, user and identity in one transaction; see `IdentityStore.add_outside_user`."""
+        self._run_write(lambda connection: identities.add_user(connection, user, issuer, subject))
+
+    def add_identity(self, user_id: str, issuer: str, subject: str) -> None:
+        """One INSERT; see `IdentityStore.add_identity`."""
+        self._run_write(lambda connection: identities.add(connection, user_id, issuer, subject))
 
     def add_service(self, service: ServiceRecord) -> None:
         """One INSERT; see `ServiceStore.add_service`."""

@@ -103,6 +103,12 @@ def change_password(connection: Connection, user_id: str, old: str, new: str) ->
     return is_changed
 
 
+def prove_email(connection: Connection, user_id: str) -> bool:
+    """Note that an active user owns the e-mail address. Returns False if nothing changed."""
+    unproved = (users.c.id == user_id, users.c.is_activated, users.c.email_proof != "proved")
+    return connection.execute(update(users).where(*unproved).values(email_proof="proved")).rowcount == 1
+
+
 def node_ids(connection: Connection, search: Search) -> frozenset[str]:
     """Return the ids of the nodes that a search finds."""
     return frozenset(connection.execute(_nodes_found(search, nodes.c.id)).scalars())

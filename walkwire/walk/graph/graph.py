@@ -16,7 +16,6 @@ from walkwire.store import (
     Lost,
     Reads,
     Search,
-    Selection,
     TaskRecord,
     UserKey,
     UserRecord,
@@ -287,11 +286,6 @@ class WalkGraph:
     def reads(self) -> Reads:
         """All records, absences and searches that this unit of work has read."""
         return self._reading.reads
-
-    @property
-    def first_read(self) -> Selection | None:
-        """Return the first neighbourhood that the walk asked the view for."""
-        return self._reading.first
 
     @property
     def statements(self) -> int:

@@ -48,7 +48,6 @@ class Reading:
     - view: answers the queries
     - reads: the results so far, for the commit's check
     - statements: the number of queries so far. Each saw one snapshot; several may have seen different ones
-    - first: the first neighbourhood that was asked for
     - lost: set once two results contradict each other
     """
 
@@ -56,7 +55,6 @@ class Reading:
         self.view = view
         self.reads = Reads()
         self.statements = 0
-        self.first: Selection | None = None
         self.lost: Lost | None = None
         self._registry = registry
         self._graph = graph
@@ -162,7 +160,6 @@ class Reading:
 
     def links(self, selection: Selection) -> list[tuple[EdgeRecord, Node]]:
         """Return the stored links of a selection, each with the node at its far end. Always asks the view."""
-        self.first = self.first or selection
         self.statements += 1
         pairs, mark = self.view.load_neighbourhood(selection)
         self.reads.neighbourhoods[selection] = mark

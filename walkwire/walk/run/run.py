@@ -265,7 +265,8 @@ class Run:
         if self.has_committed:
             self.graph.renew_all([self.answer.custom, self.answer.reports])
         if request.options.habit is not None and request.entry.node:
-            request.options.habit.learn(self.entry.__jac__.id, self.graph.first_read)
+            first = next(iter(self.graph.reads.neighbourhoods), None)  # a dictionary keeps its order
+            request.options.habit.learn(self.entry.__jac__.id, first)
         answer, mode = answers.answer_of(self.answer), request.mode
         if isinstance(mode, TaskRun):
             if mode.is_forgotten:

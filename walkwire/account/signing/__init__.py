@@ -1,0 +1,1 @@
+"""Signing: the keys of tokens, and signed codes that prove an e-mail address."""
