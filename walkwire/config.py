@@ -37,6 +37,7 @@ FILE = "walkwire.toml"
 MEBIBYTE = 1024 * 1024
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
 
+_YEARS = 10 * 366 * 24 * 60 * 60  # seconds: no token is valid for longer
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, no address to listen at
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -125,6 +126,10 @@ class Config(BaseModel):
     login_queue: int = Field(default_factory=_in_production(32, 512), ge=2)
     reset_queue: int = Field(512, ge=1)
     webhook_keys: int = Field(100, ge=1)
+    token_seconds: int = Field(12 * 60 * 60, ge=1, le=_YEARS)
+    access_seconds: int = Field(15 * 60, ge=1, le=_YEARS)
+    refresh_seconds: int = Field(30 * 24 * 60 * 60, ge=1, le=_YEARS)
+    user_sessions: int = Field(100, ge=1, le=1000)
     queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)
     pong_seconds: float = Field(20, gt=0)

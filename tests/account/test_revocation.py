@@ -19,11 +19,11 @@ from walkwire.account.revocation import (
     SHOWN_SECONDS,
     Revocation,
 )
-from walkwire.account.token import Tokens
+from walkwire.account.session import Sessions
 from walkwire.account.user import Users
 from walkwire.errors import CommitInDoubt
 from walkwire.ids import new_id
-from walkwire.store import Asking, Store, UserRecord
+from walkwire.store import Asking, Store, TokenState, UserRecord
 
 USER = UserRecord(new_id(), "a@example.com", "hash", new_id())
 ROOT = USER.root_id
@@ -40,9 +40,9 @@ class Asked:
         self.gate.set()
         self.has_read = threading.Event()
 
-    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+    def token_states(self, root_ids: Sequence[str]) -> dict[str, TokenState]:
         self.questions.append(list(root_ids))
-        found = self.store.token_generations(root_ids)
+        found = self.store.token_states(root_ids)
         self.has_read.set()
         self.gate.wait()
         if self.fails:
@@ -335,7 +335,7 @@ async def test_a_new_password_whose_outcome_is_not_known_revokes_all_the_same(
     users: Asked,
     revocation: Revocation,
     sockets: Sockets,
-    tokens: Tokens,
+    sessions: Sessions,
     clock: Clock,
 ) -> None:
     """The store answers again and again; what it says then counts."""
@@ -350,7 +350,7 @@ async def test_a_new_password_whose_outcome_is_not_known_revokes_all_the_same(
     user = UserRecord(new_id(), "c@example.com", PlainHasher().hash("old"), new_id())
     store.add_user(user)
     passwords = Passwords(PlainHasher())
-    accounts = Users(Doubtful(), asking, passwords, tokens, revocation)  # type: ignore[arg-type]
+    accounts = Users(Doubtful(), asking, passwords, sessions, revocation)  # type: ignore[arg-type]
     assert await revocation.is_current(user.root_id, 0)
     with pytest.raises(CommitInDoubt):
         await accounts.change_password(user.id, "old", "new")

@@ -11,9 +11,10 @@ import pytest
 
 from tests.server.conftest import PlainHasher
 from walkwire.account import revocation as module
-from walkwire.account.auth import Auth
+from walkwire.account.auth import PUBLIC, Auth
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
+from walkwire.account.session import Sessions
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.broker import Deliver, Returned
@@ -22,7 +23,8 @@ from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
 from walkwire.store import Asking, Store, UserRecord
-from walkwire.wire.door import Call
+from walkwire.wire.delivery.client import Lease
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.wire import Wire
 
 PASSWORD = "secret"
@@ -58,7 +60,8 @@ class Server:
         asking = Asking()
         self.revocation = Revocation(store, asking, self.wire.hub)
         self.auth = Auth(tokens, self.revocation)
-        self.users = Users(store, asking, passwords, tokens, self.revocation)
+        self.sessions = Sessions(store, asking, tokens, self.revocation)
+        self.users = Users(store, asking, passwords, self.sessions, self.revocation)
         self.door = self.wire.door(self.dispatch, self.authenticate, lambda origin, host: True)
         self.sockets: list[tuple[Loopback, str]] = []
         self._stack = stack
@@ -67,14 +70,15 @@ class Server:
         stack.callback(passwords.close)
 
     async def start(self) -> None:
-        await self.wire.start(self.revocation.hear, self.revocation.recheck)
+        await self.wire.start(self.revocation.hear, self.revocation.recheck, self.revocation.hear_ended)
         self._stack.push_async_callback(self.wire.stop)
 
     async def dispatch(self, call: Call) -> bytes:
         raise UnknownWalker
 
-    async def authenticate(self, token: str | None) -> str:
-        return (await self.auth.authenticate(token)).root_id
+    async def authenticate(self, token: str | None) -> SignIn:
+        caller = await self.auth.authenticate(token)
+        return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Lease(caller.session, caller.expires))
 
     async def token(self, user: UserRecord, password: str = PASSWORD) -> str:
         session = await self.users.login(user.email, password)

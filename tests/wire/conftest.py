@@ -14,9 +14,9 @@ from walkwire.account.auth import without_scheme
 from walkwire.broker import Broker
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.errors import UnknownWalker
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
-from walkwire.wire.door import Call, Door
+from walkwire.wire.delivery.client import Lease
+from walkwire.wire.door import NOBODY, Call, Door, SignIn
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
@@ -35,6 +35,7 @@ class House:
     stack: AsyncExitStack
     walkers: dict[str, Callable[[Call], Awaitable[bytes]]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=lambda: dict(TOKENS))
+    leases: dict[str, Lease] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     @property
@@ -51,9 +52,10 @@ class House:
             raise UnknownWalker
         return await self.walkers[call.walker](call)
 
-    async def authenticate(self, token: str | None) -> str:
+    async def authenticate(self, token: str | None) -> SignIn:
         await asyncio.sleep(0)
-        return self.tokens.get(without_scheme(token or ""), PUBLIC_ROOT)
+        name = without_scheme(token or "")
+        return SignIn(self.tokens[name], self.leases.get(name)) if name in self.tokens else NOBODY
 
     async def open(self, token: str | None = None, channel_id: str | None = None) -> Loopback:
         socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id))

@@ -17,6 +17,7 @@ from walkwire.account.reset import WAITING as CODES_WAITING
 from walkwire.account.reset import Resets
 from walkwire.account.revocation import Revocation, Sockets
 from walkwire.account.service import Services
+from walkwire.account.session import Lifetimes, Sessions
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.account.webhook import BOUND as WEBHOOK_KEYS
@@ -30,6 +31,7 @@ class Accounts:
 
     - auth: identifies users by their tokens
     - users: registers users, logs them in, changes their passwords
+    - sessions: renews and ends what a log-in began
     - services: identifies services by their API keys
     - webhooks: makes webhook keys and identifies callers by them
     - revocation: knows which tokens still count
@@ -39,6 +41,7 @@ class Accounts:
 
     auth: Auth
     users: Users
+    sessions: Sessions
     services: Services
     webhooks: Webhooks
     revocation: Revocation
@@ -53,12 +56,14 @@ class AccountLimits(NamedTuple):
     - passwords: how many calls may wait for a hash
     - codes: how many codes may wait to be sent
     - webhook_keys: keys of one user
+    - lifetimes: how long tokens are valid
     """
 
     attempts: AttemptLimits = AttemptLimits()
     passwords: int = PASSWORDS_WAITING
     codes: int = CODES_WAITING
     webhook_keys: int = WEBHOOK_KEYS
+    lifetimes: Lifetimes = Lifetimes()
 
 
 @asynccontextmanager
@@ -88,7 +93,10 @@ async def open_accounts(
         tokens = Tokens(secret)
         revocation = Revocation(store, asking, sockets)
         stack.push_async_callback(revocation.stop)
-        users = Users(store, asking, passwords, tokens, revocation, attempts)
+        sessions = Sessions(store, asking, tokens, revocation, limits.lifetimes)
+        sessions.start()
+        stack.push_async_callback(sessions.stop)
+        users = Users(store, asking, passwords, sessions, revocation, attempts)
         resets = None
         if (send := getattr(user, "send_reset_code", None)) is not None:
             resets = Resets(store, users, secret, send, attempts=attempts, waiting=limits.codes)
@@ -96,6 +104,7 @@ async def open_accounts(
         yield Accounts(
             Auth(tokens, revocation),
             users,
+            sessions,
             Services(store, asking),
             Webhooks(store, asking, secret, bound=limits.webhook_keys),
             revocation,

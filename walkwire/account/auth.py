@@ -14,11 +14,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller: the root of their graph, the user (None for the public user), and the generation of the token."""
+    """A caller.
+
+    - root_id: the root of their graph
+    - user_id: None for the public user
+    - token_generation, session, expires: what their token claims; see `TokenClaims`
+    """
 
     root_id: str
     user_id: str | None = None
     token_generation: int = 0
+    session: str = ""
+    expires: int = 0
 
 
 PUBLIC = Caller(PUBLIC_ROOT)
@@ -47,9 +54,12 @@ class Auth:
     async def identify(self, token: str) -> Caller | None:
         """Return the user of a token, with or without `Bearer `; None if it is not valid. Raises the store's errors."""
         claims = self._tokens.read(without_scheme(token))
-        if claims is None or not await self._revocation.is_current(claims.root_id, claims.token_generation):
+        if claims is None:
             return None
-        return Caller(claims.root_id, claims.user_id, claims.token_generation)
+        user_id, root_id, token_generation, expires, session = claims
+        if not await self._revocation.is_current(root_id, token_generation, session):
+            return None
+        return Caller(root_id, user_id, token_generation, session, expires)
 
 
 def without_scheme(token: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 from walkwire.account.attempts import Attempts
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
-from walkwire.account.token import LONGEST, Tokens
+from walkwire.account.session import LONGEST_REFRESH, Session, Sessions
+from walkwire.account.token import LONGEST
 from walkwire.errors import CommitInDoubt
 from walkwire.ids import new_id
 from walkwire.store import Asking, UserRecord, UserStore
@@ -53,10 +54,26 @@ class Registration(BaseModel):
 
 
 class Login(BaseModel):
-    """Address and password of a user who logs in."""
+    """Address and password of a user who logs in, and whether the client wants a short token with a refresh token."""
 
     email: Email
     password: Password
+    refresh: bool = False
+
+
+RefreshToken = Annotated[str, Field(min_length=1, max_length=LONGEST_REFRESH)]
+
+
+class Refresh(BaseModel):
+    """The refresh token that was given last."""
+
+    refresh_token: RefreshToken
+
+
+class Logout(BaseModel):
+    """A refresh token of the session that is to end; without one, the token of the request says which."""
+
+    refresh_token: RefreshToken | None = None
 
 
 class PasswordChange(BaseModel):
@@ -79,14 +96,6 @@ class Reset(BaseModel):
     password: Password
 
 
-class Session(NamedTuple):
-    """A log-in: the user, the token, and the Unix second at which it expires."""
-
-    user: UserRecord
-    token: str
-    expires: int
-
-
 class Users:
     """Register users, log them in, and change passwords. No call blocks the event loop.
 
@@ -99,14 +108,14 @@ class Users:
         store: UserStore,
         asking: Asking,
         passwords: Passwords,
-        tokens: Tokens,
+        sessions: Sessions,
         revocation: Revocation,
         attempts: Attempts | None = None,
     ) -> None:
         self._store = store
         self._ask = asking.ask
         self._passwords = passwords
-        self._tokens = tokens
+        self._sessions = sessions
         self._revocation = revocation
         self._attempts = attempts or Attempts()
 
@@ -126,8 +135,13 @@ class Users:
             await self._ask(self._store.add_user, user)
             return user
 
-    async def login(self, email: str, password: str, *, address: str = "") -> Session | None:
-        """Return a session; None for a wrong password or an unknown user, after the same time. Raises Busy, Limited."""
+    async def login(
+        self, email: str, password: str, *, has_refresh: bool = False, address: str = ""
+    ) -> Session | None:
+        """Return a session; None for a wrong password or an unknown user, after the same time. Raises Busy, Limited.
+
+        - has_refresh: whether it has a refresh token
+        """
         with self._attempts.guess(email, address) as attempt:
             user = await self._ask(self._store.user_by_email, email)
             kept = user and user.password
@@ -135,7 +149,7 @@ class Users:
             if user is None or not is_right or not user.is_activated:
                 return None
             attempt.succeed()
-            return Session(user, *self._tokens.make(user))
+            return await self._sessions.begin(user, has_refresh=has_refresh)
 
     async def change_password(self, user_id: str, old: str, new: str, *, address: str = "") -> bool:
         """Replace the password and revoke all tokens of the user. Returns False if `old` is not the password.

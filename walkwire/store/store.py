@@ -6,13 +6,14 @@ from typing import Protocol
 
 from walkwire.store.graph import GraphStore
 from walkwire.store.service import ServiceStore
+from walkwire.store.session import SessionStore
 from walkwire.store.task import TaskStore
 from walkwire.store.user import UserStore
 from walkwire.store.webhook import WebhookStore
 
 
-class Store(GraphStore, UserStore, ServiceStore, WebhookStore, TaskStore, Protocol):
-    """One database for the graph, users, services, webhook keys and tasks."""
+class Store(GraphStore, UserStore, SessionStore, ServiceStore, WebhookStore, TaskStore, Protocol):
+    """One database for the graph, users, sessions, services, webhook keys and tasks."""
 
     @property
     def trouble(self) -> str | None:

@@ -21,9 +21,9 @@ from websockets.protocol import OPEN, Protocol, Side
 from walkwire.account.auth import without_scheme
 from walkwire.brokers import open_broker
 from walkwire.errors import BadEvent, BadReference, NoAccess, Unauthenticated, UnknownWalker
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.gateway import gateway
-from walkwire.wire.door import Call
+from walkwire.wire.delivery.client import Lease
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import close
 from walkwire.wire.message.notification import Notification
@@ -164,8 +164,9 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             await wire.start()
             stack.push_async_callback(wire.stop)
 
-            async def authenticate(token: str | None) -> str:
-                return ANN if without_scheme(token or "") == "ann" else PUBLIC_ROOT
+            async def authenticate(token: str | None) -> SignIn:
+                is_ann = without_scheme(token or "") == "ann"
+                return SignIn(ANN, Lease("s", site.expires)) if is_ann else NOBODY
 
             async def dispatch(call: Call) -> bytes:
                 return await site.dispatch(call)

@@ -21,7 +21,7 @@ from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.traverse import serve_utilities
-from walkwire.server.http.users import serve_accounts, serve_resets
+from walkwire.server.http.users import serve_accounts, serve_resets, serve_sessions
 from walkwire.server.http.walkers.form import FormLimits, Forms
 from walkwire.server.http.walkers.openapi import serve_description
 from walkwire.server.http.walkers.rest import Walkers
@@ -68,6 +68,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     if operations.page is not None:
         _serve_page(api, operations.page)
     serve_accounts(api, accounts.users, accounts.auth, accounts.profile)
+    serve_sessions(api, accounts.sessions, accounts.auth)
     if accounts.resets is not None:
         serve_resets(api, accounts.resets)
     serve_notify(api, accounts.services, operations.hub)
