@@ -23,7 +23,7 @@ from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
 from walkwire.store import Asking, Store, UserRecord
-from walkwire.wire.delivery.client import Lease
+from walkwire.wire.delivery.client import Term
 from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.wire import Wire
 
@@ -78,7 +78,7 @@ class Server:
 
     async def authenticate(self, token: str | None) -> SignIn:
         caller = await self.auth.authenticate(token)
-        return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Lease(caller.session, caller.expires))
+        return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Term(caller.session, caller.expires))
 
     async def token(self, user: UserRecord, password: str = PASSWORD) -> str:
         session = await self.users.login(user.email, password)

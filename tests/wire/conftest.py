@@ -15,7 +15,7 @@ from walkwire.broker import Broker
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.errors import UnknownWalker
 from walkwire.server.socket.loopback import Loopback
-from walkwire.wire.delivery.client import Lease
+from walkwire.wire.delivery.client import Term
 from walkwire.wire.door import NOBODY, Call, Door, SignIn
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
@@ -35,7 +35,7 @@ class House:
     stack: AsyncExitStack
     walkers: dict[str, Callable[[Call], Awaitable[bytes]]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=lambda: dict(TOKENS))
-    leases: dict[str, Lease] = field(default_factory=dict)
+    terms: dict[str, Term] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     @property
@@ -55,7 +55,7 @@ class House:
     async def authenticate(self, token: str | None) -> SignIn:
         await asyncio.sleep(0)
         name = without_scheme(token or "")
-        return SignIn(self.tokens[name], self.leases.get(name)) if name in self.tokens else NOBODY
+        return SignIn(self.tokens[name], self.terms.get(name)) if name in self.tokens else NOBODY
 
     async def open(self, token: str | None = None, channel_id: str | None = None) -> Loopback:
         socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id))

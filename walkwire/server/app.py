@@ -41,7 +41,7 @@ from walkwire.walk.run.runtime import Runtime, RuntimeLimits
 from walkwire.walk.run.tasks import Runner
 from walkwire.walk.run.threads import Mailbox
 from walkwire.walk.walker.fields import model_of
-from walkwire.wire.delivery.client import Lease
+from walkwire.wire.delivery.client import Term
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.door import NOBODY, Door, SignIn
 from walkwire.wire.limits import Limits
@@ -254,7 +254,7 @@ def _door(
 ) -> Door:
     async def authenticate(token: str | None) -> SignIn:
         caller = await accounts.auth.authenticate(token)
-        return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Lease(caller.session, caller.expires))
+        return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Term(caller.session, caller.expires))
 
     return wire.door(
         dispatch,

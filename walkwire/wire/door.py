@@ -14,7 +14,7 @@ from walkwire.ids import PUBLIC_ROOT, ServerIds
 from walkwire.wire.budget import Budget
 from walkwire.wire.connections import Connections
 from walkwire.wire.deadlines import Deadlines
-from walkwire.wire.delivery.client import Client, Lease
+from walkwire.wire.delivery.client import Client, Term
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub
@@ -48,16 +48,16 @@ RunEvent = Callable[[Call], Awaitable[bytes]]
 
 
 class SignIn(NamedTuple):
-    """Who a token proves its bearer to be, and until when. `lease`: None for the public user."""
+    """Who a token proves its bearer to be, and until when. `term`: None for the public user."""
 
     root_id: str
-    lease: Lease | None = None
+    term: Term | None = None
 
     def with_notice(self, seconds: int) -> SignIn:
         """Return the same for a client that wants to be told so long before."""
-        if self.lease is None or not seconds:
+        if self.term is None or not seconds:
             return self
-        return self._replace(lease=self.lease._replace(notice=seconds))
+        return self._replace(term=self.term._replace(notice=seconds))
 
 
 NOBODY = SignIn(PUBLIC_ROOT)

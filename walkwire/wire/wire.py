@@ -92,7 +92,7 @@ class Wire:
         """Stop the timers, and disconnect from the broker."""
         self.memory.stop()
         self.heartbeat.stop()
-        self.hub.leases.stop()
+        self.hub.terms.stop()
         await self.peers.stop()
 
     def door(

@@ -22,7 +22,7 @@ from walkwire.account.auth import without_scheme
 from walkwire.brokers import open_broker
 from walkwire.errors import BadEvent, BadReference, NoAccess, Unauthenticated, UnknownWalker
 from walkwire.server.socket.gateway import gateway
-from walkwire.wire.delivery.client import Lease
+from walkwire.wire.delivery.client import Term
 from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import close
@@ -35,11 +35,12 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 @dataclass
 class Site:
-    """A server with a port. `walkers` raises or answers by name."""
+    """A server with a port. `walkers` raises or answers by name; `expires` is when the token of Ann does, 0: not soon."""
 
     wire: ServerWire
     server: uvicorn.Server
     stack: AsyncExitStack
+    expires: int = 0
     walkers: dict[str, Exception | bytes | Callable[[Call], Awaitable[bytes]]] = field(default_factory=dict)
 
     @property
@@ -166,7 +167,7 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
 
             async def authenticate(token: str | None) -> SignIn:
                 is_ann = without_scheme(token or "") == "ann"
-                return SignIn(ANN, Lease("s", site.expires)) if is_ann else NOBODY
+                return SignIn(ANN, Term("s", site.expires) if site.expires else None) if is_ann else NOBODY
 
             async def dispatch(call: Call) -> bytes:
                 return await site.dispatch(call)

@@ -16,7 +16,7 @@ _IS_ENDED = sessions.c.digest.is_(None)
 
 
 def token_states(among: Callable[[Any, str], ColumnElement[bool]]) -> Any:
-    """Return the statement for root, token generation and one ended session (or NULL) of active users with one of the roots `ids`."""
+    """Return the statement for root, token generation and one ended session (or NULL) of active users with the roots `ids`."""
     ended = and_(sessions.c.root_id == users.c.root_id, _IS_ENDED)
     found = select(users.c.root_id, users.c.token_generation, sessions.c.id.label("session"))
     return found.outerjoin_from(users, sessions, ended).where(

@@ -35,7 +35,7 @@ class Transport(Protocol):
         """Read again."""
 
 
-class Lease(NamedTuple):
+class Term(NamedTuple):
     """What a token gives a client.
 
     - session: id of the session that the token belongs to; the client is signed out when it ends
@@ -63,7 +63,7 @@ class Client(Receiver):
     - address: what it is counted by, beside its user (`walkwire/addresses.py`)
     - has_own_channel: whether `channel_id` was made for this client
     - root_id: its user
-    - lease: until when; None: the public user, or not known
+    - term: until when; None: the public user, or not known
     - channels: the channels that it has joined
     - refused: those of them that the join policy keeps it out of
     - frames: what is written at the end of this turn of the event loop; None: nothing
@@ -77,9 +77,9 @@ class Client(Receiver):
         "frames",
         "has_own_channel",
         "id",
-        "lease",
         "refused",
         "root_id",
+        "term",
         "transport",
     )
 
@@ -95,7 +95,7 @@ class Client(Receiver):
         self.id = client_id
         self.address = address
         self.root_id = root_id
-        self.lease: Lease | None = None
+        self.term: Term | None = None
         self.channel_id = channel_id
         self.has_own_channel = has_own_channel
         self.channels: set[str] = {channel_id}

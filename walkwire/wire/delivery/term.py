@@ -1,4 +1,4 @@
-"""Lease: until when a client is signed in. A timer wheel for all clients; one without a token is not in it.
+"""Term: until when a client is signed in. A timer wheel for all clients; one without a token is not in it.
 
 When its token expires, the client becomes public. Nothing is sent then. A client that asked for it is told before.
 """
@@ -10,7 +10,7 @@ import time
 from asyncio import TimerHandle
 from collections.abc import Callable
 
-from walkwire.wire.delivery.client import Client, Lease
+from walkwire.wire.delivery.client import Client, Term
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.message import frame
 
@@ -18,10 +18,10 @@ SLOTS = 1024  # of the wheel, one for each second; a client that is due later st
 STRETCH = 500  # clients visited before the event loop runs other callbacks
 
 
-class Leases:
-    """The leases of all clients of a server. It has a timer only while there are any.
+class Terms:
+    """The terms of all clients of a server. It has a timer only while there are any.
 
-    - expire: called with each client whose token has expired; it replaces the lease
+    - expire: called with each client whose token has expired; it replaces the term
     - clock: returns Unix seconds
     """
 
@@ -39,13 +39,13 @@ class Leases:
     def __len__(self) -> int:
         return self._count
 
-    def replace(self, client: Client, lease: Lease | None) -> None:
-        """Give a client another lease. None: it has none any more."""
-        if client.lease is not None:
+    def replace(self, client: Client, term: Term | None) -> None:
+        """Give a client another term. None: it has none any more."""
+        if client.term is not None:
             self._remove(client)
-        client.lease = lease
-        if lease is not None:
-            self._add(client, lease)
+        client.term = term
+        if term is not None:
+            self._add(client, term)
 
     def stop(self) -> None:
         """Stop the timer."""
@@ -62,8 +62,8 @@ class Leases:
         self._passed = now
         self._visit_all(due)
 
-    def _add(self, client: Client, lease: Lease) -> None:
-        due = lease.expires - lease.notice
+    def _add(self, client: Client, term: Term) -> None:
+        due = term.expires - term.notice
         if due <= int(self._clock()):
             asyncio.get_running_loop().call_soon(self._visit, client)
             return
@@ -96,18 +96,18 @@ class Leases:
             asyncio.get_running_loop().call_soon(self._visit_all, due[STRETCH:])
 
     def _visit(self, client: Client) -> None:
-        """Tell a client, or sign it out, unless it has another lease by now."""
-        lease, now = client.lease, self._clock()
-        if lease is None or _due(client) > now:
+        """Tell a client, or sign it out, unless it has another term by now."""
+        term, now = client.term, self._clock()
+        if term is None or _due(client) > now:
             return
-        if lease.expires <= now:
+        if term.expires <= now:
             self._expire(client)
         else:
-            self.replace(client, lease._replace(notice=0))
-            self._turn.put(client, frame.expiring(lease.expires))
+            self.replace(client, term._replace(notice=0))
+            self._turn.put(client, frame.expiring(term.expires))
 
 
 def _due(client: Client) -> int:
     """Return the Unix second at which something is to be done."""
-    lease = client.lease
-    return 0 if lease is None else lease.expires - lease.notice
+    term = client.term
+    return 0 if term is None else term.expires - term.notice
