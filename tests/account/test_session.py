@@ -467,7 +467,7 @@ async def test_a_refresh_whose_outcome_is_not_known_can_be_tried_again(
 
 
 class Rotation(RuleBasedStateMachine):
-    """A session is a list of refresh tokens. The last one counts; the one before it is answered with the last for `GRACE` seconds.
+    """A session is a list of refresh tokens. The last counts; the one before it is answered with the last for `GRACE` seconds.
     Any other ends the session.
 
     An access token is valid exactly as long as its session lasts and it has not expired.

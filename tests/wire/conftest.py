@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -57,8 +58,10 @@ class House:
         name = without_scheme(token or "")
         return SignIn(self.tokens[name], self.terms.get(name)) if name in self.tokens else NOBODY
 
-    async def open(self, token: str | None = None, channel_id: str | None = None) -> Loopback:
-        socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id))
+    async def open(
+        self, token: str | None = None, channel_id: str | None = None, notice: int = 0
+    ) -> Loopback:
+        socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id, notice))
         assert (await socket.receive())["type"] == "connection"
         return socket
 
@@ -69,9 +72,12 @@ async def build() -> AsyncIterator[Callable[..., Awaitable[House]]]:
     async with AsyncExitStack() as stack:
 
         async def make(
-            policies: Policies | None = None, limits: Limits | None = None, broker: Broker | None = None
+            policies: Policies | None = None,
+            limits: Limits | None = None,
+            broker: Broker | None = None,
+            clock: Callable[[], float] = time.time,
         ) -> House:
-            wire = Wire(broker or MemoryBroker(), policies=policies, limits=limits)
+            wire = Wire(broker or MemoryBroker(), policies=policies, limits=limits, clock=clock)
             await wire.start()
             stack.push_async_callback(wire.stop)
             return House(wire, stack)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -229,6 +230,35 @@ async def test_the_last_channel_of_the_query_counts_percent_decoded(
     site: Site, query: str, channel_id: str
 ) -> None:
     assert (await hear(await site.dial(query)))["data"]["channel_id"] == channel_id
+
+
+@pytest.mark.parametrize(
+    ("query", "is_told"),
+    [
+        ("?expiring=3600", True),
+        ("?channel_id=lobby&expiring=3600", True),
+        ("", False),
+        ("?expiring=", False),
+        ("?expiring=0", False),
+        ("?expiring=-1", False),
+        ("?expiring=soon", False),
+        ("?expiring=%C2%B2", False),
+        ("?expiring=86401", False),
+        (f"?expiring={'9' * 1000}", False),
+    ],
+)
+async def test_a_client_that_asks_in_the_query_is_told_before_its_token_expires(
+    start: Callable[..., Awaitable[Site]], query: str, is_told: bool
+) -> None:
+    site = await start()
+    site.expires = int(time.time()) + 1800
+    client = await site.dial(query, additional_headers={"Authorization": "bearer ann"})
+    assert json.loads(await client.recv())["data"]["root_id"] == f"n::{ANN}"
+    await client.send('{"type":"connection","id":1}')
+    told = [json.loads(await client.recv()) for _ in range(1 + is_told)]
+    expiring = {"type": "expiring", "data": {"expiration": site.expires}}
+    assert (expiring in told) is is_told
+    assert told[-1]["type"] == "reply"
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class Terms:
     def _turn_wheel(self) -> None:
         self._timer = None
         self.tick()
-        if self._count:
+        if self._count and self._timer is None:
             self._wait()
 
     def _visit_all(self, due: list[Client]) -> None:
