@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import Tokens
@@ -12,8 +12,7 @@ from walkwire.ids import PUBLIC_ROOT
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A caller.
 
     - root_id: the root of their graph
