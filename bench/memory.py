@@ -16,7 +16,7 @@ from walkwire.brokers import open_broker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.gateway import gateway
 from walkwire.server.socket.stream import Stream
-from walkwire.wire.door import Call
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.wire import Wire
 
 COUNT = 5000
@@ -116,8 +116,8 @@ async def _dispatch(call: Call) -> bytes:
     return b"{}"
 
 
-async def _authenticate(token: str | None) -> str:
-    return PUBLIC_ROOT
+async def _authenticate(token: str | None) -> SignIn:
+    return NOBODY
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ MEBIBYTE = 1024 * 1024
 SECRET_URLS = ("database", "broker")  # settings that may hold a password
 SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its hash
 
+_YEARS = 10 * 366 * 24 * 60 * 60  # seconds: no token is valid for longer
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, no address to listen at
 ISSUERS = {"google": "https://accounts.google.com"}  # of providers that need no setting for it
 
@@ -197,6 +198,10 @@ class Config(BaseModel):
     login_queue: int = Field(default_factory=_in_production(32, 512), ge=2)
     reset_queue: int = Field(512, ge=1)
     webhook_keys: int = Field(100, ge=1)
+    token_seconds: int = Field(12 * 60 * 60, ge=1, le=_YEARS)
+    access_seconds: int = Field(15 * 60, ge=1, le=_YEARS)
+    refresh_seconds: int = Field(30 * 24 * 60 * 60, ge=1, le=_YEARS)
+    user_sessions: int = Field(100, ge=1, le=1000)
     queue_bound: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     ping_seconds: float = Field(25, gt=0)
     pong_seconds: float = Field(20, gt=0)

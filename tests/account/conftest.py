@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from walkwire.account.revocation import Revocation
+from walkwire.account.session import Sessions
 from walkwire.account.token import Tokens
 from walkwire.store import Asking, Store
 from walkwire.stores import open_store
@@ -45,18 +46,25 @@ class Sockets:
     here: set[str] = field(default_factory=set)
     signed_out: list[str] = field(default_factory=list)
     told: list[tuple[str, int]] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    told_ended: list[tuple[str, str]] = field(default_factory=list)
     away: str | None = None
 
     def is_here(self, root_id: str) -> bool:
         return root_id in self.here
 
-    def sign_out(self, root_id: str) -> None:
-        if root_id in self.here:
+    def sign_out(self, root_id: str, session: str | None = None) -> None:
+        if session is not None:
+            self.ended.append(session)
+        elif root_id in self.here:
             self.here.remove(root_id)
             self.signed_out.append(root_id)
 
     def tell_revoked(self, root_id: str, token_generation: int) -> None:
         self.told.append((root_id, token_generation))
+
+    def tell_ended(self, root_id: str, session: str) -> None:
+        self.told_ended.append((root_id, session))
 
 
 @pytest.fixture
@@ -94,6 +102,11 @@ async def revocation(
     made = Revocation(store, asking, sockets, clock)
     yield made
     await made.stop()
+
+
+@pytest.fixture
+def sessions(store: Store, asking: Asking, tokens: Tokens, revocation: Revocation, clock: Clock) -> Sessions:
+    return Sessions(store, asking, tokens, revocation, clock=clock)
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from walkwire.account.auth import PUBLIC, Auth, Caller
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import LIFETIME, Tokens
 from walkwire.ids import PUBLIC_ROOT, new_id
-from walkwire.store import Store, UserRecord
+from walkwire.store import Store, TokenState, UserRecord
 
 USER = UserRecord(new_id(), "a@example.com", "hash", new_id())
+SESSION = new_id()
+CALLER = Caller(USER.root_id, USER.id, 0, SESSION, int(Clock().now) + LIFETIME)
 
 
 class Failing:
@@ -21,15 +23,15 @@ class Failing:
         self.fails = True
         self._store = store
 
-    def token_generations(self, root_ids: list[str]) -> dict[str, int]:
+    def token_states(self, root_ids: list[str]) -> dict[str, TokenState]:
         if self.fails:
             raise ConnectionError("the database is away")
-        return self._store.token_generations(root_ids)
+        return self._store.token_states(root_ids)
 
 
 @pytest.fixture
 def token(tokens: Tokens) -> str:
-    return tokens.make(USER)[0]
+    return tokens.make(USER, SESSION)[0]
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def auth(store: Store, tokens: Tokens, revocation: Revocation) -> Auth:
 
 @pytest.mark.parametrize("form", ["{}", "Bearer {}", "bearer {}", " BEARER  {} "])
 async def test_a_token_tells_its_user(form: str, auth: Auth, token: str) -> None:
-    assert await auth.authenticate(form.format(token)) == Caller(USER.root_id, USER.id)
+    assert await auth.authenticate(form.format(token)) == CALLER
 
 
 @pytest.mark.parametrize("token", [None, "", "Bearer ", "nonsense", "Bearer nonsense"])
@@ -63,11 +65,11 @@ async def test_a_revoked_token_is_nobodys(auth: Auth, token: str, revocation: Re
 async def test_a_store_that_fails_is_an_error_for_rest_and_the_public_user_for_a_socket(
     auth: Auth, token: str, store: Store, revocation: Revocation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    failing = revocation._users = Failing(store)  # type: ignore[assignment]
+    failing = revocation._store = Failing(store)  # type: ignore[assignment]
     with pytest.raises(ConnectionError):
         await auth.identify(token)
     assert await auth.authenticate(token) == PUBLIC
     assert "could not be checked" in caplog.text
     assert token not in caplog.text
     failing.fails = False
-    assert await auth.authenticate(token) == Caller(USER.root_id, USER.id)
+    assert await auth.authenticate(token) == CALLER

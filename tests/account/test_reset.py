@@ -13,6 +13,7 @@ from walkwire.account.attempts import WINDOW, AttemptLimits, Attempts
 from walkwire.account.password import Passwords
 from walkwire.account.reset import LIFETIME, Resets
 from walkwire.account.revocation import Revocation
+from walkwire.account.session import Sessions
 from walkwire.account.signing.codes import PAUSE
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
@@ -45,10 +46,10 @@ class Post:
 
 @pytest.fixture
 def users(
-    store: Store, asking: Asking, tokens: Tokens, revocation: Revocation, hasher: PlainHasher
+    store: Store, asking: Asking, sessions: Sessions, revocation: Revocation, hasher: PlainHasher
 ) -> Iterator[Users]:
     passwords = Passwords(hasher)
-    made = Users(store, asking, passwords, tokens, revocation)
+    made = Users(store, asking, passwords, sessions, revocation)
     yield made
     passwords.close()
 

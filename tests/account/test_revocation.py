@@ -19,11 +19,11 @@ from walkwire.account.revocation import (
     SHOWN_SECONDS,
     Revocation,
 )
-from walkwire.account.token import Tokens
+from walkwire.account.session import Sessions
 from walkwire.account.user import Users
 from walkwire.errors import CommitInDoubt
 from walkwire.ids import new_id
-from walkwire.store import Asking, Store, UserRecord
+from walkwire.store import Asking, Store, TokenState, UserRecord
 
 USER = UserRecord(new_id(), "a@example.com", "hash", new_id())
 ROOT = USER.root_id
@@ -40,9 +40,9 @@ class Asked:
         self.gate.set()
         self.has_read = threading.Event()
 
-    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
+    def token_states(self, root_ids: Sequence[str]) -> dict[str, TokenState]:
         self.questions.append(list(root_ids))
-        found = self.store.token_generations(root_ids)
+        found = self.store.token_states(root_ids)
         self.has_read.set()
         self.gate.wait()
         if self.fails:
@@ -72,6 +72,11 @@ def raise_generation(users: Asked, user: UserRecord = USER) -> None:
     now = users.store.user_by_id(user.id)
     assert now is not None
     assert users.store.change_password(user.id, now.password, f"{now.password}+")
+
+
+def end_session(users: Asked, session: str) -> None:
+    """A log-out, by a server that tells nobody."""
+    users.store.end_session(ROOT, session, 2_000_000_000, 0, 100)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -229,6 +234,95 @@ async def test_one_who_comes_by_a_new_token_shows_that_the_old_ones_are_revoked(
     assert sockets.signed_out == [ROOT]
 
 
+# A session ends
+
+
+async def test_a_session_that_ends_here_is_told_and_takes_its_tokens_and_no_others(
+    revocation: Revocation, users: Asked, sockets: Sockets
+) -> None:
+    assert await revocation.is_current(ROOT, 0, "one")
+    revocation.end(ROOT, "one")
+    assert (sockets.ended, sockets.told_ended, sockets.signed_out) == (["one"], [(ROOT, "one")], [])
+    assert [await revocation.is_current(ROOT, 0, session) for session in ("one", "other")] == [False, True]
+    assert len(users.questions) == 1
+
+
+async def test_a_session_that_ended_elsewhere_is_heard_of_and_not_told_again(
+    revocation: Revocation, sockets: Sockets
+) -> None:
+    assert await revocation.is_current(ROOT, 0, "one")
+    revocation.hear_ended(ROOT, "one")
+    assert (sockets.ended, sockets.told_ended) == (["one"], [])
+    assert not await revocation.is_current(ROOT, 0, "one")
+
+
+async def test_sessions_that_the_store_has_ended_do_not_count(revocation: Revocation, users: Asked) -> None:
+    end_session(users, "one")
+    assert [await revocation.is_current(ROOT, 0, session) for session in ("one", "other")] == [False, True]
+
+
+async def test_an_answer_from_before_a_session_ended_does_not_bring_it_back(
+    revocation: Revocation, users: Asked
+) -> None:
+    users.gate.clear()
+    calling = asyncio.ensure_future(revocation.is_current(ROOT, 0, "one"))
+    await asyncio.to_thread(users.has_read.wait)
+    end_session(users, "one")
+    revocation.hear_ended(ROOT, "one")
+    users.gate.set()
+    assert not await calling
+    assert await revocation.is_current(ROOT, 0, "other")
+
+
+async def test_a_session_stays_ended_when_the_generation_is_raised_while_the_store_is_asked(
+    revocation: Revocation, users: Asked
+) -> None:
+    raise_generation(users)
+    end_session(users, "one")
+    users.gate.clear()
+    calling = asyncio.ensure_future(revocation.is_current(ROOT, 1, "one"))
+    await asyncio.to_thread(users.has_read.wait)
+    revocation.hear(ROOT, 1)
+    users.gate.set()
+    assert not await calling
+
+
+async def test_a_session_of_a_generation_that_is_heard_of_later_stays_ended(
+    revocation: Revocation, users: Asked
+) -> None:
+    assert await revocation.is_current(ROOT, 0)
+    revocation.hear_ended(ROOT, "one")
+    revocation.hear(ROOT, 1)
+    assert [await revocation.is_current(ROOT, 1, session) for session in ("one", "other")] == [False, True]
+
+
+async def test_a_session_that_ends_untold_is_found_out_for_open_sockets(
+    revocation: Revocation, users: Asked, sockets: Sockets, clock: Clock
+) -> None:
+    assert await revocation.is_current(ROOT, 0, "one")
+    sockets.here.add(ROOT)
+    end_session(users, "one")
+    clock.now += OPEN_SECONDS
+    await until(lambda: sockets.ended == ["one"])
+    assert sockets.signed_out == []
+    assert not await revocation.is_current(ROOT, 0, "one")
+
+
+async def test_a_session_that_ends_untold_is_found_out_when_its_token_is_shown(
+    revocation: Revocation, users: Asked, clock: Clock
+) -> None:
+    assert await revocation.is_current(ROOT, 0, "one")
+    end_session(users, "one")
+    clock.now += SHOWN_SECONDS
+    assert not await revocation.is_current(ROOT, 0, "one")
+
+
+async def test_ended_sessions_of_users_who_are_not_here_are_not_kept(revocation: Revocation) -> None:
+    for _ in range(10):
+        revocation.hear_ended(new_id(), "one")
+    assert (revocation._trust, revocation._ended_meanwhile) == ({}, None)
+
+
 # Nobody tells
 
 
@@ -335,7 +429,7 @@ async def test_a_new_password_whose_outcome_is_not_known_revokes_all_the_same(
     users: Asked,
     revocation: Revocation,
     sockets: Sockets,
-    tokens: Tokens,
+    sessions: Sessions,
     clock: Clock,
 ) -> None:
     """The store answers again and again; what it says then counts."""
@@ -350,7 +444,7 @@ async def test_a_new_password_whose_outcome_is_not_known_revokes_all_the_same(
     user = UserRecord(new_id(), "c@example.com", PlainHasher().hash("old"), new_id())
     store.add_user(user)
     passwords = Passwords(PlainHasher())
-    accounts = Users(Doubtful(), asking, passwords, tokens, revocation)  # type: ignore[arg-type]
+    accounts = Users(Doubtful(), asking, passwords, sessions, revocation)  # type: ignore[arg-type]
     assert await revocation.is_current(user.root_id, 0)
     with pytest.raises(CommitInDoubt):
         await accounts.change_password(user.id, "old", "new")

@@ -18,9 +18,9 @@ USER = UserRecord(new_id(), "a@example.com", "hash", new_id(), token_generation=
 
 def test_a_token_says_whose_it_is_and_ends_after_twelve_hours(clock: Clock) -> None:
     tokens = Tokens(SECRET, clock)
-    token, expires = tokens.make(USER)
+    token, expires = tokens.make(USER, "a session")
     assert expires == clock.now + 12 * 3600
-    assert tokens.read(token) == TokenClaims(USER.id, USER.root_id, 3, expires)
+    assert tokens.read(token) == TokenClaims(USER.id, USER.root_id, 3, expires, "a session")
     clock.now += LIFETIME - 1
     assert tokens.read(token) is not None
     clock.now += 1

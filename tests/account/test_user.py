@@ -12,6 +12,7 @@ from tests.account.conftest import PlainHasher, Sockets
 from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
+from walkwire.account.session import Sessions
 from walkwire.account.token import Tokens
 from walkwire.account.user import Login, PasswordChange, Registration, Users, normalised
 from walkwire.store import Asking, Search, Store, UserExists
@@ -26,10 +27,10 @@ def auth(tokens: Tokens, revocation: Revocation) -> Auth:
 
 @pytest.fixture
 def users(
-    store: Store, asking: Asking, revocation: Revocation, tokens: Tokens, hasher: PlainHasher
+    store: Store, asking: Asking, revocation: Revocation, sessions: Sessions, hasher: PlainHasher
 ) -> Iterator[Users]:
     passwords = Passwords(hasher)
-    made = Users(store, asking, passwords, tokens, revocation)
+    made = Users(store, asking, passwords, sessions, revocation)
     yield made
     passwords.close()
 

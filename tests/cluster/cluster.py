@@ -20,6 +20,7 @@ from tests.serving import Server, Socket, client
 
 PROGRAM = Path(__file__).with_name("program.py")
 PATIENCE = 20.0
+TOKEN_SECRET = "s" * 32
 POOL = "8"  # connections of a server to PostgreSQL, which takes 100 of all the tests that run at once
 
 
@@ -66,7 +67,12 @@ class Cluster:
         return self.wires[-1].url
 
     def _start(self, url: str, settings: dict[str, str]) -> Server:
-        ours = {"broker": url, "database": self._database, "token_secret": "s" * 32, "database_pool": POOL}
+        ours = {
+            "broker": url,
+            "database": self._database,
+            "token_secret": TOKEN_SECRET,
+            "database_pool": POOL,
+        }
         return Server(self._program, self._folder, **(ours | settings))
 
     async def ready(self, server: Server, is_ready: bool = True, seconds: float = PATIENCE) -> float:

@@ -1,6 +1,6 @@
-"""Revoking: a password is changed on one server while its old token is shown on the others. How long does the token count there?
+"""Revoking: a token ends on one server while it is shown on the others. How long does it count there?
 
-`python -m tests.cluster.revoking redis` measures that many times over.
+It ends in one of `WAYS`. `python -m tests.cluster.revoking redis` measures that many times over.
 """
 
 from __future__ import annotations
@@ -12,22 +12,25 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import jwt
+
 from tests.brokers.service import KINDS, Kind
-from tests.cluster.cluster import Cluster, cluster
+from tests.cluster.cluster import TOKEN_SECRET, Cluster, cluster
 from tests.serving import PASSWORD, PUBLIC_ROOT, Person, Server, Socket
 
 PAUSE = 0.005  # seconds between two looks at a socket: what is found is that much too long at most
 OPENED_EVERY = 0.03  # seconds
+EXPIRES_IN = 5  # seconds
 MOST = 60.0  # seconds: a token that counts for longer counts for ever
 
 
 @dataclass
 class Revoked:
-    """Seconds from the answer of `change_password` until the old token did not count any more. `called`: how long the call took.
+    """Seconds from the answer that ended a token until it did not count any more. `called`: how long the call took.
 
     `was_open`: the slowest socket that was open before, `was_opened`: of those that were opened meanwhile, `rest`: the slowest
     server over REST. `meanwhile` is how many sockets were opened meanwhile and were signed in at first.
@@ -44,20 +47,88 @@ class Revoked:
         return max(self.was_open, self.was_opened, self.rest)
 
 
+Act = Callable[[], Awaitable[None]]
+Way = Callable[[Server], Awaitable[tuple[Person, Act]]]
+"""Makes somebody who is signed in, and gives what ends the token. What it does returns when the token has ended."""
+
+
+async def by_password(server: Server) -> tuple[Person, Act]:
+    """A new password revokes all tokens."""
+    user = await server.user()
+    change = {"old_password": PASSWORD, "new_password": "better"}
+    return user, lambda: _done(server, "change_password", change, user.token)
+
+
+async def by_logout(server: Server) -> tuple[Person, Act]:
+    """A log-out ends a plain token."""
+    user = await server.user()
+    return user, lambda: _done(server, "logout", {}, user.token)
+
+
+async def by_logout_all(server: Server) -> tuple[Person, Act]:
+    """Another session of the user ends all sessions."""
+    user = await server.user()
+    account = {"email": user.email, "password": PASSWORD}
+    other = (await server.post("/user/login", account)).json()["token"]
+    return user, lambda: _done(server, "logout-all", {}, other)
+
+
+async def by_theft(server: Server) -> tuple[Person, Act]:
+    """A refresh token that was replaced is used again, which ends its session."""
+    user = await server.user()
+    account = {"email": user.email, "password": PASSWORD, "refresh": True}
+    given = (await server.post("/user/login", account)).json()
+    stolen = text = given["refresh_token"]
+    for _ in range(2):
+        text = (await server.post("/user/refresh", {"refresh_token": text})).json()["refresh_token"]
+
+    async def use() -> None:
+        assert (await server.post("/user/refresh", {"refresh_token": stolen})).status_code == 401
+
+    return replace(user, token=given["token"]), use
+
+
+async def by_expiry(server: Server) -> tuple[Person, Act]:
+    """The token expires in a few seconds."""
+    user = await server.user()
+    expires = math.ceil(time.time()) + EXPIRES_IN
+    claims = jwt.decode(user.token, TOKEN_SECRET, ["HS256"]) | {"exp": expires}
+
+    async def wait() -> None:
+        await asyncio.sleep(expires - time.time())
+
+    return replace(user, token=jwt.encode(claims, TOKEN_SECRET)), wait
+
+
+WAYS: dict[str, Way] = {
+    "password": by_password,
+    "logout": by_logout,
+    "logout-all": by_logout_all,
+    "theft": by_theft,
+    "expiry": by_expiry,
+}
+
+
+async def _done(server: Server, path: str, body: dict[str, str], token: str) -> None:
+    answer = await server.post(f"/user/{path}", body, token)
+    assert answer.status_code == 200, answer.text
+
+
 async def revoke(
     here: Server,
     open_on: Sequence[Server] = (),
     opened_on: Sequence[Server] = (),
     known_on: Sequence[Server] = (),
     begin: Callable[[], None] = lambda: None,
+    way: str = "password",
 ) -> Revoked:
-    """Change a password on `here`, right after `begin`.
+    """End a token on `here` in one of `WAYS`, right after `begin`.
 
     - `open_on`: a socket is open there, and nobody shows the token again.
     - `opened_on`: the token is shown there all the time, over REST and by sockets that are opened.
     - `known_on`: the token was shown there over REST, and no socket is open. From the answer on as `opened_on`.
     """
-    found, user = Revoked(), await here.user()
+    found, (user, end) = Revoked(), await WAYS[way](here)
     shown_on = list(dict.fromkeys((here, *opened_on, *known_on)))
     async with AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(server.connect(user.token)) for server in open_on]
@@ -72,9 +143,7 @@ async def revoke(
             for server in (*opened_on, *known_on)
         ]
         start = time.monotonic()
-        change = {"old_password": PASSWORD, "new_password": "better"}
-        answer = await here.post("/user/change_password", change, user.token)
-        assert answer.status_code == 200, answer.text
+        await end()
         answered = time.monotonic()
         is_answered.set()
         calls = [asyncio.create_task(_bad(server, user)) for server in shown_on]
@@ -134,24 +203,25 @@ def part_of(times: Sequence[float], part: float) -> float:
     return sorted(times)[max(0, math.ceil(part * len(times)) - 1)]
 
 
-async def _measure(kind: Kind, runs: int) -> None:
+async def _measure(kind: Kind, runs: int, way: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with cluster(kind, Path(folder), 3) as three:
-            found = [await _run(three) for _ in range(runs)]
-    print(f"{kind}, {runs} runs, {sum(each.meanwhile for each in found)} sockets opened meanwhile")
+            found = [await _run(three, way) for _ in range(runs)]
+    print(f"{kind}, {way}, {runs} runs, {sum(each.meanwhile for each in found)} sockets opened meanwhile")
     for name in ("called", "was_open", "was_opened", "rest", "last"):
         times = [1000 * getattr(each, name) for each in found]
         print(f"{name:>12}: p50 {part_of(times, 0.5):.1f} ms, p99 {part_of(times, 0.99):.1f} ms")
 
 
-async def _run(three: Cluster) -> Revoked:
+async def _run(three: Cluster, way: str) -> Revoked:
     here, there, third = three.servers
-    return await revoke(here, open_on=[here, third], opened_on=[third], known_on=[there])
+    return await revoke(here, open_on=[here, third], opened_on=[third], known_on=[there], way=way)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--way", choices=WAYS, default="password")
     chosen = parser.parse_args()
-    asyncio.run(_measure(cast(Kind, chosen.kind), chosen.runs))
+    asyncio.run(_measure(cast(Kind, chosen.kind), chosen.runs, chosen.way))

@@ -1,4 +1,4 @@
-"""A password is changed on one server: for how long its old tokens count on others, with the broker and without. `-s` prints it.
+"""A token ends on one server: for how long it counts on others, with the broker and without. `-s` prints it.
 
 The promise is a second with the broker, and the bounds of `docs/users.md` without. On the second server a socket is open; on the
 third, where nobody was signed in, old tokens are shown all the time, over REST and by sockets that are opened.
@@ -12,7 +12,7 @@ import pytest
 
 from tests.brokers.service import KINDS, Kind
 from tests.cluster.cluster import Cluster, cluster
-from tests.cluster.revoking import Revoked, revoke
+from tests.cluster.revoking import WAYS, Revoked, revoke
 
 # The bounds of the docs, and some for a machine on which others are at work.
 HEARD, AWAY, CUT_OFF = 1 + 1.5, 5 + 1.5, 10 + 2
@@ -36,6 +36,29 @@ async def test_with_the_broker_within_a_second_on_every_server(three: Cluster, k
     tell(f"{kind}, on one server no socket was open", found, HEARD)
     found = await revoke(there, known_on=[here, third])
     tell(f"{kind}, no socket was open at all", found, HEARD)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("way", sorted({*WAYS} - {"password"}))
+async def test_each_way_within_a_second_on_every_server(three: Cluster, kind: Kind, way: str) -> None:
+    here, there, third = three.servers
+    found = await revoke(here, open_on=[here, third], opened_on=[there, third], way=way)
+    tell(f"{kind}, {way}", found, HEARD)
+    found = await revoke(there, open_on=[there], known_on=[here, third], way=way)
+    tell(f"{kind}, {way}, no socket was open on the others", found, HEARD)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+async def test_each_way_with_a_broker_that_is_gone_within_five_seconds(kind: Kind, tmp_path: Path) -> None:
+    async with cluster(kind, tmp_path, 3) as made:
+        here, there, third = made.servers
+        made.broker.kill()
+        for server in made.servers:
+            await made.ready(server, False)
+        for way in sorted({*WAYS} - {"password"}):
+            found = await revoke(here, open_on=[there], opened_on=[third], way=way)
+            tell(f"{kind} gone, {way}", found, HEARD if way == "expiry" else AWAY)
 
 
 @pytest.mark.long

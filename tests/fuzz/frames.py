@@ -17,9 +17,8 @@ from websockets.protocol import OPEN, Protocol, Side
 from websockets.server import ServerProtocol
 
 from walkwire.brokers.memory import MemoryBroker
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.stream import Stream
-from walkwire.wire.door import Call, Door
+from walkwire.wire.door import NOBODY, Call, Door, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.wire import Wire
 
@@ -132,8 +131,8 @@ async def _dispatch(call: Call) -> bytes:
     return b"{}"
 
 
-async def _authenticate(token: str | None) -> str:
-    return PUBLIC_ROOT
+async def _authenticate(token: str | None) -> SignIn:
+    return NOBODY
 
 
 _made: list[tuple[asyncio.AbstractEventLoop, Door]] = []

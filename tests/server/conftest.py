@@ -17,6 +17,7 @@ from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.service import Services
+from walkwire.account.session import Sessions
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
@@ -95,9 +96,14 @@ def auth(revocation: Revocation) -> Auth:
 
 
 @pytest.fixture
-def users(store: Store, asking: Asking, revocation: Revocation) -> Iterator[Users]:
+def sessions(store: Store, asking: Asking, revocation: Revocation) -> Sessions:
+    return Sessions(store, asking, Tokens(b"s" * 32), revocation)
+
+
+@pytest.fixture
+def users(store: Store, asking: Asking, revocation: Revocation, sessions: Sessions) -> Iterator[Users]:
     passwords = Passwords(PlainHasher())
-    made = Users(store, asking, passwords, Tokens(b"s" * 32), revocation)
+    made = Users(store, asking, passwords, sessions, revocation)
     yield made
     passwords.close()
 
@@ -124,9 +130,15 @@ def services(store: Store, asking: Asking) -> Services:
 
 @pytest.fixture
 def accounts(
-    store: Store, asking: Asking, users: Users, auth: Auth, services: Services, revocation: Revocation
+    store: Store,
+    asking: Asking,
+    users: Users,
+    sessions: Sessions,
+    auth: Auth,
+    services: Services,
+    revocation: Revocation,
 ) -> Accounts:
-    return Accounts(auth, users, services, Webhooks(store, asking, b"s" * 32), revocation)
+    return Accounts(auth, users, sessions, services, Webhooks(store, asking, b"s" * 32), revocation)
 
 
 Serve = Callable[..., httpx.AsyncClient]

@@ -11,9 +11,10 @@ import pytest
 
 from tests.server.conftest import PlainHasher
 from walkwire.account import revocation as module
-from walkwire.account.auth import Auth
+from walkwire.account.auth import PUBLIC, Auth
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
+from walkwire.account.session import Sessions
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.broker import Deliver, Returned
@@ -22,7 +23,8 @@ from walkwire.errors import UnknownWalker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
 from walkwire.store import Asking, Store, UserRecord
-from walkwire.wire.door import Call
+from walkwire.wire.delivery.client import Term
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.wire import Wire
 
 PASSWORD = "secret"
@@ -58,7 +60,8 @@ class Server:
         asking = Asking()
         self.revocation = Revocation(store, asking, self.wire.hub)
         self.auth = Auth(tokens, self.revocation)
-        self.users = Users(store, asking, passwords, tokens, self.revocation)
+        self.sessions = Sessions(store, asking, tokens, self.revocation)
+        self.users = Users(store, asking, passwords, self.sessions, self.revocation)
         self.door = self.wire.door(self.dispatch, self.authenticate, lambda origin, host: True)
         self.sockets: list[tuple[Loopback, str]] = []
         self._stack = stack
@@ -67,14 +70,15 @@ class Server:
         stack.callback(passwords.close)
 
     async def start(self) -> None:
-        await self.wire.start(self.revocation.hear, self.revocation.recheck)
+        await self.wire.start(self.revocation.hear, self.revocation.recheck, self.revocation.hear_ended)
         self._stack.push_async_callback(self.wire.stop)
 
     async def dispatch(self, call: Call) -> bytes:
         raise UnknownWalker
 
-    async def authenticate(self, token: str | None) -> str:
-        return (await self.auth.authenticate(token)).root_id
+    async def authenticate(self, token: str | None) -> SignIn:
+        caller = await self.auth.authenticate(token)
+        return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Term(caller.session, caller.expires))
 
     async def token(self, user: UserRecord, password: str = PASSWORD) -> str:
         session = await self.users.login(user.email, password)
@@ -164,6 +168,79 @@ async def test_a_socket_by_a_new_token_that_comes_before_the_message_stays(three
     await until(lambda: here.broker.counts.published > 0)
     await new.quiet()
     assert new.connection.client.root_id == user.root_id
+
+
+async def test_a_log_out_ends_the_sockets_of_its_session_on_every_server_and_no_others(
+    three: Servers,
+) -> None:
+    here, there, _ = three
+    user = await here.users.register("ada@example.com", PASSWORD)
+    mine, other = await here.token(user), await here.token(user)
+    sockets = [await server.open(mine, by_event) for server in three for by_event in (False, True)]
+    others = [await server.open(other) for server in three]
+    caller = await there.auth.identify(mine)
+    assert caller is not None
+    await there.sessions.end(caller.root_id, caller.session, caller.expires)
+    await until(lambda: all(each.connection.client.root_id == PUBLIC_ROOT for each in sockets))
+    for server in three:
+        assert await server.auth.identify(mine) is None
+        assert (await server.open(mine)).connection.client.root_id == PUBLIC_ROOT
+        assert (await server.open(other)).connection.client.root_id == user.root_id
+    assert all(each.connection.client.root_id == user.root_id for each in others)
+
+
+async def test_a_log_out_that_a_broken_broker_lost_is_found_out_when_it_is_back(three: Servers) -> None:
+    here, there, _ = three
+    user = await here.users.register("ada@example.com", PASSWORD)
+    mine, other = await here.token(user), await here.token(user)
+    old, stays = await there.open(mine), await there.open(other)
+    here.broker.loses = True
+    caller = await here.auth.identify(mine)
+    assert caller is not None
+    await here.sessions.end(caller.root_id, caller.session, caller.expires)
+    assert old.connection.client.root_id == user.root_id
+    there.broker.returned()
+    await until(lambda: old.connection.client.root_id == PUBLIC_ROOT)
+    assert stays.connection.client.root_id == user.root_id
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_sockets_that_are_opened_while_sessions_end_one_after_the_other(
+    three: Servers, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each log-out every socket of its session becomes public, wherever and however it was opened, and no other does."""
+    monkeypatch.setattr(module, "SHOWN_SECONDS", 0.02 if seed % 2 else 5.0)
+    dice = random.Random(seed)
+    user = await three[0].users.register("ada@example.com", PASSWORD)
+    tokens = [await three[0].token(user) for _ in range(10)]
+    lasting, ended = list(tokens), list[str]()
+    is_over = False
+
+    async def open_sockets() -> None:
+        while not is_over:
+            server, token = dice.choice(three), dice.choice(tokens)
+            if dice.random() < 0.3:
+                await server.auth.identify(token)
+            else:
+                await server.open(token, by_event=dice.random() < 0.5)
+            await asyncio.sleep(dice.choice((0, 0, 0.002)))
+
+    opening = [asyncio.create_task(open_sockets()) for _ in range(6)]
+    for _ in range(8):
+        await asyncio.sleep(dice.random() * 0.02)
+        token, server = lasting.pop(dice.randrange(len(lasting))), dice.choice(three)
+        caller = await server.auth.identify(token)
+        assert caller is not None
+        await server.sessions.end(caller.root_id, caller.session, caller.expires)
+        ended.append(token)
+        assert await server.auth.identify(token) is None
+    is_over = True
+    await asyncio.gather(*opening)
+    await until(lambda: not sum(each.signed_in(user.root_id, ended) for each in three))
+    shown = sum(token in lasting for each in three for _, token in each.sockets)
+    assert sum(each.signed_in(user.root_id, lasting) for each in three) == shown
+    for each in three:
+        assert [await each.auth.identify(token) for token in ended] == [None] * len(ended)
 
 
 @pytest.mark.parametrize("seed", range(12))

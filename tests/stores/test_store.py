@@ -23,6 +23,7 @@ from walkwire.store import (
     Search,
     Selection,
     Store,
+    TokenState,
     UserExists,
     UserRecord,
 )
@@ -313,17 +314,17 @@ def test_a_new_password_raises_the_token_generation_once(store: Store) -> None:
     assert (changed.password, changed.token_generation) == ("new", 1)
 
 
-def test_token_generations_are_those_of_active_users_however_many_are_asked_about(store: Store) -> None:
+def test_token_states_are_those_of_active_users_however_many_are_asked_about(store: Store) -> None:
     users = [UserRecord(new_id(), f"{number}@example.com", "old", new_id()) for number in range(3)]
     for user in users:
         store.add_user(user)
     off = UserRecord(new_id(), "off@example.com", "hash", new_id(), is_activated=False)
     store.add_user(off)
     store.change_password(users[1].id, "old", "new")
-    found = {users[0].root_id: 0, users[1].root_id: 1, users[2].root_id: 0}
+    found = {user.root_id: TokenState(generation) for user, generation in zip(users, (0, 1, 0), strict=True)}
     many = [new_id() for _ in range(1500)]
-    assert store.token_generations([*many, *found, off.root_id]) == found
-    assert store.token_generations([]) == {}
+    assert store.token_states([*many, *found, off.root_id]) == found
+    assert store.token_states([]) == {}
 
 
 def test_an_address_is_proved_once_and_only_by_an_active_user(store: Store) -> None:

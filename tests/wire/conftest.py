@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -14,9 +15,9 @@ from walkwire.account.auth import without_scheme
 from walkwire.broker import Broker
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.errors import UnknownWalker
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
-from walkwire.wire.door import Call, Door
+from walkwire.wire.delivery.client import Term
+from walkwire.wire.door import NOBODY, Call, Door, SignIn
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
@@ -35,6 +36,7 @@ class House:
     stack: AsyncExitStack
     walkers: dict[str, Callable[[Call], Awaitable[bytes]]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=lambda: dict(TOKENS))
+    terms: dict[str, Term] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     @property
@@ -51,12 +53,15 @@ class House:
             raise UnknownWalker
         return await self.walkers[call.walker](call)
 
-    async def authenticate(self, token: str | None) -> str:
+    async def authenticate(self, token: str | None) -> SignIn:
         await asyncio.sleep(0)
-        return self.tokens.get(without_scheme(token or ""), PUBLIC_ROOT)
+        name = without_scheme(token or "")
+        return SignIn(self.tokens[name], self.terms.get(name)) if name in self.tokens else NOBODY
 
-    async def open(self, token: str | None = None, channel_id: str | None = None) -> Loopback:
-        socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id))
+    async def open(
+        self, token: str | None = None, channel_id: str | None = None, notice: int = 0
+    ) -> Loopback:
+        socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id, notice))
         assert (await socket.receive())["type"] == "connection"
         return socket
 
@@ -67,9 +72,12 @@ async def build() -> AsyncIterator[Callable[..., Awaitable[House]]]:
     async with AsyncExitStack() as stack:
 
         async def make(
-            policies: Policies | None = None, limits: Limits | None = None, broker: Broker | None = None
+            policies: Policies | None = None,
+            limits: Limits | None = None,
+            broker: Broker | None = None,
+            clock: Callable[[], float] = time.time,
         ) -> House:
-            wire = Wire(broker or MemoryBroker(), policies=policies, limits=limits)
+            wire = Wire(broker or MemoryBroker(), policies=policies, limits=limits, clock=clock)
             await wire.start()
             stack.push_async_callback(wire.stop)
             return House(wire, stack)

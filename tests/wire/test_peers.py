@@ -57,6 +57,24 @@ async def test_an_envelope_to_several_topics_is_received_once_and_never_by_its_o
         await peers.stop()
 
 
+async def test_an_ended_session_is_told_to_the_other_servers() -> None:
+    bus = Bus()
+    here, there = Peers(MemoryBroker(bus), HERE), Peers(MemoryBroker(bus), THERE)
+    heard: list[tuple[str, str]] = []
+
+    def refuse(*anything: object) -> None:
+        raise AssertionError
+
+    await here.start(refuse, refuse, refuse, refuse)
+    await there.start(refuse, refuse, refuse, lambda root_id, session: heard.append((root_id, session)))
+    here.tell_ended("x", "s")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert heard == [("x", "s")]
+    for peers in (here, there):
+        await peers.stop()
+
+
 async def test_what_cannot_be_published_is_counted() -> None:
     class Away(MemoryBroker):
         def publish(self, topic: str, message: bytes) -> None:
@@ -66,4 +84,5 @@ async def test_what_cannot_be_published_is_counted() -> None:
     with pytest.raises(Unreached):
         peers.publish("users", ("x",), ["u.x"])
     peers.tell_revoked("x", 1)
-    assert peers.untold == 2
+    peers.tell_ended("x", "s")
+    assert peers.untold == 3

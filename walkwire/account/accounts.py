@@ -16,6 +16,7 @@ from walkwire.account.password import Passwords
 from walkwire.account.reset import Resets
 from walkwire.account.revocation import Revocation, Sockets
 from walkwire.account.service import Services
+from walkwire.account.session import Lifetimes, Sessions
 from walkwire.account.signing.codes import WAITING as CODES_WAITING
 from walkwire.account.signing.codes import Send
 from walkwire.account.signing.keys import Keys
@@ -40,6 +41,7 @@ class Accounts:
 
     - auth: identifies users by their tokens
     - users: registers users, logs them in, changes their passwords
+    - sessions: renews and ends what a log-in began
     - services: identifies services by their API keys
     - webhooks: makes webhook keys and identifies callers by them
     - revocation: knows which tokens still count
@@ -51,6 +53,7 @@ class Accounts:
 
     auth: Auth
     users: Users
+    sessions: Sessions
     services: Services
     webhooks: Webhooks
     revocation: Revocation
@@ -77,12 +80,14 @@ class AccountLimits(NamedTuple):
     - passwords: how many calls may wait for a hash
     - codes: how many codes may wait to be sent
     - webhook_keys: keys of one user
+    - lifetimes: how long tokens are valid
     """
 
     attempts: AttemptLimits = AttemptLimits()
     passwords: int = PASSWORDS_WAITING
     codes: int = CODES_WAITING
     webhook_keys: int = WEBHOOK_KEYS
+    lifetimes: Lifetimes = Lifetimes()
 
 
 @asynccontextmanager
@@ -134,7 +139,10 @@ async def open_accounts(
             stack.callback(verification.close)
         revocation = Revocation(store, asking, sockets)
         stack.push_async_callback(revocation.stop)
-        users = Users(store, asking, passwords, tokens, revocation, attempts, verification)
+        sessions = Sessions(store, asking, tokens, revocation, limits.lifetimes)
+        sessions.start()
+        stack.push_async_callback(sessions.stop)
+        users = Users(store, asking, passwords, sessions, revocation, attempts, verification)
         resets = None
         if (send := _sender(user, mail, "send_reset_code")) is not None:
             resets = Resets(store, users, secret, send, attempts=attempts, waiting=limits.codes)
@@ -142,6 +150,7 @@ async def open_accounts(
         yield Accounts(
             Auth(tokens, revocation),
             users,
+            sessions,
             Services(store, asking),
             Webhooks(store, asking, secret, bound=limits.webhook_keys),
             revocation,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import TokenClaims, Tokens
@@ -13,13 +12,19 @@ from walkwire.ids import PUBLIC_ROOT
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A caller: the root of their graph, the user (None for the public user), and the generation of the token."""
+class Caller(NamedTuple):
+    """A caller.
+
+    - root_id: the root of their graph
+    - user_id: None for the public user
+    - token_generation, session, expires: what their token claims; see `TokenClaims`
+    """
 
     root_id: str
     user_id: str | None = None
     token_generation: int = 0
+    session: str = ""
+    expires: int = 0
 
 
 PUBLIC = Caller(PUBLIC_ROOT)
@@ -62,9 +67,12 @@ class Auth:
         claims = self._tokens.read(without_scheme(token))
         if claims is None and self.outside is not None:
             claims = await self.outside.claims(without_scheme(token))
-        if claims is None or not await self._revocation.is_current(claims.root_id, claims.token_generation):
+        if claims is None:
             return None
-        return Caller(claims.root_id, claims.user_id, claims.token_generation)
+        user_id, root_id, token_generation, expires, session = claims
+        if not await self._revocation.is_current(root_id, token_generation, session):
+            return None
+        return Caller(root_id, user_id, token_generation, session, expires)
 
 
 def without_scheme(token: str) -> str:

@@ -1,14 +1,16 @@
 """Revocation: decides which tokens of a user are still valid.
 
 Each user has a token generation in the store. A new password raises it, which revokes all tokens of older generations on every
-server. A server caches generations for a bounded time (`docs/users.md` states the bounds):
+server. A log-out ends one session, which revokes the tokens of this session. A server caches a user's generation and ended
+sessions for a bounded time (`docs/users.md` states the bounds):
 
-- A server that raises a generation publishes it to all others, through the broker.
-- When a token is shown, a cached generation older than `SHOWN_SECONDS` is read again.
-- While a socket of the user is open, a cached generation older than `OPEN_SECONDS` is read again.
+- A server that raises a generation or ends a session publishes it to all others, through the broker.
+- When a token is shown, what was cached more than `SHOWN_SECONDS` ago is read again.
+- While a socket of the user is open, what was cached more than `OPEN_SECONDS` ago is read again.
 - While the broker is away, both are `AWAY_SECONDS`. When it is back, everything is read again at once.
 
-All sockets of a user on one server have the generation cached here. When it changes, they are signed out.
+All sockets of a user on one server have the generation cached here. When it changes, they are signed out. When a session ends,
+its sockets are signed out.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from walkwire.store import Asking, UserStore
+from walkwire.store import Asking, SessionStore, TokenState
 
 SHOWN_SECONDS = 5.0
 OPEN_SECONDS = 10.0
@@ -33,6 +35,7 @@ TICK = 0.5  # seconds between two searches for old generations
 BATCH = 500  # users in one read of the store
 
 _NOBODY = -1  # the generation of a user who is absent or deactivated
+_ABSENT = TokenState(_NOBODY)
 
 _log = logging.getLogger(__name__)
 
@@ -47,41 +50,50 @@ class Sockets(Protocol):
     def is_here(self, root_id: str) -> bool:
         """Return whether a socket of this user is open on this server."""
 
-    def sign_out(self, root_id: str) -> None:
-        """Make this user's sockets on this server those of the public user."""
+    def sign_out(self, root_id: str, session: str | None = None) -> None:
+        """Make this user's sockets on this server those of the public user. `session`: only the sockets of this session."""
 
     def tell_revoked(self, root_id: str, token_generation: int) -> None:
         """Publish to all other servers, where `Revocation.hear` is called with the same arguments. Must not raise."""
 
+    def tell_ended(self, root_id: str, session: str) -> None:
+        """Publish to all other servers, where `Revocation.hear_ended` is called with the same arguments. Must not raise."""
+
 
 class _Trust(NamedTuple):
-    """A cached generation. `number` orders reads and messages, `asked` is when it was read, in seconds of the clock."""
+    """What is cached of a user. `number` orders reads and messages, `asked` is when it was read, in seconds of the clock.
+
+    `ended` has the sessions whose tokens are not valid, although they are of this generation.
+    """
 
     token_generation: int
     number: int
     asked: float
+    ended: frozenset[str] = frozenset()
 
 
 class Revocation:
-    """Caches the token generations of users who called recently or have a socket open here.
+    """Caches the token generations and ended sessions of users who called recently or have a socket open here.
 
     Call its methods on the event loop of the sockets. It runs one task, only while something is cached.
     """
 
     def __init__(
         self,
-        users: UserStore,
+        store: SessionStore,
         asking: Asking,
         sockets: Sockets,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._users = users
+        self._store = store
         self._asking = asking
         self._sockets = sockets
         self._clock = clock
         self._trust: dict[str, _Trust] = {}  # by root id, the oldest first
         self._questions: dict[str, Future[None]] = {}  # not read yet
         self._number = 0  # of the last read or message
+        # Sessions that ended since the read under way began, by root id; None: no read is under way.
+        self._ended_meanwhile: dict[str, set[str]] | None = None
         self._before_gap = 0  # entries with this number or a lower one are stale at any age
         self._alert_until = float("-inf")
         self._shown_seconds, self._open_seconds = SHOWN_SECONDS, OPEN_SECONDS
@@ -89,8 +101,8 @@ class Revocation:
         self._task: Task[None] | None = None
         self._is_failing = False
 
-    async def is_current(self, root_id: str, token_generation: int) -> bool:
-        """Return whether tokens of this generation are valid. Raises the store's errors.
+    async def is_current(self, root_id: str, token_generation: int, session: str = "") -> bool:
+        """Return whether tokens of this generation are valid, unless `session` has ended. Raises the store's errors.
 
         The result is true when it is returned: act on it before the next `await`.
         """
@@ -101,7 +113,7 @@ class Revocation:
             if trust is not None and (
                 is_asked or (self._is_fresh(trust) and not 0 <= trust.token_generation < token_generation)
             ):
-                return _NOBODY != trust.token_generation == token_generation
+                return _NOBODY != trust.token_generation == token_generation and session not in trust.ended
             await self._ask(root_id)
             is_asked = True
 
@@ -115,11 +127,26 @@ class Revocation:
         known = self._trust.get(root_id)
         if known is None or known.token_generation < token_generation:
             self._number += 1
-            self._learn(root_id, _Trust(token_generation, self._number, self._clock()))
+            ended = frozenset() if known is None else known.ended
+            self._learn(root_id, _Trust(token_generation, self._number, self._clock(), ended))
             self._wake()
 
+    def end(self, root_id: str, session: str) -> None:
+        """Revoke the tokens of a session, on every server. Call it right after the store has ended the session."""
+        self.hear_ended(root_id, session)
+        self._sockets.tell_ended(root_id, session)
+
+    def hear_ended(self, root_id: str, session: str) -> None:
+        """Revoke the tokens of a session, on this server. Called for the messages of other servers."""
+        if self._ended_meanwhile is not None:
+            self._ended_meanwhile.setdefault(root_id, set()).add(session)
+        known = self._trust.get(root_id)
+        if known is not None:
+            self._trust[root_id] = known._replace(ended=known.ended | {session})
+        self._sockets.sign_out(root_id, session)
+
     def recheck(self) -> None:
-        """Read all generations again. Call it when the broker is back: messages may have been missed."""
+        """Read all generations and sessions again. Call it when the broker is back: messages may have been missed."""
         self._before_gap = self._number
         self._alert_until = self._clock() + RETURN_SECONDS
         self._wake()
@@ -188,14 +215,19 @@ class Revocation:
         return due
 
     async def _settle(self, shown: dict[str, Future[None]], due: list[str]) -> bool:
-        """Read these generations, and resolve the waiting futures. Returns False if the store failed."""
+        """Read what is valid of these users, and resolve the waiting futures. Returns False if the store failed."""
         self._number += 1
         number, asked = self._number, self._clock()
         root_ids = list(dict.fromkeys((*shown, *due)))
+        ended = self._ended_meanwhile = {}
         try:
-            found = await self._asking.ask(self._users.token_generations, root_ids)
+            found = await self._asking.ask(self._store.token_states, root_ids)
             for root_id in root_ids:
-                self._learn(root_id, _Trust(found.get(root_id, _NOBODY), number, asked))
+                state = found.get(root_id, _ABSENT)
+                meanwhile = ended.get(root_id, ())
+                self._learn(
+                    root_id, _Trust(state.token_generation, number, asked, state.ended.union(meanwhile))
+                )
         except asyncio.CancelledError:
             self._questions |= shown  # `stop` cancels these
             raise
@@ -206,6 +238,8 @@ class Revocation:
                 _log.exception("Whether tokens were revoked cannot be asked at the moment")
                 self._is_failing = True
             return False
+        finally:
+            self._ended_meanwhile = None
         for question in shown.values():
             question.set_result(None)
         self._is_failing = False
@@ -215,11 +249,16 @@ class Revocation:
         known = self._trust.get(root_id)
         if known is not None:
             if known.number > trust.number and known.token_generation >= trust.token_generation:
-                return  # a message came after this read began, so the read is older
+                # A message came after this read began, so the read is older; but a session never comes back.
+                self._trust[root_id] = known._replace(ended=known.ended | trust.ended)
+                return
             del self._trust[root_id]
         self._trust[root_id] = trust
         if known is None or known.token_generation != trust.token_generation:
             self._sockets.sign_out(root_id)
+            return
+        for session in trust.ended - known.ended:
+            self._sockets.sign_out(root_id, session)
 
 
 def _fail(question: Future[None], error: Exception) -> None:

@@ -1,7 +1,9 @@
-"""Tokens: signed, not encrypted, shown in place of a password. They stay valid across restarts, until the password changes."""
+"""Tokens: signed, not encrypted, shown in place of a password. They stay valid across restarts, until they
+expire, their session ends or the password changes."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,6 +12,7 @@ from typing import NamedTuple
 import jwt
 
 from walkwire.account.signing.keys import Keys
+from walkwire.ids import new_id
 from walkwire.store import UserRecord
 
 LIFETIME = 12 * 60 * 60  # seconds
@@ -23,12 +26,14 @@ class TokenClaims(NamedTuple):
     - user_id, root_id: whose it is
     - token_generation: the user's, when the token was made
     - expires: Unix seconds
+    - session: id of the session that it belongs to
     """
 
     user_id: str
     root_id: str
     token_generation: int
     expires: int
+    session: str
 
 
 class Tokens:
@@ -47,14 +52,21 @@ class Tokens:
             self._verify
         )  # verifying a signature costs more than the rest of a request
 
-    def make(self, user: UserRecord) -> tuple[str, int]:
-        """Return a token for this user, and the Unix second at which it expires."""
+    def make(
+        self, user: UserRecord, session: str | None = None, expires: int | None = None
+    ) -> tuple[str, int]:
+        """Return a token for this user, and the Unix second at which it expires.
+
+        - session: id of its session; None: a new one
+        - expires: Unix seconds; None: after `LIFETIME`
+        """
         now = int(self._clock())
-        expires = now + LIFETIME
+        expires = now + LIFETIME if expires is None else expires
         claims = {
             "sub": user.id,
             "root": user.root_id,
             "tokens": user.token_generation,  # this name is in tokens already issued
+            "sid": session or new_id(),
             "iat": now,
             "exp": expires,
         }
@@ -78,7 +90,16 @@ class Tokens:
         # `read` compares times, by this object's clock.
         options: jwt.types.Options = {"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False}
         found = self._keys.verify(token, options)
-        claims = TokenClaims(found["sub"], found["root"], found["tokens"], found["exp"])
-        if [type(claim) for claim in claims] != [str, str, int, int] or claims.token_generation < 0:
+        session = found["sid"] if "sid" in found else session_of(token)
+        claims = TokenClaims(found["sub"], found["root"], found["tokens"], found["exp"], session)
+        if [type(claim) for claim in claims] != [str, str, int, int, str] or claims.token_generation < 0:
             raise ValueError("not the claims of a user")
         return claims
+
+
+def session_of(token: str) -> str:
+    """Return the id of the session of a token that names none, as those of earlier versions: each has a session of its own.
+
+    The signature is left out: base64 has several texts for the same one.
+    """
+    return hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest()[:24]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
@@ -12,8 +12,9 @@ from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 from walkwire.account.attempts import Attempts
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
+from walkwire.account.session import LONGEST_REFRESH, Session, Sessions
 from walkwire.account.signing.verification import Verification
-from walkwire.account.token import LONGEST, Tokens
+from walkwire.account.token import LONGEST
 from walkwire.errors import CommitInDoubt, WalkwireError
 from walkwire.ids import new_id
 from walkwire.store import Asking, EmailProof, UserRecord, UserStore
@@ -54,10 +55,26 @@ class Registration(BaseModel):
 
 
 class Login(BaseModel):
-    """Address and password of a user who logs in."""
+    """Address and password of a user who logs in, and whether the client wants a short token with a refresh token."""
 
     email: Email
     password: Password
+    refresh: bool = False
+
+
+RefreshToken = Annotated[str, Field(min_length=1, max_length=LONGEST_REFRESH)]
+
+
+class Refresh(BaseModel):
+    """The refresh token that was given last."""
+
+    refresh_token: RefreshToken
+
+
+class Logout(BaseModel):
+    """A refresh token of the session that is to end; without one, the token of the request says which."""
+
+    refresh_token: RefreshToken | None = None
 
 
 class PasswordChange(BaseModel):
@@ -90,14 +107,6 @@ class Unverified(WalkwireError):
     """The user has to prove the e-mail address before logging in. A code was sent to it."""
 
 
-class Session(NamedTuple):
-    """A log-in: the user, the token, and the Unix second at which it expires."""
-
-    user: UserRecord
-    token: str
-    expires: int
-
-
 class Users:
     """Register users, log them in, and change passwords. No call blocks the event loop.
 
@@ -110,7 +119,7 @@ class Users:
         store: UserStore,
         asking: Asking,
         passwords: Passwords,
-        tokens: Tokens,
+        sessions: Sessions,
         revocation: Revocation,
         attempts: Attempts | None = None,
         verification: Verification | None = None,
@@ -118,7 +127,7 @@ class Users:
         self._store = store
         self._ask = asking.ask
         self._passwords = passwords
-        self._tokens = tokens
+        self._sessions = sessions
         self._revocation = revocation
         self.attempts = attempts or Attempts()
         self._verification = verification
@@ -142,8 +151,12 @@ class Users:
                 self._verification.order_code(email)
             return user
 
-    async def login(self, email: str, password: str, *, address: str = "") -> Session | None:
+    async def login(
+        self, email: str, password: str, *, has_refresh: bool = False, address: str = ""
+    ) -> Session | None:
         """Return a session; None for a wrong password or an unknown user, after the same time.
+
+        - has_refresh: whether it has a refresh token
 
         Raises Busy, Limited, and Unverified after the right password, if the address has to be proved before.
         """
@@ -162,11 +175,11 @@ class Users:
                 self.attempts.reset(address)
                 self._verification.order_code(user.email)
                 raise Unverified
-            return await self.open_session(user)
+            return await self.open_session(user, has_refresh=has_refresh)
 
-    async def open_session(self, user: UserRecord) -> Session:
-        """Return a session of a user who has proved to be one."""
-        return Session(user, *self._tokens.make(user))
+    async def open_session(self, user: UserRecord, *, has_refresh: bool = False) -> Session | None:
+        """Return a session of a user who has proved to be one. None if the password changed meanwhile. Raises Limited."""
+        return await self._sessions.begin(user, has_refresh=has_refresh)
 
     async def change_password(self, user_id: str, old: str, new: str, *, address: str = "") -> bool:
         """Replace the password and revoke all tokens of the user. Returns False if `old` is not the password.

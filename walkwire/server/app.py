@@ -15,8 +15,10 @@ from starlette.types import ASGIApp
 
 from walkwire.account.accounts import AccountLimits, Accounts, open_accounts
 from walkwire.account.attempts import AttemptLimits
+from walkwire.account.auth import PUBLIC
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
+from walkwire.account.session import Lifetimes
 from walkwire.account.signing.keys import open_keys
 from walkwire.addresses import Addresses
 from walkwire.brokers import open_broker
@@ -43,8 +45,9 @@ from walkwire.walk.run.runtime import Runtime, RuntimeLimits
 from walkwire.walk.run.tasks import Runner
 from walkwire.walk.run.threads import Mailbox
 from walkwire.walk.walker.fields import model_of
+from walkwire.wire.delivery.client import Term
 from walkwire.wire.delivery.overflow import OverflowPolicies
-from walkwire.wire.door import Door
+from walkwire.wire.door import NOBODY, Door, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
 from walkwire.wire.wire import Wire
@@ -154,7 +157,8 @@ async def open_app(
             )
         )
         sign_on = await enter(open_outside(config, store, asking, accounts, secret, registry.user))
-        await wire.start(accounts.revocation.hear, accounts.revocation.recheck)
+        revocation = accounts.revocation
+        await wire.start(revocation.hear, revocation.recheck, revocation.hear_ended)
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers, lambda: store.trouble)
         meters.add_server(wire, health)
@@ -278,8 +282,9 @@ def _wire(config: Config, meters: Meters, store: Store) -> Wire:
 def _door(
     config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters, addresses: Addresses
 ) -> Door:
-    async def authenticate(token: str | None) -> str:
-        return (await accounts.auth.authenticate(token)).root_id
+    async def authenticate(token: str | None) -> SignIn:
+        caller = await accounts.auth.authenticate(token)
+        return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Term(caller.session, caller.expires))
 
     return wire.door(
         dispatch,
@@ -319,7 +324,10 @@ def _account_limits(config: Config) -> AccountLimits:
         config.resets,
         config.logins_at_once,
     )
-    return AccountLimits(attempts, config.login_queue, config.reset_queue, config.webhook_keys)
+    lifetimes = Lifetimes(
+        config.token_seconds, config.access_seconds, config.refresh_seconds, config.user_sessions
+    )
+    return AccountLimits(attempts, config.login_queue, config.reset_queue, config.webhook_keys, lifetimes)
 
 
 def _limits(config: Config) -> Limits:

@@ -31,6 +31,10 @@ from walkwire.store.record import kinds_written as kinds_written
 from walkwire.store.service import ServiceExists as ServiceExists
 from walkwire.store.service import ServiceRecord as ServiceRecord
 from walkwire.store.service import ServiceStore as ServiceStore
+from walkwire.store.session import SessionRecord as SessionRecord
+from walkwire.store.session import SessionStore as SessionStore
+from walkwire.store.session import TokenState as TokenState
+from walkwire.store.session import TooManySessions as TooManySessions
 from walkwire.store.shared_locks import SharedLocks as SharedLocks
 from walkwire.store.shared_locks import are_of_kinds as are_of_kinds
 from walkwire.store.shared_locks import lock_keys as lock_keys

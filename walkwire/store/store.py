@@ -7,13 +7,16 @@ from typing import Protocol
 from walkwire.store.graph import GraphStore
 from walkwire.store.identity import IdentityStore
 from walkwire.store.service import ServiceStore
+from walkwire.store.session import SessionStore
 from walkwire.store.task import TaskStore
 from walkwire.store.user import UserStore
 from walkwire.store.webhook import WebhookStore
 
 
-class Store(GraphStore, UserStore, IdentityStore, ServiceStore, WebhookStore, TaskStore, Protocol):
-    """One database for the graph, users, their identities, services, webhook keys and tasks."""
+class Store(
+    GraphStore, UserStore, SessionStore, IdentityStore, ServiceStore, WebhookStore, TaskStore, Protocol
+):
+    """One database for the graph, users, their sessions and identities, services, webhook keys and tasks."""
 
     @property
     def trouble(self) -> str | None:

@@ -6,7 +6,7 @@ Guarantees: an e-mail address belongs to one user, whatever its case; a user and
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 from walkwire.errors import WalkwireError
@@ -76,13 +76,10 @@ class UserStore(Protocol):
         """Return the user with this root, or None."""
 
     def change_password(self, user_id: str, old: str, new: str) -> bool:
-        """Replace the hash `old` by `new`, increment the token generation, and delete the user's webhook keys.
+        """Replace the hash `old` by `new`, increment the token generation, and delete the user's sessions and webhook keys.
 
         Returns False if the stored hash is not `old`.
         """
 
     def prove_email(self, user_id: str) -> bool:
         """Note that an active user has proved to own the address. Returns False if that was known, or there is no such user."""
-
-    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
-        """Return the token generation of each active user with one of these roots. Others are left out."""

@@ -17,7 +17,7 @@ from walkwire.errors import Internal, Limited, PublicError, Refused
 from walkwire.ids import CHANNEL_LENGTH, LOG_IDS, PUBLIC_ROOT, parse_root
 from walkwire.wire import policy
 from walkwire.wire.delivery.client import GONE, Client, Transport
-from walkwire.wire.door import Call, Door
+from walkwire.wire.door import NOBODY, Call, Door, SignIn
 from walkwire.wire.message import elements, frame
 from walkwire.wire.message.close import REFUSED, Close
 from walkwire.wire.message.event import (
@@ -73,17 +73,23 @@ class Connection(Paced):
     - client: what the hub knows of this connection
     """
 
-    __slots__ = ("_beside", "_goodbye", "_owed", "_place")
+    __slots__ = ("_beside", "_goodbye", "_notice", "_owed", "_place")
 
     _door: Door
     _decode = staticmethod(EVENTS.decode)
 
     def __init__(
-        self, door: Door, transport: Transport, channel_id: str | None = None, address: str = ""
+        self,
+        door: Door,
+        transport: Transport,
+        channel_id: str | None = None,
+        address: str = "",
+        notice: int = 0,
     ) -> None:
         own = "" if channel_id else door.ids.new()
         client = Client(door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport, address)
         super().__init__(door, client)
+        self._notice = notice  # seconds before its token expires at which the client is told; 0: it is not
         self._beside = 0  # walks under way that have an id: they run concurrently
         self._owed = 0  # replies to come of what does not hold up the queue
         self._goodbye: Close | None = None  # to close with when all is answered
@@ -94,7 +100,7 @@ class Connection(Paced):
         if len(self.client.channel_id) > CHANNEL_LENGTH:
             self.close(_TOO_LONG)
             return
-        work = self._greet_user(token) if token else self._greet(PUBLIC_ROOT)
+        work = self._greet_user(token) if token else self._greet(NOBODY)
         if token:
             self.pause_if_frames_may_grow()
         if work is not None:
@@ -199,16 +205,16 @@ class Connection(Paced):
             self._fail(event, error)
             return None
 
-    def _greet(self, root_id: str) -> Work | None:
-        closing = self._door.connections.closing or self._door.connections.refusal(root_id)
+    def _greet(self, who: SignIn) -> Work | None:
+        closing = self._door.connections.closing or self._door.connections.refusal(who.root_id)
         if closing is not None:
             self.close(closing)
         if self.client.transport is GONE:
             return None
-        return self._introduce(self._door.hub.enter(self.client, root_id), None)
+        return self._introduce(self._door.hub.enter(self.client, *who), None)
 
     async def _greet_user(self, token: str) -> None:
-        work = self._greet(await self._root_of(token))
+        work = self._greet(await self._door.identify(token, self._notice))
         if work is not None:
             await work
 
@@ -228,15 +234,6 @@ class Connection(Paced):
         data = frame.who(self.client.id, self.client.root_id, self.client.channel_id)
         return frame.connection(data) if event_id is None else frame.reply(event_id, data)
 
-    async def _root_of(self, token: str) -> str:
-        """Return the user of a token. The caller must enter the hub before it awaits anything else, so that a token that is
-        revoked meanwhile signs the client out."""
-        try:
-            return await self._door.authenticate(token)
-        except Exception:
-            _log.exception("A token could not be checked; its bearer is treated as the public user")
-            return PUBLIC_ROOT
-
     @handles(Unreadable)
     def _unreadable(self, event: Unreadable) -> None:
         raise event.error
@@ -248,20 +245,20 @@ class Connection(Paced):
     @handles(ChangeUserEvent)
     def _change_user(self, event: ChangeUserEvent) -> Work | None:
         if not event.token:
-            return self._become(PUBLIC_ROOT, event.id)
+            return self._become(NOBODY, event.id)
         self.charge(SIGN_IN)
         self.pause_if_frames_may_grow()
         return self._become_user(event.token, event)
 
-    def _become(self, root_id: str, event_id: Id) -> Work | None:
-        return self._introduce(self._door.hub.change(self.client, root_id), event_id)
+    def _become(self, who: SignIn, event_id: Id) -> Work | None:
+        return self._introduce(self._door.hub.change(self.client, *who), event_id)
 
     async def _become_user(self, token: str, event: ChangeUserEvent) -> None:
-        root_id = await self._root_of(token)
-        is_other = root_id not in (PUBLIC_ROOT, self.client.root_id)
-        if is_other and self._door.connections.refusal(root_id) is not None:
+        who = await self._door.identify(token, event.expiring or self._notice)
+        is_other = who.root_id not in (PUBLIC_ROOT, self.client.root_id)
+        if is_other and self._door.connections.refusal(who.root_id) is not None:
             self._fail(event, Limited("This user has too many connections."))
-        elif (work := self._become(root_id, event.id)) is not None:
+        elif (work := self._become(who, event.id)) is not None:
             await work
 
     @handles(JoinEvent)

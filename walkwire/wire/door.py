@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from walkwire.errors import PublicError
-from walkwire.ids import ServerIds
+from walkwire.ids import PUBLIC_ROOT, ServerIds
 from walkwire.wire.budget import Budget
 from walkwire.wire.connections import Connections
 from walkwire.wire.deadlines import Deadlines
-from walkwire.wire.delivery.client import Client
+from walkwire.wire.delivery.client import Client, Term
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub
@@ -21,6 +22,8 @@ from walkwire.wire.limits import Limits
 from walkwire.wire.memory import MemoryBound
 from walkwire.wire.policy import Policies
 from walkwire.wire.rates import Rates
+
+_log = logging.getLogger(__name__)
 
 
 class Call(Struct, frozen=True):
@@ -43,9 +46,26 @@ class Call(Struct, frozen=True):
 RunEvent = Callable[[Call], Awaitable[bytes]]
 """Runs a call and returns the body of the answer, JSON. Raises PublicError; any other exception is sent as Internal."""
 
-Authenticate = Callable[[str | None], Awaitable[str]]
-"""Returns the root id of a token with or without its scheme, the public root's for None and for an invalid token. Never raises.
-The result is valid at the moment of the return."""
+
+class SignIn(NamedTuple):
+    """Who a token proves its bearer to be, and until when. `term`: None for the public user."""
+
+    root_id: str
+    term: Term | None = None
+
+    def with_notice(self, seconds: int) -> SignIn:
+        """Return the same for a client that wants to be told so long before."""
+        if self.term is None or not seconds:
+            return self
+        return self._replace(term=self.term._replace(notice=seconds))
+
+
+NOBODY = SignIn(PUBLIC_ROOT)
+
+
+Authenticate = Callable[[str | None], Awaitable[SignIn]]
+"""Returns who the bearer of a token is, with or without its scheme; NOBODY for None and for an invalid token. Never raises. The
+result is valid at the moment of the return."""
 
 AllowsOrigin = Callable[[str | None, str | None], bool]
 """Returns whether a page of this origin may connect to this host. Both are headers; None: the header is absent."""
@@ -123,6 +143,18 @@ class Door:
     is_proxy: IsProxy = is_no_proxy
     budget: Budget = field(default_factory=Budget)
     rates: Rates | None = None
+
+    async def identify(self, token: str, notice: int) -> SignIn:
+        """Return who the bearer of a token is; NOBODY if that cannot be found out.
+
+        The caller must enter the hub before it awaits anything else, so that a token that is revoked meanwhile signs the client
+        out. `notice`: how many seconds before the token expires the client is told; 0: it is not told.
+        """
+        try:
+            return (await self.authenticate(token)).with_notice(notice)
+        except Exception:
+            _log.exception("A token could not be checked; its bearer is treated as the public user")
+            return NOBODY
 
     @property
     def counts_addresses(self) -> bool:

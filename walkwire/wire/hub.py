@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from asyncio import Future
 from collections.abc import Callable, Collection
 from functools import partial
@@ -12,8 +13,9 @@ from walkwire.errors import Limited, PublicError
 from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, server_of
 from walkwire.wire import policy
 from walkwire.wire.delivery.channel import Channels
-from walkwire.wire.delivery.client import Client
+from walkwire.wire.delivery.client import Client, Term
 from walkwire.wire.delivery.overflow import OverflowPolicies
+from walkwire.wire.delivery.term import Terms
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import envelope, frame
@@ -35,6 +37,7 @@ class Hub:
     returns a future that is done when other servers reach the client accordingly, None if they do already.
 
     - clients: the connected clients by id
+    - terms: when their tokens expire
     - on_delivery: called for each notification with its kind and the number of clients that it is put to; None: nobody counts
     """
 
@@ -47,8 +50,10 @@ class Hub:
         limits: Limits,
         overflow: OverflowPolicies | None = None,
         on_delivery: OnDelivery | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.clients: dict[str, Client] = {}
+        self.terms = Terms(lambda client: self.change(client, PUBLIC_ROOT), turn, clock)
         self._on_delivery = on_delivery
         self._peers = peers
         self._turn = turn
@@ -85,10 +90,12 @@ class Hub:
         user = self._users.find(root_id)
         return 0 if user is None else len(user.members)
 
-    def enter(self, client: Client, root_id: str) -> Future[None] | None:
-        """Register a client as this user. Greet it only when the future that is returned is done."""
+    def enter(self, client: Client, root_id: str, term: Term | None = None) -> Future[None] | None:
+        """Register a client as this user, until the term ends. Greet it only when the future that is returned is done."""
         self._turn.resolve_members()
         client.root_id = root_id
+        if term is not None:
+            self.terms.replace(client, term)
         self.clients[client.id] = client
         self._users.join(root_id, client)
         self._ask_again(client, was_in=frozenset())
@@ -100,14 +107,17 @@ class Hub:
         if self.clients.get(client.id) is not client:
             return
         del self.clients[client.id]
+        if client.term is not None:
+            self.terms.replace(client, None)
         self._users.leave(client.root_id, client)
         for channel_id in client.channels - client.refused:
             self._channels.leave(channel_id, client)
 
-    def change(self, client: Client, root_id: str) -> Future[None] | None:
-        """Make a client another user's. Each of its channels is checked against the join policy again."""
+    def change(self, client: Client, root_id: str, term: Term | None = None) -> Future[None] | None:
+        """Make a client another user's, until the term ends. Each of its channels is checked against the join policy again."""
         if self.clients.get(client.id) is not client:
             return None
+        self.terms.replace(client, term)
         self._turn.resolve_members()
         self._users.leave(client.root_id, client)
         client.root_id = root_id
@@ -151,16 +161,21 @@ class Hub:
         client.refused -= {channel_id}
         self._channels.leave(channel_id, client)
 
-    def sign_out(self, root_id: str) -> None:
-        """Make this user's clients on this server public. Nothing is sent to them."""
+    def sign_out(self, root_id: str, session: str | None = None) -> None:
+        """Make this user's clients on this server public, or only those of one session. Nothing is sent to them."""
         user = self._users.find(root_id)
         if root_id != PUBLIC_ROOT and user is not None:
             for client in list(user.members):
-                self.change(client, PUBLIC_ROOT)
+                if session is None or (client.term is not None and client.term.session == session):
+                    self.change(client, PUBLIC_ROOT)
 
     def tell_revoked(self, root_id: str, token_generation: int) -> None:
         """Tell all other servers that this user's tokens below this generation are revoked. Never raises."""
         self._peers.tell_revoked(root_id, token_generation)
+
+    def tell_ended(self, root_id: str, session: str) -> None:
+        """Tell all other servers that a session of this user has ended. Never raises."""
+        self._peers.tell_ended(root_id, session)
 
     def notify(self, notification: Notification) -> None:
         """Send a notification to its receivers on all servers. Never raises: a failure is logged."""

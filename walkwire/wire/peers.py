@@ -18,12 +18,17 @@ COPIES = 32  # topics to which one message is published; one for more of them go
 COPIED_BYTES = 256 * 1024  # of all copies of one message
 
 OnRevoked = Callable[[str, int], None]
+OnEnded = Callable[[str, str], None]
 OnReturn = Callable[[], None]
 
 _log = logging.getLogger(__name__)
 
 
 def ignore_revoked(root_id: str, token_generation: int) -> None:
+    """Do nothing."""
+
+
+def ignore_ended(root_id: str, session: str) -> None:
     """Do nothing."""
 
 
@@ -45,6 +50,7 @@ class Peers:
         self._receive: Callable[[Head, bytes], None] = lambda head, data: None
         self._on_revoked: OnRevoked = ignore_revoked
         self._on_return: OnReturn = ignore_return
+        self._on_ended: OnEnded = ignore_ended
         self._own_topic = envelope.server_topic(server)
         self._numbers = itertools.count(1)
         self._seen = Seen()
@@ -65,14 +71,21 @@ class Peers:
         receive: Callable[[Head, bytes], None],
         on_revoked: OnRevoked = ignore_revoked,
         on_return: OnReturn = ignore_return,
+        on_ended: OnEnded = ignore_ended,
     ) -> None:
         """Connect to the broker.
 
         - receive: called with the head and the data of each envelope about clients
         - on_revoked: called with a root id and a token generation when another server has revoked that user's tokens below it
         - on_return: called when the broker is back; what other servers sent meanwhile is lost
+        - on_ended: called with a root id and the id of a session of this user that another server has ended
         """
-        self._receive, self._on_revoked, self._on_return = receive, on_revoked, on_return
+        self._receive, self._on_revoked, self._on_return, self._on_ended = (
+            receive,
+            on_revoked,
+            on_return,
+            on_ended,
+        )
         self._broker.subscribe((self._own_topic, envelope.REVOKED, envelope.ALL))
         await self._broker.start(self.deliver, self._returned)
 
@@ -126,6 +139,13 @@ class Peers:
         except PublicError as error:
             self.log_failure("That a user's tokens were revoked", error)
 
+    def tell_ended(self, root_id: str, session: str) -> None:
+        """Publish that this session of a user has ended. Never raises; see `tell_revoked`."""
+        try:
+            self.publish("ended", (root_id,), (envelope.REVOKED,), session.encode())
+        except PublicError as error:
+            self.log_failure("That a session was ended", error)
+
     def deliver(self, topic: str, message: bytes) -> None:
         """Handle a message of the broker. Never raises."""
         try:
@@ -135,11 +155,15 @@ class Peers:
             return
         if head.server == self.server or self._has_seen(head):
             return
-        if head.kind != "revoked":
-            self._receive(head, data)
-        elif data.isdigit():
-            for root_id in head.targets:
-                self._on_revoked(root_id, int(data))
+        match head.kind:
+            case "revoked" if data.isdigit():
+                for root_id in head.targets:
+                    self._on_revoked(root_id, int(data))
+            case "ended":
+                for root_id in head.targets:
+                    self._on_ended(root_id, data.decode(errors="replace"))
+            case _:
+                self._receive(head, data)
 
     def log_failure(self, what: str, error: PublicError) -> None:
         """Log that something was not published. While the broker is away only the first failure is logged."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from operator import methodcaller
 
 from walkwire.broker import Broker
@@ -28,13 +30,21 @@ from walkwire.wire.heartbeat import Heartbeat
 from walkwire.wire.hub import Hub, OnDelivery
 from walkwire.wire.limits import Limits
 from walkwire.wire.memory import MemoryBound
-from walkwire.wire.peers import OnReturn, OnRevoked, Peers, ignore_return, ignore_revoked
+from walkwire.wire.peers import (
+    OnEnded,
+    OnReturn,
+    OnRevoked,
+    Peers,
+    ignore_ended,
+    ignore_return,
+    ignore_revoked,
+)
 from walkwire.wire.policy import Policies
 from walkwire.wire.rates import Rates
 
 
 class Wire:
-    """One server's wire: each part is an attribute, and is given to whom needs it."""
+    """One server's wire: each part is an attribute, and is given to whom needs it. `clock` returns Unix seconds."""
 
     def __init__(
         self,
@@ -44,6 +54,7 @@ class Wire:
         limits: Limits | None = None,
         overflow: OverflowPolicies | None = None,
         on_delivery: OnDelivery | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.ids = ids or ServerIds()
         self.policies = policies or Policies()
@@ -55,7 +66,9 @@ class Wire:
         self.unfinished = Deadlines[Timed](self.limits.message_seconds, methodcaller("expire_message"))
         self.silent = Deadlines[Timed](self.limits.first_seconds, methodcaller("expire_first"))
         self.peers = Peers(broker, self.ids.server)
-        self.hub = Hub(broker, self.peers, self.turn, self.policies, self.limits, overflow, on_delivery)
+        self.hub = Hub(
+            broker, self.peers, self.turn, self.policies, self.limits, overflow, on_delivery, clock
+        )
         self.rates = Rates(self.limits) if self.limits.has_rates else None
         self.connections = Connections(self.hub, self.turn, self.heartbeat, self.limits)
 
@@ -68,16 +81,18 @@ class Wire:
         self,
         on_revoked: OnRevoked = ignore_revoked,
         on_return: OnReturn = ignore_return,
+        on_ended: OnEnded = ignore_ended,
     ) -> None:
         """Begin to receive from other servers, and to watch sockets. The callables are those of `Peers.start`."""
-        await self.peers.start(self.hub.receive, on_revoked, on_return)
+        await self.peers.start(self.hub.receive, on_revoked, on_return, on_ended)
         self.heartbeat.start()
         self.memory.start()
 
     async def stop(self) -> None:
-        """Stop the heartbeat, and disconnect from the broker."""
+        """Stop the timers, and disconnect from the broker."""
         self.memory.stop()
         self.heartbeat.stop()
+        self.hub.terms.stop()
         await self.peers.stop()
 
     def door(

@@ -11,10 +11,9 @@ from tests.server.conftest import Serve
 from walkwire.account.service import create_key, revoke_key
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.errors import StartError, Unreached
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
 from walkwire.store import Store
-from walkwire.wire.door import Call
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.hub import Hub
 from walkwire.wire.wire import Wire
 
@@ -39,8 +38,8 @@ def connect(wire: Wire) -> Open:
     async def dispatch(call: Call) -> bytes:
         raise AssertionError
 
-    async def authenticate(token: str | None) -> str:
-        return ANN if token else PUBLIC_ROOT
+    async def authenticate(token: str | None) -> SignIn:
+        return SignIn(ANN) if token else NOBODY
 
     door = wire.door(dispatch, authenticate, lambda origin, host: True)
     return lambda token=None, channel=None: Loopback(door, token, channel)

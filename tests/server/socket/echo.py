@@ -15,11 +15,10 @@ import uvicorn
 from websockets.frames import Frame, Opcode
 
 from walkwire.brokers import open_broker
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket import gateway
 from walkwire.server.socket.stream import Stream
 from walkwire.wire.connection import Connection
-from walkwire.wire.door import Call
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import close
 from walkwire.wire.wire import Wire
@@ -86,8 +85,8 @@ async def _dispatch(call: Call) -> bytes:
     return b"{}"
 
 
-async def _authenticate(token: str | None) -> str:
-    return PUBLIC_ROOT
+async def _authenticate(token: str | None) -> SignIn:
+    return NOBODY
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...

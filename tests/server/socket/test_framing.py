@@ -12,10 +12,9 @@ from hypothesis import strategies as some
 from websockets.frames import Frame, Opcode
 
 from walkwire.brokers.memory import MemoryBroker
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.framing import Framing, whole
 from walkwire.server.socket.stream import Stream
-from walkwire.wire.door import Call
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.wire import Wire
 
@@ -137,8 +136,8 @@ async def by_stream(data: bytes, cuts: list[int]) -> Any:
     async def dispatch(call: Call) -> bytes:
         return b"{}"
 
-    async def authenticate(token: str | None) -> str:
-        return PUBLIC_ROOT
+    async def authenticate(token: str | None) -> SignIn:
+        return NOBODY
 
     door = wire.door(dispatch, authenticate, lambda origin, host: True)
     pipe: Any = Pipe()

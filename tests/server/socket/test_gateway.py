@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -22,9 +23,9 @@ from websockets.protocol import OPEN, Protocol, Side
 from walkwire.account.auth import without_scheme
 from walkwire.brokers import open_broker
 from walkwire.errors import BadEvent, BadReference, NoAccess, Unauthenticated, UnknownWalker
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.gateway import gateway
-from walkwire.wire.door import Call
+from walkwire.wire.delivery.client import Term
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.message import close
 from walkwire.wire.message.notification import Notification
@@ -36,11 +37,12 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 @dataclass
 class Site:
-    """A server with a port. `walkers` raises or answers by name."""
+    """A server with a port. `walkers` raises or answers by name; `expires` is when the token of Ann does, 0: not soon."""
 
     wire: ServerWire
     server: uvicorn.Server
     stack: AsyncExitStack
+    expires: int = 0
     walkers: dict[str, Exception | bytes | Callable[[Call], Awaitable[bytes]]] = field(default_factory=dict)
 
     @property
@@ -165,8 +167,9 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             await wire.start()
             stack.push_async_callback(wire.stop)
 
-            async def authenticate(token: str | None) -> str:
-                return ANN if without_scheme(token or "") == "ann" else PUBLIC_ROOT
+            async def authenticate(token: str | None) -> SignIn:
+                is_ann = without_scheme(token or "") == "ann"
+                return SignIn(ANN, Term("s", site.expires) if site.expires else None) if is_ann else NOBODY
 
             async def dispatch(call: Call) -> bytes:
                 return await site.dispatch(call)
@@ -228,6 +231,35 @@ async def test_the_last_channel_of_the_query_counts_percent_decoded(
     site: Site, query: str, channel_id: str
 ) -> None:
     assert (await hear(await site.dial(query)))["data"]["channel_id"] == channel_id
+
+
+@pytest.mark.parametrize(
+    ("query", "is_told"),
+    [
+        ("?expiring=3600", True),
+        ("?channel_id=lobby&expiring=3600", True),
+        ("", False),
+        ("?expiring=", False),
+        ("?expiring=0", False),
+        ("?expiring=-1", False),
+        ("?expiring=soon", False),
+        ("?expiring=%C2%B2", False),
+        ("?expiring=86401", False),
+        (f"?expiring={'9' * 1000}", False),
+    ],
+)
+async def test_a_client_that_asks_in_the_query_is_told_before_its_token_expires(
+    start: Callable[..., Awaitable[Site]], query: str, is_told: bool
+) -> None:
+    site = await start()
+    site.expires = int(time.time()) + 1800
+    client = await site.dial(query, additional_headers={"Authorization": "bearer ann"})
+    assert json.loads(await client.recv())["data"]["root_id"] == f"n::{ANN}"
+    await client.send('{"type":"connection","id":1}')
+    told = [json.loads(await client.recv()) for _ in range(1 + is_told)]
+    expiring = {"type": "expiring", "data": {"expiration": site.expires}}
+    assert (expiring in told) is is_told
+    assert told[-1]["type"] == "reply"
 
 
 @pytest.mark.parametrize(

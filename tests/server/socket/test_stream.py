@@ -12,11 +12,10 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
 
 from walkwire.brokers.memory import MemoryBroker
-from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.framing import Framing
 from walkwire.server.socket.stream import FRAMES, PIECE, SLICE, Stream
 from walkwire.wire.connection import Connection
-from walkwire.wire.door import Call
+from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.heartbeat import Phase
 from walkwire.wire.message import close
 from walkwire.wire.wire import Wire
@@ -82,8 +81,8 @@ class Line:
         await self.gate.wait()
         return b"{}"
 
-    async def _authenticate(self, token: str | None) -> str:
-        return PUBLIC_ROOT
+    async def _authenticate(self, token: str | None) -> SignIn:
+        return NOBODY
 
     def say(self, *events: dict[str, Any], opcode: Opcode = Opcode.TEXT) -> None:
         self.stream.data_received(b"".join(masked(opcode, json.dumps(event).encode()) for event in events))

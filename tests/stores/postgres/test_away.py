@@ -13,7 +13,17 @@ import pytest
 from tests.postgres import Line, PostgresServer, postgres_server
 from walkwire.errors import Busy, CommitInDoubt, StartError
 from walkwire.ids import PUBLIC_ROOT, new_id
-from walkwire.store import Changes, EdgeRecord, Lost, NodeRecord, Reads, Store, UserExists, UserRecord
+from walkwire.store import (
+    Changes,
+    EdgeRecord,
+    Lost,
+    NodeRecord,
+    Reads,
+    SessionRecord,
+    Store,
+    UserExists,
+    UserRecord,
+)
 from walkwire.stores import open_store
 from walkwire.stores.postgres.driver.pool import Away
 
@@ -165,6 +175,31 @@ def test_a_password_that_was_changed_before_the_connection_broke_is_changed_once
     found = store.user_by_id(user.id)
     assert found is not None
     assert (found.password, found.token_generation) == ("new", user.token_generation + 1)
+
+
+def test_a_refresh_token_that_was_replaced_before_the_connection_broke_is_replaced_once(
+    line: Line, store: Store
+) -> None:
+    user = UserRecord(new_id(), f"{new_id()}@example.com", "hash", new_id())
+    store.add_user(user)
+    session = SessionRecord(new_id(), user.root_id, 0, "a" * 64, None, None, 0.0, 900, 3600)
+    store.add_session(session, 10, 10)
+    is_sent = threading.Event()
+
+    def cut_at_commit(data: bytes, is_answer: bool) -> bytes:
+        if not is_sent.is_set() and is_answer and b"COMMIT\x00" in data:
+            is_sent.set()
+            line.cut()
+        return data
+
+    line.before = cut_at_commit
+
+    renewed = session._replace(digest="b" * 64, previous="a" * 64)
+    assert store.renew_session(renewed), (
+        "the outcome is asked for: a second attempt would say that it was not"
+    )
+    assert is_sent.is_set()
+    assert store.session(session.id) == (renewed, user)
 
 
 def test_a_commit_that_a_crash_undid_is_made_again(server: PostgresServer, line: Line, store: Store) -> None:

@@ -22,7 +22,7 @@ from tests.databases import ENGINES, database
 from tests.serving import COMMAND, PATIENCE, PROGRAMS, Server
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.store import Changes, NodeRecord, Reads, Selection
+from walkwire.store import Changes, NodeRecord, Reads, Selection, SessionRecord, TokenState
 from walkwire.stores import open_store
 from walkwire.stores.postgres import functions
 from walkwire.stores.postgres.locks import SCHEMA
@@ -147,6 +147,24 @@ def test_a_database_from_before_the_numbers_is_migrated_with_all_that_is_in_it(u
         found = inspect(connection)
         assert "edges_between" in {index["name"] for index in found.get_indexes("edges")}
         assert not found.has_table("meta")
+
+
+def test_users_from_before_sessions_can_have_some(url: str) -> None:
+    root = "c" * 24
+    with connected(url) as connection:
+        command.upgrade(revision.migrations(connection, functions), "0003")
+        connection.exec_driver_sql(f"INSERT INTO nodes VALUES ('{root}', '', '{root}', 1, '{{}}', NULL)")
+        connection.exec_driver_sql(
+            f"INSERT INTO users VALUES ('{'d' * 24}', 'a@b.c', 'a@b.c', 'hash', '{root}', 2, true, false, '{{}}')"
+        )
+    store = open_store(url)
+    session = SessionRecord("f" * 24, root, 2, "a" * 64, None, None, 1.5, 900, 3600)
+    assert store.add_session(session, 10, 10) == []
+    assert store.token_states([root]) == {root: TokenState(2)}
+    found = store.session(session.id)
+    assert found is not None
+    assert (found[0], found[1].email) == (session, "a@b.c")
+    store.close()
 
 
 def test_a_migration_that_fails_on_the_way_leaves_all_as_it_was(url: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from walkwire.account.outside.token import OutsideClaims, OutsideTokens
 from walkwire.account.revocation import Revocation
 from walkwire.account.signing.codes import NO_MAIL
-from walkwire.account.token import REMEMBERED, TokenClaims
+from walkwire.account.token import REMEMBERED, TokenClaims, session_of
 from walkwire.account.user import normalised
 from walkwire.errors import WalkwireError
 from walkwire.ids import new_id
@@ -146,7 +146,8 @@ class Bearers:
         user = self._known.get(claims.subject) or await self._user(claims)
         if user is None:
             return None
-        if not await self._revocation.is_current(user.root_id, user.token_generation):
+        session = session_of(token)
+        if not await self._revocation.is_current(user.root_id, user.token_generation, session):
             user = await self._ask(self._store.user_by_id, user.id)  # the generation may have been raised
         if user is None or not user.is_activated:
             self._known.pop(claims.subject, None)
@@ -155,7 +156,7 @@ class Bearers:
         self._known.move_to_end(claims.subject)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        return TokenClaims(user.id, user.root_id, user.token_generation, claims.expires)
+        return TokenClaims(user.id, user.root_id, user.token_generation, claims.expires, session)
 
     async def _user(self, claims: OutsideClaims) -> UserRecord | None:
         user = await self._users.find(self._tokens.issuer, claims)

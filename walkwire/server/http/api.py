@@ -24,7 +24,13 @@ from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.pages.docs import serve_docs
 from walkwire.server.http.sso import serve_sign_on
 from walkwire.server.http.traverse import serve_utilities
-from walkwire.server.http.users import serve_accounts, serve_keys, serve_resets, serve_verification
+from walkwire.server.http.users import (
+    serve_accounts,
+    serve_keys,
+    serve_resets,
+    serve_sessions,
+    serve_verification,
+)
 from walkwire.server.http.walkers.form import FormLimits, Forms
 from walkwire.server.http.walkers.openapi import Description, serve_description
 from walkwire.server.http.walkers.rest import Walkers
@@ -74,6 +80,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     if operations.page is not None:
         _serve_page(api, operations.page)
     serve_accounts(api, accounts.users, accounts.auth, accounts.profile)
+    serve_sessions(api, accounts.sessions, accounts.auth)
     if accounts.resets is not None:
         serve_resets(api, accounts.resets)
     if accounts.verification is not None:

@@ -76,7 +76,8 @@ async def _arrived(
         return _message(403, "Not Existing!")
     except (AddressTaken, FieldsRefused):
         return _message(409, "Registration Failed!")
-    return session_answer(await users.open_session(user))
+    session = await users.open_session(user)
+    return _message(403, "Single sign-on failed!") if session is None else session_answer(session)
 
 
 def _message(status: int, message: str) -> Response:

@@ -1,4 +1,4 @@
-"""Users: the routes under /user: register, log in, change the password, replace a lost one."""
+"""Users: the routes under /user: register, log in, refresh, log out, change the password, replace a lost one."""
 
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 
@@ -12,15 +12,17 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.reset import Resets
+from walkwire.account.session import Session, Sessions
 from walkwire.account.signing.keys import Keys
 from walkwire.account.signing.verification import Verification
 from walkwire.account.user import (
     Login,
+    Logout,
     PasswordChange,
+    Refresh,
     Registration,
     Reset,
     ResetRequest,
-    Session,
     Unverified,
     Users,
     VerificationCode,
@@ -34,6 +36,8 @@ from walkwire.walk.walker.fields import values_of
 from walkwire.walk.walker.report import encode_fields
 
 TAGS = ["User APIs"]
+
+_NOT_STORED = {"Cache-Control": "no-store"}  # RFC 6749 §5.1
 
 _LIMITED: dict[int | str, dict[str, Any]] = {
     429: {"model": Refusal, "description": "Too many attempts: try again after the seconds of `Retry-After`"}
@@ -64,6 +68,16 @@ class LoginAnswer(BaseModel):
     user: UserOut
 
 
+class RefreshAnswer(LoginAnswer):
+    """A token that is valid for a short time, and the refresh token by which it is replaced.
+
+    `refresh_expiration` is the Unix second at which the refresh token ends.
+    """
+
+    refresh_token: str
+    refresh_expiration: int
+
+
 def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseModel] | None = None) -> None:
     """Add the routes to register, log in and change the password. `profile` models the program's own fields of users."""
     bearer = Bearer(auth)
@@ -84,11 +98,12 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
         return _json(201, {"message": "Successfully Registered!"})
 
     async def login(login: Login, request: Request) -> Response:
-        """A token for twelve hours."""
+        """A token for twelve hours; with `refresh`, one for a quarter of an hour, and a refresh token."""
+        logging_in = users.login(
+            login.email, login.password, has_refresh=login.refresh, address=address_of(request)
+        )
         try:
-            session = await unless_gone(
-                request, users.login(login.email, login.password, address=address_of(request))
-            )
+            session = await unless_gone(request, logging_in)
         except Unverified:
             raise HTTPException(400, "Account not yet verified! Resending verification code...") from None
         if session is None:
@@ -109,7 +124,7 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
 
     api.router.routes += [
         _route("register", register, 201, Message, {409: {"model": Detail}}),
-        _route("login", login, 200, LoginAnswer, {400: {"model": Message | Detail}}),
+        _route("login", login, 200, RefreshAnswer | LoginAnswer, {400: {"model": Message | Detail}}),
         _route(
             "change_password",
             change_password,
@@ -117,6 +132,39 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
             Message,
             {401: {"model": Detail}, 403: {"model": Message | Detail}},
         ),
+    ]
+
+
+def serve_sessions(api: FastAPI, sessions: Sessions, auth: Auth) -> None:
+    """Add the routes to refresh a token and to log out."""
+    bearer = Bearer(auth)
+
+    async def refresh(order: Refresh, request: Request) -> Response:
+        """Replace a refresh token, which is valid once, and the token beside it. 401: log in again."""
+        session = await sessions.refresh(order.refresh_token)
+        if session is None:
+            raise HTTPException(401, "Unauthorized")
+        return session_answer(session)
+
+    async def logout(request: Request, order: Logout | None = None) -> Response:
+        """End the session of the token, or of the refresh token in the body: its tokens are revoked, and no others."""
+        if order is not None and order.refresh_token is not None:
+            await sessions.end_by_refresh_token(order.refresh_token)
+        else:
+            caller = await bearer(request)
+            await sessions.end(caller.root_id, caller.session, caller.expires)
+        return _json(200, {"message": "Successfully Logged Out!"})
+
+    async def logout_all(caller: Annotated[Caller, Security(bearer)], request: Request) -> Response:
+        """End all sessions of the user: all tokens are revoked, the one that asked included."""
+        await sessions.end_all(caller.root_id, caller.token_generation)
+        return _json(200, {"message": "Successfully Logged Out!"})
+
+    refused: dict[int | str, dict[str, Any]] = {401: {"model": Detail}, 403: {"model": Detail}}
+    api.router.routes += [
+        _route("refresh", refresh, 200, RefreshAnswer, {401: {"model": Detail}}),
+        _route("logout", logout, 200, Message, refused, security=[{bearer.scheme_name: []}, {}]),
+        _route("logout-all", logout_all, 200, Message, refused),
     ]
 
 
@@ -194,7 +242,12 @@ def state_of(account: BaseModel) -> dict[str, Any]:
 
 
 def _route(
-    name: str, endpoint: Any, status: int, model: type[BaseModel], refusals: dict[int | str, dict[str, Any]]
+    name: str,
+    endpoint: Any,
+    status: int,
+    model: Any,
+    refusals: dict[int | str, dict[str, Any]],
+    **described: Any,
 ) -> Route:
     return Route(
         f"/user/{name}",
@@ -205,6 +258,7 @@ def _route(
         status_code=status,
         response_model=model,
         responses=_LIMITED | refusals,
+        openapi_extra=described,
     )
 
 
@@ -221,8 +275,10 @@ def session_answer(session: Session) -> Response:
         "expiration": session.expires,
         "state": secrets.token_urlsafe(6),
     }
-    answer = {"token": session.token, "user": shown}
-    return _json(200, answer, {"Cache-Control": "no-store"})  # RFC 6749 §5.1
+    answer: dict[str, Any] = {"token": session.token, "user": shown}
+    if session.refresh_token is not None:
+        answer |= {"refresh_token": session.refresh_token, "refresh_expiration": session.refresh_expires}
+    return _json(200, answer, _NOT_STORED)
 
 
 def _json(status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from operator import methodcaller
 from typing import Any
@@ -28,9 +28,11 @@ from walkwire.wire.connection import Connection
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 from walkwire.wire.message import close
+from walkwire.wire.message.bounds import LONGEST_NOTICE
 
 QUERY_LIMIT = 1000  # parameters in the query of an upgrade request: to split more takes too long
 
+_NOTHING: Mapping[str, str] = {}
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
@@ -220,7 +222,9 @@ def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest, addre
     if refusal is not None:
         stream.close(refusal.code, refusal.text())
         return
-    connection = Connection(door, stream, _channel_id(opening.url), address)
+    asked = _asked(opening.url)
+    channel_id, notice = asked.get("channel_id"), asked.get("expiring", "")
+    connection = Connection(door, stream, channel_id or None, address, _seconds(notice) if notice else 0)
     stream.open(connection, opening.text(b"authorization"), opening.rest)
 
 
@@ -238,12 +242,18 @@ def _peer(transport: asyncio.BaseTransport) -> str | None:
     return peer[0] if isinstance(peer, tuple) else None
 
 
-def _channel_id(url: bytes) -> str | None:
+def _asked(url: bytes) -> Mapping[str, str]:
+    """Return the parameters of the query. Of a repeated one, the last counts."""
     query = url.partition(b"?")[2].partition(b"#")[0]
     if not query:
-        return None
-    pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True)
-    return dict(pairs).get("channel_id") or None
+        return _NOTHING
+    return dict(parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _seconds(text: str) -> int:
+    """Return a number of seconds up to `LONGEST_NOTICE`; 0 for any other text, which asks for nothing."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= 6
+    return int(text) if is_number and int(text) <= LONGEST_NOTICE else 0
 
 
 async def _upgrade_required(scope: Any, receive: Any, send: Any) -> None:

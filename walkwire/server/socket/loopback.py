@@ -30,10 +30,13 @@ class Loopback:
 
     Frames are parsed by a client's library.
 
+    - notice: how many seconds before its token expires the client is told; 0: it is not told
     - closed: the error that `receive` raises once the server has closed the connection
     """
 
-    def __init__(self, door: Door, token: str | None = None, channel_id: str | None = None) -> None:
+    def __init__(
+        self, door: Door, token: str | None = None, channel_id: str | None = None, notice: int = 0
+    ) -> None:
         self.closed: Closed | None = None
         self._door = door
         self._token = token
@@ -44,7 +47,7 @@ class Loopback:
         self._news = asyncio.Event()
         self._is_read = asyncio.Event()
         self._is_read.set()
-        self.connection = Connection(door, self, channel_id)
+        self.connection = Connection(door, self, channel_id, notice=notice)
 
     async def __aenter__(self) -> Loopback:
         self.connection.open(self._token)

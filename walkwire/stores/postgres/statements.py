@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from walkwire.store import Selection
 from walkwire.stores.postgres.driver.pool import Raw
 from walkwire.stores.postgres.driver.prepared import Prepared, Row, literal
-from walkwire.stores.sql.schema import edges, nodes, users
+from walkwire.stores.sql.schema import edges, nodes
 from walkwire.stores.sql.selections import (
     EDGE,
     HERE,
@@ -40,6 +40,7 @@ from walkwire.stores.sql.selections import (
     selected,
     shape_of,
 )
+from walkwire.stores.sql.sessions import token_states
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 _ONE: Any = literal_column("1")  # a literal, so that the planner sees it
@@ -98,11 +99,7 @@ NODE_KINDS = PostgresStatement(select(nodes.c.kind).where(among(nodes.c.id, "ids
 _CUT = select(edges.c.id, edges.c.kind, edges.c.source, edges.c.target)
 CUT_EDGES = PostgresStatement(_CUT.where(among(edges.c.id, "ids")))
 EDGES_AT = PostgresStatement(_CUT.where(or_(among(edges.c.source, "ids"), among(edges.c.target, "ids"))))
-TOKEN_GENERATIONS = PostgresStatement(
-    select(users.c.root_id, users.c.token_generation).where(
-        among(users.c.root_id, "ids"), users.c.is_activated
-    )
-)
+TOKEN_STATES = PostgresStatement(token_states(among))
 
 
 def neighbourhood_of(selection: Selection) -> PostgresStatement:

@@ -22,6 +22,7 @@ from walkwire.store import (
     Selection,
     SharedLocks,
     Store,
+    TokenState,
     View,
 )
 from walkwire.stores.postgres import functions, view
@@ -115,9 +116,9 @@ class PostgresStore(SqlStore):
         """Return a view that notes which snapshot each of its statements saw; see `GraphStore.latest`."""
         return view.Latest(self._pool)
 
-    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
-        """One round trip; see `UserStore.token_generations`."""
-        return self._pool.read(lambda connection: view.token_generations(connection, root_ids))
+    def token_states(self, root_ids: Sequence[str]) -> dict[str, TokenState]:
+        """One round trip; see `SessionStore.token_states`."""
+        return self._pool.read(lambda connection: view.token_states_of(connection, root_ids))
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:

@@ -19,6 +19,7 @@ from walkwire.store import (
     Search,
     Selection,
     TaskRecord,
+    TokenState,
     UserKey,
     UserRecord,
     known_user,
@@ -29,11 +30,12 @@ from walkwire.stores.postgres.driver.prepared import Row
 from walkwire.stores.postgres.statements import (
     EDGES_BY_ID,
     NODES_BY_ID,
-    TOKEN_GENERATIONS,
+    TOKEN_STATES,
     neighbourhood_of,
     node_and_neighbourhood_of,
 )
 from walkwire.stores.sql.selections import EDGE, parameters
+from walkwire.stores.sql.sessions import states_in
 from walkwire.stores.sql.view import SqlView
 
 Result = TypeVar("Result")
@@ -148,9 +150,9 @@ class Latest:
         return self._pool.read_sql(lambda connection: work(SqlView(connection)))
 
 
-def token_generations(connection: Raw, root_ids: Sequence[str]) -> dict[str, int]:
-    """Return the token generation of each active user with one of these roots."""
-    return dict(TOKEN_GENERATIONS.run(connection, ids=root_ids))
+def token_states_of(connection: Raw, root_ids: Sequence[str]) -> dict[str, TokenState]:
+    """Return which tokens are valid, for each active user with one of these roots."""
+    return states_in(TOKEN_STATES.run(connection, ids=root_ids))
 
 
 class Snapshot:

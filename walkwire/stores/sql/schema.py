@@ -126,6 +126,23 @@ tasks = Table(
     ),
 )
 
+# A session whose `digest` is NULL has ended; the index finds these of a user, and those that last.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("root_id", String(24), ForeignKey("nodes.id", ondelete="CASCADE"), nullable=False),
+    Column("tokens", Integer, key="token_generation", nullable=False),
+    Column("digest", String(64)),
+    Column("previous", String(64)),
+    Column("sealed", String(64)),
+    Column("renewed", Double, nullable=False),
+    Column("token_expires", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("sessions_of", "root_id", "digest"),
+    Index("sessions_expired", "expires"),
+)
+
 webhook_keys = Table(
     "webhook_keys",
     metadata,

@@ -16,6 +16,7 @@ from walkwire.store import (
     NodeRecord,
     Search,
     ServiceRecord,
+    SessionRecord,
     TaskEnd,
     TaskRecord,
     UserKey,
@@ -23,7 +24,7 @@ from walkwire.store import (
     WebhookKey,
     email_key,
 )
-from walkwire.stores.sql import identities, services, tasks, view, webhooks
+from walkwire.stores.sql import identities, services, sessions, tasks, view, webhooks
 
 Result = TypeVar("Result")
 
@@ -98,6 +99,34 @@ class SqlStore(ABC):
     def add_identity(self, user_id: str, issuer: str, subject: str) -> None:
         """One INSERT; see `IdentityStore.add_identity`."""
         self._run_write(lambda connection: identities.add(connection, user_id, issuer, subject))
+
+    def add_session(self, session: SessionRecord, bound: int, ended_bound: int) -> list[str] | None:
+        """Lock the user, count and insert in one transaction; see `SessionStore.add_session`."""
+        return self._run_write(lambda connection: sessions.add(connection, session, bound, ended_bound))
+
+    def session(self, session_id: str) -> tuple[SessionRecord, UserRecord] | None:
+        """One look-up by primary key and one by index; see `SessionStore.session`."""
+        return self._run_read(lambda connection: sessions.load(connection, session_id))
+
+    def renew_session(self, session: SessionRecord) -> bool:
+        """One conditional UPDATE; see `SessionStore.renew_session`."""
+        return self._run_write(lambda connection: sessions.renew(connection, session))
+
+    def end_session(
+        self, root_id: str, session_id: str, token_expires: int, now: float, ended_bound: int
+    ) -> int | None:
+        """Lock the user, count and write in one transaction; see `SessionStore.end_session`."""
+        return self._run_write(
+            lambda connection: sessions.end(connection, root_id, session_id, token_expires, now, ended_bound)
+        )
+
+    def revoke_tokens(self, root_id: str, token_generation: int) -> bool:
+        """One conditional UPDATE and a DELETE in one transaction; see `SessionStore.revoke_tokens`."""
+        return self._run_write(lambda connection: sessions.revoke(connection, root_id, token_generation))
+
+    def remove_expired_sessions(self, now: float, limit: int) -> int:
+        """One DELETE; see `SessionStore.remove_expired_sessions`."""
+        return self._run_write(lambda connection: sessions.remove_expired(connection, now, limit))
 
     def add_service(self, service: ServiceRecord) -> None:
         """One INSERT; see `ServiceStore.add_service`."""

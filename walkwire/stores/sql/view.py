@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, literal_column, select, update
+from sqlalchemy import Connection, Select, delete, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from walkwire.store import (
@@ -19,7 +19,7 @@ from walkwire.store import (
     email_key,
 )
 from walkwire.stores.sql import tasks, webhooks
-from walkwire.stores.sql.schema import edges, nodes, users
+from walkwire.stores.sql.schema import edges, nodes, sessions, users
 from walkwire.stores.sql.selections import (
     EDGE,
     NODE,
@@ -91,7 +91,10 @@ def _free_key(connection: Connection, key: str) -> None:
 
 
 def change_password(connection: Connection, user_id: str, old: str, new: str) -> bool:
-    """Replace a hash, increment the token generation and delete webhook keys. Returns False if the stored hash is not `old`."""
+    """Replace a hash, increment the token generation and delete sessions and webhook keys.
+
+    Returns False if the stored hash is not `old`.
+    """
     statement = (
         update(users)
         .where(users.c.id == user_id, users.c.password == old)
@@ -100,6 +103,8 @@ def change_password(connection: Connection, user_id: str, old: str, new: str) ->
     is_changed = connection.execute(statement).rowcount == 1
     if is_changed:
         webhooks.remove_all(connection, user_id)
+        root = select(users.c.root_id).where(users.c.id == user_id).scalar_subquery()
+        connection.execute(delete(sessions).where(sessions.c.root_id == root))
     return is_changed
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from walkwire.store import Selection
-from walkwire.stores.sql.schema import edges, nodes, users
+from walkwire.stores.sql.schema import edges, nodes
 from walkwire.stores.sql.selections import (
     EDGE,
     NODE,
@@ -28,6 +28,7 @@ from walkwire.stores.sql.selections import (
     sequence,
     shape_of,
 )
+from walkwire.stores.sql.sessions import token_states
 
 AT_ONCE = 512  # ids in one statement: SQLite before 3.32 allows 999 parameters
 
@@ -96,11 +97,7 @@ NODES_BY_ID = SqliteStatement(select(*NODE).where(_among(nodes.c.id, "ids")))
 EDGES_BY_ID = SqliteStatement(select(*EDGE).where(_among(edges.c.id, "ids")))
 NODE_VERSIONS = SqliteStatement(select(nodes.c.id, nodes.c.version).where(_among(nodes.c.id, "ids")))
 EDGE_VERSIONS = SqliteStatement(select(edges.c.id, edges.c.version).where(_among(edges.c.id, "ids")))
-TOKEN_GENERATIONS = SqliteStatement(
-    select(users.c.root_id, users.c.token_generation).where(
-        _among(users.c.root_id, "ids"), users.c.is_activated
-    )
-)
+TOKEN_STATES = SqliteStatement(token_states(_among))
 
 
 def driver_of(connection: SqlConnection) -> Connection:

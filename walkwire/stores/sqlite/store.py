@@ -31,6 +31,7 @@ from walkwire.store import (
     Selection,
     SharedLocks,
     Store,
+    TokenState,
     View,
 )
 from walkwire.stores.sql import lookups, revision
@@ -156,9 +157,9 @@ class SqliteStore(SqlStore):
             self._views.pop().close()
         self._engine.dispose()
 
-    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
-        """One statement for each 512 roots; see `UserStore.token_generations`."""
-        return self._ask(SqliteView.token_generations, root_ids)
+    def token_states(self, root_ids: Sequence[str]) -> dict[str, TokenState]:
+        """One statement for each 512 roots; see `SessionStore.token_states`."""
+        return self._ask(SqliteView.token_states, root_ids)
 
     def _ask(self, question: Callable[..., Result], *of: Any, several: bool = False) -> Result:
         """Return the result of `question` on a view. `several`: it runs several statements, which need a common snapshot."""

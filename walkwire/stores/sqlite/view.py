@@ -7,14 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from walkwire.store import EdgeRecord, Neighbourhood, NodeRecord, Selection
+from walkwire.store import EdgeRecord, Neighbourhood, NodeRecord, Selection, TokenState
 from walkwire.stores.sql.selections import EDGE, parameters, shape_of
+from walkwire.stores.sql.sessions import states_in
 from walkwire.stores.sql.view import SqlView
 from walkwire.stores.sqlite.ends import ends
 from walkwire.stores.sqlite.statements import (
     EDGES_BY_ID,
     NODES_BY_ID,
-    TOKEN_GENERATIONS,
+    TOKEN_STATES,
     driver_of,
     neighbourhood_of,
     rows_by_id,
@@ -50,9 +51,9 @@ class SqliteView(SqlView):
         pairs = [(EdgeRecord._make(row[1:_EDGE_END]), NodeRecord._make(row[_EDGE_END:])) for row in rows]
         return Neighbourhood(pairs, tuple([row[0] for row in rows]))
 
-    def token_generations(self, root_ids: Sequence[str]) -> dict[str, int]:
-        """One statement for each 512 roots; see `UserStore.token_generations`."""
-        return dict(rows_by_id(self.driver, TOKEN_GENERATIONS, root_ids))
+    def token_states(self, root_ids: Sequence[str]) -> dict[str, TokenState]:
+        """One statement for each 512 roots; see `SessionStore.token_states`."""
+        return states_in(rows_by_id(self.driver, TOKEN_STATES, root_ids))
 
     def close(self) -> None:
         """Return the connection to its pool."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from walkwire.ids import PUBLIC_ROOT
 
@@ -35,6 +35,19 @@ class Transport(Protocol):
         """Read again."""
 
 
+class Term(NamedTuple):
+    """What a token gives a client.
+
+    - session: id of the session that the token belongs to; the client is signed out when it ends
+    - expires: the Unix second at which the token expires
+    - notice: how many seconds before that the client is told; 0: it is not told
+    """
+
+    session: str
+    expires: int
+    notice: int = 0
+
+
 class Receiver:
     """The attribute that is read for each of many receivers. It is in a base class, so that it lies beside the object's head in
     memory: one cache line is read."""
@@ -50,6 +63,7 @@ class Client(Receiver):
     - address: what it is counted by, beside its user (`walkwire/addresses.py`)
     - has_own_channel: whether `channel_id` was made for this client
     - root_id: its user
+    - term: until when; None: the public user, or not known
     - channels: the channels that it has joined
     - refused: those of them that the join policy keeps it out of
     - frames: what is written at the end of this turn of the event loop; None: nothing
@@ -65,6 +79,7 @@ class Client(Receiver):
         "id",
         "refused",
         "root_id",
+        "term",
         "transport",
     )
 
@@ -80,6 +95,7 @@ class Client(Receiver):
         self.id = client_id
         self.address = address
         self.root_id = root_id
+        self.term: Term | None = None
         self.channel_id = channel_id
         self.has_own_channel = has_own_channel
         self.channels: set[str] = {channel_id}

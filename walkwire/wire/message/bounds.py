@@ -8,6 +8,9 @@ TARGETS = 1000
 ID_LENGTH = 64
 """Characters in the id of an event."""
 
+LONGEST_NOTICE = 24 * 60 * 60
+"""Seconds before the end of its token for which a client may ask to be told."""
+
 TOLD = 100
 """Problems that one error lists. A mebibyte of nonsense may hold 262,000, and to format them takes two seconds."""
 

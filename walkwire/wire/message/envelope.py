@@ -11,7 +11,7 @@ from msgspec import Struct
 from walkwire.ids import server_of
 from walkwire.wire.message.notification import Overflow
 
-REVOKED = "revoked"  # the topic of revoked tokens, which all servers subscribe
+REVOKED = "revoked"  # the topic of revoked tokens and ended sessions, which all servers subscribe
 ALL = "all"  # the topic of messages to so many targets that one for all servers is less
 
 _PLAIN = re.compile(r"[A-Za-z0-9:_-]{1,100}\Z")
@@ -30,7 +30,7 @@ class Head(Struct, frozen=True, array_like=True):
 
     server: str
     number: int
-    kind: str  # users, channels, clients, join, leave, revoked
+    kind: str  # users, channels, clients, join, leave, revoked, ended
     targets: tuple[str, ...]
     channel: str = ""
     has_copies: bool = False

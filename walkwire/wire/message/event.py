@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 from walkwire.errors import BadEvent
 from walkwire.ids import CHANNEL_LENGTH
 from walkwire.wire.message import text
-from walkwire.wire.message.bounds import ID_LENGTH, LONGEST_ECHO, TARGETS
+from walkwire.wire.message.bounds import ID_LENGTH, LONGEST_ECHO, LONGEST_NOTICE, TARGETS
 from walkwire.wire.message.lenient import Id, Lenient, find_id, raw_fields
 
 _Targets = Annotated[list[str], Meta(min_length=1, max_length=TARGETS)]
@@ -87,9 +87,13 @@ class LeaveEvent(BaseEvent, frozen=True, kw_only=True, tag="leave"):
 
 
 class ChangeUserEvent(BaseEvent, frozen=True, kw_only=True, tag="change_user"):
-    """Signs in as the user of `token`; None or "" signs out."""
+    """Signs in as the user of `token`; None or "" signs out.
+
+    - expiring: how many seconds before the token expires the client is told; 0: as it asked when it connected
+    """
 
     token: str | None = None
+    expiring: Annotated[int, Meta(ge=0, le=LONGEST_NOTICE)] = 0
 
 
 class Unreadable(Struct, frozen=True):

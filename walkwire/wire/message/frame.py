@@ -58,6 +58,11 @@ def connection(data: bytes) -> bytes:
     return _encode(_Connection(Raw(data)))
 
 
+def expiring(expires: int) -> bytes:
+    """Return the frame that tells a client when its token expires, in Unix seconds."""
+    return _encode(_Expiring(_Expiry(expires)))
+
+
 def reply(event_id: Id, data: bytes | None = None) -> bytes:
     """Return the reply to an event that has an id and succeeded. `data` is JSON."""
     return _encode(_Reply(id=_id(event_id), data=_NULL if data is None else Raw(data)))
@@ -92,6 +97,14 @@ class _Who(Struct, gc=False):
 
 class _Connection(Struct, gc=False, tag_field="type", tag="connection"):
     data: Raw
+
+
+class _Expiry(Struct, gc=False):
+    expiration: int
+
+
+class _Expiring(Struct, gc=False, tag_field="type", tag="expiring"):
+    data: _Expiry
 
 
 class _Reply(Struct, gc=False, kw_only=True, tag_field="type", tag="reply"):
