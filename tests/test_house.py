@@ -67,10 +67,11 @@ INSIDE = {
         "": {"message", "delivery"},
     },
     "server": {
-        "socket": set(),
-        "http": set(),
-        "": {"socket", "http"},
-        "process": {"", "socket", "http"},
+        "browser": set(),
+        "socket": {"browser"},
+        "http": {"browser"},
+        "": {"browser", "socket", "http"},
+        "process": {"", "browser", "socket", "http"},
     },
     "stores": {
         "sql": set(),

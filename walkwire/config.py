@@ -39,6 +39,7 @@ SECRET_BYTES = 32  # RFC 7518 §3.2: a key for HS256 is at least as long as its 
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names in origins, no address to listen at
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
+_HOST = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*\.?|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -92,6 +93,8 @@ class Config(BaseModel):
     token_secret: SecretStr | None = None
     token_secret_file: str | None = None
     origins: Annotated[tuple[str, ...], NoDecode] = ()
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    dev_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     policy_user: Policy = Field(default_factory=_policy)
     policy_channel: Policy = Field(default_factory=_policy)
@@ -148,7 +151,7 @@ class Config(BaseModel):
     compression: bool = False
     keep: Annotated[dict[str, Overflow], NoDecode] = {}
 
-    @field_validator("origins", "trusted_proxies", mode="before")
+    @field_validator("origins", "trusted_proxies", "hosts", "dev_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -173,6 +176,14 @@ class Config(BaseModel):
                     f"an origin reads https://example.com or http://example.com:8080, not {origin!r}"
                 )
         return plain
+
+    @field_validator("hosts", "dev_hosts", mode="after")
+    @classmethod
+    def _without_ports(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"a host reads shop.example, *.shop.example or 192.168.1.5, not {host!r}")
+        return tuple(host.lower().strip("[]").removesuffix(".") for host in hosts)
 
     @field_validator("token_secret", mode="after")
     @classmethod

@@ -22,6 +22,7 @@ from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
+from walkwire.server.browser.cookie import Cookies
 from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
@@ -143,7 +144,12 @@ async def serve(accounts: Accounts, wire: Wire, asked: Asked) -> AsyncIterator[S
         meters.add_server(wire, health)
         walkers = Walkers(asked, accounts, named, with_returns=config.show_endpoint_returns)
         operations = Operations(
-            health, wire.hub, page=page, metrics=meters.render, on_refusal=meters.on_refusal
+            health,
+            wire.hub,
+            Cookies(b"s" * 32, is_secure=False),
+            page=page,
+            metrics=meters.render,
+            on_refusal=meters.on_refusal,
         )
         api = make_api(config, walkers, accounts, operations)
         transport = httpx.ASGITransport(api, raise_app_exceptions=True)

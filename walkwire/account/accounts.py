@@ -17,6 +17,7 @@ from walkwire.account.reset import WAITING as CODES_WAITING
 from walkwire.account.reset import Resets
 from walkwire.account.revocation import Revocation, Sockets
 from walkwire.account.service import Services
+from walkwire.account.ticket import Tickets
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.account.webhook import BOUND as WEBHOOK_KEYS
@@ -31,6 +32,7 @@ class Accounts:
     - auth: identifies users by their tokens
     - users: registers users, logs them in, changes their passwords
     - services: identifies services by their API keys
+    - tickets: makes tickets that open WebSockets
     - webhooks: makes webhook keys and identifies callers by them
     - revocation: knows which tokens still count
     - resets: replaces lost passwords; None if the program cannot send codes
@@ -40,6 +42,7 @@ class Accounts:
     auth: Auth
     users: Users
     services: Services
+    tickets: Tickets
     webhooks: Webhooks
     revocation: Revocation
     resets: Resets | None = None
@@ -93,10 +96,12 @@ async def open_accounts(
         if (send := getattr(user, "send_reset_code", None)) is not None:
             resets = Resets(store, users, secret, send, attempts=attempts, waiting=limits.codes)
             stack.callback(resets.close)
+        auth = Auth(tokens, revocation)
         yield Accounts(
-            Auth(tokens, revocation),
+            auth,
             users,
             Services(store, asking),
+            Tickets(store, asking, auth, secret),
             Webhooks(store, asking, secret, bound=limits.webhook_keys),
             revocation,
             resets,

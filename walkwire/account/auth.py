@@ -47,9 +47,17 @@ class Auth:
     async def identify(self, token: str) -> Caller | None:
         """Return the user of a token, with or without `Bearer `; None if it is not valid. Raises the store's errors."""
         claims = self._tokens.read(without_scheme(token))
-        if claims is None or not await self._revocation.is_current(claims.root_id, claims.token_generation):
+        if claims is None:
             return None
-        return Caller(claims.root_id, claims.user_id, claims.token_generation)
+        caller = Caller(claims.root_id, claims.user_id, claims.token_generation)
+        return caller if await self.is_valid(caller) else None
+
+    async def is_valid(self, caller: Caller) -> bool:
+        """Return whether a caller who was identified before is still one. Raises the store's errors.
+
+        The result is true when it is returned: see `Revocation.is_current`.
+        """
+        return await self._revocation.is_current(caller.root_id, caller.token_generation)
 
 
 def without_scheme(token: str) -> str:

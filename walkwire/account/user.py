@@ -53,10 +53,11 @@ class Registration(BaseModel):
 
 
 class Login(BaseModel):
-    """Address and password of a user who logs in."""
+    """Address and password of a user who logs in. `cookie`: whether the token is set as a cookie, for browsers."""
 
     email: Email
     password: Password
+    cookie: bool = False
 
 
 class PasswordChange(BaseModel):

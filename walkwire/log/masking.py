@@ -24,8 +24,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         # A JSON Web Token: three parts, the first of which is an object in base64.
         (r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){0,2}", MASK),
-        # walkwire's API keys and webhook keys.
-        (r"(?<![\w-])wk_[\w-]{16,}", MASK),
+        # walkwire's API keys, tickets and webhook keys.
+        (r"(?<![\w-])w[kt]_[\w.-]{16,}", MASK),
+        # ?auth=… and &ticket=…
+        (r"(?i)([?&](?:auth|ticket)=)[^\s&#'\"]+", rf"\1{MASK}"),
         (rf"\b[0-9a-fA-F]{{24}}{_COLON}[0-9]{{1,20}}{_COLON}[\w-]+", MASK),
         (r"\b[A-Z2-7]{32,}\b", MASK),
         # scheme://user:password@host

@@ -17,11 +17,15 @@ from walkwire.account.accounts import AccountLimits, Accounts, open_accounts
 from walkwire.account.attempts import AttemptLimits
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
+from walkwire.account.ticket import PREFIX as TICKET
 from walkwire.addresses import Addresses
 from walkwire.brokers import open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.server.browser.cookie import Cookies
+from walkwire.server.browser.hosts import hosts_of
+from walkwire.server.browser.upgrade import Upgrades
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
@@ -54,6 +58,7 @@ class App:
 
     - api: the HTTP application
     - door: what the gateway gives each WebSocket connection
+    - upgrades: reads the requests that open them
     - accounts: users, services and their keys
     - health: whether the server is ready
     - runtime: runs walks
@@ -63,6 +68,7 @@ class App:
 
     api: ASGIApp
     door: Door
+    upgrades: Upgrades
     accounts: Accounts
     health: Health
     runtime: Runtime
@@ -155,8 +161,19 @@ async def open_app(
         walkers = Walkers(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
+        cookies = Cookies(secret, is_secure=config.production)
+        hosts = hosts_of(config, addresses.is_proxy)
         operations = Operations(
-            health, wire.hub, title, page, meters.render, meters.on_refusal, note_request, addresses.of
+            health,
+            wire.hub,
+            cookies,
+            hosts,
+            title,
+            page,
+            meters.render,
+            meters.on_refusal,
+            note_request,
+            addresses.of,
         )
         api = make_api(config, walkers, accounts, operations)
         serve_walker = partial(_serve_walker, dispatch, walkers)
@@ -166,7 +183,8 @@ async def open_app(
         scheduler.start()
         stack.push_async_callback(scheduler.stop)
         door = _door(config, wire, dispatch, accounts, meters, addresses)
-        yield App(api, door, accounts, health, runtime, runner, registry)
+        upgrades = Upgrades(cookies, hosts, is_production=config.production)
+        yield App(api, door, upgrades, accounts, health, runtime, runner, registry)
 
 
 @asynccontextmanager
@@ -249,6 +267,8 @@ def _door(
     config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters, addresses: Addresses
 ) -> Door:
     async def authenticate(token: str | None) -> str:
+        if token is not None and token.startswith(TICKET):
+            return (await accounts.tickets.admit(token)).root_id
         return (await accounts.auth.authenticate(token)).root_id
 
     return wire.door(

@@ -37,6 +37,7 @@ from walkwire.store.task import TaskRecord as TaskRecord
 from walkwire.store.task import TaskState as TaskState
 from walkwire.store.task import TaskStore as TaskStore
 from walkwire.store.task import TaskTaken as TaskTaken
+from walkwire.store.ticket import TicketStore as TicketStore
 from walkwire.store.user import UserExists as UserExists
 from walkwire.store.user import UserKey as UserKey
 from walkwire.store.user import UserRecord as UserRecord

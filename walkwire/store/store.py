@@ -7,12 +7,13 @@ from typing import Protocol
 from walkwire.store.graph import GraphStore
 from walkwire.store.service import ServiceStore
 from walkwire.store.task import TaskStore
+from walkwire.store.ticket import TicketStore
 from walkwire.store.user import UserStore
 from walkwire.store.webhook import WebhookStore
 
 
-class Store(GraphStore, UserStore, ServiceStore, WebhookStore, TaskStore, Protocol):
-    """One database for the graph, users, services, webhook keys and tasks."""
+class Store(GraphStore, UserStore, ServiceStore, WebhookStore, TicketStore, TaskStore, Protocol):
+    """One database for the graph, users, services, webhook keys, used tickets and tasks."""
 
     @property
     def trouble(self) -> str | None:

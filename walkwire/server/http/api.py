@@ -14,12 +14,15 @@ from starlette.types import ASGIApp, Scope
 from walkwire.account.accounts import Accounts
 from walkwire.config import Config
 from walkwire.errors import PublicError
+from walkwire.server.browser.cookie import Cookies
+from walkwire.server.browser.hosts import Hosts
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, add_error_handlers
 from walkwire.server.http.head import HeadCheck
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
+from walkwire.server.http.tickets import serve_tickets
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.users import serve_accounts, serve_resets
 from walkwire.server.http.walkers.form import FormLimits, Forms
@@ -36,6 +39,8 @@ class Operations:
 
     - health: whether this server is ready
     - hub: sends the notifications of services
+    - cookies: sets and reads the cookies of log-ins
+    - hosts: refuses requests for other hosts; None: there are none
     - title: the application's name in its description
     - page: the file that answers `GET /`; None: there is none
     - metrics: renders `/metrics`; None: it is not served
@@ -46,6 +51,8 @@ class Operations:
 
     health: Health
     hub: Hub
+    cookies: Cookies
+    hosts: Hosts | None = None
     title: str = "walkwire"
     page: Path | None = None
     metrics: Render | None = None
@@ -61,6 +68,8 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     api.state.element_limit = config.element_limit
     api.state.forms = Forms(_form_limits(config))
     api.state.address_of = operations.address_of
+    api.state.cookies = operations.cookies
+    api.state.allows_origin = config.allows_origin
     add_error_handlers(api, operations.on_refusal)
     serve_health(api, operations.health)
     if operations.metrics is not None:
@@ -68,6 +77,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     if operations.page is not None:
         _serve_page(api, operations.page)
     serve_accounts(api, accounts.users, accounts.auth, accounts.profile)
+    serve_tickets(api, accounts.tickets, accounts.auth)
     if accounts.resets is not None:
         serve_resets(api, accounts.resets)
     serve_notify(api, accounts.services, operations.hub)
@@ -79,7 +89,15 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     walkers.serve(api, on_change=description.forget)
     answering = Cors(Guard(walkers.shortcut(api)), config)
     has_proxies = bool(config.trusted_proxies) or not config.production
-    return HeadCheck(answering, config.query_limit, operations.on_refusal, operations.on_request, has_proxies)
+    return HeadCheck(
+        answering,
+        config.query_limit,
+        operations.on_refusal,
+        operations.on_request,
+        has_proxies,
+        operations.cookies,
+        operations.hosts,
+    )
 
 
 def _form_limits(config: Config) -> FormLimits:

@@ -3,6 +3,7 @@
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, create_model
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.reset import Resets
 from walkwire.account.user import Login, PasswordChange, Registration, Reset, ResetRequest, Session, Users
+from walkwire.errors import Refused
+from walkwire.server.browser.cookie import Cookies, forget_cookie
 from walkwire.server.http.answers import Detail, Message, Refusal
 from walkwire.server.http.bearer import Bearer, address_of
 from walkwire.server.http.gone import unless_gone
@@ -26,6 +29,9 @@ TAGS = ["User APIs"]
 _LIMITED: dict[int | str, dict[str, Any]] = {
     429: {"model": Refusal, "description": "Too many attempts: try again after the seconds of `Retry-After`"}
 }
+
+
+_NOT_STORED = {"Cache-Control": "no-store"}  # RFC 6749 §5.1
 
 
 class UserOut(BaseModel):
@@ -52,6 +58,13 @@ class LoginAnswer(BaseModel):
     user: UserOut
 
 
+class CookieAnswer(BaseModel):
+    """The answer where the token is a cookie. `csrf_token` is the value for `X-CSRF-Token`."""
+
+    csrf_token: str
+    user: UserOut
+
+
 def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseModel] | None = None) -> None:
     """Add the routes to register, log in and change the password. `profile` models the program's own fields of users."""
     bearer = Bearer(auth)
@@ -70,13 +83,17 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
         return _json(201, {"message": "Successfully Registered!"})
 
     async def login(login: Login, request: Request) -> Response:
-        """A token for twelve hours."""
+        """A token for twelve hours. With `cookie`, it is set as a cookie that no script can read, and not shown."""
+        if login.cookie and not _is_from_here(request):
+            raise Refused("A page of this origin may not log in with a cookie")
         session = await unless_gone(
             request, users.login(login.email, login.password, address=address_of(request))
         )
         if session is None:
             return _json(400, {"message": "Invalid Email/Password!"})
-        return _json(200, _session(session), {"Cache-Control": "no-store"})  # RFC 6749 §5.1
+        if login.cookie:
+            return _with_cookie(session, request.app.state.cookies)
+        return _json(200, _session(session), _NOT_STORED)
 
     async def change_password(
         change: PasswordChange, caller: Annotated[Caller, Security(bearer)], request: Request
@@ -88,11 +105,19 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
         )
         if not await unless_gone(request, changing):
             return _json(403, {"message": "Update Failed!"})
-        return _json(200, {"message": "Successfully Updated!"})
+        answer = _json(200, {"message": "Successfully Updated!"})
+        forget_cookie(request, answer)
+        return answer
 
     api.router.routes += [
         _route("register", register, 201, Message, {409: {"model": Detail}}),
-        _route("login", login, 200, LoginAnswer, {400: {"model": Message}}),
+        _route(
+            "login",
+            login,
+            200,
+            LoginAnswer | CookieAnswer,
+            {400: {"model": Message}, 403: {"model": Refusal}},
+        ),
         _route(
             "change_password",
             change_password,
@@ -138,7 +163,7 @@ def _state(account: BaseModel) -> dict[str, Any]:
 
 
 def _route(
-    name: str, endpoint: Any, status: int, model: type[BaseModel], refusals: dict[int | str, dict[str, Any]]
+    name: str, endpoint: Any, status: int, model: Any, refusals: dict[int | str, dict[str, Any]]
 ) -> Route:
     return Route(
         f"/user/{name}",
@@ -165,6 +190,22 @@ def _session(session: Session) -> dict[str, Any]:
         "state": secrets.token_urlsafe(6),
     }
     return {"token": session.token, "user": shown}
+
+
+def _with_cookie(session: Session, cookies: Cookies) -> Response:
+    shown = _session(session)
+    token = shown.pop("token")
+    answer = _json(200, {"csrf_token": cookies.csrf_token(token), **shown}, _NOT_STORED)
+    cookies.remember(answer, token, max(0, session.expires - int(time.time())))
+    return answer
+
+
+def _is_from_here(request: Request) -> bool:
+    """Return whether the page that sent this may use the server. Another one must not log its visitor in as somebody else."""
+    allowed: bool = request.app.state.allows_origin(
+        request.headers.get("origin"), request.headers.get("host")
+    )
+    return allowed
 
 
 def _json(status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:

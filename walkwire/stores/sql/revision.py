@@ -31,7 +31,7 @@ from walkwire.stores.sql.schema import metadata, nodes
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0003"
+NEWEST = "0006"
 TABLE = "walkwire_version"
 _FOLDER = Path(__file__).with_name("migrations")
 

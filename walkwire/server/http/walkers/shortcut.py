@@ -60,7 +60,8 @@ class QuickRoute:
         caller: Caller = PUBLIC
         try:
             if self._bearer is not None:
-                caller = await self._bearer.caller(_header(scope, b"authorization").decode("latin-1"))
+                header = _header(scope, b"authorization").decode("latin-1")
+                caller = await self._bearer.caller(header, scope)
             answer = await self._run(values, caller, node)
             status, body = answer.status, answer.body
             if answer.response is not None or not 200 <= status <= 599 or status in (204, 304):
