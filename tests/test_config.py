@@ -154,6 +154,8 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "token_secret": SECRET,
         "token_secret_file": "secret",
         "origins": ["https://a.example"],
+        "hosts": ["a.example", "*.b.example"],
+        "dev_hosts": ["192.168.1.5", "[fe80::1]", "*"],
         "trusted_proxies": ["10.0.0.0/8"],
         "policy_user": "none",
         "policy_channel": "none",
@@ -219,6 +221,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
     assert from_file.keep == {"ticker:*": "latest"}
     assert from_file.port == 9
     assert from_file.origins == ("https://a.example",)
+    assert from_file.dev_hosts == ("192.168.1.5", "fe80::1", "*")
 
 
 def test_sizes_may_be_written_with_their_unit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,6 +262,10 @@ def test_an_empty_variable_counts_as_not_given(monkeypatch: pytest.MonkeyPatch) 
         ("threads", "0"),
         ("origins", "example.com"),
         ("origins", "https://a.example/page"),
+        ("hosts", "https://a.example"),
+        ("hosts", "a.example:443"),
+        ("hosts", "a.*"),
+        ("dev_hosts", "a.example/"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_key_and_its_source(

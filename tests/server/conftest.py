@@ -17,6 +17,7 @@ from walkwire.account.auth import Auth
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.service import Services
+from walkwire.account.ticket import Tickets
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
@@ -126,7 +127,8 @@ def services(store: Store, asking: Asking) -> Services:
 def accounts(
     store: Store, asking: Asking, users: Users, auth: Auth, services: Services, revocation: Revocation
 ) -> Accounts:
-    return Accounts(auth, users, services, Webhooks(store, asking, b"s" * 32), revocation)
+    tickets, webhooks = Tickets(store, asking, auth, b"s" * 32), Webhooks(store, asking, b"s" * 32)
+    return Accounts(auth, users, services, tickets, webhooks, revocation)
 
 
 Serve = Callable[..., httpx.AsyncClient]

@@ -23,7 +23,7 @@ class Cors(CORSMiddleware):
             app,
             allow_methods=_METHODS,
             allow_headers=_HEADERS if config.production else ("*",),
-            allow_credentials=True,
+            allow_credentials=not config.production or bool(config.origins),
             expose_headers=("Retry-After", "X-Request-Id"),
         )
         self._config = config
