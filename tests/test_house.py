@@ -48,7 +48,9 @@ MAY = {
     "new": GROUND,
     "load": GROUND,
     "log": GROUND,
-    "cli": GROUND | {"load", "log", "walk", "server", "jac", "program", "check", "blocks", "new", "__init__"},
+    "doctor": GROUND | {"store", "stores", "brokers", "walk", "account", "program"},
+    "cli": GROUND
+    | {"load", "log", "walk", "server", "jac", "program", "check", "blocks", "new", "doctor", "__init__"},
     "testing": GROUND | {"account", "walk", "server", "program"},
 }
 # What each sub-room may import inside its room. "" are the files at the top of the room: its ground or its roof.

@@ -32,6 +32,10 @@ class MemoryKind:
 
         return MemoryBroker()
 
+    async def version(self, url: str) -> str:
+        """Return what it is: there is no service."""
+        return "none"
+
     def shown(self, url: str) -> str:
         """Return the URL as it is: it holds no password."""
         return url
@@ -49,6 +53,12 @@ class RedisKind(_Network):
 
         return open_redis(url)
 
+    async def version(self, url: str) -> str:
+        """Ask the server. Raises StartError."""
+        from walkwire.brokers.redis import version_of
+
+        return await version_of(url)
+
 
 class RedisClusterKind(_Network):
     """A Redis cluster. See `broker.BrokerKind`."""
@@ -62,6 +72,13 @@ class RedisClusterKind(_Network):
 
         return open_redis_cluster(url)
 
+    async def version(self, url: str) -> str:
+        """Ask the first node that the URL names. Raises StartError."""
+        from walkwire.brokers.redis import version_of
+        from walkwire.brokers.redis_cluster import first_node
+
+        return await version_of(first_node(url))
+
 
 class NatsKind(_Network):
     """One or several NATS servers. See `broker.BrokerKind`."""
@@ -74,3 +91,9 @@ class NatsKind(_Network):
         from walkwire.brokers.nats import open_nats
 
         return open_nats(url)
+
+    async def version(self, url: str) -> str:
+        """Ask the server. Raises StartError."""
+        from walkwire.brokers.nats import version_of
+
+        return await version_of(url)

@@ -16,6 +16,7 @@ from walkwire.store.changes import Reads as Reads
 from walkwire.store.graph import GraphStore as GraphStore
 from walkwire.store.graph import View as View
 from walkwire.store.kind import StoreKind as StoreKind
+from walkwire.store.kind import StoreState as StoreState
 from walkwire.store.record import ANY_KIND as ANY_KIND
 from walkwire.store.record import Direction as Direction
 from walkwire.store.record import EdgeRecord as EdgeRecord
