@@ -107,6 +107,11 @@ WITNESSES: dict[str, dict[str, str]] = {
         "docs/configuration.md": r"^\| `LOGIN_FAILURES`",
         "*": r"\blogin_failures\b",
     },
+    "a way to show a token at the upgrade": {
+        "docs/users.md": r"walkwire\.v1",
+        "docs/protocol.md": r"walkwire\.v1",
+        "*": r"\bBEARER\b",
+    },
     "a command": {"docs/commands.md": r"^\| `walkwire check ", "*": r"\bdef check\b"},
     "how a server stops": {
         "server/process/process.py": r"\bdef shutdown\b",
