@@ -10,7 +10,7 @@ import re
 MASK = "***"
 LONGEST_TEXT = 8 * 1024  # characters; the rest is dropped before masking, which takes time for each of them
 
-_WORDS = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|cookie|code"
+_WORDS = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|cookie|csrf|code"
 _COLON = r"(?::|%3[Aa])"
 # No pattern scans far from where it begins: a hostile text costs no more than another one.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
