@@ -16,7 +16,8 @@ from walkwire.config import Config
 from walkwire.errors import PublicError
 from walkwire.wire.door import IsProxy
 
-EXEMPT = frozenset({"/healthz", "/healthz/ready", "/metrics"})  # probes call a server by its address
+HEALTH = frozenset({"/healthz", "/healthz/ready"})  # probes call a server by its address
+PROBED = HEALTH | {"/metrics"}  # in development, a stranger's page could read the metrics
 
 _FORWARDED = frozenset(
     {
@@ -69,6 +70,7 @@ class Hosts:
         self._ends = tuple(name[1:] for name in self._names if name.startswith("*."))
         self._is_proxy = is_proxy
         self._is_development = is_development
+        self._exempt = HEALTH if is_development else PROBED
         self._known: set[bytes] = set()  # values of the header Host that are served
         self._clock = clock
         self._told = float("-inf")
@@ -92,7 +94,7 @@ class Hosts:
                 error = PublicError("refused", _BY_A_PROXY, 403)
                 self._tell(error, name)
                 break
-        return None if path in EXEMPT else error
+        return None if path in self._exempt else error
 
     def _learn(self, host: bytes) -> bool:
         """Return whether this host is served. Remembers it if so."""

@@ -69,7 +69,7 @@ class Upgrades:
 
     def read(self, headers: Mapping[bytes, bytes], url: bytes) -> Shown:
         """Return what a request shows. `headers` by name in lower case."""
-        token = _text(headers.get(b"authorization"))
+        token = headers[b"authorization"].decode("latin-1") if b"authorization" in headers else None
         query: dict[str, str] = {}
         if b"?" in url:
             if len(url) > QUERY_LIMIT and url.count(b"&") >= QUERY_LIMIT:
@@ -80,7 +80,7 @@ class Upgrades:
             protocol, bearer = _protocols(headers[PROTOCOL].decode("latin-1"))
             token = bearer if token is None else token
         refusal = None
-        if query:
+        if "ticket" in query or "auth" in query:
             token, refusal = self._in_query(query, token)
         if token is None and self._cookies is not None and b"cookie" in headers and b"origin" in headers:
             token = self._cookies.token_in(headers[b"cookie"])
@@ -98,10 +98,6 @@ class Upgrades:
             self._has_warned = True
             _log.warning("%s", _WARNING)
         return (auth if token is None else token), None
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
 
 
 def _query(url: bytes) -> dict[str, str]:
