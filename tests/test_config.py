@@ -168,6 +168,8 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "sso": {"home": {"client_id": "shop", "issuer": "https://id.example"}},
         "sso_link": True,
         "origins": ["https://a.example"],
+        "hosts": ["a.example", "*.b.example"],
+        "dev_hosts": ["192.168.1.5", "[fe80::1]", "*"],
         "trusted_proxies": ["10.0.0.0/8"],
         "frame_ancestors": ["https://b.example"],
         "hsts_seconds": 600,
@@ -241,6 +243,7 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
     assert from_file.keep == {"ticker:*": "latest"}
     assert from_file.port == 9
     assert from_file.origins == ("https://a.example",)
+    assert from_file.dev_hosts == ("192.168.1.5", "fe80::1", "*")
 
 
 @pytest.mark.parametrize(
@@ -386,6 +389,10 @@ def test_an_empty_variable_counts_as_not_given(monkeypatch: pytest.MonkeyPatch) 
         ("threads", "0"),
         ("origins", "example.com"),
         ("origins", "https://a.example/page"),
+        ("hosts", "https://a.example"),
+        ("hosts", "a.example:443"),
+        ("hosts", "a.*"),
+        ("dev_hosts", "a.example/"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_key_and_its_source(

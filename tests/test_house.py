@@ -62,7 +62,9 @@ MAY = {
     "new": GROUND,
     "load": GROUND,
     "log": GROUND,
-    "cli": GROUND | {"load", "log", "walk", "server", "jac", "program", "check", "blocks", "new", "__init__"},
+    "doctor": GROUND | {"store", "stores", "brokers", "walk", "account", "program"},
+    "cli": GROUND
+    | {"load", "log", "walk", "server", "jac", "program", "check", "blocks", "new", "doctor", "__init__"},
     "testing": GROUND | {"account", "walk", "server", "program"},
 }
 # What each sub-room may import inside its room. "" are the files at the top of the room: its ground or its roof.
@@ -86,10 +88,11 @@ INSIDE = {
         "": {"message", "delivery"},
     },
     "server": {
-        "socket": set(),
-        "http": set(),
-        "": {"socket", "http"},
-        "process": {"", "socket", "http"},
+        "browser": set(),
+        "socket": {"browser"},
+        "http": {"browser"},
+        "": {"browser", "socket", "http"},
+        "process": {"", "browser", "socket", "http"},
     },
     "stores": {
         "sql": set(),
@@ -141,7 +144,8 @@ TESTED_ELSEWHERE = {
     "server/app.py": "tests/server/ and tests/journeys/: every test that serves a program",
     "server/dispatch.py": "tests/server/http/walkers/test_rest.py, tests/journeys/test_websocket.py",
     "server/upload.py": "tests/jac_cloud/test_later.py and tests/server/http/walkers/test_rest.py",
-    "server/http/*.py": "tests/server/http/walkers/test_rest.py and tests/server/http/test_users.py",
+    "server/http/accounts/*.py": "tests/server/http/accounts/test_users.py, tests/security/test_browsers.py and test_identity.py",
+    "server/http/*.py": "tests/server/http/walkers/test_rest.py and tests/server/http/accounts/test_users.py",
     "server/http/walkers/*.py": "tests/server/http/walkers/test_rest.py",
     "server/process/port.py": "tests/server/process/test_process.py and tests/cluster/test_workers.py",
     "server/process/workers.py": "tests/cluster/test_workers.py",

@@ -86,7 +86,7 @@ WITNESSES: dict[str, dict[str, str]] = {
     "a statement or an operator of Jac": {"dialect/operators.py": r"def disengage\b", "*": r"disengage"},
     "a REST route": {
         "docs/protocol.md": r"/notify/users",
-        "server/http/users.py": r"\busers\.change_password\(",
+        "server/http/accounts/users.py": r"\busers\.change_password\(",
         "account/": r"\bdef change_password\b",
         "*": r"def serve_notify\b|serve_notify\(",
     },
@@ -106,6 +106,11 @@ WITNESSES: dict[str, dict[str, str]] = {
         "account/accounts.py": r"\bAttemptLimits\b",
         "docs/configuration.md": r"^\| `LOGIN_FAILURES`",
         "*": r"\blogin_failures\b",
+    },
+    "a way to show a token at the upgrade": {
+        "docs/users.md": r"walkwire\.v1",
+        "docs/protocol.md": r"walkwire\.v1",
+        "*": r"\bBEARER\b",
     },
     "a command": {"docs/commands.md": r"^\| `walkwire check ", "*": r"\bdef check\b"},
     "how a server stops": {

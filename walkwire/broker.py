@@ -106,5 +106,8 @@ class BrokerKind(Protocol):
     def make(self, url: str) -> Broker:
         """Return a broker for `url`, not started yet. Raises StartError, or ModuleNotFoundError without the driver."""
 
+    async def version(self, url: str) -> str:
+        """Connect once, and return the name and version of the broker service. Raises StartError, with a reason and no secret."""
+
     def shown(self, url: str) -> str:
         """Return the URL without its passwords, for logs and the terminal."""

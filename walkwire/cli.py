@@ -188,6 +188,38 @@ def new(
         typer.echo(str(file))
 
 
+@app.command()
+def doctor(
+    program: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PROGRAM]", help="Loaded too, if it is given.", show_default=False),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="As for serve.")] = None,
+    database: Annotated[str | None, typer.Option(metavar="URL", help="As for serve.")] = None,
+    broker: Annotated[str | None, typer.Option(metavar="URL", help="As for serve.")] = None,
+    workers: Annotated[int | None, typer.Option(help="As for serve.")] = None,
+    production: Annotated[bool | None, typer.Option("--production", help="As for serve.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Check a deployment, with the settings that serve would have, and say what to mend. Exits with 1 if something is wrong."""
+    from walkwire import config as configuration
+    from walkwire import program as programs
+    from walkwire.doctor.examination import examine
+    from walkwire.doctor.finding import as_json as to_json
+    from walkwire.doctor.finding import as_text
+
+    try:
+        file = None if program is None else programs.find(program).file
+        config = configuration.load(
+            host=host, database=database, broker=broker, workers=workers, production=production
+        )
+        findings = examine(config, file)
+    except StartError as error:
+        _fail(error)
+    typer.echo(to_json(findings) if as_json else as_text(findings))
+    raise typer.Exit(1 if any(each.level == "wrong" for each in findings) else 0)
+
+
 keys = typer.Typer(no_args_is_help=True, help="API keys, with which other services send notifications.")
 app.add_typer(keys, name="keys")
 

@@ -62,6 +62,7 @@ _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_]{0,31}\Z")
 _SSO = re.compile(
     r"(?:WALKWIRE_)?SSO_(\w+?)_(CLIENT_ID|CLIENT_SECRET_FILE|CLIENT_SECRET|ISSUER)\Z", re.IGNORECASE
 )
+_HOST = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*\.?|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?")
 
 
 def _policy(values: dict[str, Any]) -> Policy:
@@ -162,6 +163,8 @@ class Config(BaseModel):
     sso: Annotated[dict[str, SsoProvider], NoDecode] = Field({}, repr=False)
     sso_link: bool = False
     origins: Annotated[tuple[str, ...], NoDecode] = ()
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    dev_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(default_factory=_frame_ancestors)
     hsts_seconds: int = Field(0, ge=0)
@@ -233,6 +236,8 @@ class Config(BaseModel):
     @field_validator(
         "origins",
         "trusted_proxies",
+        "hosts",
+        "dev_hosts",
         "frame_ancestors",
         "token_key_files",
         "oidc_audience",
@@ -274,6 +279,14 @@ class Config(BaseModel):
                     f"the provider {name!r} needs SSO_{name.upper()}_ISSUER, the URL of its OpenID Connect"
                 )
         return providers
+
+    @field_validator("hosts", "dev_hosts", mode="after")
+    @classmethod
+    def _without_ports(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"a host reads shop.example, *.shop.example or 192.168.1.5, not {host!r}")
+        return tuple(host.lower().strip("[]").removesuffix(".") for host in hosts)
 
     @field_validator("token_secret", mode="after")
     @classmethod

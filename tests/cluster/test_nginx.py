@@ -26,7 +26,12 @@ DRAIN = 1.0
 async def test_a_rolling_restart_behind_nginx_is_not_noticed(tmp_path: Path) -> None:
     ports = [free_port(), free_port()]
     with new_database() as database, service("redis", tmp_path) as broker, nginx(tmp_path, ports) as port:
-        settings = {"broker": broker.url, "token_secret": "s" * 32, "drain_seconds": str(DRAIN)}
+        settings = {
+            "broker": broker.url,
+            "token_secret": "s" * 32,
+            "drain_seconds": str(DRAIN),
+            "trusted_proxies": "127.0.0.1",
+        }
 
         def start(at: int) -> Server:
             return Server(PROGRAM, tmp_path, "--port", str(at), database=database, **settings)
@@ -79,7 +84,13 @@ async def test_a_post_that_reached_a_walker_is_not_repeated(status: int, tmp_pat
     with nginx(tmp_path, ports) as port:
         servers = [
             await asyncio.to_thread(
-                Server, program, tmp_path, "--port", str(at), database=f"sqlite:///{tmp_path}/{at}.db"
+                Server,
+                program,
+                tmp_path,
+                "--port",
+                str(at),
+                database=f"sqlite:///{tmp_path}/{at}.db",
+                trusted_proxies="127.0.0.1",
             )
             for at in ports
         ]

@@ -16,6 +16,7 @@ from walkwire.log.masking import LONGEST_TEXT, masked
 SECRET = "hunter2xyzzyhunter2"
 TOKEN = jwt.encode({"sub": "ada"}, "s" * 32)
 API_KEY = "wk_" + secrets.token_urlsafe(32)
+TICKET = f"wt_{secrets.token_urlsafe(60)}.{secrets.token_urlsafe(32)}"
 LETTERS = base64.b32encode(secrets.token_bytes(20)).decode()
 WEBHOOK_KEY = f"{'ab' * 12}:1700000000:{LETTERS}"
 
@@ -34,6 +35,13 @@ WEBHOOK_KEY = f"{'ab' * 12}:1700000000:{LETTERS}"
         (f"postgresql://ada:{SECRET}@db.example/shop refused", SECRET, "@db.example/shop refused"),
         (f"redis://:{SECRET}@cache:6379", SECRET, "@cache:6379"),
         (f"/reset?code={SECRET}&page=2", SECRET, "page=2"),
+        (f"GET /websocket?channel_id=a&ticket={TICKET}&x=y", TICKET[3:40], "&x=y"),
+        (f"the ticket {TICKET} was used", TICKET[3:40], "was used"),
+        (f"GET /websocket?auth={SECRET}&channel_id=a", SECRET, "channel_id=a"),
+        (f"'Sec-WebSocket-Protocol: walkwire.v1, bearer.{TOKEN}'", TOKEN, "walkwire.v1"),
+        (f"Cookie: a=b; walkwire_token={SECRET}; c=d", SECRET, "c=d"),
+        (f"Cookie: walkwire_csrf={SECRET}", SECRET, "Cookie"),
+        (f"x-csrf-token: {SECRET}", SECRET, "x-csrf-token"),
         (f"/x?access_token={SECRET}", SECRET, "access_token"),
         (f'{{"password": "{SECRET}", "email": "a@b.c"}}', SECRET, "a@b.c"),
         (f"{{'new_password': '{SECRET}'}}", SECRET, "new_password"),
@@ -64,6 +72,7 @@ def test_a_value_that_pydantic_quotes_is_masked() -> None:
     [
         "Redis at localhost:6379 is back, with 12 topics",
         "Internal error, reference 3f9a12c4: POST /walker/vote",
+        "GET /shows?author=ada&tickets=2",
         "Client 1700000000:0123456789abcdef0123456789abcdef is cut off: it does not read what it is sent",
         "w:Send:0123456789abcdef01234567 was taken for abandoned",
         "Walker a, specs: 'path' holds {node}, where a walk enters",

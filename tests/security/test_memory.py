@@ -28,7 +28,7 @@ from walkwire.wire.wire import Wire
 KIBIBYTE = 1024
 PROGRAM = PROGRAMS / "ledger.py"
 UPGRADE = (
-    b"GET /websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 
@@ -226,7 +226,7 @@ async def test_no_more_than_a_few_pipelined_requests_are_parsed_at_once(
     port, called, may_answer = door
     before = alive(RequestResponseCycle)
     async with Stranger(port) as stranger:
-        stranger.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3000)
+        stranger.writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3000)
         await called.wait()
         assert alive(RequestResponseCycle) - before < 64
         may_answer.set()
@@ -244,7 +244,7 @@ async def test_pipelined_requests_are_freed_when_their_connection_ends_without_t
     with without_gc():
         before = alive(RequestResponseCycle)
         async with Stranger(port) as stranger:
-            stranger.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+            stranger.writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
             await called.wait()
         may_answer.set()
         async with asyncio.timeout(PATIENCE):
@@ -256,13 +256,15 @@ async def test_a_head_with_too_many_headers_is_refused(tmp_path: Path) -> None:
     """A18: large heads on five connections took 3.6 GB."""
     with Server(PROGRAM, tmp_path) as server:
         async with Stranger(server.port) as stranger:
-            stranger.writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 200 + b"\r\n")
+            stranger.writer.write(
+                b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 200 + b"\r\n"
+            )
             assert (await stranger.to_the_end()).startswith(b"HTTP/1.1 431 ")
 
 
 async def test_whole_pipelined_requests_are_no_long_head(tmp_path: Path) -> None:
     """A31: whole requests, with half a head behind them, were answered with 431."""
-    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 8000 + b"\r\n\r\n"
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 8000 + b"\r\n\r\n"
     with Server(PROGRAM, tmp_path) as server:
         async with Stranger(server.port) as stranger:
             stranger.writer.write(request * 30 + request[:-1])
@@ -276,7 +278,9 @@ async def test_a_body_has_a_time_in_all(tmp_path: Path) -> None:
     """A17, A23: a body that dribbles was waited for without end."""
     with Server(PROGRAM, tmp_path, body_seconds="0.3", metrics="true") as server:
         async with Stranger(server.port) as stranger:
-            stranger.writer.write(b"POST /user/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+            stranger.writer.write(
+                b"POST /user/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+            )
             answer = asyncio.ensure_future(stranger.to_the_end())
             while not answer.done():
                 stranger.writer.write(b"x" * 100)
@@ -296,7 +300,7 @@ async def test_a_body_that_comes_too_slowly_is_refused() -> None:
         serving_wire(Wire(open_broker()), app=app, head_seconds=0.2, body_seconds=0) as port,
         Stranger(port) as stranger,
     ):
-        stranger.writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        stranger.writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
         answer = asyncio.ensure_future(stranger.to_the_end())
         while not answer.done():
             stranger.writer.write(b"x")
@@ -307,7 +311,7 @@ async def test_a_body_that_comes_too_slowly_is_refused() -> None:
 @pytest.mark.long
 async def test_the_largest_body_goes_when_all_hold_too_much(tmp_path: Path) -> None:
     """A23: 500 slow bodies held 595 MB."""
-    head = b"POST /user/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"
+    head = b"POST /user/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n"
     with Server(PROGRAM, tmp_path, memory_bound="4MiB", metrics="true") as server:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(6):

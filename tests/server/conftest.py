@@ -18,12 +18,14 @@ from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.service import Services
 from walkwire.account.session import Sessions
+from walkwire.account.ticket import Tickets
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.account.webhook import Webhooks
 from walkwire.addresses import Addresses
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
+from walkwire.server.browser.cookie import Cookies
 from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
@@ -138,7 +140,8 @@ def accounts(
     services: Services,
     revocation: Revocation,
 ) -> Accounts:
-    return Accounts(auth, users, sessions, services, Webhooks(store, asking, b"s" * 32), revocation)
+    tickets, webhooks = Tickets(store, asking, auth, b"s" * 32), Webhooks(store, asking, b"s" * 32)
+    return Accounts(auth, users, sessions, services, tickets, webhooks, revocation)
 
 
 Serve = Callable[..., httpx.AsyncClient]
@@ -158,6 +161,7 @@ async def serve(accounts: Accounts, wire: Wire, asked: Asked) -> AsyncIterator[S
         operations = Operations(
             health,
             wire.hub,
+            Cookies(b"s" * 32, is_secure=False),
             page=page,
             metrics=meters.render,
             on_refusal=meters.on_refusal,

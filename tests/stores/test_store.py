@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -389,6 +390,16 @@ def test_two_servers_that_see_an_outside_user_first_make_one_user(store: Store) 
 
     (user,) = made
     assert store.user_by_identity("https://id.example", "1") == user
+
+
+def test_a_ticket_is_used_once_whoever_asks_and_however_many(store: Store) -> None:
+    assert store.use_ticket("a", 100.0)
+    assert not store.use_ticket("a", 100.0)
+    assert store.use_ticket("b", 200.0)
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda _: store.use_ticket("c", 300.0), range(32))) == 1
+    store.forget_tickets(200.0)
+    assert [store.use_ticket(id, 300.0) for id in ("a", "b", "c")] == [True, False, False]
 
 
 def test_a_database_is_opened_again_as_it_was_left(url: str) -> None:

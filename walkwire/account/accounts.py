@@ -21,6 +21,7 @@ from walkwire.account.signing.codes import WAITING as CODES_WAITING
 from walkwire.account.signing.codes import Send
 from walkwire.account.signing.keys import Keys
 from walkwire.account.signing.verification import Verification
+from walkwire.account.ticket import Tickets
 from walkwire.account.token import Tokens
 from walkwire.account.user import Users
 from walkwire.account.webhook import BOUND as WEBHOOK_KEYS
@@ -43,6 +44,7 @@ class Accounts:
     - users: registers users, logs them in, changes their passwords
     - sessions: renews and ends what a log-in began
     - services: identifies services by their API keys
+    - tickets: makes tickets that open WebSockets
     - webhooks: makes webhook keys and identifies callers by them
     - revocation: knows which tokens still count
     - resets: replaces lost passwords; None if nothing can send codes
@@ -55,6 +57,7 @@ class Accounts:
     users: Users
     sessions: Sessions
     services: Services
+    tickets: Tickets
     webhooks: Webhooks
     revocation: Revocation
     resets: Resets | None = None
@@ -147,11 +150,13 @@ async def open_accounts(
         if (send := _sender(user, mail, "send_reset_code")) is not None:
             resets = Resets(store, users, secret, send, attempts=attempts, waiting=limits.codes)
             stack.callback(resets.close)
+        auth = Auth(tokens, revocation)
         yield Accounts(
-            Auth(tokens, revocation),
+            auth,
             users,
             sessions,
             Services(store, asking),
+            Tickets(store, asking, auth, secret),
             Webhooks(store, asking, secret, bound=limits.webhook_keys),
             revocation,
             resets,

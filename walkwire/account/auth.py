@@ -70,9 +70,15 @@ class Auth:
         if claims is None:
             return None
         user_id, root_id, token_generation, expires, session = claims
-        if not await self._revocation.is_current(root_id, token_generation, session):
-            return None
-        return Caller(root_id, user_id, token_generation, session, expires)
+        caller = Caller(root_id, user_id, token_generation, session, expires)
+        return caller if await self.is_valid(caller) else None
+
+    async def is_valid(self, caller: Caller) -> bool:
+        """Return whether a caller who was identified before is still one. Raises the store's errors.
+
+        The result is true when it is returned: see `Revocation.is_current`.
+        """
+        return await self._revocation.is_current(caller.root_id, caller.token_generation, caller.session)
 
 
 def without_scheme(token: str) -> str:

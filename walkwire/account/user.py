@@ -55,11 +55,16 @@ class Registration(BaseModel):
 
 
 class Login(BaseModel):
-    """Address and password of a user who logs in, and whether the client wants a short token with a refresh token."""
+    """Address and password of a user who logs in.
+
+    - refresh: whether the client wants a short token with a refresh token
+    - cookie: whether the token is set as a cookie, for browsers
+    """
 
     email: Email
     password: Password
     refresh: bool = False
+    cookie: bool = False
 
 
 RefreshToken = Annotated[str, Field(min_length=1, max_length=LONGEST_REFRESH)]

@@ -29,6 +29,10 @@ class MemoryKind:
 
         return MemoryBroker()
 
+    async def version(self, url: str) -> str:
+        """Return what it is: there is no service."""
+        return "none"
+
     def shown(self, url: str) -> str:
         """Return the URL as it is: it holds no password."""
         return url
@@ -46,6 +50,12 @@ class RedisKind(_Network):
 
         return open_redis(url)
 
+    async def version(self, url: str) -> str:
+        """Ask the server. Raises StartError."""
+        from walkwire.brokers.redis import version_of
+
+        return await version_of(url)
+
 
 class RedisClusterKind(_Network):
     """A Redis cluster. See `broker.BrokerKind`."""
@@ -58,6 +68,13 @@ class RedisClusterKind(_Network):
         from walkwire.brokers.redis_cluster import open_redis_cluster
 
         return open_redis_cluster(url)
+
+    async def version(self, url: str) -> str:
+        """Ask the first node that the URL names. Raises StartError."""
+        from walkwire.brokers.redis import version_of
+        from walkwire.brokers.redis_cluster import first_node
+
+        return await version_of(first_node(url))
 
 
 class NatsKind(_Network):
@@ -75,3 +92,9 @@ class NatsKind(_Network):
     def shown(self, url: str) -> str:
         """Return the URL with asterisks in place of each password, and of a user that is a token."""
         return masked_url(url, is_user_secret=True)
+
+    async def version(self, url: str) -> str:
+        """Ask the server. Raises StartError."""
+        from walkwire.brokers.nats import version_of
+
+        return await version_of(url)

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from walkwire.broker import Deliver
-from walkwire.brokers.link import BAD_PLACE, Ask, BrokerConnectionError, Link, reason
+from walkwire.brokers.link import BAD_PLACE, OPENING_SECONDS, Ask, BrokerConnectionError, Link, reason
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
@@ -29,6 +29,26 @@ def open_nats(url: str) -> Link:
     - `?creds=`: a file of credentials. `?nkey=`: a file that holds a seed.
     - `?prefix=`: what topics begin with.
     """
+    settings, prefix, shown = _read_url(url)
+    return Link(lambda: NatsConnection(settings, prefix), "NATS", shown)
+
+
+async def version_of(url: str) -> str:
+    """Connect to a server that `url` names, and return its name and version. Raises StartError."""
+    settings, prefix, shown = _read_url(url)
+    connection = NatsConnection(settings, prefix)
+    try:
+        async with asyncio.timeout(OPENING_SECONDS):
+            await connection.open()
+            return f"NATS {connection.version}"
+    except (BrokerConnectionError, TimeoutError) as error:
+        raise StartError(f"NATS at {shown} cannot be reached: {reason(error)}") from None
+    finally:
+        await connection.close()
+
+
+def _read_url(url: str) -> tuple[dict[str, Any], str, str]:
+    """Return the driver's settings, the prefix of topics, and the addresses for the log. Raises StartError."""
     servers, _, query = url.partition("?")
     options = dict(parse_qsl(query))
     prefix = options.pop("prefix", PREFIX)
@@ -43,7 +63,7 @@ def open_nats(url: str) -> Link:
         shown = ", ".join(f"{parts.hostname}:{parts.port or 4222}" for parts in map(urlsplit, places))
     except ValueError:
         raise StartError(f"Not a URL of NATS: {BAD_PLACE}") from None
-    return Link(lambda: NatsConnection(settings, prefix), "NATS", shown)
+    return settings, prefix, shown
 
 
 class NatsConnection:
@@ -78,6 +98,11 @@ class NatsConnection:
         except (NatsError, OSError) as error:
             raise BrokerConnectionError(client.trouble or _reason(error)) from None
         self.limit = client.max_payload
+
+    @property
+    def version(self) -> str:
+        """Return the version of the server. Call it after `open`."""
+        return str(self._client._server_info.get("version", "of an unknown version"))
 
     async def send(self, asks: list[Ask]) -> None:
         """Write SUB, UNSUB and PUB commands, and a PING as the fence; see `BrokerConnection.send`."""

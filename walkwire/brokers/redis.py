@@ -5,7 +5,9 @@ Nothing is stored in Redis. `?prefix=shop.` separates systems that share one Red
 
 from __future__ import annotations
 
+import asyncio
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +17,7 @@ from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from walkwire.broker import Deliver
-from walkwire.brokers.link import BAD_PLACE, Ask, BrokerConnectionError, Link, reason
+from walkwire.brokers.link import BAD_PLACE, OPENING_SECONDS, Ask, BrokerConnectionError, Link, reason
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
@@ -30,6 +32,20 @@ def open_redis(url: str) -> Link:
     """Return a broker for `redis://user:password@host:6379`, `rediss://` or `unix://`, not started yet. Raises StartError."""
     settings, prefix = read_url(url)
     return Link(lambda: RedisConnection(settings, prefix), "Redis", place_of(settings))
+
+
+async def version_of(url: str) -> str:
+    """Connect to the server that `url` names, and return its name and version. Raises StartError."""
+    settings, prefix = read_url(url)
+    connection = RedisConnection(settings, prefix)
+    try:
+        async with asyncio.timeout(OPENING_SECONDS):
+            await connection.open()
+            return f"Redis {await connection.version()}"
+    except (BrokerConnectionError, TimeoutError) as error:
+        raise StartError(f"Redis at {place_of(settings)} cannot be reached: {reason(error)}") from None
+    finally:
+        await connection.close()
 
 
 def read_url(url: str) -> tuple[dict[str, Any], str]:
@@ -82,6 +98,16 @@ class RedisConnection:
             raise BrokerConnectionError("it does not accept the user or password") from None
         except RedisError as error:
             raise BrokerConnectionError(reason(error)) from None
+
+    async def version(self) -> str:
+        """Return the version of the server. Call it before `listen`, or instead of it."""
+        try:
+            await self._connection.send_command("INFO", "server")
+            answer = await self._connection.read_response(disable_decoding=True)
+        except RedisError as error:
+            raise BrokerConnectionError(reason(error)) from None
+        found = re.search(rb"redis_version:(\S+)", bytes(answer))
+        return found[1].decode() if found else "of an unknown version"
 
     async def send(self, asks: list[Ask]) -> None:
         """Write SUBSCRIBE, UNSUBSCRIBE and PUBLISH commands, and a PING as the fence; see `BrokerConnection.send`."""

@@ -34,16 +34,21 @@ def open_redis_cluster(url: str) -> Broker:
 
     Raises StartError.
     """
-    scheme, _, rest = url.partition("://")
-    head, comma, _ = rest.partition(",")
-    query = rest.partition("?")[2]
-    first = f"{scheme.removesuffix('+cluster')}://{head}" + (f"?{query}" if comma and query else "")
-    settings, prefix = read_url(first)
+    rest = url.partition("://")[2]
+    settings, prefix = read_url(first_node(url))
     if "host" not in settings:
         raise StartError("A Redis cluster is reached at hosts and ports")
     others = [place for place in rest.partition("?")[0].split(",")[1:] if place]
     seeds = [(str(settings["host"]), int(settings.get("port", 6379))), *map(_node, others)]
     return RedisCluster(settings, prefix, seeds)
+
+
+def first_node(url: str) -> str:
+    """Return the URL of the first node that the URL of a cluster names."""
+    scheme, _, rest = url.partition("://")
+    head, comma, _ = rest.partition(",")
+    query = rest.partition("?")[2]
+    return f"{scheme.removesuffix('+cluster')}://{head}" + (f"?{query}" if comma and query else "")
 
 
 class RedisCluster:

@@ -10,7 +10,7 @@ import re
 MASK = "***"
 LONGEST_TEXT = 8 * 1024  # characters; the rest is dropped before masking, which takes time for each of them
 
-_WORDS = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|cookie|code"
+_WORDS = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|cookie|csrf|code"
 _COLON = r"(?::|%3[Aa])"
 # No pattern scans far from where it begins: a hostile text costs no more than another one.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -24,8 +24,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         # A JSON Web Token: three parts, the first of which is an object in base64.
         (r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){0,2}", MASK),
-        # walkwire's API keys, refresh tokens and webhook keys.
-        (r"(?<![\w-])w[kr]_[\w-]{16,}", MASK),
+        # walkwire's API keys, refresh tokens, tickets and webhook keys.
+        (r"(?<![\w-])w[krt]_[\w.-]{16,}", MASK),
+        # ?auth=… and &ticket=…
+        (r"(?i)([?&](?:auth|ticket)=)[^\s&#'\"]+", rf"\1{MASK}"),
         (rf"\b[0-9a-fA-F]{{24}}{_COLON}[0-9]{{1,20}}{_COLON}[\w-]+", MASK),
         (r"\b[A-Z2-7]{32,}\b", MASK),
         # scheme://user:password@host

@@ -20,6 +20,7 @@ from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
 from walkwire.account.session import Lifetimes
 from walkwire.account.signing.keys import open_keys
+from walkwire.account.ticket import PREFIX as TICKET
 from walkwire.addresses import Addresses
 from walkwire.brokers import open_broker
 from walkwire.config import Config
@@ -27,6 +28,9 @@ from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.mail.letter import Letterhead, sender_of
 from walkwire.mail.smtp import Mailer, mail_server, open_mailer
+from walkwire.server.browser.cookie import Cookies
+from walkwire.server.browser.hosts import hosts_of
+from walkwire.server.browser.upgrade import Upgrades
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
@@ -61,6 +65,7 @@ class App:
 
     - api: the HTTP application
     - door: what the gateway gives each WebSocket connection
+    - upgrades: reads the requests that open them
     - accounts: users, services and their keys
     - health: whether the server is ready
     - runtime: runs walks
@@ -70,6 +75,7 @@ class App:
 
     api: ASGIApp
     door: Door
+    upgrades: Upgrades
     accounts: Accounts
     health: Health
     runtime: Runtime
@@ -167,9 +173,13 @@ async def open_app(
         walkers = Walkers(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
+        cookies = Cookies(secret, is_secure=config.production)
+        hosts = hosts_of(config, addresses.is_proxy)
         operations = Operations(
             health,
             wire.hub,
+            cookies,
+            hosts,
             title,
             page,
             meters.render,
@@ -186,7 +196,8 @@ async def open_app(
         scheduler.start()
         stack.push_async_callback(scheduler.stop)
         door = _door(config, wire, dispatch, accounts, meters, addresses)
-        yield App(api, door, accounts, health, runtime, runner, registry)
+        upgrades = Upgrades(cookies, hosts, is_production=config.production)
+        yield App(api, door, upgrades, accounts, health, runtime, runner, registry)
 
 
 @asynccontextmanager
@@ -283,7 +294,10 @@ def _door(
     config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters, addresses: Addresses
 ) -> Door:
     async def authenticate(token: str | None) -> SignIn:
-        caller = await accounts.auth.authenticate(token)
+        if token is not None and token.startswith(TICKET):
+            caller = await accounts.tickets.admit(token)
+        else:
+            caller = await accounts.auth.authenticate(token)
         return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Term(caller.session, caller.expires))
 
     return wire.door(

@@ -17,7 +17,7 @@ from walkwire.account.outside.token import OutsideTokens
 from walkwire.account.outside.users import Bearers, OpenId, OutsideUsers
 from walkwire.config import ISSUERS, Config, SsoProvider
 from walkwire.errors import StartError
-from walkwire.server.http.users import state_of
+from walkwire.server.http.accounts.users import state_of
 from walkwire.store import Asking, Store
 
 

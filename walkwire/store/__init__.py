@@ -19,6 +19,7 @@ from walkwire.store.identity import LONGEST_SUBJECT as LONGEST_SUBJECT
 from walkwire.store.identity import IdentityExists as IdentityExists
 from walkwire.store.identity import IdentityStore as IdentityStore
 from walkwire.store.kind import StoreKind as StoreKind
+from walkwire.store.kind import StoreState as StoreState
 from walkwire.store.record import ANY_KIND as ANY_KIND
 from walkwire.store.record import Direction as Direction
 from walkwire.store.record import EdgeRecord as EdgeRecord
@@ -44,6 +45,7 @@ from walkwire.store.task import TaskRecord as TaskRecord
 from walkwire.store.task import TaskState as TaskState
 from walkwire.store.task import TaskStore as TaskStore
 from walkwire.store.task import TaskTaken as TaskTaken
+from walkwire.store.ticket import TicketStore as TicketStore
 from walkwire.store.user import EmailProof as EmailProof
 from walkwire.store.user import UserExists as UserExists
 from walkwire.store.user import UserKey as UserKey

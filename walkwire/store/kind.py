@@ -6,9 +6,28 @@ The kinds are in `stores/`; the scheme of a URL chooses one. Callers ask the kin
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from walkwire.store.store import Store
+
+
+class StoreState(NamedTuple):
+    """What is known of a database that was only looked at.
+
+    - `engine`: its name and version.
+    - `schema`: the number of its schema; "": one from before numbers; None: it is empty.
+    - `newest`: the number of the newest schema that this walkwire knows.
+    - `now`: Unix seconds, by the clock of the database.
+    - `risks`: sentences about settings by which a commit may be lost.
+    - `connections`: how many it takes from all clients together; None: there is no such limit.
+    """
+
+    engine: str
+    schema: str | None
+    newest: str
+    now: float
+    risks: tuple[str, ...] = ()
+    connections: int | None = None
 
 
 class StoreKind(Protocol):
@@ -38,6 +57,12 @@ class StoreKind(Protocol):
         - `is_durable`: whether each commit is flushed to the disk, if the kind leaves that to its clients.
 
         Raises StartError with a sentence for the operator.
+        """
+
+    def state(self, url: str, is_durable: bool) -> StoreState:
+        """Return what is known of the database, which is not created, migrated or changed. `is_durable`: see `open`.
+
+        Raises StartError if it cannot be used.
         """
 
     def shown(self, url: str) -> str:

@@ -9,14 +9,23 @@ from walkwire.store.identity import IdentityStore
 from walkwire.store.service import ServiceStore
 from walkwire.store.session import SessionStore
 from walkwire.store.task import TaskStore
+from walkwire.store.ticket import TicketStore
 from walkwire.store.user import UserStore
 from walkwire.store.webhook import WebhookStore
 
 
 class Store(
-    GraphStore, UserStore, SessionStore, IdentityStore, ServiceStore, WebhookStore, TaskStore, Protocol
+    GraphStore,
+    UserStore,
+    SessionStore,
+    IdentityStore,
+    ServiceStore,
+    WebhookStore,
+    TicketStore,
+    TaskStore,
+    Protocol,
 ):
-    """One database for the graph, users, their sessions and identities, services, webhook keys and tasks."""
+    """One database for the graph, users, their sessions and identities, services, webhook keys, used tickets and tasks."""
 
     @property
     def trouble(self) -> str | None:

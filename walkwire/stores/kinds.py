@@ -6,8 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from walkwire.errors import StartError
-from walkwire.store import Store
+from walkwire.store import Store, StoreState
 from walkwire.urls import masked_url
+
+_NO_DRIVER = "PostgreSQL needs its driver: pip install 'walkwire[postgres]'"
 
 
 class SqliteKind:
@@ -23,6 +25,12 @@ class SqliteKind:
         from walkwire.stores.sqlite.store import open_sqlite
 
         return open_sqlite(url, is_durable)
+
+    def state(self, url: str, is_durable: bool) -> StoreState:
+        """Read the schema of the file, if there is one. Raises StartError."""
+        from walkwire.stores.sqlite.state import state_of
+
+        return state_of(url, is_durable)
 
     def shown(self, url: str) -> str:
         """Return the URL as it is: it holds no password."""
@@ -47,8 +55,16 @@ class PostgresKind:
         try:
             from walkwire.stores.postgres.store import open_postgres
         except ImportError:
-            raise StartError("PostgreSQL needs its driver: pip install 'walkwire[postgres]'") from None
-        return open_postgres(f"postgresql:{url.partition(':')[2]}", connections, seconds)
+            raise StartError(_NO_DRIVER) from None
+        return open_postgres(_url(url), connections, seconds)
+
+    def state(self, url: str, is_durable: bool) -> StoreState:
+        """Connect, and read settings and the schema. Raises StartError, also if the driver is not installed."""
+        try:
+            from walkwire.stores.postgres.state import state_of
+        except ImportError:
+            raise StartError(_NO_DRIVER) from None
+        return state_of(_url(url))
 
     def shown(self, url: str) -> str:
         """Return the URL with asterisks in place of the password."""
@@ -57,3 +73,7 @@ class PostgresKind:
     def file(self, url: str) -> Path | None:
         """Return None: the database is on a server."""
         return None
+
+
+def _url(url: str) -> str:
+    return f"postgresql:{url.partition(':')[2]}"

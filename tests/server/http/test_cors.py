@@ -61,15 +61,35 @@ async def test_in_development_a_page_may_send_the_headers_that_clients_send(
     asking = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "accept, authorization, cache-control, content-type, x-requested-with",
+        "Access-Control-Request-Headers": "accept, authorization, cache-control, content-type, "
+        "idempotency-key, x-csrf-token, x-requested-with",
     }
     answer = await serve(open_one, config=config).options("/walker/open_one", headers=asking)
     assert answer.status_code == (400 if config.production else 200)
     allowed = answer.headers["access-control-allow-headers"]
     assert ("x-requested-with" in allowed) is not config.production
-    assert answer.headers.get("access-control-allow-credentials") == (None if config.production else "true")
+    assert answer.headers["access-control-allow-credentials"] == "true"
     told = await serve(open_one, config=config).post("/walker/open_one", headers={"Origin": origin})
     assert told.headers["access-control-allow-origin"] == origin
+
+
+async def test_in_production_a_page_of_a_named_origin_may_send_cookies_and_no_other(serve: Serve) -> None:
+    client = serve(open_one, config=PRODUCTION)
+    for origin, allowed in ((PRODUCTION.origins[0], "true"), ("https://other.example", None)):
+        asking = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, content-type, x-csrf-token",
+        }
+        answer = await client.options("/walker/open_one", headers=asking)
+        assert answer.status_code == (200 if allowed else 400)
+        told = await client.post("/walker/open_one", headers={"Origin": origin})
+        for headers in (answer.headers, told.headers):
+            assert headers.get("access-control-allow-origin") == (origin if allowed else None)
+    told = await serve(open_one, config=Config(production=True)).post(
+        "/walker/open_one", headers={"Origin": "http://test"}
+    )
+    assert "access-control-allow-credentials" not in told.headers
 
 
 async def test_errors_can_be_read_by_the_page_too(serve: Serve) -> None:

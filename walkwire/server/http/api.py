@@ -15,6 +15,18 @@ from walkwire.account.accounts import Accounts
 from walkwire.account.outside.sign_on import SignOn
 from walkwire.config import Config
 from walkwire.errors import PublicError
+from walkwire.server.browser.cookie import Cookies
+from walkwire.server.browser.hosts import Hosts
+from walkwire.server.http.accounts.sso import serve_sign_on
+from walkwire.server.http.accounts.tickets import serve_tickets
+from walkwire.server.http.accounts.users import (
+    serve_accounts,
+    serve_keys,
+    serve_resets,
+    serve_sessions,
+    serve_verification,
+)
+from walkwire.server.http.accounts.webhook import serve_webhooks
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, add_error_handlers
 from walkwire.server.http.head import HeadCheck
@@ -22,19 +34,10 @@ from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
 from walkwire.server.http.pages.docs import serve_docs
-from walkwire.server.http.sso import serve_sign_on
 from walkwire.server.http.traverse import serve_utilities
-from walkwire.server.http.users import (
-    serve_accounts,
-    serve_keys,
-    serve_resets,
-    serve_sessions,
-    serve_verification,
-)
 from walkwire.server.http.walkers.form import FormLimits, Forms
 from walkwire.server.http.walkers.openapi import Description, serve_description
 from walkwire.server.http.walkers.rest import Walkers
-from walkwire.server.http.webhook import serve_webhooks
 from walkwire.wire.door import AddressOf, own_address
 from walkwire.wire.hub import Hub
 
@@ -45,6 +48,8 @@ class Operations:
 
     - health: whether this server is ready
     - hub: sends the notifications of services
+    - cookies: sets and reads the cookies of log-ins
+    - hosts: refuses requests for other hosts; None: there are none
     - title: the application's name in its description
     - page: the file that answers `GET /`; None: there is none
     - metrics: renders `/metrics`; None: it is not served
@@ -56,6 +61,8 @@ class Operations:
 
     health: Health
     hub: Hub
+    cookies: Cookies
+    hosts: Hosts | None = None
     title: str = "walkwire"
     page: Path | None = None
     metrics: Render | None = None
@@ -73,6 +80,8 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     api.state.element_limit = config.element_limit
     api.state.forms = Forms(_form_limits(config))
     api.state.address_of = operations.address_of
+    api.state.cookies = operations.cookies
+    api.state.allows_origin = config.allows_origin
     add_error_handlers(api, operations.on_refusal)
     serve_health(api, operations.health)
     if operations.metrics is not None:
@@ -81,6 +90,7 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
         _serve_page(api, operations.page)
     serve_accounts(api, accounts.users, accounts.auth, accounts.profile)
     serve_sessions(api, accounts.sessions, accounts.auth)
+    serve_tickets(api, accounts.tickets, accounts.auth)
     if accounts.resets is not None:
         serve_resets(api, accounts.resets)
     if accounts.verification is not None:
@@ -102,7 +112,15 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     cors = Cors(Guard(api), config)
     answering = walkers.shortcut(cors, cors)
     has_proxies = bool(config.trusted_proxies) or not config.production
-    return HeadCheck(answering, config.query_limit, operations.on_refusal, operations.on_request, has_proxies)
+    return HeadCheck(
+        answering,
+        config.query_limit,
+        operations.on_refusal,
+        operations.on_request,
+        has_proxies,
+        operations.cookies,
+        operations.hosts,
+    )
 
 
 def _form_limits(config: Config) -> FormLimits:

@@ -1,5 +1,7 @@
 """Bearer: identifies callers over REST: users by `Authorization: Bearer TOKEN`, clients by the address that limits count.
 
+A cookie has become such a header before (`browser/cookie`).
+
 403 without a token, 401 if it is not valid.
 """
 
@@ -8,8 +10,10 @@ from __future__ import annotations
 from fastapi import HTTPException, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
+from starlette.types import Scope
 
 from walkwire.account.auth import Auth, Caller
+from walkwire.server.browser.cookie import REFUSAL
 
 
 class Bearer(SecurityBase):
@@ -21,14 +25,14 @@ class Bearer(SecurityBase):
         self._auth = auth
 
     async def __call__(self, request: Request) -> Caller:
-        """Return the caller. Raises HTTPException, and the store's errors."""
-        return await self.caller(request.headers.get("authorization", ""))
+        """Return the caller. Raises HTTPException, Refused for a cookie without its CSRF token, and the store's errors."""
+        return await self.caller(request.headers.get("authorization", ""), request.scope)
 
-    async def caller(self, header: str) -> Caller:
-        """Return the caller, given the header's value; raises as `__call__`."""
+    async def caller(self, header: str, scope: Scope) -> Caller:
+        """Return the caller, given the header's value and the scope of the request; raises as `__call__`."""
         scheme, _, token = header.strip().partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise HTTPException(403, "Not authenticated")
+            raise scope.get(REFUSAL) or HTTPException(403, "Not authenticated")
         caller = await self._auth.identify(token)
         if caller is None:
             raise HTTPException(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})

@@ -16,16 +16,15 @@ LONGEST = 256  # bytes of one of them
 
 _CACHED = ("GET", "HEAD")
 _VARY = ((b"vary", b"Origin"),)
-_HEADERS = ("Authorization", "Content-Type")
+_HEADERS = ("Authorization", "Content-Type", "X-CSRF-Token")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 class Cors(CORSMiddleware):
     """Add the headers that let a page of another origin read answers. Requests without an origin skip the middleware.
 
-    A page of the server's own origin needs no headers, so only configured origins and those of development count. In development
-    a page may send any header, and may use the mode "with credentials", which many HTTP clients set for all requests. The server
-    uses no cookies.
+    A page of the server's own origin needs no headers, so only configured origins and those of development count. They may send
+    cookies, which an answer allows for the origin that it names only. In development a page may send any header.
     """
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
@@ -33,7 +32,7 @@ class Cors(CORSMiddleware):
             app,
             allow_methods=_METHODS,
             allow_headers=_HEADERS if config.production else ("*",),
-            allow_credentials=not config.production,
+            allow_credentials=not config.production or bool(config.origins),
             expose_headers=("Retry-After", "X-Request-Id"),
         )
         self._config = config

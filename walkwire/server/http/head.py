@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.ids import LOG_IDS, new_request_id
+from walkwire.server.browser.cookie import Cookies
+from walkwire.server.browser.hosts import Hosts
 from walkwire.server.http.faults import refusal
 
 HEAD = "walkwire.head"  # key in a scope: the RequestHead of the request
@@ -35,14 +37,16 @@ class RequestHead:
     - token: the last `Authorization` header, "" if there is none
     - origin: the `Origin` header; None: it is absent
     - content_type: the `Content-Type` header, b"" if it is absent
+    - cookie: the `Cookie` header; None: it is absent
     """
 
-    __slots__ = ("content_type", "hosts", "id", "is_forwarded", "origin", "token", "tokens")
+    __slots__ = ("content_type", "cookie", "hosts", "id", "is_forwarded", "origin", "token", "tokens")
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.hosts = self.tokens = 0
         self.token = self.content_type = b""
         self.origin: bytes | None = None
+        self.cookie: bytes | None = None
         self.is_forwarded = False
         given = None
         for name, value in headers:
@@ -53,6 +57,10 @@ class RequestHead:
             elif name == b"authorization":
                 self.tokens += 1
                 self.token = value
+            elif name == b"cookie":
+                self.cookie = (
+                    value if self.cookie is None else b"%b; %b" % (self.cookie, value)
+                )  # RFC 9113, 8.2.3
             elif name == b"origin":
                 self.origin = value
             elif name == b"x-request-id":
@@ -68,6 +76,8 @@ class HeadCheck:
     - query_limit: parameters in a query; beyond it: TooLarge (414)
     - on_refusal: called with each error that a client is sent; None: nobody counts them
     - on_request: called with the scope of each request, in the request's own context
+    - cookies: make a request with a cookie that of its user; None: cookies do not count
+    - hosts: refuses requests for other hosts; None: there are none
     - has_proxies: whether proxies are trusted to tell addresses. If not, and one seems to, a warning is logged once
     """
 
@@ -78,12 +88,16 @@ class HeadCheck:
         on_refusal: Callable[[PublicError], None] | None = None,
         on_request: Callable[[Scope], object] = lambda scope: None,
         has_proxies: bool = True,
+        cookies: Cookies | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         self._knows_proxies = has_proxies
         self._app = app
         self._query_limit = query_limit
         self._on_refusal = on_refusal
         self._on_request = on_request
+        self._cookies = cookies
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -103,17 +117,25 @@ class HeadCheck:
                 message["headers"] = [*message.get("headers", ()), name]
             return send(message)
 
-        query, limit = scope["query_string"], self._query_limit
-        error: PublicError
-        if head.hosts != 1 and (head.hosts > 1 or scope["http_version"] != "1.0"):  # RFC 9112 §3.2
-            error = BadEvent("A request has one Host header")
-        elif head.tokens > 1:
-            error = BadEvent("A request has at most one Authorization header")
-        elif len(query) >= limit and query.count(b"&") >= limit:
-            error = TooLarge(f"A query has at most {limit} parameters", 414)
-        else:
+        error = self._refusal(scope, head)
+        if error is None:
+            if head.cookie is not None and self._cookies is not None and not head.tokens:
+                head.token = self._cookies.authorize(scope, head.cookie)
             await self._app(scope, receive, send_with_id)
             return
         if self._on_refusal is not None:
             self._on_refusal(error)
         await refusal(error)(scope, receive, send_with_id)
+
+    def _refusal(self, scope: Scope, head: RequestHead) -> PublicError | None:
+        query, limit = scope["query_string"], self._query_limit
+        if head.hosts != 1 and (head.hosts > 1 or scope["http_version"] != "1.0"):  # RFC 9112 §3.2
+            return BadEvent("A request has one Host header")
+        if head.tokens > 1:
+            return BadEvent("A request has at most one Authorization header")
+        if len(query) >= limit and query.count(b"&") >= limit:
+            return TooLarge(f"A query has at most {limit} parameters", 414)
+        if self._hosts is None:
+            return None
+        client = scope.get("client")
+        return self._hosts.refusal(scope["headers"], scope["path"], lambda: client and client[0])

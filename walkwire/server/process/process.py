@@ -238,7 +238,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app.api,
-                http=gateway(app.door, body_seconds=config.body_seconds),
+                http=gateway(app.door, body_seconds=config.body_seconds, upgrades=app.upgrades),
                 ws="websockets-sansio",
                 lifespan="off",
                 log_config=None,

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from operator import methodcaller
 from typing import Any
-from urllib.parse import parse_qsl
 
 import httptools
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from walkwire.ids import PUBLIC_ROOT, new_request_id
+from walkwire.server.browser.upgrade import PROTOCOL, Shown, Upgrades
 from walkwire.server.socket import handshake
 from walkwire.server.socket.deflate import offers
 from walkwire.server.socket.framing import Framing
@@ -28,25 +28,28 @@ from walkwire.wire.connection import Connection
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 from walkwire.wire.message import close
-from walkwire.wire.message.bounds import LONGEST_NOTICE
 
-QUERY_LIMIT = 1000  # parameters in the query of an upgrade request: to split more takes too long
-
-_NOTHING: Mapping[str, str] = {}
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
-def gateway(door: Door, head_seconds: float = HEAD_SECONDS, body_seconds: float = BODY_SECONDS) -> Any:
+def gateway(
+    door: Door,
+    head_seconds: float = HEAD_SECONDS,
+    body_seconds: float = BODY_SECONDS,
+    upgrades: Upgrades | None = None,
+) -> Any:
     """Return the protocol class for uvicorn: `Config(app, http=gateway(door), ws="websockets-sansio")`.
 
     - head_seconds: time for the head of a request to arrive; at most twice that
     - body_seconds: time for its body to arrive, and a little more; 0: no limit
+    - upgrades: reads upgrade requests; None: without cookies, for every host
     """
+    upgrades = upgrades or Upgrades()
     heads = Deadlines[Any](head_seconds, methodcaller("expire_head"))
     bodies = Deadlines[Any](min(head_seconds, body_seconds or head_seconds) / 4, methodcaller("expire_body"))
-    attributes = {"_door": door, "_heads": heads, "_bodies": bodies}
+    attributes = {"_door": door, "_upgrades": upgrades, "_heads": heads, "_bodies": bodies}
     times = {"_head_seconds": head_seconds, "_body_seconds": body_seconds}
-    return partial(_Threshold, door, heads, type("Gateway", (_Gateway,), attributes | times))
+    return partial(_Threshold, door, upgrades, heads, type("Gateway", (_Gateway,), attributes | times))
 
 
 class _Threshold(asyncio.Protocol):
@@ -55,12 +58,27 @@ class _Threshold(asyncio.Protocol):
     - behind: makes uvicorn's HTTP protocol, from the arguments `rooms`
     """
 
-    __slots__ = ("_address", "_behind", "_deadlines", "_door", "_is_welcome", "_rooms", "_transport")
+    __slots__ = (
+        "_address",
+        "_behind",
+        "_deadlines",
+        "_door",
+        "_is_welcome",
+        "_rooms",
+        "_transport",
+        "_upgrades",
+    )
 
     def __init__(
-        self, door: Door, deadlines: Deadlines[Any], behind: Callable[..., _Gateway], **rooms: Any
+        self,
+        door: Door,
+        upgrades: Upgrades,
+        deadlines: Deadlines[Any],
+        behind: Callable[..., _Gateway],
+        **rooms: Any,
     ) -> None:
         self._door = door
+        self._upgrades = upgrades
         self._deadlines = deadlines
         self._behind = behind
         self._rooms = rooms
@@ -114,20 +132,23 @@ class _Threshold(asyncio.Protocol):
         address = _address(self._door, transport, opening, self._address)
         if address != self._address and opening.text(b"x-forwarded-for") is not None:
             self._address, self._is_welcome = address, self._door.connections.arrive(address)
-        refusal = _refusal(self._door, opening, self._is_welcome)
+        shown = self._upgrades.read(opening.headers, opening.url)
+        refusal = _refusal(self._door, self._upgrades, opening, shown, transport, self._is_welcome)
         if refusal is not None:
             transport.write(with_id(refusal))
             transport.close()
             return
         connections.discard(self)
         self._deadlines.cancel(self)
-        response = handshake.response(opening)
+        response = handshake.response(opening, shown.protocol)
         stream = Stream(self._door, transport, response, connections, address=self._address)
         transport.set_protocol(stream)
-        _accept(self._door, stream, opening, address)
+        _accept(self._door, stream, opening, shown, address)
 
 
 class _Gateway(RequestProtocol):
+    _upgrades: Upgrades
+
     def on_headers_complete(self) -> None:
         self.app = _upgrade_required if self._is_for_us() else self.config.loaded_app
         super().on_headers_complete()
@@ -141,11 +162,15 @@ class _Gateway(RequestProtocol):
             return
         opening = handshake.UpgradeRequest()
         opening.url, opening.headers, opening.rest = self.url, dict(self.headers), self._unread()
+        protocols = [value for name, value in self.headers if name == PROTOCOL]
+        if len(protocols) > 1:  # RFC 6455, 11.3.4: it may be repeated
+            opening.headers[PROTOCOL] = b",".join(protocols)
         address = _address(self._door, self.transport, opening, self.address)
         is_welcome = True
         if address != self.address and opening.text(b"x-forwarded-for") is not None:
             self.address, is_welcome = address, self._door.connections.arrive(address)
-        refusal = _refusal(self._door, opening, is_welcome)
+        shown = self._upgrades.read(opening.headers, opening.url)
+        refusal = _refusal(self._door, self._upgrades, opening, shown, self.transport, is_welcome)
         if refusal is not None:
             self.transport.write(with_id(refusal))
             self.transport.close()
@@ -153,7 +178,9 @@ class _Gateway(RequestProtocol):
         framing = Framing(self._door.limits.frame, offers() if self._door.compresses else ())
         response = self._shake_hands(framing)
         if response.status_code == 101:
-            self._hand_over(framing, response, opening, address)
+            if shown.protocol is not None:
+                response.headers["Sec-WebSocket-Protocol"] = shown.protocol
+            self._hand_over(framing, response, opening, shown, address)
         else:
             self.transport.write(with_id(response.serialize()))
             self.transport.close()
@@ -182,7 +209,12 @@ class _Gateway(RequestProtocol):
         return response
 
     def _hand_over(
-        self, framing: Framing, response: Response, opening: handshake.UpgradeRequest, address: str
+        self,
+        framing: Framing,
+        response: Response,
+        opening: handshake.UpgradeRequest,
+        shown: Shown,
+        address: str,
     ) -> None:
         lasting = framing if framing.extensions else None
         if lasting is None:
@@ -193,7 +225,7 @@ class _Gateway(RequestProtocol):
         self.let_go()
         self.transport.set_protocol(stream)
         self.parser = None  # type: ignore[assignment]  # it refers to us: without it both are freed at once
-        _accept(self._door, stream, opening, address)
+        _accept(self._door, stream, opening, shown, address)
 
     def _unread(self) -> bytes:
         """Return what follows the head. The exception that uvicorn handles at this moment says where llhttp stopped."""
@@ -203,29 +235,38 @@ class _Gateway(RequestProtocol):
         return self._data[self._place + stop.args[0] :]
 
 
-def _refusal(door: Door, opening: handshake.UpgradeRequest, is_welcome: bool) -> bytes | None:
+def _refusal(
+    door: Door,
+    upgrades: Upgrades,
+    opening: handshake.UpgradeRequest,
+    shown: Shown,
+    transport: asyncio.BaseTransport,
+    is_welcome: bool,
+) -> bytes | None:
     """Return the answer to an upgrade request that is refused before the handshake, None if it is not."""
     if door.connections.is_leaving:
         return handshake.REFUSED
     if not is_welcome:
         door.connections.refuse("address")
         return handshake.TOO_MANY
-    is_public = b"authorization" not in opening.headers
+    if (error := upgrades.turn_away(opening.headers, partial(_peer, transport))) is not None:
+        door.on_refusal(error)
+        return handshake.refused(error)
+    is_public = shown.token is None
     return handshake.TOO_MANY if is_public and door.connections.refusal(PUBLIC_ROOT) is not None else None
 
 
-def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest, address: str) -> None:
-    refusal = door.connections.closing
-    is_long = len(opening.url) > QUERY_LIMIT and opening.url.count(b"&") >= QUERY_LIMIT
-    if is_long or not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
+def _accept(
+    door: Door, stream: Stream, opening: handshake.UpgradeRequest, shown: Shown, address: str
+) -> None:
+    refusal = shown.refusal or door.connections.closing
+    if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
         refusal = close.REFUSED
     if refusal is not None:
         stream.close(refusal.code, refusal.text())
         return
-    asked = _asked(opening.url)
-    channel_id, notice = asked.get("channel_id"), asked.get("expiring", "")
-    connection = Connection(door, stream, channel_id or None, address, _seconds(notice) if notice else 0)
-    stream.open(connection, opening.text(b"authorization"), opening.rest)
+    connection = Connection(door, stream, shown.channel_id, address, shown.notice)
+    stream.open(connection, shown.token, opening.rest)
 
 
 def _address(
@@ -240,20 +281,6 @@ def _address(
 def _peer(transport: asyncio.BaseTransport) -> str | None:
     peer = transport.get_extra_info("peername")
     return peer[0] if isinstance(peer, tuple) else None
-
-
-def _asked(url: bytes) -> Mapping[str, str]:
-    """Return the parameters of the query. Of a repeated one, the last counts."""
-    query = url.partition(b"?")[2].partition(b"#")[0]
-    if not query:
-        return _NOTHING
-    return dict(parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True))
-
-
-def _seconds(text: str) -> int:
-    """Return a number of seconds up to `LONGEST_NOTICE`; 0 for any other text, which asks for nothing."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= 6
-    return int(text) if is_number and int(text) <= LONGEST_NOTICE else 0
 
 
 async def _upgrade_required(scope: Any, receive: Any, send: Any) -> None:

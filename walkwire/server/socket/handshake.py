@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from http import HTTPStatus
 
 import httptools
+import msgspec
 from websockets.utils import accept_key
+
+from walkwire.errors import PublicError
 
 REFUSED = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
@@ -80,13 +84,23 @@ def read(data: bytes, path: bytes) -> UpgradeRequest | None:
     return opening if is_plain else None
 
 
-def response(opening: UpgradeRequest) -> bytes:
-    """Return the response that accepts it."""
+def response(opening: UpgradeRequest, protocol: str | None = None) -> bytes:
+    """Return the response that accepts it, with one of the subprotocols that it offers, or with none."""
     accept = accept_key(opening.headers[b"sec-websocket-key"].decode())
+    chosen = "" if protocol is None else f"Sec-WebSocket-Protocol: {protocol}\r\n"
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        f"Sec-WebSocket-Accept: {accept}\r\n{chosen}\r\n"
     ).encode()
+
+
+def refused(error: PublicError) -> bytes:
+    """Return the response that refuses it, as REST would."""
+    body = msgspec.json.encode({"detail": {"error": error.message}})
+    return (
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
 
 
 def _is_plain(opening: UpgradeRequest) -> bool:

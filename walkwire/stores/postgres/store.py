@@ -33,13 +33,13 @@ from walkwire.stores.postgres.locks import GATE, SCHEMA
 from walkwire.stores.postgres.outcome import CommitTag, forget
 from walkwire.stores.postgres.record_locks import RecordLocks
 from walkwire.stores.postgres.shared_locks import PostgresSharedLocks
+from walkwire.stores.postgres.state import refuse_old
 from walkwire.stores.sql import lookups, revision
 from walkwire.stores.sql.store import SqlStore
 from walkwire.urls import masked_url
 
 Result = TypeVar("Result")
 
-_OLDEST = 14
 _ATTEMPTS = 5
 # The SQLSTATEs of a commit that met a node, or the version of a record, that its locks should have protected.
 _UNDONE = ("23503", CHANGED)
@@ -81,7 +81,7 @@ class PostgresStore(SqlStore):
         self.shared_locks: SharedLocks | None = PostgresSharedLocks(self._pool, max(1, connections // 2))
         try:
             with self._pool.raw() as connection:
-                _refuse_old(connection.info.server_version)
+                refuse_old(connection.info.server_version)
                 ((room,),) = connection.execute(_ROOM).fetchall()
                 self._bound = room // _SHARE
             self._renew(str(url.database))
@@ -248,13 +248,6 @@ class _Sending(Generic[Result]):
 
     tag: CommitTag | None = None
     result: Result | None = None
-
-
-def _refuse_old(version: int) -> None:
-    if version // 10_000 < _OLDEST:
-        raise StartError(
-            f"PostgreSQL {version // 10_000} is too old: walkwire needs version {_OLDEST} or later"
-        )
 
 
 def _written(changes: Changes) -> Iterator[str]:

@@ -31,7 +31,7 @@ from walkwire.stores.sql.schema import metadata, nodes
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0005"
+NEWEST = "0006"
 TABLE = "walkwire_version"
 _FOLDER = Path(__file__).with_name("migrations")
 
@@ -60,7 +60,7 @@ class EngineSchema(Protocol):
 
 def is_newest(connection: Connection, name: str) -> bool:
     """Return whether the database `name` has the newest schema. Raises StartError if it is newer than this walkwire knows."""
-    found = _found(connection)
+    found = schema_of(connection)
     if found is not None and found > NEWEST:
         from importlib.metadata import version
 
@@ -71,6 +71,14 @@ def is_newest(connection: Connection, name: str) -> bool:
     return found == NEWEST
 
 
+def schema_of(connection: Connection) -> str | None:
+    """Return the number of the schema; "" for one from before schemas had numbers, None for an empty database."""
+    tables = inspect(connection)
+    if tables.has_table(TABLE):
+        return connection.execute(select(versions.c.version_num)).scalar() or _UNNUMBERED
+    return _UNNUMBERED if tables.has_table(nodes.name) else None
+
+
 def renew(connection: Connection, name: str, own: EngineSchema | None = None) -> None:
     """Create the tables, or migrate them. Call it in a transaction that keeps other servers from doing the same.
 
@@ -78,7 +86,7 @@ def renew(connection: Connection, name: str, own: EngineSchema | None = None) ->
     """
     if is_newest(connection, name):  # another server did it while this one waited for the lock
         return
-    found = _found(connection)
+    found = schema_of(connection)
     if found is None:
         _make(connection)
         if own is not None:
@@ -94,14 +102,6 @@ def migrations(connection: Connection, own: EngineSchema | None = None) -> Confi
     config = Config(attributes={"connection": connection, "own": own})
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     return config
-
-
-def _found(connection: Connection) -> str | None:
-    """Return the number of the schema; None for an empty database."""
-    tables = inspect(connection)
-    if tables.has_table(TABLE):
-        return connection.execute(select(versions.c.version_num)).scalar() or _UNNUMBERED
-    return _UNNUMBERED if tables.has_table(nodes.name) else None
 
 
 def _make(connection: Connection) -> None:

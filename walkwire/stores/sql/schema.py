@@ -155,3 +155,11 @@ webhook_keys = Table(
     Column("expires", Double, nullable=False),
     UniqueConstraint("root_id", "name"),
 )
+
+used_tickets = Table(
+    "used_tickets",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("expires", Double, nullable=False),
+    Index("used_tickets_expired", "expires"),
+)

@@ -1,4 +1,4 @@
-"""Store: the base of every SQL store: users, services, webhook keys, tasks, and searches of the graph.
+"""Store: the base of every SQL store: users, services, webhook keys, used tickets, tasks, and searches of the graph.
 
 An engine's own store adds the other graph calls, and says how a read and a write are run (`_run_read`, `_run_write`).
 """
@@ -24,7 +24,7 @@ from walkwire.store import (
     WebhookKey,
     email_key,
 )
-from walkwire.stores.sql import identities, services, sessions, tasks, view, webhooks
+from walkwire.stores.sql import identities, services, sessions, tasks, tickets, view, webhooks
 
 Result = TypeVar("Result")
 
@@ -143,6 +143,14 @@ class SqlStore(ABC):
     def remove_service(self, name: str) -> bool:
         """One DELETE; see `ServiceStore.remove_service`."""
         return self._run_write(lambda connection: services.remove(connection, name))
+
+    def use_ticket(self, id: str, expires: float) -> bool:
+        """One INSERT; see `TicketStore.use_ticket`."""
+        return self._run_write(lambda connection: tickets.use(connection, id, expires))
+
+    def forget_tickets(self, before: float) -> None:
+        """One DELETE by index; see `TicketStore.forget_tickets`."""
+        self._run_write(lambda connection: tickets.forget(connection, before))
 
     def add_webhook_key(self, key: WebhookKey, token_generation: int, bound: int) -> bool:
         """Lock the user, count and insert in one transaction; see `WebhookStore.add_webhook_key`."""

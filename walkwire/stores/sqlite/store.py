@@ -54,7 +54,17 @@ _SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
 
 
 def open_sqlite(url: str, is_durable: bool = False) -> Store:
-    """Open or create the file that `url` names. Raises StartError with a sentence for the operator.
+    """Open or create the file that `url` names. Raises StartError with a sentence for the operator."""
+    path, synchronous = read_url(url, is_durable)
+    try:
+        return SqliteStore(path, synchronous)
+    except (DBAPIError, SqliteError) as error:
+        cause = getattr(error, "orig", error)
+        raise StartError(f"Cannot open the database {path}: {cause}") from None
+
+
+def read_url(url: str, is_durable: bool) -> tuple[str, str]:
+    """Return the path of the file, and `synchronous`. Raises StartError.
 
     `synchronous` is what the URL says; else FULL if `is_durable`, and NORMAL if not.
     """
@@ -72,11 +82,7 @@ def open_sqlite(url: str, is_durable: bool = False) -> Store:
         )
     if not Path(parsed.database).resolve().parent.is_dir():
         raise StartError(f"Cannot open the database {parsed.database}: its folder does not exist")
-    try:
-        return SqliteStore(parsed.database, synchronous)
-    except (DBAPIError, SqliteError) as error:
-        cause = getattr(error, "orig", error)
-        raise StartError(f"Cannot open the database {parsed.database}: {cause}") from None
+    return parsed.database, synchronous
 
 
 class SqliteStore(SqlStore):

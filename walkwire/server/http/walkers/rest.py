@@ -15,6 +15,7 @@ from walkwire.account.accounts import Accounts
 from walkwire.account.auth import PUBLIC, Caller
 from walkwire.account.webhook import Webhooks
 from walkwire.errors import Refused, StartError
+from walkwire.server.http.accounts.webhook import KeyBearer
 from walkwire.server.http.answers import (
     Answer,
     Detail,
@@ -30,7 +31,6 @@ from walkwire.server.http.cors import Cors
 from walkwire.server.http.walkers.request import NodeParameter, Shape, parameter, shape_of
 from walkwire.server.http.walkers.router import WalkerRoute, WalkerRoutes
 from walkwire.server.http.walkers.shortcut import QuickRoute, Shortcut
-from walkwire.server.http.webhook import KeyBearer
 from walkwire.store import WebhookKey
 from walkwire.walk.walker.specs import TAGS, Specs, specs_of
 

@@ -75,7 +75,7 @@ class QuickRoute:
         caller: Caller = PUBLIC
         try:
             if self._bearer is not None:
-                caller = await self._bearer.caller(head.token.decode("latin-1"))
+                caller = await self._bearer.caller(head.token.decode("latin-1"), scope)
             answer = await self._run(values, caller, node)
             status, body = answer.status, answer.body
             if answer.response is not None or not 200 <= status <= 599 or status in (204, 304):

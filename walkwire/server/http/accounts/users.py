@@ -3,6 +3,7 @@
 # Without `from __future__ import annotations`: FastAPI could not find `bearer`, a local name, in the text of an annotation.
 
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -27,6 +28,8 @@ from walkwire.account.user import (
     Users,
     VerificationCode,
 )
+from walkwire.errors import BadEvent, Refused
+from walkwire.server.browser.cookie import Cookies, forget_cookie
 from walkwire.server.http.answers import Detail, Message, Refusal
 from walkwire.server.http.bearer import Bearer, address_of
 from walkwire.server.http.gone import unless_gone
@@ -42,6 +45,9 @@ _NOT_STORED = {"Cache-Control": "no-store"}  # RFC 6749 §5.1
 _LIMITED: dict[int | str, dict[str, Any]] = {
     429: {"model": Refusal, "description": "Too many attempts: try again after the seconds of `Retry-After`"}
 }
+
+
+_NOT_STORED = {"Cache-Control": "no-store"}  # RFC 6749 §5.1
 
 
 class UserOut(BaseModel):
@@ -78,6 +84,13 @@ class RefreshAnswer(LoginAnswer):
     refresh_expiration: int
 
 
+class CookieAnswer(BaseModel):
+    """The answer where the token is a cookie. `csrf_token` is the value for `X-CSRF-Token`."""
+
+    csrf_token: str
+    user: UserOut
+
+
 def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseModel] | None = None) -> None:
     """Add the routes to register, log in and change the password. `profile` models the program's own fields of users."""
     bearer = Bearer(auth)
@@ -98,7 +111,16 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
         return _json(201, {"message": "Successfully Registered!"})
 
     async def login(login: Login, request: Request) -> Response:
-        """A token for twelve hours; with `refresh`, one for a quarter of an hour, and a refresh token."""
+        """A token for twelve hours; with `refresh`, one for a quarter of an hour, and a refresh token.
+
+        With `cookie`, the token is set as a cookie that no script can read, and not shown.
+        """
+        if login.cookie and login.refresh:
+            raise BadEvent(
+                "Of `cookie` and `refresh`, a log-in has one: no script may read the refresh token of a cookie"
+            )
+        if login.cookie and not _is_from_here(request):
+            raise Refused("A page of this origin may not log in with a cookie")
         logging_in = users.login(
             login.email, login.password, has_refresh=login.refresh, address=address_of(request)
         )
@@ -108,6 +130,8 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
             raise HTTPException(400, "Account not yet verified! Resending verification code...") from None
         if session is None:
             return _json(400, {"message": "Invalid Email/Password!"})
+        if login.cookie:
+            return _with_cookie(session, request.app.state.cookies)
         return session_answer(session)
 
     async def change_password(
@@ -120,11 +144,19 @@ def serve_accounts(api: FastAPI, users: Users, auth: Auth, profile: type[BaseMod
         )
         if not await unless_gone(request, changing):
             return _json(403, {"message": "Update Failed!"})
-        return _json(200, {"message": "Successfully Updated!"})
+        answer = _json(200, {"message": "Successfully Updated!"})
+        forget_cookie(request, answer)
+        return answer
 
     api.router.routes += [
         _route("register", register, 201, Message, {409: {"model": Detail}}),
-        _route("login", login, 200, RefreshAnswer | LoginAnswer, {400: {"model": Message | Detail}}),
+        _route(
+            "login",
+            login,
+            200,
+            RefreshAnswer | LoginAnswer | CookieAnswer,
+            {400: {"model": Message | Detail}, 403: {"model": Refusal}},
+        ),
         _route(
             "change_password",
             change_password,
@@ -153,12 +185,16 @@ def serve_sessions(api: FastAPI, sessions: Sessions, auth: Auth) -> None:
         else:
             caller = await bearer(request)
             await sessions.end(caller.root_id, caller.session, caller.expires)
-        return _json(200, {"message": "Successfully Logged Out!"})
+        answer = _json(200, {"message": "Successfully Logged Out!"})
+        forget_cookie(request, answer)
+        return answer
 
     async def logout_all(caller: Annotated[Caller, Security(bearer)], request: Request) -> Response:
         """End all sessions of the user: all tokens are revoked, the one that asked included."""
         await sessions.end_all(caller.root_id, caller.token_generation)
-        return _json(200, {"message": "Successfully Logged Out!"})
+        answer = _json(200, {"message": "Successfully Logged Out!"})
+        forget_cookie(request, answer)
+        return answer
 
     refused: dict[int | str, dict[str, Any]] = {401: {"model": Detail}, 403: {"model": Detail}}
     api.router.routes += [
@@ -263,9 +299,16 @@ def _route(
 
 
 def session_answer(session: Session) -> Response:
-    """Return the answer to a log-in: the token and the user."""
+    """Return the answer to a log-in or a refresh: the tokens and the user."""
+    answer: dict[str, Any] = {"token": session.token, "user": _shown(session)}
+    if session.refresh_token is not None:
+        answer |= {"refresh_token": session.refresh_token, "refresh_expiration": session.refresh_expires}
+    return _json(200, answer, _NOT_STORED)
+
+
+def _shown(session: Session) -> dict[str, Any]:
     user = session.user
-    shown = {
+    return {
         **user.state,
         "id": user.id,
         "email": user.email,
@@ -275,10 +318,21 @@ def session_answer(session: Session) -> Response:
         "expiration": session.expires,
         "state": secrets.token_urlsafe(6),
     }
-    answer: dict[str, Any] = {"token": session.token, "user": shown}
-    if session.refresh_token is not None:
-        answer |= {"refresh_token": session.refresh_token, "refresh_expiration": session.refresh_expires}
-    return _json(200, answer, _NOT_STORED)
+
+
+def _with_cookie(session: Session, cookies: Cookies) -> Response:
+    csrf_token = cookies.csrf_token(session.token)
+    answer = _json(200, {"csrf_token": csrf_token, "user": _shown(session)}, _NOT_STORED)
+    cookies.remember(answer, session.token, max(0, session.expires - int(time.time())))
+    return answer
+
+
+def _is_from_here(request: Request) -> bool:
+    """Return whether the page that sent this may use the server. Another one must not log its visitor in as somebody else."""
+    allowed: bool = request.app.state.allows_origin(
+        request.headers.get("origin"), request.headers.get("host")
+    )
+    return allowed
 
 
 def _json(status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:

@@ -8,11 +8,11 @@ from fastapi import FastAPI, Request, Response
 from walkwire.account.outside.sign_on import LIFETIME, Operation, SignOn, SignOnFailed, Unknown
 from walkwire.account.outside.users import AddressTaken, FieldsRefused
 from walkwire.account.user import Users
+from walkwire.server.http.accounts.users import LoginAnswer, session_answer
 from walkwire.server.http.answers import Message
 from walkwire.server.http.bearer import address_of
 from walkwire.server.http.gone import unless_gone
 from walkwire.server.http.route import Route
-from walkwire.server.http.users import LoginAnswer, session_answer
 
 _TAGS = ["SSO APIs"]
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}  # the URL holds a code

@@ -1,0 +1,1 @@
+"""Browser: what a browser sends by itself, or must be asked for: hosts, cookies, credentials of an upgrade."""

@@ -1,0 +1,1 @@
+"""Accounts: the routes of users, their tickets, webhook keys and single sign-on."""
