@@ -6,6 +6,7 @@ from walkwire.errors import PublicError as PublicError
 from walkwire.walk.archetypes.edge import Edge as Edge
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.root import Root as Root
+from walkwire.walk.authorize import authorize as authorize
 from walkwire.walk.walker.ability import on_entry as on_entry
 from walkwire.walk.walker.ability import on_exit as on_exit
 from walkwire.walk.walker.notify import socket as WEBSOCKET_MANAGER  # noqa: N812 - the seed's word
@@ -13,6 +14,7 @@ from walkwire.walk.walker.notify import socket as socket
 from walkwire.walk.walker.specs import specs as specs
 from walkwire.walk.walker.verbs import after_commit as after_commit
 from walkwire.walk.walker.verbs import commit as commit
+from walkwire.walk.walker.verbs import current_client as current_client
 from walkwire.walk.walker.verbs import delete as delete
 from walkwire.walk.walker.verbs import jid as jid
 from walkwire.walk.walker.verbs import jobj as jobj
@@ -31,7 +33,9 @@ __all__ = [
     "Root",
     "Walker",
     "after_commit",
+    "authorize",
     "commit",
+    "current_client",
     "delete",
     "get_context",
     "jid",

@@ -31,6 +31,7 @@ from walkwire.errors import StartError
 
 Policy = Literal["all", "authenticated", "none"]
 Overflow = Literal["close", "drop_oldest", "latest"]
+ChannelLevel = Literal["all", "authenticated", "members", "owner", "none"]
 LogFormat = Literal["text", "json"]
 
 FILE = "walkwire.toml"
@@ -71,6 +72,15 @@ def _user_tasks(values: dict[str, Any]) -> int:
     return 1000 if values.get("production") else 100_000
 
 
+class ChannelLevels(BaseModel):
+    """Who may join the channels of a pattern, and who may send to them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    join: ChannelLevel
+    send: ChannelLevel
+
+
 class Config(BaseModel):
     """All settings. `Config(…)` uses its arguments only; `load` reads the environment and the file too.
 
@@ -97,6 +107,9 @@ class Config(BaseModel):
     policy_channel: Policy = Field(default_factory=_policy)
     policy_client: Policy = Field(default_factory=_policy)
     policy_join: Policy = Field(default_factory=_policy)
+    channels: Annotated[dict[str, ChannelLevels], NoDecode] = {}
+    channel_send: Literal["connect", "write", "none"] = "connect"
+    client_events: Literal["plain", "wrapped"] = "plain"
     frame_limit: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     public_frame_limit: ByteSize = Field(
         default_factory=_in_production(ByteSize(64 * 1024), ByteSize(MEBIBYTE)), ge=1024
@@ -155,13 +168,31 @@ class Config(BaseModel):
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
-    @field_validator("keep", mode="before")
+    @field_validator("keep", "channels", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         try:
             return json.loads(value) if isinstance(value, str) else value
         except json.JSONDecodeError as error:
             raise ValueError(f"not JSON: {error}") from None
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _both_levels(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {
+            pattern: {"join": level, "send": level} if isinstance(level, str) else level
+            for pattern, level in value.items()
+        }
+
+    @field_validator("channels", mode="after")
+    @classmethod
+    def _owned(cls, channels: dict[str, ChannelLevels]) -> dict[str, ChannelLevels]:
+        for pattern, levels in channels.items():
+            if "owner" in (levels.join, levels.send) and pattern.count("{root_id}") != 1:
+                raise ValueError(f"the pattern {pattern!r} needs {{root_id}} once, as its level is owner")
+        return channels
 
     @field_validator("origins", mode="after")
     @classmethod

@@ -22,6 +22,9 @@ from walkwire.brokers import open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.server.channels.deciders import make_rules
+from walkwire.server.channels.rights import GraphRights
+from walkwire.server.channels.tokens import ChannelTokens
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
@@ -32,6 +35,7 @@ from walkwire.server.payer import note_request
 from walkwire.server.scheduler import Scheduler
 from walkwire.store import Asking, Store, TaskRecord
 from walkwire.stores import kind_of, open_store
+from walkwire.walk.access import Level
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.alone import unit_of_work
 from walkwire.walk.run.answer import Answers
@@ -128,11 +132,12 @@ async def open_app(
         wire = _wire(config, meters, store)
         mailbox, news = Mailbox(asyncio.get_running_loop()), asyncio.Event()  # news: there may be a new task
         notify = Notifier(mailbox, wire.hub)
+        secret = _secret(config, store)
+        tokens = ChannelTokens(secret)
         runtime = await enter(
-            _open_runtime(config, registry, store, meters, mailbox, notify, news.set, patience)
+            _open_runtime(config, registry, store, meters, mailbox, notify, news.set, patience, tokens)
         )
         asking = await enter(Asking())
-        secret = signing_secret(config, kind_of(config.database).file(config.database))
         profile = model_of(registry.user) if registry.user is not None else None
         accounts = await enter(
             open_accounts(
@@ -146,7 +151,13 @@ async def open_app(
                 limits=_account_limits(config),
             )
         )
-        await wire.start(accounts.revocation.hear, accounts.revocation.recheck)
+        rights = await enter(_open_rights(config, registry, store, asking, wire, runtime, tokens))
+
+        def on_return() -> None:
+            accounts.revocation.recheck()
+            rights.recheck()
+
+        await wire.start(accounts.revocation.hear, on_return)
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers, lambda: store.trouble)
         meters.add_server(wire, health)
@@ -190,6 +201,7 @@ async def _open_runtime(
     notify: Notifier,
     on_tasks: Callable[[], None],
     patience: float,
+    tokens: ChannelTokens,
 ) -> AsyncIterator[Runtime]:
     runtime = meters.make_runtime(
         store,
@@ -202,6 +214,7 @@ async def _open_runtime(
         answers=Answers(config.show_endpoint_returns, is_response, config.answer_limit),
         users=store,
         on_tasks=on_tasks,
+        channel_token=tokens.make,
     )
     try:
         yield runtime
@@ -209,6 +222,37 @@ async def _open_runtime(
         # A walk that does not end may still use the database from its thread: leave it open, it ends with the process.
         if await runtime.stop(patience):
             store.close()
+
+
+@asynccontextmanager
+async def _open_rights(
+    config: Config,
+    registry: Registry,
+    store: Store,
+    asking: Asking,
+    wire: Wire,
+    runtime: Runtime,
+    tokens: ChannelTokens,
+) -> AsyncIterator[GraphRights]:
+    def decides(kind: str) -> bool:
+        return hasattr(registry.find("node", kind), "__jac_access__")
+
+    rights = GraphRights(
+        store,
+        asking,
+        wire.hub.membership,
+        tokens,
+        rules=make_rules(config.channels, registry.channel_rules, runtime),
+        send_level=None if config.channel_send == "none" else Level.of(config.channel_send),
+        decides=decides,
+        ask_level=runtime.level,
+        away=lambda: wire.hub.away,
+    )
+    wire.hub.membership.use(rights)
+    try:
+        yield rights
+    finally:
+        await rights.stop()
 
 
 @asynccontextmanager
@@ -245,6 +289,15 @@ def _wire(config: Config, meters: Meters, store: Store) -> Wire:
     return Wire(broker, None, _policies(config), _limits(config), overflow, meters.on_delivery)
 
 
+def _secret(config: Config, store: Store) -> bytes:
+    """Return the signing secret. Closes the store if there is none: nobody else would."""
+    try:
+        return signing_secret(config, kind_of(config.database).file(config.database))
+    except BaseException:
+        store.close()
+        raise
+
+
 def _door(
     config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters, addresses: Addresses
 ) -> Door:
@@ -278,6 +331,7 @@ def _policies(config: Config) -> Policies:
         config.policy_client,
         config.policy_join,
         is_guarded=config.production,
+        wraps=config.client_events == "wrapped",
     )
 
 

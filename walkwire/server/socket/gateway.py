@@ -31,6 +31,7 @@ from walkwire.wire.message import close
 
 QUERY_LIMIT = 1000  # parameters in the query of an upgrade request: to split more takes too long
 
+_NO_QUERY: dict[str, str] = {}
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
 
@@ -220,7 +221,10 @@ def _accept(door: Door, stream: Stream, opening: handshake.UpgradeRequest, addre
     if refusal is not None:
         stream.close(refusal.code, refusal.text())
         return
-    connection = Connection(door, stream, _channel_id(opening.url), address)
+    query = _query(opening.url)
+    connection = Connection(
+        door, stream, query.get("channel_id") or None, address, query.get("channel_token") or None
+    )
     stream.open(connection, opening.text(b"authorization"), opening.rest)
 
 
@@ -238,12 +242,9 @@ def _peer(transport: asyncio.BaseTransport) -> str | None:
     return peer[0] if isinstance(peer, tuple) else None
 
 
-def _channel_id(url: bytes) -> str | None:
+def _query(url: bytes) -> dict[str, str]:
     query = url.partition(b"?")[2].partition(b"#")[0]
-    if not query:
-        return None
-    pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True)
-    return dict(pairs).get("channel_id") or None
+    return dict(parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True)) if query else _NO_QUERY
 
 
 async def _upgrade_required(scope: Any, receive: Any, send: Any) -> None:

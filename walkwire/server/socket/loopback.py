@@ -33,7 +33,13 @@ class Loopback:
     - closed: the error that `receive` raises once the server has closed the connection
     """
 
-    def __init__(self, door: Door, token: str | None = None, channel_id: str | None = None) -> None:
+    def __init__(
+        self,
+        door: Door,
+        token: str | None = None,
+        channel_id: str | None = None,
+        channel_token: str | None = None,
+    ) -> None:
         self.closed: Closed | None = None
         self._door = door
         self._token = token
@@ -44,7 +50,7 @@ class Loopback:
         self._news = asyncio.Event()
         self._is_read = asyncio.Event()
         self._is_read.set()
-        self.connection = Connection(door, self, channel_id)
+        self.connection = Connection(door, self, channel_id, channel_token=channel_token)
 
     async def __aenter__(self) -> Loopback:
         self.connection.open(self._token)

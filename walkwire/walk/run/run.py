@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from walkwire.errors import CommitInDoubt, Conflict, Limited, NoAccess, Refused
 from walkwire.ids import SYSTEM_ROOT, parse_reference
-from walkwire.store import Changes, GraphStore, Held, Lost, View
+from walkwire.store import Changes, GraphStore, Held, Lost, NodeRecord, View
+from walkwire.walk.access import encode_changes
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.audience import Addressees
@@ -26,6 +27,8 @@ from walkwire.walk.unit.outbox import Notify, WalkOutbox
 from walkwire.walk.walker.fields import nodes_found
 from walkwire.walk.walker.task import create_task
 from walkwire.walk.walker.walker import Walker, awalk_through, walk_through
+
+CHANGES_AT_ONCE = 1000  # nodes in one message about changed rights
 
 _log = logging.getLogger("walkwire.walk")
 
@@ -288,8 +291,11 @@ class Run:
         self._raise_if_void()
         if changes.new_tasks:
             self._bound_tasks(len(changes.new_tasks))
+        then = self._release
+        if (changes.changed_nodes or changes.deleted_nodes) and (nodes := self.graph.changed_rights(changes)):
+            then = partial(self._release_after, nodes)
         try:
-            self._commit(self.graph.reads, changes, self._release, self.host.owned())
+            self._commit(self.graph.reads, changes, then, self.host.owned())
         except Lost as lost:
             self.graph.lose(lost)
         self._view = self._store.latest()
@@ -341,6 +347,12 @@ class Run:
     def _raise_if_void(self) -> None:
         if self.graph.lost is not None:
             raise self.graph.lost
+
+    def _release_after(self, nodes: list[NodeRecord | str]) -> None:
+        """Tell whose rights the commit changed, then send the notifications: a user who lost READ does not hear them."""
+        for start in range(0, len(nodes), CHANGES_AT_ONCE):
+            self._notify(Addressees("rights", ()), encode_changes(nodes[start : start + CHANGES_AT_ONCE]))
+        self._release()
 
     def _release(self) -> None:
         if self.outbox is not None:
