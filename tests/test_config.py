@@ -129,7 +129,7 @@ def test_config_itself_reads_nothing_around_it(folder: Path, monkeypatch: pytest
 
 def in_toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r} = {one!r}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key!r} = {in_toml(one)}" for key, one in value.items()) + "}"
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
@@ -207,6 +207,9 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "log_format": "json",
         "compression": True,
         "keep": {"ticker:*": "latest"},
+        "channels": {"room:*": "members", "news:*": {"join": "all", "send": "none"}},
+        "channel_send": "write",
+        "client_events": "wrapped",
     }
     assert set(values) == set(Config.model_fields)
     lines = [f"{key} = {in_toml(value)}" for key, value in values.items()]
@@ -219,6 +222,26 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
     assert from_file.keep == {"ticker:*": "latest"}
     assert from_file.port == 9
     assert from_file.origins == ("https://a.example",)
+
+
+def test_a_rule_of_channels_has_a_level_for_joining_and_one_for_sending() -> None:
+    found = config.load(channels={"room:*": "members", "news:*": {"join": "all", "send": "none"}}).channels
+    assert [(pattern, levels.join, levels.send) for pattern, levels in found.items()] == [
+        ("room:*", "members", "members"),
+        ("news:*", "all", "none"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "channels",
+    ["{", '{"room:*": "friends"}', '{"room:*": {"join": "all"}}', '{"user:*": "owner"}', '["room:*"]'],
+)
+def test_a_wrong_rule_of_channels_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, channels: str
+) -> None:
+    monkeypatch.setenv("WALKWIRE_CHANNELS", channels)
+    with pytest.raises(StartError, match="^CHANNELS, from WALKWIRE_CHANNELS: "):
+        config.load()
 
 
 def test_sizes_may_be_written_with_their_unit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,16 @@ class Config(BaseModel):
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _both_levels(cls, value: object) -> object:  # runs after `_from_json`: pydantic begins with the last
+        if not isinstance(value, dict):
+            return value
+        return {
+            pattern: {"join": level, "send": level} if isinstance(level, str) else level
+            for pattern, level in value.items()
+        }
+
     @field_validator("keep", "channels", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
@@ -175,16 +185,6 @@ class Config(BaseModel):
             return json.loads(value) if isinstance(value, str) else value
         except json.JSONDecodeError as error:
             raise ValueError(f"not JSON: {error}") from None
-
-    @field_validator("channels", mode="before")
-    @classmethod
-    def _both_levels(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {
-            pattern: {"join": level, "send": level} if isinstance(level, str) else level
-            for pattern, level in value.items()
-        }
 
     @field_validator("channels", mode="after")
     @classmethod

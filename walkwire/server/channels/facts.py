@@ -265,7 +265,7 @@ class NodeFacts:
         return True
 
     def _read(self, ids: Collection[str]) -> dict[str, Fact]:
-        """Read nodes and the roots of their owners, in a thread. An absent node takes two queries too, as a forbidden one does."""
+        """Read nodes and the roots of their owners, in a thread. An absent node takes two queries, as a forbidden one does."""
         records = {record.id: record for record in self._nodes.load_nodes(list(ids))}
         owners = {record.owner for record in records.values() if record.owner} - records.keys()
         roots = self._nodes.load_nodes(sorted(owners) or [PUBLIC_ROOT])

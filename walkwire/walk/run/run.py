@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -349,10 +349,18 @@ class Run:
             raise self.graph.lost
 
     def _release_after(self, nodes: list[NodeRecord | str]) -> None:
-        """Tell whose rights the commit changed, then send the notifications: a user who lost READ does not hear them."""
+        """Send the notifications, and tell before them whose rights the commit changed: a user who lost READ does not hear them.
+
+        That a node was deleted is told after them: those who could read it may hear so.
+        """
+        deleted = [node for node in nodes if isinstance(node, str)]
+        self._tell_rights([node for node in nodes if not isinstance(node, str)])
+        self._release()
+        self._tell_rights(deleted)
+
+    def _tell_rights(self, nodes: Sequence[NodeRecord | str]) -> None:
         for start in range(0, len(nodes), CHANGES_AT_ONCE):
             self._notify(Addressees("rights", ()), encode_changes(nodes[start : start + CHANGES_AT_ONCE]))
-        self._release()
 
     def _release(self) -> None:
         if self.outbox is not None:
