@@ -240,7 +240,7 @@ def test_a_wrong_rule_of_channels_is_refused_by_its_name(
     monkeypatch: pytest.MonkeyPatch, channels: str
 ) -> None:
     monkeypatch.setenv("WALKWIRE_CHANNELS", channels)
-    with pytest.raises(StartError, match="^CHANNELS, from WALKWIRE_CHANNELS: "):
+    with pytest.raises(StartError, match=r"^CHANNELS, from WALKWIRE_CHANNELS: "):
         config.load()
 
 

@@ -64,12 +64,14 @@ INSIDE = {
     "wire": {
         "message": set(),
         "delivery": {"message"},
-        "": {"message", "delivery"},
+        "rights": {"message", "delivery"},
+        "": {"message", "delivery", "rights"},
     },
     "server": {
         "socket": set(),
         "http": set(),
-        "": {"socket", "http"},
+        "channels": set(),
+        "": {"socket", "http", "channels"},
         "process": {"", "socket", "http"},
     },
     "stores": {
@@ -120,6 +122,8 @@ TESTED_ELSEWHERE = {
     "account/service.py": "tests/server/http/test_notify.py: keys over REST",
     "server/app.py": "tests/server/ and tests/journeys/: every test that serves a program",
     "server/dispatch.py": "tests/server/http/walkers/test_rest.py, tests/journeys/test_websocket.py",
+    "server/channels/rights.py": "tests/security/test_channels.py and tests/security/test_rights.py",
+    "server/channels/deciders.py": "tests/security/test_channels.py: functions and walkers that decide",
     "server/upload.py": "tests/jac_cloud/test_later.py and tests/server/http/walkers/test_rest.py",
     "server/http/*.py": "tests/server/http/walkers/test_rest.py and tests/server/http/test_users.py",
     "server/http/walkers/*.py": "tests/server/http/walkers/test_rest.py",
@@ -140,6 +144,8 @@ TESTED_ELSEWHERE = {
     "walk/walker/verbs.py": "tests/walk/run/test_runtime.py and tests/walk/graph/test_graph.py",
     "walk/walker/walker.py": "tests/walk/run/test_runtime.py and tests/walk/walker/test_ability.py",
     "walk/run/answer.py": "tests/walk/run/test_run.py and tests/walk/run/test_runtime.py",
+    "walk/run/decision.py": "tests/security/test_channels.py: nodes and functions that decide",
+    "walk/authorize.py": "tests/security/test_channels.py and tests/walk/test_registry.py",
     "walk/run/host.py": "tests/walk/run/test_runtime.py: walks in a server",
     "wire/wire.py": "tests/server/: every test that serves a program",
     "server/metering.py": "tests/server/http/test_metrics.py",
@@ -151,6 +157,8 @@ TESTED_ELSEWHERE = {
     "walk/run/request.py": "declares types only",
     "wire/message/bounds.py": "declares bounds only: tests/wire/message/test_event.py",
     "wire/door.py": "declares types only",
+    "wire/rights/rights.py": "declares types only",
+    "wire/message/handler.py": "tests/wire/test_connection.py: a kind of event that a test adds",
     "wire/limits.py": "declares types only",
     "wire/message/notification.py": "declares types only",
 }

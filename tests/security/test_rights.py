@@ -1,4 +1,4 @@
-"""The rights of data and of channels are one set: random users, boards, grants, walks and sockets, against a model of ten lines."""
+"""Data and channels have one set of rights: random users, boards, grants, walks and sockets, against a model of ten lines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ step = st.one_of(
 
 
 class Model:
-    """Who may what. Users are numbers, the public one -1; `grants` are by board or by user, whose root is meant, and by receiver."""
+    """Who may what. Users are numbers, the public one -1; `grants` are by board, or by user for the root, and by receiver."""
 
     def __init__(self) -> None:
         self.owners: dict[str, int] = {}

@@ -10,18 +10,19 @@ from functools import partial
 from walkwire.broker import Broker
 from walkwire.errors import Limited, PublicError
 from walkwire.ids import PUBLIC_ROOT, server_of
+from walkwire.wire import policy
 from walkwire.wire.delivery.channel import Channels
 from walkwire.wire.delivery.client import Client
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.limits import Limits
-from walkwire.wire.membership import Membership
 from walkwire.wire.message import envelope, frame
 from walkwire.wire.message.envelope import Head
 from walkwire.wire.message.frame import Message
 from walkwire.wire.message.notification import Notification, Overflow
 from walkwire.wire.peers import Peers
 from walkwire.wire.policy import Policies
+from walkwire.wire.rights.membership import Membership
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +63,14 @@ class Hub:
             partial(envelope.topics, "channels"),
             overflow or OverflowPolicies(),
         )
-        self.membership = Membership(self._channels, peers, turn, policies, limits)
+        self.membership = Membership(
+            self._channels,
+            turn,
+            when_subscribed=peers.when_subscribed,
+            may_join=partial(policy.may, policies.join),
+            require_join=partial(policy.require, policies.join, deed="join a channel"),
+            limits=(limits.channels, limits.channel_characters),
+        )
 
     @property
     def away(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Boards, private and shared, whose changes are told in the channel of their reference; rooms that walkers and functions guard."""
+"""Boards whose changes are told in the channel of their reference, and rooms that walkers and functions guard."""
 
 from __future__ import annotations
 

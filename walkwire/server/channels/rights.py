@@ -33,7 +33,7 @@ AskLevel = Callable[[str, str], Awaitable[Level]]
 
 
 class Members(Protocol):
-    """The clients in channels that follow a node. `wire/membership` implements it."""
+    """The clients in channels that follow a node. `wire/rights/membership` implements it."""
 
     def review(self, channel_id: str) -> None:
         """Let the clients of a channel hear it, or no longer, by the rights that are known now."""

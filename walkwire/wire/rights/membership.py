@@ -9,18 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Future
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 from walkwire.errors import Limited, PublicError, Refused
 from walkwire.ids import CHANNEL_LENGTH
-from walkwire.wire import policy
 from walkwire.wire.delivery.channel import Channels
 from walkwire.wire.delivery.client import GONE, Client
 from walkwire.wire.delivery.turn import Turn
-from walkwire.wire.limits import Limits
-from walkwire.wire.peers import Peers
-from walkwire.wire.policy import Policies
 from walkwire.wire.rights.rights import ChannelRights, NoRights
 from walkwire.wire.rights.watchers import Watchers
 
@@ -35,15 +31,27 @@ class Membership:
     """The channels of this server's clients. Its calls are as those of the hub.
 
     - rights: decide about the channels that they cover; the join policy decides about the others
+    - when_subscribed: returns a future that is done when all subscriptions are in force, None if they are
+    - may_join: the join policy, given whether the client has signed in
+    - require_join: the same; raises Refused
+    - limits: how many channels a connection may be in, and how many characters their ids may have in all
     """
 
     def __init__(
-        self, channels: Channels, peers: Peers, turn: Turn, policies: Policies, limits: Limits
+        self,
+        channels: Channels,
+        turn: Turn,
+        *,
+        when_subscribed: Callable[[], Future[None] | None],
+        may_join: Callable[[bool], bool],
+        require_join: Callable[[bool], None],
+        limits: tuple[int, int],
     ) -> None:
         self._channels = channels
-        self._peers = peers
         self._turn = turn
-        self._policies = policies
+        self._when_subscribed = when_subscribed
+        self._may_join = may_join
+        self._require_join = require_join
         self._limits = limits
         self._settling: set[asyncio.Task[None]] = set()
         self.use(NoRights())
@@ -74,7 +82,7 @@ class Membership:
             elif channel_id not in was_in:
                 self._channels.join(channel_id, client)
         client.refused = frozenset(refused)
-        return self._begin(self._settle(client, asked)) if asked else self._peers.when_subscribed()
+        return self._begin(self._settle(client, asked)) if asked else self._when_subscribed()
 
     def admit(
         self, client: Client, channel_ids: Collection[str], tokens: Mapping[str, str] | None = None
@@ -90,7 +98,7 @@ class Membership:
             if may is None:
                 asked.append(channel_id)
             elif not may:
-                policy.require(self._policies.join, client.is_authenticated, "join a channel")
+                self._require_join(client.is_authenticated)
         if (problem := self._exceeded(client.channels.union(channel_ids))) is not None:
             raise Limited(problem)
         if asked:
@@ -148,7 +156,7 @@ class Membership:
         if self.rights.covers(channel_id):
             is_given = not self.rights.follows(channel_id) and self._is_given(client, channel_id)
             return is_given or self.rights.allows("join", client, channel_id) or None
-        return policy.may(self._policies.join, client.is_authenticated) or self._is_given(client, channel_id)
+        return self._may_join(client.is_authenticated) or self._is_given(client, channel_id)
 
     def _is_given(self, client: Client, channel_id: str) -> bool:
         """Return whether a walker or a token put the client, as this user, into the channel."""
@@ -197,7 +205,7 @@ class Membership:
             self._join(client, channel_id)
         for channel_id in given:
             _give(client, channel_id, client.root_id)
-        return self._peers.when_subscribed()
+        return self._when_subscribed()
 
     def _join(self, client: Client, channel_id: str) -> None:
         self._turn.resolve_members()
@@ -208,12 +216,12 @@ class Membership:
 
     def _exceeded(self, channel_ids: Collection[str]) -> str | None:
         """Return the limit that these channels of one connection exceed, in a sentence; None: none."""
-        limits = self._limits
-        if len(channel_ids) > limits.channels:
-            return f"A connection may be in {limits.channels} channels at most."
-        most = limits.channel_characters
-        if len(channel_ids) * CHANNEL_LENGTH > most and sum(map(len, channel_ids)) > most:
-            return f"The ids of a connection's channels may have {most:,} characters in all."
+        most, most_characters = self._limits
+        if len(channel_ids) > most:
+            return f"A connection may be in {most} channels at most."
+        is_long = len(channel_ids) * CHANNEL_LENGTH > most_characters
+        if is_long and sum(map(len, channel_ids)) > most_characters:
+            return f"The ids of a connection's channels may have {most_characters:,} characters in all."
         return None
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> Future[None]:
@@ -235,7 +243,7 @@ class Membership:
             for channel_id in channel_ids:
                 if channel_id not in refused and channel_id in client.refused:
                     self._join(client, channel_id)
-        waiting = self._peers.when_subscribed()
+        waiting = self._when_subscribed()
         if waiting is not None:
             await waiting
 
