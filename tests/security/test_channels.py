@@ -278,6 +278,26 @@ async def test_a_board_that_decides_by_itself_is_asked_again_when_it_changes(app
                 pass
 
 
+@pytest.mark.parametrize("wraps", [False, True])
+async def test_a_listener_may_ask_to_be_told_who_sent(wraps: bool) -> None:
+    async with serve(PROGRAM, production=True, client_events="wrapped" if wraps else "plain") as app:
+        user = await app.user()
+        async with user.socket("lobby") as one, user.socket("lobby") as two:
+            client_id = (await one.receive())["data"]["client_id"]
+            other_id = (await two.receive())["data"]["client_id"]
+            word = {"type": "client_event", "data": {"root_id": "n::" + "0" * 24}}
+            for event in (
+                {"type": "channel", "channel_ids": ["lobby"]},
+                {"type": "user", "root_ids": [user.root_id]},
+                {"type": "client", "client_ids": [other_id]},
+            ):
+                await one.send(event | {"data": word})
+            await user.post("tell", channel_id="lobby")
+            sender = {"root_id": f"n::{user.root_id}", "client_id": client_id}
+            sent = {"type": "client_event", "data": sender | {"data": word}} if wraps else word
+            assert await two.quiet() == [sent, sent, sent, {"type": "told"}]
+
+
 # Rules
 
 

@@ -42,7 +42,6 @@ from walkwire.walk.archetypes.node import Graph as _Graph
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.obj import Obj as Obj
 from walkwire.walk.archetypes.root import Root as Root
-from walkwire.walk.authorize import authorize as authorize
 from walkwire.walk.current import current
 from walkwire.walk.walker.ability import on_entry as on_entry
 from walkwire.walk.walker.ability import on_exit as on_exit
@@ -51,7 +50,6 @@ from walkwire.walk.walker.specs import specs as specs
 from walkwire.walk.walker.task import create_task as create_task
 from walkwire.walk.walker.verbs import allow_root as allow_root
 from walkwire.walk.walker.verbs import commit as commit
-from walkwire.walk.walker.verbs import current_client as current_client
 from walkwire.walk.walker.verbs import disallow_root as disallow_root
 from walkwire.walk.walker.verbs import jid as jid
 from walkwire.walk.walker.verbs import jobj as jobj

@@ -9,7 +9,15 @@ from functools import partial
 from walkwire.config import ChannelLevels
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.server.channels.rules import Decide, DecidedRule, LevelRule, Question, Rule, Rules, compiled
+from walkwire.server.channels.rules import (
+    Decide,
+    DecidedRule,
+    LevelRule,
+    PatternRule,
+    Question,
+    Rules,
+    compiled,
+)
 from walkwire.walk.authorize import ChannelCaller
 from walkwire.walk.registry import ChannelRule, family_of
 from walkwire.walk.run.request import RunOptions, WalkRequest
@@ -25,7 +33,7 @@ def make_rules(
 
     Raises StartError for a walker that cannot decide.
     """
-    rules: list[tuple[str, Rule]] = [
+    rules: list[tuple[str, PatternRule]] = [
         (pattern, LevelRule(compiled(pattern), given.join, given.send)) for pattern, given in levels.items()
     ]
     rules += [(rule.pattern, DecidedRule(_decide(rule, runtime), rule.seconds)) for rule in program]

@@ -254,13 +254,15 @@ class NodeFacts:
             return False
         finally:
             self._heard = None
-        roots = [id for id in found if id not in ids]
-        for id in (*roots, *ids):  # a node is judged by its owner's root, so that comes first
-            self._learn_read(id, found.get(id), number, asked)
-        self.hear(heard)
-        for question in shown.values():
-            if not question.done():
-                question.set_result(None)
+        try:
+            roots = [id for id in found if id not in ids]
+            for id in (*roots, *ids):  # a node is judged by its owner's root, so that comes first
+                self._learn_read(id, found.get(id), number, asked)
+            self.hear(heard)
+        finally:
+            for question in shown.values():
+                if not question.done():
+                    question.set_result(None)
         self._is_failing = False
         return True
 

@@ -20,9 +20,8 @@ from walkwire.wire.delivery.client import Client
 from walkwire.wire.rights.rights import Deed
 
 STEP_SECONDS = 0.01  # a channel of a node is refused after a multiple of this
-DECISION_SECONDS = (
-    1.0  # for a node's own rule, once its members have to be asked again; after that they are refused
-)
+AT_ONCE = 16  # users for whom a node's own rule is asked again at the same time
+DECISION_SECONDS = 1.0  # for each of these questions; without an answer the user is refused
 
 _NODE = re.compile(r"n:[^:]*:([0-9a-fA-F]{24})\Z")
 
@@ -147,6 +146,7 @@ class GraphRights:
     async def stop(self) -> None:
         """Stop asking."""
         await self._facts.stop()
+        self._rules.stop()
         for task in tuple(self._deciding.values()):
             task.cancel()
 
@@ -242,8 +242,10 @@ class GraphRights:
             users = {root_id for channel_id in channels for root_id in self._members.users_in(channel_id)}
             levels = self._decided.get(node, {})
             self._decided[node] = {root_id: levels[root_id] for root_id in users if root_id in levels}
-            for root_id in users:
-                await self._decide(root_id, node, DECISION_SECONDS)
+            waiting = list(users)
+            while waiting:
+                batch, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+                await asyncio.gather(*(self._decide(root_id, node, DECISION_SECONDS) for root_id in batch))
             self._review(channels)
             if node not in self._again:
                 return

@@ -38,7 +38,7 @@ class Question(NamedTuple):
 Decide = Callable[[Question], Awaitable[bool]]
 
 
-class Rule(Protocol):
+class PatternRule(Protocol):
     """Who may join and send in a channel."""
 
     def known(self, deed: Deed, client: Client, channel_id: str) -> bool | None:
@@ -46,6 +46,9 @@ class Rule(Protocol):
 
     async def ask(self, question: Question, client: Client) -> bool:
         """Return whether it may. Raises Busy, TimedOut, and what the program raises."""
+
+    def stop(self) -> None:
+        """Cancel the questions under way."""
 
 
 class LevelRule:
@@ -67,6 +70,9 @@ class LevelRule:
     async def ask(self, question: Question, client: Client) -> bool:
         """Return the same."""
         return bool(self.known(question.deed, client, question.channel_id))
+
+    def stop(self) -> None:
+        """Do nothing: a level needs no question."""
 
     def _root_in(self, channel_id: str) -> str | None:
         found = self._pattern.match(channel_id)
@@ -104,6 +110,11 @@ class DecidedRule:
             task.add_done_callback(lambda done: self._end(key, done))
         return await asyncio.shield(task)
 
+    def stop(self) -> None:
+        """Cancel the questions under way. A function that runs in a thread goes on."""
+        for task in tuple(self._asked.values()):
+            task.cancel()
+
     def _remembered(self, key: Question) -> bool | None:
         answer = self._answers.get(key)
         return answer[0] if answer is not None and self._clock() < answer[1] else None
@@ -134,7 +145,7 @@ class Rules:
     A pattern applies to channels that follow a node only if it begins with `n:`, so that `*` does not open them.
     """
 
-    def __init__(self, rules: Iterable[tuple[str, Rule]] = ()) -> None:
+    def __init__(self, rules: Iterable[tuple[str, PatternRule]] = ()) -> None:
         self._rules = [(compiled(pattern), pattern.startswith("n:"), rule) for pattern, rule in rules]
         self.find = lru_cache(CACHED)(self._find)
         """Return the rule of a channel, given its id and whether it follows a node; None: it has none."""
@@ -142,7 +153,12 @@ class Rules:
     def __bool__(self) -> bool:
         return bool(self._rules)
 
-    def _find(self, channel_id: str, follows: bool) -> Rule | None:
+    def stop(self) -> None:
+        """Cancel all questions under way."""
+        for _, _, rule in self._rules:
+            rule.stop()
+
+    def _find(self, channel_id: str, follows: bool) -> PatternRule | None:
         for pattern, is_for_nodes, rule in self._rules:
             if (is_for_nodes or not follows) and pattern.match(channel_id):
                 return rule
