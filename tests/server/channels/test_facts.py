@@ -161,6 +161,19 @@ async def test_a_read_does_not_undo_a_message_that_came_meanwhile(cache: Cache) 
     assert (fact.version, fact.grants) == (2, granted(None, None, 0))  # type: ignore[arg-type]
 
 
+async def test_a_message_does_not_make_old_facts_younger(cache: Cache) -> None:
+    cache.facts.watch(BOARD)
+    await until(lambda: cache.version() == 1)
+    cache.facts.recheck()
+    cache.facts.hear([cache.store.change(BOARD, READ_BY_ALL)])
+    cache.store.change(OWNER, READ_BY_ALL)  # told while the broker was away
+    await until(lambda: cache.version(OWNER) == 2)
+    # A root that becomes a channel of its own is known to the nodes of its owner meanwhile
+    cache.now = WATCHED_SECONDS
+    cache.facts.watch(OWNER)
+    assert cache.facts.peek(OWNER) is not None
+
+
 async def test_while_the_store_fails_what_was_read_counts_and_nothing_new_is_known(cache: Cache) -> None:
     cache.facts.watch(BOARD)
     await until(lambda: cache.version() == 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.loopback import Loopback
 from walkwire.wire.delivery.client import Client
 from walkwire.wire.message.notification import Notification
+from walkwire.wire.policy import Policies
 from walkwire.wire.rights import membership
 from walkwire.wire.rights.rights import Deed
 
@@ -207,6 +208,18 @@ async def test_a_token_of_the_same_user_and_channel_lets_in(house: House, rights
     # It does not replace the right on a node
     event = {"type": "join", "channel_ids": ["n:B:1"], "tokens": {"n:B:1": "n:B:1 for " + ANN}}
     assert await ask(socket, event) == "refused"
+
+
+async def test_one_who_was_put_there_for_good_stays_whatever_the_policy_says(
+    build: Callable[..., Awaitable[House]],
+) -> None:
+    house = await build(policies=Policies(join="authenticated"))
+    socket = await house.open("ann")
+    house.hub.join(socket.connection.client.id, "den")
+    house.hub.join(socket.connection.client.id, "hall", stays=True)
+    assert await ask(socket, {"type": "change_user"}) is True
+    assert not await hears(house, socket, "den")
+    assert await hears(house, socket, "hall")
 
 
 async def test_changed_rights_are_heard_here_and_there(house: House, rights: Given) -> None:

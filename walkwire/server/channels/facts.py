@@ -54,10 +54,15 @@ _ABSENT = Fact(0)
 
 
 class _Known(NamedTuple):
-    """A cached fact. `number` orders reads and messages; `asked` is when it was read, in seconds of the clock."""
+    """A cached fact.
+
+    - number: orders reads and messages
+    - read: the number of the last read, which began at `asked`, in seconds of the clock
+    """
 
     fact: Fact
     number: int
+    read: int
     asked: float
 
 
@@ -97,7 +102,7 @@ class NodeFacts:
         self._questions: dict[str, Future[None]] = {}  # not read yet
         self._heard: list[RightsChange] | None = None  # during a read: what it may have missed
         self._number = 0
-        self._before_gap = 0  # facts with this number or a lower one are old at any age
+        self._before_gap = 0  # what was read with this number or a lower one is old at any age
         self._alert_until = float("-inf")
         self._bound = WATCHED_SECONDS
         self._news = asyncio.Event()
@@ -112,9 +117,12 @@ class NodeFacts:
     def find(self, id: str) -> Fact | None:
         """Return what is known of a node; None: nothing, or nothing that is recent enough."""
         known = self._known.get(id)
-        if known is None or not (id in self._watched or self._is_fresh(known)):
+        if known is None or id in self._unread:
             return None
-        return known.fact
+        if id not in self._watched and not self._is_fresh(known):
+            return None
+        owner = known.fact.owner
+        return known.fact if owner in self._known or owner in ("", PUBLIC_ROOT) else None
 
     def peek(self, id: str) -> Fact | None:
         """Return what is known of a node, however old; None: nothing. The roots of owners are read with their nodes."""
@@ -132,12 +140,11 @@ class NodeFacts:
 
     def watch(self, id: str) -> None:
         """Keep the facts of a node current."""
-        self._watched.add(id)
         known = self._known.get(id)
         if known is None or not self._is_fresh(known):
-            self._known.pop(id, None)
             self._unread[id] = None
-        else:
+        self._watched.add(id)
+        if known is not None:
             self._of_owner.setdefault(known.fact.owner, set()).add(id)
         self._wake()
 
@@ -160,7 +167,7 @@ class NodeFacts:
             fact = _ABSENT
             if change.version:
                 fact = Fact(change.version, change.kind, change.owner, decode_grants(change.access))
-            self._learn(change.id, _Known(fact, self._number, self._clock()))
+            self._learn(change.id, known._replace(fact=fact, number=self._number))
 
     def recheck(self) -> None:
         """Read everything again. Call it when the broker is back: messages may have been missed."""
@@ -177,7 +184,7 @@ class NodeFacts:
             question.cancel()
 
     def _is_fresh(self, known: _Known) -> bool:
-        return known.number > self._before_gap and self._clock() - known.asked < self._bound
+        return known.read > self._before_gap and self._clock() - known.asked < self._bound
 
     def _question(self, id: str) -> Future[None]:
         question = self._questions.get(id)
@@ -197,16 +204,23 @@ class NodeFacts:
         try:
             while self._questions or self._known or self._watched:
                 self._news.clear()
-                self._look_around()
-                shown = {id: self._questions.pop(id) for id in list(self._questions)[:BATCH]}
-                due = self._due()
-                if (shown or due) and await self._settle(shown, due):
-                    continue
+                try:
+                    if await self._step():
+                        continue
+                except Exception:
+                    _log.exception("A fault while rights on nodes were read; they are read again")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(TICK):
                         await self._news.wait()
         finally:
             self._task = None
+
+    async def _step(self) -> bool:
+        """Read what is to be read. Return whether more may be waiting already."""
+        self._look_around()
+        shown = {id: self._questions.pop(id) for id in list(self._questions)[:BATCH]}
+        due = self._due()
+        return bool(shown or due) and await self._settle(shown, due)
 
     def _look_around(self) -> None:
         now = self._clock()
@@ -277,14 +291,20 @@ class NodeFacts:
     def _learn_read(self, id: str, fact: Fact | None, number: int, asked: float) -> None:
         self._unread.pop(id, None)
         known = self._known.get(id)
-        if known is not None and known.number > number:
-            return  # a message came after this read began
-        if fact is None and known is None and id not in self._watched:
-            return  # anybody can ask for what does not exist: it is not kept
-        self._learn(id, _Known(fact or _ABSENT, number, asked))
+        if known is None:
+            if (
+                fact is not None or id in self._watched
+            ):  # anybody can ask for what does not exist: it is not kept
+                self._learn(id, _Known(fact or _ABSENT, number, number, asked))
+            return
+        self._known[id] = self._known.pop(id)  # the oldest come first
+        if known.number > number:  # a message came after this read began
+            self._known[id] = known._replace(read=number, asked=asked)
+        else:
+            self._learn(id, _Known(fact or _ABSENT, number, number, asked))
 
     def _learn(self, id: str, new: _Known) -> None:
-        old = self._known.pop(id, None)
+        old = self._known.get(id)
         self._known[id] = new
         if id in self._watched:
             if old is not None and old.fact.owner != new.fact.owner:
