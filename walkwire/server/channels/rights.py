@@ -177,8 +177,11 @@ class GraphRights:
         return not self._is_enough(deed, self._level(root_id, node, fact))
 
     async def _decide(self, root_id: str, node: str, seconds: float) -> None:
-        """Ask a node for the level of a user. A failure is no access, and the log has it."""
-        level = Level.NO_ACCESS
+        """Ask a node for the level of a user, and remember it unless the node has changed meanwhile.
+
+        A failure is no access, and the log has it.
+        """
+        level, asked = Level.NO_ACCESS, self._facts.peek(node)
         try:
             async with asyncio.timeout(seconds):
                 level = await self._ask_level(root_id, node)
@@ -188,7 +191,8 @@ class GraphRights:
             )
         except Exception:
             _log.exception("Who may read the node %s could not be decided", node)
-        self._decided.setdefault(node, {})[root_id] = level
+        if asked is not None and self._facts.peek(node) == asked:
+            self._decided.setdefault(node, {})[root_id] = level
 
     def _refused(self, deed: Deed, root_id: str, nodes: dict[str, str]) -> list[str]:
         return [
