@@ -122,7 +122,7 @@ TESTED_ELSEWHERE = {
     "account/service.py": "tests/server/http/test_notify.py: keys over REST",
     "server/app.py": "tests/server/ and tests/journeys/: every test that serves a program",
     "server/dispatch.py": "tests/server/http/walkers/test_rest.py, tests/journeys/test_websocket.py",
-    "server/channels/rights.py": "tests/security/test_channels.py and tests/security/test_rights.py",
+    "server/channels/rights.py": "tests/security/test_channels.py and tests/security/test_channel_rights.py",
     "server/channels/deciders.py": "tests/security/test_channels.py: functions and walkers that decide",
     "server/upload.py": "tests/jac_cloud/test_later.py and tests/server/http/walkers/test_rest.py",
     "server/http/*.py": "tests/server/http/walkers/test_rest.py and tests/server/http/test_users.py",

@@ -254,20 +254,23 @@ class Connection(Paced):
     @handles(ChannelEvent)
     def _channel(self, event: ChannelEvent) -> Work | None:
         channel_ids = tuple(dict.fromkeys(event.channel_ids))
-        rights = self._door.hub.membership.rights
-        covered = [channel_id for channel_id in channel_ids if rights.covers(channel_id)]
-        if not covered:
-            self._notify(event, "channels", channel_ids, self._door.policies.channel)
-            return None
-        self._bound_targets(channel_ids)
-        if len(covered) < len(channel_ids):
-            policy.require(self._door.policies.channel, self.client.is_authenticated, "send channel events")
-        if not all(rights.allows("send", self.client, channel_id) for channel_id in covered):
-            return self._publish_if_allowed(event, channel_ids, covered)
-        self._publish(event, "channels", channel_ids)
+        if self._door.has_rules or len(channel_ids) > 1 or channel_ids[0].startswith("n:"):
+            return self._send_by_rights(event, channel_ids)
+        self._notify(event, "channels", channel_ids, self._door.policies.channel)
         return None
 
-    async def _publish_if_allowed(
+    def _send_by_rights(self, event: ChannelEvent, channel_ids: tuple[str, ...]) -> Work | None:
+        rights, policies = self._door.hub.membership.rights, self._door.policies
+        covered = [channel_id for channel_id in channel_ids if rights.covers(channel_id)]
+        if len(covered) < len(channel_ids):
+            policy.require(policies.channel, self.client.is_authenticated, "send channel events")
+        self._bound_targets(channel_ids)
+        if not all(rights.allows("send", self.client, channel_id) for channel_id in covered):
+            return self._notify_if_allowed(event, channel_ids, covered)
+        self._notify(event, "channels", channel_ids, "all")
+        return None
+
+    async def _notify_if_allowed(
         self, event: ChannelEvent, channel_ids: tuple[str, ...], covered: list[str]
     ) -> None:
         root_id = self.client.root_id
@@ -275,7 +278,7 @@ class Connection(Paced):
             refused = await self._door.hub.membership.rights.ask("send", self.client, covered)
             if refused or self.client.root_id != root_id:  # signed out meanwhile
                 raise Refused("You may not send to this channel, or to one of these.")
-            self._publish(event, "channels", channel_ids)
+            self._notify(event, "channels", channel_ids, "all")
         except Exception as error:
             self._fail(event, error)
 
@@ -288,17 +291,8 @@ class Connection(Paced):
     ) -> None:
         policy.require(who, self.client.is_authenticated, f"send {kind[:-1]} events")
         if len(targets) > 1:
+            self.charge(TARGET * len(targets))
             self._bound_targets(targets)
-        self._publish(event, kind, targets)
-
-    def _bound_targets(self, targets: tuple[str, ...]) -> None:
-        self.charge(TARGET * len(targets))
-        if len(targets) > self._door.limits.targets:
-            raise Limited(f"An event may name {self._door.limits.targets:,} targets.")
-
-    def _publish(
-        self, event: UserEvent | ChannelEvent | ClientEvent, kind: Kind, targets: tuple[str, ...]
-    ) -> None:
         data = bytes(event.data)
         policies = self._door.policies
         if policies.is_guarded:
@@ -311,6 +305,10 @@ class Connection(Paced):
         else:
             self._owed += 1
             self._start(self._acknowledge_when_taken(waiting, event))
+
+    def _bound_targets(self, targets: tuple[str, ...]) -> None:
+        if len(targets) > self._door.limits.targets:
+            raise Limited(f"An event may name {self._door.limits.targets:,} targets.")
 
     def _acknowledge(self, event: BaseEvent) -> None:
         if event.id is not None:

@@ -27,6 +27,8 @@ class Given:
     - error: what a question raises
     """
 
+    has_rules = True
+
     def __init__(self) -> None:
         self.readers: dict[str, set[str]] = {}
         self.is_known = True

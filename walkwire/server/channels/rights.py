@@ -67,6 +67,7 @@ class GraphRights:
         self.root_of = tokens.root_of
         self._members = members
         self._rules = rules
+        self.has_rules = bool(rules)
         self._levels: dict[Deed, Level | None] = {"join": Level.READ, "send": send_level}
         self._decides = decides
         self._ask_level = ask_level
@@ -82,7 +83,7 @@ class GraphRights:
         """Return whether the channel has a rule or follows a node."""
         if channel_id.startswith("n:") and _NODE.match(channel_id) is not None:
             return True
-        return bool(self._rules) and self._rules.find(channel_id, False) is not None
+        return self.has_rules and self._rules.find(channel_id, False) is not None
 
     def follows(self, channel_id: str) -> bool:
         """Return whether the channel follows a node."""
@@ -153,7 +154,7 @@ class GraphRights:
     def _node_of(self, channel_id: str) -> str | None:
         """Return the node that the channel follows; None: it follows none, or has a rule of its own."""
         found = _NODE.match(channel_id)
-        if found is None or (self._rules and self._rules.find(channel_id, True) is not None):
+        if found is None or (self.has_rules and self._rules.find(channel_id, True) is not None):
             return None
         return found[1].lower()
 

@@ -22,7 +22,7 @@ from walkwire.wire.rights.watchers import Watchers
 
 REVIEWED = 2000  # clients of a channel whose rights are reviewed in one turn of the event loop
 
-_NO_TOKENS: Mapping[str, str] = {}
+_NOBODY: frozenset[str] = frozenset()
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class Membership:
     def use(self, rights: ChannelRights) -> None:
         """Let these rights decide. Call it before the first client enters."""
         self.rights = rights
+        self._covers = rights.covers
         self._watchers = Watchers(rights.watch, rights.unwatch)
 
     def ask_again(self, client: Client, was_in: Collection[str]) -> Future[None] | None:
@@ -72,7 +73,7 @@ class Membership:
         refused: set[str] = set()
         for channel_id in client.channels:
             may = self._may_be_in(client, channel_id)
-            if self.rights.follows(channel_id):
+            if self._covers(channel_id) and self.rights.follows(channel_id):
                 self._watchers.add(channel_id, client)
             if not may:
                 refused.add(channel_id)
@@ -91,7 +92,7 @@ class Membership:
 
         The future that is returned may fail with these as well. `tokens` are channel tokens by channel id.
         """
-        given = self._shown(client, channel_ids, tokens or _NO_TOKENS)
+        given = self._shown(client, channel_ids, tokens) if tokens else _NOBODY
         asked: list[str] = []
         for channel_id in channel_ids:
             may = channel_id in given or self._may_be_in(client, channel_id)
@@ -133,13 +134,15 @@ class Membership:
         if client.given is not None:
             client.given.pop(channel_id, None)
         self._channels.leave(channel_id, client)
-        self._watchers.discard(channel_id, client)
+        if self._watchers:
+            self._watchers.discard(channel_id, client)
 
     def end(self, client: Client) -> None:
         """Take a client that has gone out of all channels. Call `Turn.remove` before."""
         for channel_id in client.channels:
             self._channels.leave(channel_id, client)
-            self._watchers.discard(channel_id, client)
+            if self._watchers:
+                self._watchers.discard(channel_id, client)
 
     def review(self, channel_id: str) -> None:
         """Let the clients of a channel that follows a node hear it, or no longer, by the rights that are known now."""
@@ -153,7 +156,7 @@ class Membership:
         """Return whether a client may put itself into a channel, or stay there; None: that has to be asked."""
         if client.has_own_channel and channel_id == client.channel_id:
             return True
-        if self.rights.covers(channel_id):
+        if self._covers(channel_id):
             is_given = not self.rights.follows(channel_id) and self._is_given(client, channel_id)
             return is_given or self.rights.allows("join", client, channel_id) or None
         return self._may_join(client.is_authenticated) or self._is_given(client, channel_id)
@@ -173,8 +176,6 @@ class Membership:
         self, client: Client, channel_ids: Collection[str], tokens: Mapping[str, str]
     ) -> frozenset[str]:
         """Return those of the channels for which the client has a valid token of its user."""
-        if not tokens:
-            return frozenset()
         return frozenset(
             channel_id
             for channel_id in channel_ids
@@ -211,7 +212,7 @@ class Membership:
         self._turn.resolve_members()
         client.refused -= {channel_id}
         client.channels.add(self._channels.join(channel_id, client).name)  # one string for all members
-        if self.rights.follows(channel_id):
+        if self._covers(channel_id) and self.rights.follows(channel_id):
             self._watchers.add(channel_id, client)
 
     def _exceeded(self, channel_ids: Collection[str]) -> str | None:

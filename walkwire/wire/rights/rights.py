@@ -14,7 +14,11 @@ class ChannelRights(Protocol):
     """The rules of channels, and the rights of the graph. All calls come from the event loop of the sockets.
 
     A channel is of one of three kinds: it has a rule, it follows the rights of a node, or neither; then a policy decides.
+
+    - has_rules: whether there are rules. Without, only channels whose id begins with `n:` are covered
     """
+
+    has_rules: bool
 
     def covers(self, channel_id: str) -> bool:
         """Return whether the channel has a rule or follows a node. Called for each event: takes less than a microsecond."""
@@ -50,6 +54,8 @@ class ChannelRights(Protocol):
 
 class NoRights:
     """The rights of a server that has no graph and no rules: policies decide about every channel."""
+
+    has_rules = False
 
     def covers(self, channel_id: str) -> bool:
         """Return False."""

@@ -18,6 +18,9 @@ class Watchers:
         self._unwatch = unwatch
         self._clients: dict[str, dict[Client, None]] = {}  # in the order in which they came
 
+    def __bool__(self) -> bool:
+        return bool(self._clients)
+
     def add(self, channel_id: str, client: Client) -> None:
         """Add a client, if it is not there."""
         clients = self._clients.get(channel_id)
