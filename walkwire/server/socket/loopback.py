@@ -101,8 +101,8 @@ class Loopback:
 
     async def quiet(self) -> list[Any]:
         """Wait until nothing is under way in this process. Return all messages that have arrived, decoded."""
-        while self._door.connections.under_way:
-            await asyncio.wait(set(self._door.connections.under_way))
+        while under_way := self._door.connections.under_way | self._door.hub.membership.settling:
+            await asyncio.wait(under_way)
         for _ in range(
             5
         ):  # turns of the loop: the write at the end of a turn, and deliveries of a broker in memory

@@ -31,6 +31,7 @@ class Membership:
     """The channels of this server's clients. Its calls are as those of the hub.
 
     - rights: decide about the channels that they cover; the join policy decides about the others
+    - settling: the tasks that find out in which channels a client may be
     - when_subscribed: returns a future that is done when all subscriptions are in force, None if they are
     - may_join: the join policy, given whether the client has signed in
     - require_join: the same; raises Refused
@@ -53,7 +54,7 @@ class Membership:
         self._may_join = may_join
         self._require_join = require_join
         self._limits = limits
-        self._settling: set[asyncio.Task[None]] = set()
+        self.settling: set[asyncio.Task[None]] = set()
         self.use(NoRights())
 
     def use(self, rights: ChannelRights) -> None:
@@ -227,8 +228,8 @@ class Membership:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> Future[None]:
         task = asyncio.get_running_loop().create_task(work)
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        self.settling.add(task)
+        task.add_done_callback(self.settling.discard)
         return task
 
     async def _settle(self, client: Client, channel_ids: Collection[str]) -> None:
