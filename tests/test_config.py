@@ -230,6 +230,9 @@ def test_every_key_can_be_given_in_the_file_and_in_the_environment(
         "log_format": "json",
         "compression": True,
         "keep": {"ticker:*": "latest"},
+        "channels": {"room:*": "members", "news:*": {"join": "all", "send": "none"}},
+        "channel_send": "write",
+        "client_events": "wrapped",
     }
     instead = {"database_file", "broker_file"}  # of what is in `values`: see below
     assert set(values) | instead == set(Config.model_fields)
@@ -293,6 +296,26 @@ def test_the_documentation_is_off_in_production_and_no_other_site_shows_a_page_i
     assert (Config().docs, Config(production=True).docs) == (True, False)
     assert Config(production=True, docs=True).docs
     assert (Config().frame_ancestors, Config(production=True).frame_ancestors) == (("*",), ())
+
+
+def test_a_rule_of_channels_has_a_level_for_joining_and_one_for_sending() -> None:
+    found = config.load(channels={"room:*": "members", "news:*": {"join": "all", "send": "none"}}).channels
+    assert [(pattern, levels.join, levels.send) for pattern, levels in found.items()] == [
+        ("room:*", "members", "members"),
+        ("news:*", "all", "none"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "channels",
+    ["{", '{"room:*": "friends"}', '{"room:*": {"join": "all"}}', '{"user:*": "owner"}', '["room:*"]'],
+)
+def test_a_wrong_rule_of_channels_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, channels: str
+) -> None:
+    monkeypatch.setenv("WALKWIRE_CHANNELS", channels)
+    with pytest.raises(StartError, match=r"^CHANNELS, from WALKWIRE_CHANNELS: "):
+        config.load()
 
 
 def test_sizes_may_be_written_with_their_unit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,10 @@ WITNESSES: dict[str, dict[str, str]] = {
         "wire/policy.py": r"\bjoin: Policy",
         "*": r"\bpolicy_join\b",
     },
+    "a level of channel rules": {
+        "docs/notifications.md": r"^\| `members`",
+        "*": r'"members"',
+    },
     "a setting": {
         "docs/configuration.md": r"^\| `WALK_QUEUE`.*\n(?:.*\n)*\| `DRAIN_SECONDS`",
         "server/app.py": r"\bconfig\.walk_queue\b",

@@ -6,6 +6,7 @@ from walkwire.errors import PublicError as PublicError
 from walkwire.walk.archetypes.edge import Edge as Edge
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.root import Root as Root
+from walkwire.walk.authorize import authorize as authorize
 from walkwire.walk.walker.ability import on_entry as on_entry
 from walkwire.walk.walker.ability import on_exit as on_exit
 from walkwire.walk.walker.notify import socket as WEBSOCKET_MANAGER  # noqa: N812 - the seed's word
@@ -15,6 +16,7 @@ from walkwire.walk.walker.task import create_task as create_task
 from walkwire.walk.walker.verbs import after_commit as after_commit
 from walkwire.walk.walker.verbs import allow_root as allow_root
 from walkwire.walk.walker.verbs import commit as commit
+from walkwire.walk.walker.verbs import current_client as current_client
 from walkwire.walk.walker.verbs import delete as delete
 from walkwire.walk.walker.verbs import disallow_root as disallow_root
 from walkwire.walk.walker.verbs import jid as jid
@@ -35,8 +37,10 @@ __all__ = [
     "Walker",
     "after_commit",
     "allow_root",
+    "authorize",
     "commit",
     "create_task",
+    "current_client",
     "delete",
     "disallow_root",
     "get_context",

@@ -38,10 +38,11 @@ from pydantic_settings import (
 
 from walkwire.addresses import Network
 from walkwire.errors import StartError
-from walkwire.urls import authority_of, is_safe_url, plain_origin, url_in
+from walkwire.urls import authority_of, plain_host, plain_origin, safe_url, url_in
 
 Policy = Literal["all", "authenticated", "none"]
 Overflow = Literal["close", "drop_oldest", "latest"]
+ChannelLevel = Literal["all", "authenticated", "members", "owner", "none"]
 LogFormat = Literal["text", "json"]
 VerifyEmail = Literal["off", "optional", "required"]
 OutsideAlgorithm = Literal[
@@ -62,53 +63,14 @@ _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_]{0,31}\Z")
 _SSO = re.compile(
     r"(?:WALKWIRE_)?SSO_(\w+?)_(CLIENT_ID|CLIENT_SECRET_FILE|CLIENT_SECRET|ISSUER)\Z", re.IGNORECASE
 )
-_HOST = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*\.?|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?")
 
 
-def _policy(values: dict[str, Any]) -> Policy:
-    return "authenticated" if values.get("production") else "all"
-
-
-def _log_format(values: dict[str, Any]) -> LogFormat:
-    return "json" if values.get("production") else "text"
-
-
-def _frame_ancestors(values: dict[str, Any]) -> tuple[str, ...]:
-    return () if values.get("production") else (ANY,)
-
-
-def _is_development(values: dict[str, Any]) -> bool:
-    return not values.get("production")
-
-
-def _body_limit(values: dict[str, Any]) -> ByteSize:
-    return ByteSize(MEBIBYTE if values.get("production") else 16 * MEBIBYTE)
-
-
-def _in_production(value: float, otherwise: float) -> Callable[[dict[str, Any]], Any]:
-    """Return the default of a limit that depends on `production`."""
+def _in_production(value: Any, otherwise: Any) -> Callable[[dict[str, Any]], Any]:
+    """Return a default that depends on `production`."""
     return lambda values: value if values.get("production") else otherwise
 
 
-def _walk_seconds(values: dict[str, Any]) -> float:
-    return 30 if values.get("production") else 0
-
-
-def _user_walks(values: dict[str, Any]) -> int:
-    return 32 if values.get("production") else 1024
-
-
-def _user_tasks(values: dict[str, Any]) -> int:
-    return 1000 if values.get("production") else 100_000
-
-
-def _safe_url(url: str) -> str:
-    if not is_safe_url(url) or "?" in url:
-        raise ValueError("a URL that begins with https://, or with http:// on this machine")
-    return url
-
-
-SafeUrl = Annotated[str, AfterValidator(_safe_url)]
+SafeUrl = Annotated[str, AfterValidator(safe_url)]
 
 
 class SsoProvider(BaseModel):
@@ -124,6 +86,15 @@ class SsoProvider(BaseModel):
     client_secret: SecretStr | None = None
     client_secret_file: str | None = None
     issuer: SafeUrl | None = None
+
+
+class ChannelLevels(BaseModel):
+    """Who may join the channels of a pattern, and who may send to them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    join: ChannelLevel
+    send: ChannelLevel
 
 
 class Config(BaseModel):
@@ -166,13 +137,16 @@ class Config(BaseModel):
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     dev_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
-    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(default_factory=_frame_ancestors)
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(default_factory=_in_production((), (ANY,)))
     hsts_seconds: int = Field(0, ge=0)
-    docs: bool = Field(default_factory=_is_development)
-    policy_user: Policy = Field(default_factory=_policy)
-    policy_channel: Policy = Field(default_factory=_policy)
-    policy_client: Policy = Field(default_factory=_policy)
-    policy_join: Policy = Field(default_factory=_policy)
+    docs: bool = Field(default_factory=_in_production(False, True))
+    policy_user: Policy = Field(default_factory=_in_production("authenticated", "all"))
+    policy_channel: Policy = Field(default_factory=_in_production("authenticated", "all"))
+    policy_client: Policy = Field(default_factory=_in_production("authenticated", "all"))
+    policy_join: Policy = Field(default_factory=_in_production("authenticated", "all"))
+    channels: Annotated[dict[str, ChannelLevels], NoDecode] = {}
+    channel_send: Literal["connect", "write", "none"] = "connect"
+    client_events: Literal["plain", "wrapped"] = "plain"
     frame_limit: ByteSize = Field(ByteSize(MEBIBYTE), ge=1024)
     public_frame_limit: ByteSize = Field(
         default_factory=_in_production(ByteSize(64 * 1024), ByteSize(MEBIBYTE)), ge=1024
@@ -186,7 +160,9 @@ class Config(BaseModel):
     rate_patience: float = Field(30, ge=0)
     rates_per_user: float = Field(4, ge=0)
     rates_per_address: float = Field(20, ge=0)
-    body_limit: ByteSize = Field(default_factory=_body_limit, ge=1024)
+    body_limit: ByteSize = Field(
+        default_factory=_in_production(ByteSize(MEBIBYTE), ByteSize(16 * MEBIBYTE)), ge=1024
+    )
     query_limit: int = Field(1000, ge=1)
     answer_limit: ByteSize = Field(ByteSize(16 * MEBIBYTE), ge=1024)
     upload_limit: ByteSize = Field(ByteSize(16 * MEBIBYTE), ge=1)
@@ -210,9 +186,9 @@ class Config(BaseModel):
     pong_seconds: float = Field(20, gt=0)
     threads: int = Field(16, ge=1, le=1000)
     walk_queue: int = Field(4096, ge=0)
-    walk_seconds: float = Field(default_factory=_walk_seconds, ge=0)
-    user_walks: int = Field(default_factory=_user_walks, ge=0)
-    user_tasks: int = Field(default_factory=_user_tasks, ge=0)
+    walk_seconds: float = Field(default_factory=_in_production(30, 0), ge=0)
+    user_walks: int = Field(default_factory=_in_production(32, 1024), ge=0)
+    user_tasks: int = Field(default_factory=_in_production(1000, 100_000), ge=0)
     stop_seconds: float = Field(10, ge=0)
     memory_bound: ByteSize = Field(ByteSize(256 * MEBIBYTE), ge=MEBIBYTE)
     user_connections: int = Field(default_factory=_in_production(100, 0), ge=0)
@@ -224,7 +200,7 @@ class Config(BaseModel):
     show_endpoint_returns: bool = False
     drain_seconds: float = Field(0, ge=0)
     metrics: bool = False
-    log_format: LogFormat = Field(default_factory=_log_format)
+    log_format: LogFormat = Field(default_factory=_in_production("json", "text"))
     compression: bool = False
     keep: Annotated[dict[str, Overflow], NoDecode] = {}
 
@@ -250,13 +226,31 @@ class Config(BaseModel):
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
-    @field_validator("keep", "sso", mode="before")
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _both_levels(cls, value: object) -> object:  # runs after `_from_json`: pydantic begins with the last
+        if not isinstance(value, dict):
+            return value
+        return {
+            pattern: {"join": level, "send": level} if isinstance(level, str) else level
+            for pattern, level in value.items()
+        }
+
+    @field_validator("keep", "channels", "sso", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         try:
             return json.loads(value) if isinstance(value, str) else value
         except json.JSONDecodeError as error:
             raise ValueError(f"not JSON: {error}") from None
+
+    @field_validator("channels", mode="after")
+    @classmethod
+    def _owned(cls, channels: dict[str, ChannelLevels]) -> dict[str, ChannelLevels]:
+        for pattern, levels in channels.items():
+            if "owner" in (levels.join, levels.send) and pattern.count("{root_id}") != 1:
+                raise ValueError(f"the pattern {pattern!r} needs {{root_id}} once, as its level is owner")
+        return channels
 
     @field_validator("origins", mode="after")
     @classmethod
@@ -283,10 +277,7 @@ class Config(BaseModel):
     @field_validator("hosts", "dev_hosts", mode="after")
     @classmethod
     def _without_ports(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            if not _HOST.fullmatch(host):
-                raise ValueError(f"a host reads shop.example, *.shop.example or 192.168.1.5, not {host!r}")
-        return tuple(host.lower().strip("[]").removesuffix(".") for host in hosts)
+        return tuple(map(plain_host, hosts))
 
     @field_validator("token_secret", mode="after")
     @classmethod

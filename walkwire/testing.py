@@ -81,9 +81,9 @@ class Client:
         headers.update(options.pop("headers", {}))
         return Reply(await self._http.request(method, path, headers=headers, **options))
 
-    def socket(self, channel_id: str | None = None) -> Loopback:
+    def socket(self, channel_id: str | None = None, channel_token: str | None = None) -> Loopback:
         """Return a WebSocket of this caller: `async with client.socket("room") as socket: await socket.receive()`."""
-        return Loopback(self._app.door, self.token, channel_id)
+        return Loopback(self._app.door, self.token, channel_id, channel_token)
 
 
 class Served:

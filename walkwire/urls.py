@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+_HOST = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*\.?|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+\Z")
 _USER_IN_URL = re.compile(r"://((?:(?!://).)*)@", re.DOTALL)  # of each URL in a list, to its last @
 _SECRET_IN_QUERY = re.compile(r"(?i)([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*")
@@ -22,6 +23,20 @@ def is_safe_url(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname) and is_encrypted and is_plain
+
+
+def safe_url(url: str) -> str:
+    """Return a URL without a query, to which secrets may be sent. Raises ValueError for any other."""
+    if not is_safe_url(url) or "?" in url:
+        raise ValueError("a URL that begins with https://, or with http:// on this machine")
+    return url
+
+
+def plain_host(host: str) -> str:
+    """Return a host, or a pattern for hosts, in lower case, without brackets and the dot of the root. Raises ValueError."""
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"a host reads shop.example, *.shop.example or 192.168.1.5, not {host!r}")
+    return host.lower().strip("[]").removesuffix(".")
 
 
 def without_usual_port(origin: str) -> str:

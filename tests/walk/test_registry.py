@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from walkwire import Node, Walker
-from walkwire.walk.registry import Registry
+import pytest
+
+from walkwire import Node, Walker, authorize
+from walkwire.walk.registry import ChannelRule, Registry
 
 
 class Place(Node):
@@ -34,3 +36,21 @@ def test_walkers_that_are_added_are_told_until_the_subscription_ends() -> None:
     end()
     registry.add(stroll)
     assert (first, second) == ([stroll], [stroll, stroll])
+
+
+def test_a_program_has_the_rules_of_channels_that_it_defines_or_holds() -> None:
+    recorded, given = Registry(), Registry()
+    with recorded.recording():
+
+        @authorize("room:*", seconds=60)
+        def may_enter(caller: object, deed: str, channel_id: str) -> bool:
+            return True
+
+    given.add_all([may_enter, may_enter, [], 1])
+    assert recorded.channel_rules == given.channel_rules == [ChannelRule("room:*", may_enter, 60)]
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan")])
+def test_an_answer_is_used_again_for_no_negative_time(seconds: float) -> None:
+    with pytest.raises(ValueError, match="0 or more"):
+        authorize("room:*", seconds=seconds)

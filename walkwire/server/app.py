@@ -13,12 +13,10 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
-from walkwire.account.accounts import AccountLimits, Accounts, open_accounts
-from walkwire.account.attempts import AttemptLimits
+from walkwire.account.accounts import Accounts, open_accounts
 from walkwire.account.auth import PUBLIC
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
-from walkwire.account.session import Lifetimes
 from walkwire.account.signing.keys import open_keys
 from walkwire.account.ticket import PREFIX as TICKET
 from walkwire.addresses import Addresses
@@ -31,6 +29,9 @@ from walkwire.mail.smtp import Mailer, mail_server, open_mailer
 from walkwire.server.browser.cookie import Cookies
 from walkwire.server.browser.hosts import hosts_of
 from walkwire.server.browser.upgrade import Upgrades
+from walkwire.server.channels.deciders import make_rules
+from walkwire.server.channels.rights import GraphRights
+from walkwire.server.channels.tokens import ChannelTokens
 from walkwire.server.dispatch import Dispatch, is_response
 from walkwire.server.http.api import Operations, make_api
 from walkwire.server.http.health import Health
@@ -40,8 +41,10 @@ from walkwire.server.notifier import Notifier
 from walkwire.server.outside import open_outside
 from walkwire.server.payer import note_request
 from walkwire.server.scheduler import Scheduler
+from walkwire.server.settings import account_limits_of, limits_of, policies_of
 from walkwire.store import Asking, Store, TaskRecord
 from walkwire.stores import kind_of, open_store
+from walkwire.walk.access import Level
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.alone import unit_of_work
 from walkwire.walk.run.answer import Answers
@@ -52,8 +55,6 @@ from walkwire.walk.walker.fields import model_of
 from walkwire.wire.delivery.client import Term
 from walkwire.wire.delivery.overflow import OverflowPolicies
 from walkwire.wire.door import NOBODY, Door, SignIn
-from walkwire.wire.limits import Limits
-from walkwire.wire.policy import Policies
 from walkwire.wire.wire import Wire
 
 _log = logging.getLogger(__name__)
@@ -141,11 +142,12 @@ async def open_app(
         wire = _wire(config, meters, store)
         mailbox, news = Mailbox(asyncio.get_running_loop()), asyncio.Event()  # news: there may be a new task
         notify = Notifier(mailbox, wire.hub)
+        secret = _secret(config, store)
+        tokens = ChannelTokens(secret)
         runtime = await enter(
-            _open_runtime(config, registry, store, meters, mailbox, notify, news.set, patience)
+            _open_runtime(config, registry, store, meters, mailbox, notify, news.set, patience, tokens)
         )
         asking = await enter(Asking())
-        secret = signing_secret(config, kind_of(config.database).file(config.database))
         profile = model_of(registry.user) if registry.user is not None else None
         accounts = await enter(
             open_accounts(
@@ -159,12 +161,18 @@ async def open_app(
                 keys=open_keys(config, secret),
                 verify_email=config.verify_email,
                 passwords=passwords,
-                limits=_account_limits(config),
+                limits=account_limits_of(config),
             )
         )
         sign_on = await enter(open_outside(config, store, asking, accounts, secret, registry.user))
+        rights = await enter(_open_rights(config, registry, store, asking, wire, runtime, tokens))
         revocation = accounts.revocation
-        await wire.start(revocation.hear, revocation.recheck, revocation.hear_ended)
+
+        def on_return() -> None:
+            revocation.recheck()
+            rights.recheck()
+
+        await wire.start(revocation.hear, on_return, revocation.hear_ended)
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers, lambda: store.trouble)
         meters.add_server(wire, health)
@@ -235,6 +243,7 @@ async def _open_runtime(
     notify: Notifier,
     on_tasks: Callable[[], None],
     patience: float,
+    tokens: ChannelTokens,
 ) -> AsyncIterator[Runtime]:
     runtime = meters.make_runtime(
         store,
@@ -247,6 +256,7 @@ async def _open_runtime(
         answers=Answers(config.show_endpoint_returns, is_response, config.answer_limit),
         users=store,
         on_tasks=on_tasks,
+        channel_token=tokens.make,
     )
     try:
         yield runtime
@@ -254,6 +264,37 @@ async def _open_runtime(
         # A walk that does not end may still use the database from its thread: leave it open, it ends with the process.
         if await runtime.stop(patience):
             store.close()
+
+
+@asynccontextmanager
+async def _open_rights(
+    config: Config,
+    registry: Registry,
+    store: Store,
+    asking: Asking,
+    wire: Wire,
+    runtime: Runtime,
+    tokens: ChannelTokens,
+) -> AsyncIterator[GraphRights]:
+    def decides(kind: str) -> bool:
+        return hasattr(registry.find("node", kind), "__jac_access__")
+
+    rights = GraphRights(
+        store,
+        asking,
+        wire.hub.membership,
+        tokens,
+        rules=make_rules(config.channels, registry.channel_rules, runtime),
+        send_level=None if config.channel_send == "none" else Level.of(config.channel_send),
+        decides=decides,
+        ask_level=runtime.level,
+        away=lambda: wire.hub.away,
+    )
+    wire.hub.membership.use(rights)
+    try:
+        yield rights
+    finally:
+        await rights.stop()
 
 
 @asynccontextmanager
@@ -287,7 +328,16 @@ def _wire(config: Config, meters: Meters, store: Store) -> Wire:
         store.close()
         raise
     overflow = OverflowPolicies(config.keep)
-    return Wire(broker, None, _policies(config), _limits(config), overflow, meters.on_delivery)
+    return Wire(broker, None, policies_of(config), limits_of(config), overflow, meters.on_delivery)
+
+
+def _secret(config: Config, store: Store) -> bytes:
+    """Return the signing secret. Closes the store if there is none: nobody else would."""
+    try:
+        return signing_secret(config, kind_of(config.database).file(config.database))
+    except BaseException:
+        store.close()
+        raise
 
 
 def _door(
@@ -318,52 +368,3 @@ def _serve_walker(dispatch: Dispatch, walkers: Walkers, walker: type) -> None:
         walkers.add(walker.__name__, walker)
     except StartError as error:
         _log.error("A new walker cannot be served: %s", error)
-
-
-def _policies(config: Config) -> Policies:
-    return Policies(
-        config.policy_user,
-        config.policy_channel,
-        config.policy_client,
-        config.policy_join,
-        is_guarded=config.production,
-    )
-
-
-def _account_limits(config: Config) -> AccountLimits:
-    attempts = AttemptLimits(
-        config.login_failures,
-        config.address_failures,
-        config.registrations,
-        config.resets,
-        config.logins_at_once,
-    )
-    lifetimes = Lifetimes(
-        config.token_seconds, config.access_seconds, config.refresh_seconds, config.user_sessions
-    )
-    return AccountLimits(attempts, config.login_queue, config.reset_queue, config.webhook_keys, lifetimes)
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(
-        frame=config.frame_limit,
-        public_frame=min(config.public_frame_limit, config.frame_limit),
-        elements=config.element_limit,
-        targets=config.target_limit,
-        events=config.event_rate,
-        bytes=config.byte_rate,
-        joins=config.join_rate,
-        burst=config.rate_burst,
-        patience=config.rate_patience,
-        user_share=config.rates_per_user,
-        address_share=config.rates_per_address,
-        unsent=config.queue_bound,
-        ping=config.ping_seconds,
-        pong=config.pong_seconds,
-        message_seconds=config.message_seconds,
-        first_seconds=config.anonymous_seconds,
-        memory=config.memory_bound,
-        user_connections=config.user_connections,
-        address_connections=config.address_connections,
-        anonymous_connections=config.anonymous_connections,
-    )

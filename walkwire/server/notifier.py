@@ -27,6 +27,8 @@ class Notifier:
             case "users" | "channels" | "clients":
                 self._hub.notify(Notification(addressees.kind, addressees.targets, data, addressees.keep))
             case "join":
-                self._hub.join(*addressees.targets)
+                self._hub.join(*addressees.targets, stays=data == b"true")
             case "leave":
                 self._hub.leave(*addressees.targets)
+            case "rights":
+                self._hub.change_rights(data)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import Enum, IntEnum
-from typing import TypedDict, cast
+from typing import NamedTuple, TypedDict, cast
 
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
+from walkwire.store import NodeRecord
 
 
 class Level(IntEnum):
@@ -84,6 +86,30 @@ def encode_grants(grants: Grants | None) -> str | None:
 def decode_grants(text: str | None) -> Grants | None:
     """Return grants from their text in the store."""
     return None if text is None else cast("Grants", json.loads(text))
+
+
+class RightsChange(NamedTuple):
+    """What a commit did to a node whose rights it may have changed. `version` 0: it was deleted, and nothing else is known."""
+
+    id: str
+    version: int = 0
+    kind: str = ""
+    owner: str = ""
+    access: str | None = None
+
+
+def encode_changes(nodes: Iterable[NodeRecord | str]) -> bytes:
+    """Return a message about these nodes: records before the commit, which increments their version, and ids of deleted ones."""
+    changes = [
+        [node] if isinstance(node, str) else [node.id, node.version + 1, node.kind, node.owner, node.access]
+        for node in nodes
+    ]
+    return json.dumps(changes, separators=(",", ":")).encode()
+
+
+def decode_changes(message: bytes) -> list[RightsChange]:
+    """Return the changes in a message. Raises ValueError, TypeError if it is none."""
+    return [RightsChange(*change) for change in json.loads(message)]
 
 
 def _to_everybody(grants: Grants | None) -> Level:

@@ -8,10 +8,11 @@ Overflow = Literal["close", "drop_oldest", "latest"]
 
 
 class Addressees(NamedTuple):
-    """Who receives a notification, or which client joins or leaves which channels.
+    """Who receives a notification, or which client joins or leaves which channels, or that rights on nodes changed.
 
-    - kind: `users`, `channels`, `clients`, `join` or `leave`
-    - targets: root ids, channel ids or client ids; for `join` and `leave` a client id, then channel ids
+    - kind: `users`, `channels`, `clients`, `join`, `leave` or `rights`
+    - targets: root ids, channel ids or client ids; for `join` and `leave` a client id, then channel ids; for `rights` nothing, as
+      the data (`walk/access`) says all
     - keep: the overflow policy of the notification; None: the configured one
     """
 

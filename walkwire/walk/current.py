@@ -49,6 +49,12 @@ class Host(Protocol):
     def tasks_added(self) -> None:
         """Called after a commit that stored new tasks."""
 
+    def channel_token(self, channel_id: str, root_id: str, seconds: float) -> str:
+        """Return a token with which this root's clients may join a channel for so many seconds.
+
+        Raises RuntimeError outside of a server.
+        """
+
 
 @dataclass(slots=True)
 class AnswerState:

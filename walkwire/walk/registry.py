@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, TypeVar
+from types import FunctionType
+from typing import Any, Literal, NamedTuple, TypeVar
 
 AnyClass = TypeVar("AnyClass", bound=type)
 Family = Literal["node", "edge", "walker", "obj"]
@@ -13,8 +14,22 @@ Family = Literal["node", "edge", "walker", "obj"]
 _recording: ContextVar[Registry | None] = ContextVar("recording", default=None)
 
 
+class ChannelRule(NamedTuple):
+    """What a program says of channels: `decide`, a function or a class of walkers, decides who may join and send in them.
+
+    - pattern: of channel ids, as of file names
+    - seconds: how long an answer holds; 0: for one question
+    """
+
+    pattern: str
+    decide: Any  # a function of any shape that `walkwire.authorize` allows, or a class
+    seconds: float
+
+
 class Registry:
     """The archetypes of one program, by name; of two with the same name the one made last. `user` is its class of users.
+
+    `channel_rules` are its rules of channels, in the order of their definition.
 
     A name that the program does not have is looked for among all classes of the process: a module that another program
     imported before makes its classes only once.
@@ -23,6 +38,7 @@ class Registry:
     def __init__(self) -> None:
         self.walkers: dict[str, type] = {}
         self.user: type | None = None
+        self.channel_rules: list[ChannelRule] = []
         self._subscribers: list[Callable[[type], None]] = []
         self._classes: dict[tuple[Family, str], type] = {}
 
@@ -53,10 +69,18 @@ class Registry:
         return lambda: self._subscribers.remove(on_walker)
 
     def add_all(self, names: Iterable[object]) -> None:
-        """Add all archetypes among the values of a module's namespace, except walkwire's own."""
+        """Add all archetypes, and functions with rules, among the values of a module's namespace, except walkwire's own."""
         for value in names:
+            if isinstance(value, FunctionType | type):
+                for rule in _rules.get(value, ()):
+                    self.add_rule(rule)
             if isinstance(value, type) and not value.__module__.startswith("walkwire."):
                 self.add(value)
+
+    def add_rule(self, rule: ChannelRule) -> None:
+        """Add a rule of channels, unless it is known."""
+        if rule not in self.channel_rules:
+            self.channel_rules.append(rule)
 
     def record(self) -> None:
         """Add every archetype that this thread defines from now on."""
@@ -73,6 +97,7 @@ class Registry:
 
 
 _everything = Registry()
+_rules: dict[object, list[ChannelRule]] = {}  # by function or class
 
 
 def enrol(cls: type) -> None:
@@ -81,6 +106,13 @@ def enrol(cls: type) -> None:
     if (registry := _recording.get()) is not None and not cls.__module__.startswith("walkwire."):
         registry.add(cls)
     _kinds.clear()
+
+
+def enrol_rule(rule: ChannelRule) -> None:
+    """Add a rule of channels to the recording registry, and to those that its function or class is added to later."""
+    _rules.setdefault(rule.decide, []).append(rule)
+    if (registry := _recording.get()) is not None:
+        registry.add_rule(rule)
 
 
 # Not attributes of the classes: a program may use any name for its own.

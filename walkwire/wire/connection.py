@@ -10,8 +10,6 @@ import asyncio
 import logging
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
 from walkwire.errors import Internal, Limited, PublicError, Refused
 from walkwire.ids import CHANNEL_LENGTH, LOG_IDS, PUBLIC_ROOT, parse_root
@@ -34,35 +32,16 @@ from walkwire.wire.message.event import (
     UserEvent,
     WalkerEvent,
 )
+from walkwire.wire.message.handler import HANDLERS, Work, handles
 from walkwire.wire.message.lenient import Id, find_id
 from walkwire.wire.message.notification import Kind, Notification
 from walkwire.wire.pace import Paced
 from walkwire.wire.policy import Policy
 from walkwire.wire.rates import ERROR, SIGN_IN, TARGET, WALK, too_much
 
-Work = Coroutine[Any, Any, None]
-
-_Handler = TypeVar("_Handler", bound=Callable[[Any, Any], Coroutine[Any, Any, None] | None])
-
 _TOO_LONG = REFUSED._replace(reason=f"a channel id has at most {CHANNEL_LENGTH:,} characters")
 
-_HANDLERS: dict[type[Event], Callable[[Any, Any], Work | None]] = {}
-
 _log = logging.getLogger(__name__)
-
-
-def handles(kind: type[Event]) -> Callable[[_Handler], _Handler]:
-    """Make a method of a connection the handler of one kind of event.
-
-    A handler that need not wait does its work and returns None. Otherwise it returns a coroutine: events that come meanwhile are
-    handled after it. An error that it raises is sent to the client.
-    """
-
-    def register(method: _Handler) -> _Handler:
-        _HANDLERS[kind] = method
-        return method
-
-    return register
 
 
 class Connection(Paced):
@@ -84,10 +63,13 @@ class Connection(Paced):
         transport: Transport,
         channel_id: str | None = None,
         address: str = "",
+        channel_token: str | None = None,
         notice: int = 0,
     ) -> None:
         own = "" if channel_id else door.ids.new()
-        client = Client(door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport, address)
+        client = Client(
+            door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport, address, channel_token
+        )
         super().__init__(door, client)
         self._notice = notice  # seconds before its token expires at which the client is told; 0: it is not
         self._beside = 0  # walks under way that have an id: they run concurrently
@@ -117,14 +99,6 @@ class Connection(Paced):
         elif (work := self._handle(payload)) is not None:
             self._begin(work)
 
-    def lag(self) -> None:
-        """Apply back-pressure: the transport has taken more than it can send."""
-        self._door.turn.fall_behind(self.client)
-
-    def catch_up(self) -> None:
-        """End back-pressure: the transport has sent most of what it took."""
-        self._door.turn.catch_up(self.client)
-
     @property
     def is_leaving(self) -> bool:
         """Return whether `leave` was called."""
@@ -134,11 +108,6 @@ class Connection(Paced):
         """Handle no further messages, and close when those handled so far are answered."""
         self._goodbye = goodbye
         self._leave_if_free()
-
-    def gone(self) -> None:
-        """Remove the client, and drop the transport: nothing can be written to it any more."""
-        self.client.use_transport(GONE)
-        self.lost()
 
     def _begin(self, work: Work) -> None:
         self._waiting = deque()
@@ -181,15 +150,6 @@ class Connection(Paced):
             work = self._handle(payload)
         return work
 
-    def _enqueue(self, payload: bytes) -> None:
-        assert self._waiting is not None
-        self._waiting.append(payload)
-        self._waiting_bytes += len(payload)
-        limits = self._door.limits
-        is_long = len(self._waiting) >= limits.waiting_events or self._waiting_bytes >= limits.waiting_bytes
-        if is_long:
-            self.pause()
-
     def _handle(self, payload: bytes) -> Work | None:
         """Handle a message. Return a coroutine if it has to wait, else None."""
         if len(payload) > self._door.limits.elements:
@@ -200,7 +160,7 @@ class Connection(Paced):
                 return None
         event = self._decode(payload)
         try:
-            return _HANDLERS[type(event)](self, event)
+            return HANDLERS[type(event)](self, event)
         except Exception as error:
             self._fail(event, error)
             return None
@@ -264,7 +224,7 @@ class Connection(Paced):
     @handles(JoinEvent)
     def _join(self, event: JoinEvent) -> Work | None:
         self.charge(joins=len(event.channel_ids))
-        waiting = self._door.hub.admit(self.client, dict.fromkeys(event.channel_ids))
+        waiting = self._door.hub.admit(self.client, dict.fromkeys(event.channel_ids), event.tokens)
         if waiting is not None:  # also without an id: so no client fills the queue of the broker
             return self._acknowledge_after(waiting, event)
         self._acknowledge(event)
@@ -285,8 +245,35 @@ class Connection(Paced):
         self._notify(event, "users", roots, self._door.policies.user)
 
     @handles(ChannelEvent)
-    def _channel(self, event: ChannelEvent) -> None:
-        self._notify(event, "channels", tuple(dict.fromkeys(event.channel_ids)), self._door.policies.channel)
+    def _channel(self, event: ChannelEvent) -> Work | None:
+        channel_ids = tuple(dict.fromkeys(event.channel_ids))
+        if self._door.has_rules or len(channel_ids) > 1 or channel_ids[0].startswith("n:"):
+            return self._send_by_rights(event, channel_ids)
+        self._notify(event, "channels", channel_ids, self._door.policies.channel)
+        return None
+
+    def _send_by_rights(self, event: ChannelEvent, channel_ids: tuple[str, ...]) -> Work | None:
+        rights, policies = self._door.hub.membership.rights, self._door.policies
+        covered = [channel_id for channel_id in channel_ids if rights.covers(channel_id)]
+        if len(covered) < len(channel_ids):
+            policy.require(policies.channel, self.client.is_authenticated, "send channel events")
+        self._bound_targets(channel_ids)
+        if not all(rights.allows("send", self.client, channel_id) for channel_id in covered):
+            return self._notify_if_allowed(event, channel_ids, covered)
+        self._notify(event, "channels", channel_ids, "all")
+        return None
+
+    async def _notify_if_allowed(
+        self, event: ChannelEvent, channel_ids: tuple[str, ...], covered: list[str]
+    ) -> None:
+        root_id = self.client.root_id
+        try:
+            refused = await self._door.hub.membership.rights.ask("send", self.client, covered)
+            if refused or self.client.root_id != root_id:  # signed out meanwhile
+                raise Refused("You may not send to this channel, or to one of these.")
+            self._notify(event, "channels", channel_ids, "all")
+        except Exception as error:
+            self._fail(event, error)
 
     @handles(ClientEvent)
     def _client(self, event: ClientEvent) -> None:
@@ -298,17 +285,23 @@ class Connection(Paced):
         policy.require(who, self.client.is_authenticated, f"send {kind[:-1]} events")
         if len(targets) > 1:
             self.charge(TARGET * len(targets))
-            if len(targets) > self._door.limits.targets:
-                raise Limited(f"An event may name {self._door.limits.targets:,} targets.")
+            self._bound_targets(targets)
         data = bytes(event.data)
-        if self._door.policies.is_guarded:
+        policies = self._door.policies
+        if policies.is_guarded:
             policy.require_plain_data(data)
+        if policies.wraps:
+            data = frame.client_event(self.client.root_id, self.client.id, data)
         waiting = self._door.hub.publish(Notification(kind, targets, data))
         if waiting is None or event.id is None:
             self._acknowledge(event)
         else:
             self._owed += 1
             self._start(self._acknowledge_when_taken(waiting, event))
+
+    def _bound_targets(self, targets: tuple[str, ...]) -> None:
+        if len(targets) > self._door.limits.targets:
+            raise Limited(f"An event may name {self._door.limits.targets:,} targets.")
 
     def _acknowledge(self, event: BaseEvent) -> None:
         if event.id is not None:
@@ -317,18 +310,18 @@ class Connection(Paced):
     async def _acknowledge_when_taken(self, waiting: Future[None], event: BaseEvent) -> None:
         """Send the reply when the broker has the message. Later events are handled meanwhile."""
         try:
-            await waiting
-        except PublicError as error:
-            self._fail(event, error)
-        else:
-            self._acknowledge(event)
+            await self._acknowledge_after(waiting, event)
         finally:
             self._owed -= 1
             self._leave_if_free()
 
     async def _acknowledge_after(self, waiting: Future[None], event: BaseEvent) -> None:
-        await waiting
-        self._acknowledge(event)
+        try:
+            await waiting
+        except Exception as error:
+            self._fail(event, error)
+        else:
+            self._acknowledge(event)
 
     @handles(WalkerEvent)
     def _walker(self, event: WalkerEvent) -> Work | None:

@@ -121,6 +121,7 @@ class Door:
     - is_proxy: tells trusted proxies, whose own connections are not counted
     - budget: the time for input in one turn of the event loop
     - rates: what clients may use in a second; None: there is no limit
+    - has_rules: whether any channel has a rule. Without rules, only ids that begin with `n:` may be covered by the hub's rights
     """
 
     hub: Hub
@@ -143,6 +144,7 @@ class Door:
     is_proxy: IsProxy = is_no_proxy
     budget: Budget = field(default_factory=Budget)
     rates: Rates | None = None
+    has_rules: bool = False
 
     async def identify(self, token: str, notice: int) -> SignIn:
         """Return who the bearer of a token is; NOBODY if that cannot be found out.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from asyncio import Future
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from walkwire.broker import Broker
 from walkwire.errors import Limited, PublicError
-from walkwire.ids import CHANNEL_LENGTH, PUBLIC_ROOT, server_of
+from walkwire.ids import PUBLIC_ROOT, server_of
 from walkwire.wire import policy
 from walkwire.wire.delivery.channel import Channels
 from walkwire.wire.delivery.client import Client, Term
@@ -24,10 +24,13 @@ from walkwire.wire.message.frame import Message
 from walkwire.wire.message.notification import Notification, Overflow
 from walkwire.wire.peers import Peers
 from walkwire.wire.policy import Policies
+from walkwire.wire.rights.membership import Membership
 
 _log = logging.getLogger(__name__)
 
 OnDelivery = Callable[[str, int], None]
+
+_STAYS = b"stays"  # the data of an envelope of the kind join
 
 
 class Hub:
@@ -38,6 +41,7 @@ class Hub:
 
     - clients: the connected clients by id
     - terms: when their tokens expire
+    - membership: in which channels they are
     - on_delivery: called for each notification with its kind and the number of clients that it is put to; None: nobody counts
     """
 
@@ -57,14 +61,20 @@ class Hub:
         self._on_delivery = on_delivery
         self._peers = peers
         self._turn = turn
-        self._policies = policies
-        self._limits = limits
         self._users = Channels(broker, envelope.user_topic, partial(envelope.topics, "users"))
         self._channels = Channels(
             broker,
             self._channel_topic,
             partial(envelope.topics, "channels"),
             overflow or OverflowPolicies(),
+        )
+        self.membership = Membership(
+            self._channels,
+            turn,
+            when_subscribed=peers.when_subscribed,
+            may_join=partial(policy.may, policies.join),
+            require_join=partial(policy.require, policies.join, deed="join a channel"),
+            limits=(limits.channels, limits.channel_characters),
         )
 
     @property
@@ -98,8 +108,7 @@ class Hub:
             self.terms.replace(client, term)
         self.clients[client.id] = client
         self._users.join(root_id, client)
-        self._ask_again(client, was_in=frozenset())
-        return self._peers.when_subscribed()
+        return self.membership.ask_again(client, was_in=frozenset())
 
     def exit(self, client: Client) -> None:
         """Remove a client. What was put for it is still written. Does nothing if it was removed before."""
@@ -110,11 +119,10 @@ class Hub:
         if client.term is not None:
             self.terms.replace(client, None)
         self._users.leave(client.root_id, client)
-        for channel_id in client.channels - client.refused:
-            self._channels.leave(channel_id, client)
+        self.membership.end(client)
 
     def change(self, client: Client, root_id: str, term: Term | None = None) -> Future[None] | None:
-        """Make a client another user's, until the term ends. Each of its channels is checked against the join policy again."""
+        """Make a client another user's, until the term ends. It is asked again whether it may be in each of its channels."""
         if self.clients.get(client.id) is not client:
             return None
         self.terms.replace(client, term)
@@ -122,44 +130,39 @@ class Hub:
         self._users.leave(client.root_id, client)
         client.root_id = root_id
         self._users.join(root_id, client)
-        self._ask_again(client, was_in=client.channels - client.refused)
-        return self._peers.when_subscribed()
+        return self.membership.ask_again(client, was_in=client.channels - client.refused)
 
-    def admit(self, client: Client, channel_ids: Collection[str]) -> Future[None] | None:
-        """Put a client into the channels that it asks for: into all of them, or raise Refused or Limited."""
+    def admit(
+        self, client: Client, channel_ids: Collection[str], tokens: Mapping[str, str] | None = None
+    ) -> Future[None] | None:
+        """Put a client into the channels that it asks for: into all of them, or raise Refused or Limited; see `Membership`."""
         if self.clients.get(client.id) is not client:
             return None
-        if not all(self._may_join(client, channel_id) for channel_id in channel_ids):
-            policy.require(self._policies.join, client.is_authenticated, "join a channel")
-        if (problem := self._exceeded(client.channels.union(channel_ids))) is not None:
-            raise Limited(problem)
-        for channel_id in channel_ids:
-            self._join(client, channel_id)
-        return self._peers.when_subscribed()
+        return self.membership.admit(client, channel_ids, tokens)
 
-    def join(self, client_id: str, channel_id: str) -> None:
-        """Put a client of any server into a channel, whatever the join policy says. An unknown client is skipped."""
+    def join(self, client_id: str, channel_id: str, *, stays: bool = False) -> None:
+        """Put a client of any server into a channel, as `Membership.put` does. An unknown client is skipped."""
         client = self.clients.get(client_id)
         if client is None:
-            self._send_to_server_of(client_id, "join", channel_id)
-        elif (
-            channel_id in client.channels
-            or (problem := self._exceeded(client.channels.union((channel_id,)))) is None
-        ):
-            self._join(client, channel_id)
+            self._send_to_server_of(client_id, "join", channel_id, _STAYS if stays else b"")
         else:
-            _log.warning("Client %s was not put into one more channel: %s", client_id, problem)
+            self.membership.put(client, channel_id, stays=stays)
 
     def leave(self, client_id: str, channel_id: str) -> None:
         """Take a client of any server out of a channel."""
         client = self.clients.get(client_id)
         if client is None:
             self._send_to_server_of(client_id, "leave", channel_id)
-            return
-        self._turn.resolve_members()
-        client.channels.discard(channel_id)
-        client.refused -= {channel_id}
-        self._channels.leave(channel_id, client)
+        else:
+            self.membership.leave(client, channel_id)
+
+    def change_rights(self, data: bytes) -> None:
+        """Take that rights on nodes changed, and tell all other servers. Never raises."""
+        self.membership.rights.hear(data)
+        try:
+            self._peers.publish("rights", (), (envelope.ALL,), data)
+        except PublicError as error:
+            self._peers.log_failure("That rights changed", error)
 
     def sign_out(self, root_id: str, session: str | None = None) -> None:
         """Make this user's clients on this server public, or only those of one session. Nothing is sent to them."""
@@ -199,8 +202,14 @@ class Hub:
                 self._deliver(head.kind, head.targets, data, head.overflow)
             case "join" | "leave":
                 for client_id in head.targets:
-                    if client_id in self.clients:
-                        (self.join if head.kind == "join" else self.leave)(client_id, head.channel)
+                    if (client := self.clients.get(client_id)) is None:
+                        continue
+                    if head.kind == "join":
+                        self.membership.put(client, head.channel, stays=data == _STAYS)
+                    else:
+                        self.membership.leave(client, head.channel)
+            case "rights":
+                self.membership.rights.hear(data)
             case _:
                 _log.debug("An envelope of the unknown kind %r was ignored", head.kind)
 
@@ -237,12 +246,13 @@ class Hub:
     def _topics(self, kind: str, target: str) -> tuple[str, ...]:
         return self._channels.topics(target) if kind == "channels" else envelope.topics(kind, target)
 
-    def _send_to_server_of(self, client_id: str, kind: str, channel_id: str) -> None:
+    def _send_to_server_of(self, client_id: str, kind: str, channel_id: str, data: bytes = b"") -> None:
         server = server_of(client_id)
         if server is None or server == self._peers.server:
             return
         try:
-            self._peers.publish(kind, (client_id,), (envelope.server_topic(server),), channel=channel_id)
+            topics = (envelope.server_topic(server),)
+            self._peers.publish(kind, (client_id,), topics, data, channel=channel_id)
         except PublicError as error:
             self._peers.log_failure(f"That a client is to {kind} a channel", error)
         else:
@@ -251,31 +261,3 @@ class Hub:
 
     def _channel_topic(self, channel_id: str) -> str | None:
         return None if server_of(channel_id) == self._peers.server else envelope.channel_topic(channel_id)
-
-    def _exceeded(self, channel_ids: Collection[str]) -> str | None:
-        """Return the limit that these channels of one connection exceed, in a sentence; None: none."""
-        limits = self._limits
-        if len(channel_ids) > limits.channels:
-            return f"A connection may be in {limits.channels} channels at most."
-        most = limits.channel_characters
-        if len(channel_ids) * CHANNEL_LENGTH > most and sum(map(len, channel_ids)) > most:
-            return f"The ids of a connection's channels may have {most:,} characters in all."
-        return None
-
-    def _join(self, client: Client, channel_id: str) -> None:
-        self._turn.resolve_members()
-        client.refused -= {channel_id}
-        client.channels.add(self._channels.join(channel_id, client).name)  # one string for all members
-
-    def _ask_again(self, client: Client, was_in: Collection[str]) -> None:
-        refused = frozenset(name for name in client.channels if not self._may_join(client, name))
-        for channel_id in client.channels:
-            if channel_id in refused:
-                self._channels.leave(channel_id, client)
-            elif channel_id not in was_in:
-                self._channels.join(channel_id, client)
-        client.refused = refused
-
-    def _may_join(self, client: Client, channel_id: str) -> bool:
-        is_own = client.has_own_channel and channel_id == client.channel_id
-        return is_own or policy.may(self._policies.join, client.is_authenticated)

@@ -75,6 +75,19 @@ class Paced:
         if self._allowance is not None and self._allowance.timer is not None:
             self._allowance.timer.cancel()
 
+    def gone(self) -> None:
+        """Remove the client, and drop the transport: nothing can be written to it any more."""
+        self.client.use_transport(GONE)
+        self.lost()
+
+    def lag(self) -> None:
+        """Apply back-pressure: the transport has taken more than it can send."""
+        self._door.turn.fall_behind(self.client)
+
+    def catch_up(self) -> None:
+        """End back-pressure: the transport has sent most of what it took."""
+        self._door.turn.catch_up(self.client)
+
     @property
     def frame_limit(self) -> int:
         """Return how many bytes a message of the client may have. Users may send larger ones than others."""
@@ -110,6 +123,15 @@ class Paced:
         """Charge the client for a message. Return how many seconds it has to rest: 0 within its rates."""
         rates = self._door.rates
         return 0.0 if rates is None else self._charge(price(rates, payload))
+
+    def _enqueue(self, payload: bytes) -> None:
+        assert self._waiting is not None
+        self._waiting.append(payload)
+        self._waiting_bytes += len(payload)
+        limits = self._door.limits
+        is_long = len(self._waiting) >= limits.waiting_events or self._waiting_bytes >= limits.waiting_bytes
+        if is_long:
+            self.pause()
 
     def _charge(self, seconds: float) -> float:
         """Beyond its rates the client is not read, and closed if that lasts too long."""

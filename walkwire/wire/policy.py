@@ -21,6 +21,7 @@ class Policies:
 
     - is_guarded: set in production: no client's event may reach the public user, or carry `data` that looks like a frame of the
       server itself
+    - wraps: whether receivers of a client's event are told who sent it (`frame.client_event`)
     """
 
     user: Policy = "all"
@@ -28,6 +29,7 @@ class Policies:
     client: Policy = "all"
     join: Policy = "all"
     is_guarded: bool = False
+    wraps: bool = False
 
 
 def may(policy: Policy, is_authenticated: bool) -> bool:

@@ -128,4 +128,5 @@ class Wire:
             is_proxy,
             self.budget,
             self.rates,
+            self.hub.membership.rights.has_rules,
         )

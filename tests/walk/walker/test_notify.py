@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from walkwire import Node, Root, Walker, on_entry, root, socket
+from walkwire import Node, Root, Walker, current_client, on_entry, root, socket
 from walkwire.errors import BadReference, Limited, NotPrintable
 from walkwire.ids import PUBLIC_ROOT
 
@@ -25,6 +25,7 @@ class tell(Walker):
         socket.notify_clients([], "nobody")
         socket.join("c", "room")
         socket.leave("c", "room")
+        socket.join(current_client(), "own", stays=True)
 
 
 async def test_each_kind_has_its_audience_and_a_target_listed_twice_is_one(world: Any) -> None:
@@ -37,7 +38,34 @@ async def test_each_kind_has_its_audience_and_a_target_listed_twice_is_one(world
         (("clients", ("c",)), "text"),
         (("join", ("c", "room")), None),
         (("leave", ("c", "room")), None),
+        (("join", ("me", "own")), True),
     ]
+
+
+async def test_over_rest_there_is_no_connection_to_put_anywhere(world: Any) -> None:
+    class enter(Walker):
+        @on_entry
+        def run(self, here: Root) -> None:
+            assert current_client() is None
+            socket.join(current_client(), "room")
+
+    await world.answer(enter)
+    assert world.told == []
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+async def test_a_channel_token_has_an_end(world: Any, seconds: float) -> None:
+    class invite(Walker):
+        @on_entry
+        def run(self, here: Root) -> None:
+            with pytest.raises(ValueError, match="A channel token lasts"):
+                socket.channel_token("room", seconds=seconds)
+            with pytest.raises(Limited):
+                socket.channel_token("x" * 1025)
+            with pytest.raises(BadReference):
+                socket.channel_token("room", root="nobody")
+
+    await world.answer(invite)
 
 
 async def test_a_channel_id_that_is_too_long_is_joined_by_nobody(world: Any) -> None:

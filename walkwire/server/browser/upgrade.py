@@ -39,6 +39,7 @@ class Shown(NamedTuple):
 
     - token: a token with or without its scheme, or a ticket; None: there is none. Not verified
     - channel_id: the channel to join; None: a new one
+    - channel_token: for this channel; None: there is none. Not verified
     - protocol: the subprotocol to answer with; None: none
     - notice: how many seconds before its token expires the client is told; 0: it is not
     - refusal: how to close the connection after the handshake; None: it is opened
@@ -46,6 +47,7 @@ class Shown(NamedTuple):
 
     token: str | None = None
     channel_id: str | None = None
+    channel_token: str | None = None
     protocol: str | None = None
     notice: int = 0
     refusal: Close | None = None
@@ -88,7 +90,12 @@ class Upgrades:
         if token is None and self._cookies is not None and b"cookie" in headers and b"origin" in headers:
             token = self._cookies.token_in(headers[b"cookie"])
         return Shown(
-            token, query.get("channel_id") or None, protocol, _seconds(query.get("expiring", "")), refusal
+            token,
+            query.get("channel_id") or None,
+            query.get("channel_token") or None,
+            protocol,
+            _seconds(query.get("expiring", "")),
+            refusal,
         )
 
     def _in_query(self, query: dict[str, str], token: str | None) -> tuple[str | None, Close | None]:

@@ -265,7 +265,7 @@ def _accept(
     if refusal is not None:
         stream.close(refusal.code, refusal.text())
         return
-    connection = Connection(door, stream, shown.channel_id, address, shown.notice)
+    connection = Connection(door, stream, shown.channel_id, address, shown.channel_token, shown.notice)
     stream.open(connection, shown.token, opening.rest)
 
 

@@ -35,7 +35,12 @@ class Loopback:
     """
 
     def __init__(
-        self, door: Door, token: str | None = None, channel_id: str | None = None, notice: int = 0
+        self,
+        door: Door,
+        token: str | None = None,
+        channel_id: str | None = None,
+        channel_token: str | None = None,
+        notice: int = 0,
     ) -> None:
         self.closed: Closed | None = None
         self._door = door
@@ -47,7 +52,7 @@ class Loopback:
         self._news = asyncio.Event()
         self._is_read = asyncio.Event()
         self._is_read.set()
-        self.connection = Connection(door, self, channel_id, notice=notice)
+        self.connection = Connection(door, self, channel_id, channel_token=channel_token, notice=notice)
 
     async def __aenter__(self) -> Loopback:
         self.connection.open(self._token)
@@ -98,8 +103,8 @@ class Loopback:
 
     async def quiet(self) -> list[Any]:
         """Wait until nothing is under way in this process. Return all messages that have arrived, decoded."""
-        while self._door.connections.under_way:
-            await asyncio.wait(set(self._door.connections.under_way))
+        while under_way := self._door.connections.under_way | self._door.hub.membership.settling:
+            await asyncio.wait(under_way)
         for _ in range(
             5
         ):  # turns of the loop: the write at the end of a turn, and deliveries of a broker in memory

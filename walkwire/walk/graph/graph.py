@@ -14,6 +14,7 @@ from walkwire.store import (
     Direction,
     EdgeRecord,
     Lost,
+    NodeRecord,
     Reads,
     Search,
     TaskRecord,
@@ -317,6 +318,10 @@ class WalkGraph:
         """Return what `changes` writes: the ids of stored records, the ids of nodes that gain or lose edges, and the kinds that
         gain or lose records."""
         return self._set.touched(changes)
+
+    def changed_rights(self, changes: Changes) -> list[NodeRecord | str]:
+        """Return the nodes on which `changes` may change anybody's level: records before the commit, and ids of deleted ones."""
+        return self._set.changed_rights(changes)
 
     def committed(self, changes: Changes) -> None:
         """Take committed `changes` as the stored state."""

@@ -120,6 +120,18 @@ class WorkingSet:
         ends.update(end for anchor in cut for end in (anchor.source, anchor.target))
         return records, ends.union(changes.deleted_nodes), self._kinds_touched(changes)
 
+    def changed_rights(self, changes: Changes) -> list[NodeRecord | str]:
+        """Return the nodes on which `changes` may change anybody's level: records before the commit, and ids of deleted ones.
+
+        A class with `__jac_access__` may decide by any field.
+        """
+        found: list[NodeRecord | str] = list(changes.deleted_nodes)
+        for record in changes.changed_nodes:
+            node = self.nodes[record.id]
+            if record.access != node.__jac__.stored_grants or hasattr(type(node), "__jac_access__"):
+                found.append(record)
+        return found
+
     def _kinds_touched(self, changes: Changes) -> set[str]:
         nodes = {node.kind for node in changes.new_nodes}
         nodes.update(kept_kind(self.nodes[id]) for id in changes.deleted_nodes)

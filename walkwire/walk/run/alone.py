@@ -66,6 +66,10 @@ class Alone:
     def tasks_added(self) -> None:
         """Do nothing: a server that uses the same database finds the tasks."""
 
+    def channel_token(self, channel_id: str, root_id: str, seconds: float) -> str:
+        """Raise RuntimeError: there are no channels here."""
+        raise RuntimeError("A channel token is made by a walk in a server: no server runs here")
+
     def release(self) -> None:
         """Release all locks."""
         self._release()

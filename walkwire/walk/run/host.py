@@ -20,6 +20,7 @@ from walkwire.walk.unit.outbox import Notify
 
 Keys = frozenset[str]
 Result = TypeVar("Result")
+MakeChannelToken = Callable[[str, str, float], str]
 
 _NO_KEYS: Keys = frozenset()
 
@@ -34,6 +35,7 @@ class Shared:
     - loop: the event loop of the sockets, which owns `locks`
     - users: the store of users; None: there are none
     - user_tasks: how many pending tasks a user may have; 0: any number
+    - channel_token: makes the token of a channel, given its id, a root id and seconds
     """
 
     store: GraphStore
@@ -48,6 +50,7 @@ class Shared:
     on_tasks: Callable[[], None]
     on_retry: Callable[[type], None]
     user_tasks: int = 0
+    channel_token: MakeChannelToken | None = None
 
 
 @runtime_checkable
@@ -133,6 +136,13 @@ class ServerHost:
     def tasks_added(self) -> None:
         """Report that there are new tasks."""
         self.shared.on_tasks()
+
+    def channel_token(self, channel_id: str, root_id: str, seconds: float) -> str:
+        """Return a token for a channel. Raises RuntimeError if this server makes none."""
+        make = self.shared.channel_token
+        if make is None:
+            raise RuntimeError("This server makes no channel tokens")
+        return make(channel_id, root_id, seconds)
 
     def claimed(self) -> Claim:
         """Return the claim of this walk, made when it is first needed."""

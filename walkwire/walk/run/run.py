@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
 from walkwire.errors import CommitInDoubt, Conflict, Limited, NoAccess, Refused
 from walkwire.ids import SYSTEM_ROOT, parse_reference
-from walkwire.store import Changes, GraphStore, Held, Lost, View
+from walkwire.store import Changes, GraphStore, Held, Lost, NodeRecord, View
+from walkwire.walk.access import encode_changes
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.audience import Addressees
@@ -27,6 +28,8 @@ from walkwire.walk.unit.outbox import Notify, WalkOutbox
 from walkwire.walk.walker.fields import nodes_found
 from walkwire.walk.walker.task import create_task
 from walkwire.walk.walker.walker import Walker, awalk_through, walk_through
+
+CHANGES_AT_ONCE = 1000  # nodes in one message about changed rights
 
 _log = logging.getLogger("walkwire.walk")
 
@@ -294,8 +297,11 @@ class Run:
         self._raise_if_void()
         if changes.new_tasks:
             self._bound_tasks(len(changes.new_tasks))
+        then = self._release
+        if (changes.changed_nodes or changes.deleted_nodes) and (nodes := self.graph.changed_rights(changes)):
+            then = partial(self._release_after, nodes)
         try:
-            self._commit(self.graph.reads, changes, self._release, self.host.owned())
+            self._commit(self.graph.reads, changes, then, self.host.owned())
         except Lost as lost:
             self.graph.lose(lost)
         self._view = self._store.latest()
@@ -347,6 +353,20 @@ class Run:
     def _raise_if_void(self) -> None:
         if self.graph.lost is not None:
             raise self.graph.lost
+
+    def _release_after(self, nodes: list[NodeRecord | str]) -> None:
+        """Send the notifications, and tell before them whose rights the commit changed: a user who lost READ does not hear them.
+
+        That a node was deleted is told after them: those who could read it may hear so.
+        """
+        deleted = [node for node in nodes if isinstance(node, str)]
+        self._tell_rights([node for node in nodes if not isinstance(node, str)])
+        self._release()
+        self._tell_rights(deleted)
+
+    def _tell_rights(self, nodes: Sequence[NodeRecord | str]) -> None:
+        for start in range(0, len(nodes), CHANGES_AT_ONCE):
+            self._notify(Addressees("rights", ()), encode_changes(nodes[start : start + CHANGES_AT_ONCE]))
 
     def _release(self) -> None:
         if self.outbox is not None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from inspect import iscoroutinefunction
+from typing import Any, NamedTuple
 
 from walkwire.errors import Busy, Limited, NoAccess
 from walkwire.ids import SYSTEM_ROOT
 from walkwire.store import GraphStore, UserStore
+from walkwire.walk.access import Level
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers, WalkAnswer
-from walkwire.walk.run.host import Shared
+from walkwire.walk.run.decision import call_in_thread, level_of
+from walkwire.walk.run.host import MakeChannelToken, Shared
 from walkwire.walk.run.programs import ProgramLoop
 from walkwire.walk.run.request import TaskRun, WalkRequest, payer_of
 from walkwire.walk.run.retry import run_until_committed
@@ -58,6 +61,7 @@ class Runtime:
     - notify: sends a notification; called in the thread of a walk
     - on_tasks: called on the event loop after a commit that stored new tasks
     - on_retry: called on the event loop with the class of a walker that is about to be retried
+    - channel_token: makes the token of a channel, given its id, a root id and seconds; None: there are none
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Runtime:
         users: UserStore | None = None,
         on_tasks: Callable[[], None] = lambda: None,
         on_retry: Callable[[type], None] = lambda walker: None,
+        channel_token: MakeChannelToken | None = None,
     ) -> None:
         self._bound = limits.threads + limits.queue
         self._seconds = limits.seconds
@@ -94,6 +99,7 @@ class Runtime:
             lambda: mailbox.post(on_tasks),
             on_retry,
             limits.tasks,
+            channel_token,
         )
 
     async def run(self, request: WalkRequest) -> WalkAnswer:
@@ -109,6 +115,22 @@ class Runtime:
             walk = asyncio.ensure_future(self._run(request, deadline))
             return await deadline.wait_for(walk, seconds, may_cancel=has_async(request.walker))
         return await self._run(request, None)
+
+    async def level(self, root_id: str, node_id: str) -> Level:
+        """Return a user's level on a node, NO_ACCESS if it is absent. Runs the node's `__jac_access__` in a worker thread.
+
+        Raises Busy, and what the program raised.
+        """
+        return await self._shared.threads.submit(level_of, self._shared, root_id, node_id, payer=root_id)
+
+    async def call(self, function: Callable[..., Any], *arguments: Any, payer: str) -> Any:
+        """Call a function of the program outside of a walk: in a worker thread, or on the programs' event loop if it is async.
+
+        Raises Busy, and what the function raised.
+        """
+        if iscoroutinefunction(function):
+            return await self._shared.programs.run(function(*arguments))
+        return await self._shared.threads.submit(call_in_thread, function, arguments, payer=payer)
 
     async def stop(self, seconds: float) -> bool:
         """Wait until the walks in progress have ended, for so many seconds at most. False if some have not."""

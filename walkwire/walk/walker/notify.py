@@ -15,6 +15,8 @@ from walkwire.walk.audience import Addressees, Overflow
 from walkwire.walk.current import current
 from walkwire.walk.walker.report import encode
 
+LONGEST_TOKEN = 366 * 24 * 3600  # seconds
+
 
 class Socket:
     """Sends notifications to users, channels and clients. `data` is any value that can be reported, and becomes JSON.
@@ -64,11 +66,37 @@ class Socket:
         """Notify these connections."""
         self._put("clients", _texts(client_ids), data, now, keep)
 
-    def join(self, client_id: str, channel_id: str) -> None:
-        """Let a connection join a channel, once the walk is committed. Raises Limited for a channel id that is too long."""
-        if len(str(channel_id)) > CHANNEL_LENGTH:
-            raise Limited(f"A channel id has at most {CHANNEL_LENGTH:,} characters.")
-        self._put("join", (client_id, channel_id), None, now=False)
+    def join(self, client_id: str | None, channel_id: str, *, stays: bool = False) -> None:
+        """Let a connection join a channel, once the walk is committed, whatever rules and policies say of the channel.
+
+        A channel whose id is the reference of a node is heard only with READ on the node.
+
+        - client_id: such as `current_client()`; None: nothing is done
+        - stays: the connection stays in the channel when its user changes
+
+        Raises Limited for a channel id that is too long.
+        """
+        _check_length(channel_id)
+        if client_id is not None:
+            self._put("join", (client_id, channel_id), stays or None, now=False)
+
+    def channel_token(self, channel_id: str, *, seconds: float = 3600, root: Any = None) -> str:
+        """Return a token with which a user's clients may join a channel, as if a walker had called `join` for them.
+
+        - seconds: how long it may be used
+        - root: the user's root, as a node, a reference or an id; None: the caller of the walk
+
+        Raises Limited for a channel id that is too long, ValueError for other than a positive time, BadReference, RuntimeError
+        outside of a server.
+        """
+        _check_length(channel_id)
+        if not 0 < seconds <= LONGEST_TOKEN:
+            raise ValueError(
+                f"A channel token lasts between 0 and {LONGEST_TOKEN:,} seconds, not {seconds!r}"
+            )
+        run = current()
+        root_id = run.graph.caller if root is None else root_id_of(root)
+        return run.host.channel_token(str(channel_id), root_id, seconds)
 
     def leave(self, client_id: str, channel_id: str) -> None:
         """Let a connection leave a channel, once the walk is committed."""
@@ -85,6 +113,11 @@ class Socket:
 
 
 socket = Socket()
+
+
+def _check_length(channel_id: str) -> None:
+    if len(str(channel_id)) > CHANNEL_LENGTH:
+        raise Limited(f"A channel id has at most {CHANNEL_LENGTH:,} characters.")
 
 
 def _texts(ids: Iterable[str]) -> tuple[str, ...]:

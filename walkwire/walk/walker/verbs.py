@@ -40,6 +40,11 @@ def jobj(id: str) -> Any:
     return found
 
 
+def current_client() -> str | None:
+    """Return the id of the connection whose event this walk answers; None over REST and in tasks."""
+    return current().client_id
+
+
 def save(archetype: Archetype) -> None:
     """Store a new node with the next commit, even if no stored node is joined to it."""
     current().graph.save(resolve(archetype))

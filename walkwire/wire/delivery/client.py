@@ -65,7 +65,10 @@ class Client(Receiver):
     - root_id: its user
     - term: until when; None: the public user, or not known
     - channels: the channels that it has joined
-    - refused: those of them that the join policy keeps it out of
+    - refused: those of them that a policy, a rule or the rights on a node keep it out of
+    - given: the channels that a walker or a channel token put it into, where that counts later, each with the user for whom, or
+      None for any user; None: there are none
+    - channel_token: shown in the URL for `channel_id`; None: there is none
     - frames: what is written at the end of this turn of the event loop; None: nothing
     - write: the transport's own function, or that of `wire/delivery/lag` while the client lags
     """
@@ -73,8 +76,10 @@ class Client(Receiver):
     __slots__ = (
         "address",
         "channel_id",
+        "channel_token",
         "channels",
         "frames",
+        "given",
         "has_own_channel",
         "id",
         "refused",
@@ -91,6 +96,7 @@ class Client(Receiver):
         has_own_channel: bool,
         transport: Transport,
         address: str = "",
+        channel_token: str | None = None,
     ) -> None:
         self.id = client_id
         self.address = address
@@ -100,6 +106,8 @@ class Client(Receiver):
         self.has_own_channel = has_own_channel
         self.channels: set[str] = {channel_id}
         self.refused: frozenset[str] = frozenset()
+        self.given: dict[str, str | None] | None = None
+        self.channel_token = channel_token
         self.frames: list[bytes] | None = None
         self.use_transport(transport)
 

@@ -75,9 +75,10 @@ class ClientEvent(BaseEvent, frozen=True, kw_only=True, tag="client"):
 
 
 class JoinEvent(BaseEvent, frozen=True, kw_only=True, tag="join"):
-    """Enters channels."""
+    """Enters channels. `tokens` are channel tokens by channel id; None: there are none."""
 
     channel_ids: _Channels
+    tokens: dict[str, str] | None = None
 
 
 class LeaveEvent(BaseEvent, frozen=True, kw_only=True, tag="leave"):

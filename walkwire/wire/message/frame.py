@@ -84,6 +84,11 @@ def error(error: PublicError, is_walker: bool = False) -> bytes:
     return _encode(_Error(_plain(error.message)))
 
 
+def client_event(root_id: str, client_id: str, data: bytes) -> bytes:
+    """Return `data` that a client sends, with its user and connection beside it. `data` is JSON."""
+    return _encode(_ClientEvent(_Sent(root_reference(root_id), client_id, Raw(data))))
+
+
 @cache
 def _head(size: int) -> bytes:
     return Frame(Opcode.TEXT, bytes(size)).serialize(mask=False).removesuffix(bytes(size))
@@ -105,6 +110,16 @@ class _Expiry(Struct, gc=False):
 
 class _Expiring(Struct, gc=False, tag_field="type", tag="expiring"):
     data: _Expiry
+
+
+class _Sent(Struct, gc=False):
+    root_id: str
+    client_id: str
+    data: Raw
+
+
+class _ClientEvent(Struct, gc=False, tag_field="type", tag="client_event"):
+    data: _Sent
 
 
 class _Reply(Struct, gc=False, kw_only=True, tag_field="type", tag="reply"):
