@@ -148,6 +148,7 @@ TESTED_ELSEWHERE = {
     "server/channels/rights.py": "tests/security/test_channels.py and tests/security/test_channel_rights.py",
     "server/channels/deciders.py": "tests/security/test_channels.py: functions and walkers that decide",
     "server/upload.py": "tests/jac_cloud/test_later.py and tests/server/http/walkers/test_rest.py",
+    "server/settings.py": "tests/test_config.py and the tests of each limit: it only hands values on",
     "server/http/accounts/*.py": "tests/server/http/accounts/test_users.py, tests/security/test_browsers.py and test_identity.py",
     "server/http/*.py": "tests/server/http/walkers/test_rest.py and tests/server/http/accounts/test_users.py",
     "server/http/walkers/*.py": "tests/server/http/walkers/test_rest.py",

@@ -46,6 +46,7 @@ WITNESSES: dict[str, dict[str, str]] = {
     "a setting": {
         "docs/configuration.md": r"^\| `WALK_QUEUE`.*\n(?:.*\n)*\| `DRAIN_SECONDS`",
         "server/app.py": r"\bconfig\.walk_queue\b",
+        "server/settings.py": r"\bconfig\.ping_seconds\b",
         "server/process/process.py": r"\bconfig\.drain_seconds\b",
         "*": r"\bwalk_queue\b",
     },
@@ -94,9 +95,14 @@ WITNESSES: dict[str, dict[str, str]] = {
         "account/": r"\bdef change_password\b",
         "*": r"def serve_notify\b|serve_notify\(",
     },
-    "how long a token lives, what it holds": {
+    "what a token holds": {
         "account/token.py": r"^LIFETIME = ",
         "docs/users.md": r"twelve hours|12 hours",
+    },
+    "how long tokens live, how refresh tokens are replaced": {
+        "account/session.py": r"\bclass Lifetimes\b",
+        "docs/users.md": r"/user/refresh",
+        "*": r"LONGEST_REFRESH|Lifetimes",
     },
     "revoke tokens on another occasion": {"*": r"\.revoke\("},
     "a metric": {

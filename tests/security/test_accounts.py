@@ -217,7 +217,7 @@ async def test_an_account_that_does_not_exist_is_refused_like_one_that_does(publ
 
 
 async def test_an_address_of_a_header_is_not_believed_from_anybody(folder: Path, tmp_path: Path) -> None:
-    settings = {"token_secret": SECRET, "address_failures": "3"}
+    settings = {"token_secret": SECRET, "address_failures": "3", "production": "true"}
     async with client() as http:
         with Server(folder / "program.py", tmp_path, **settings) as server:
             answers = [

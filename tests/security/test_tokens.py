@@ -85,8 +85,11 @@ async def logged_in(server: Server, email: str | None = None, **more: Any) -> Th
 
 async def is_signed_in(socket: Socket) -> bool:
     """Whether a socket is a user's, and its walkers run."""
-    root = (await socket.ask({"type": "connection"}))["data"]["root_id"]
+    ask = {"type": "connection"}
+    root = (await socket.ask(ask))["data"]["root_id"]
     answer = await socket.ask({"type": "walker", "walker": "who", "response": True})
+    if (await socket.ask(ask))["data"]["root_id"] != root:  # it was signed out between the questions
+        return False
     assert ("reports" in answer) is (root != PUBLIC_ROOT)
     return bool(root != PUBLIC_ROOT)
 

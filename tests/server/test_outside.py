@@ -194,7 +194,8 @@ async def test_a_browser_signs_in_and_gets_what_a_log_in_gives(
 async def test_nothing_that_a_client_sends_changes_where_browsers_go(
     provider: OpenIdProvider, program: Path
 ) -> None:
-    async with serve(program, **sso(provider)) as app:
+    settings = sso(provider) | {"dev_hosts": "*", "trusted_proxies": "127.0.0.1"}
+    async with serve(program, **settings) as app:
         query = (
             "?redirect_uri=https://evil.example/&state=x&next=//evil.example&redirect=https://evil.example"
         )

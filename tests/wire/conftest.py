@@ -61,7 +61,7 @@ class House:
     async def open(
         self, token: str | None = None, channel_id: str | None = None, notice: int = 0
     ) -> Loopback:
-        socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id, notice))
+        socket = await self.stack.enter_async_context(Loopback(self.door, token, channel_id, notice=notice))
         assert (await socket.receive())["type"] == "connection"
         return socket
 

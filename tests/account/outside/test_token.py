@@ -48,7 +48,7 @@ async def test_a_token_of_the_provider_counts(provider: OpenIdProvider, tokens: 
         {"nbf": "now"},
         {"padding": "x" * LONGEST},
     ],
-    ids=str,
+    ids=lambda wrong: next(iter(wrong)),
 )
 async def test_a_token_with_a_wrong_claim_does_not(
     wrong: dict[str, Any], provider: OpenIdProvider, tokens: OutsideTokens

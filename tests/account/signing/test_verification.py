@@ -12,6 +12,7 @@ from walkwire.account.attempts import AttemptLimits, Attempts
 from walkwire.account.password import Passwords
 from walkwire.account.reset import Resets
 from walkwire.account.revocation import Revocation
+from walkwire.account.session import Sessions
 from walkwire.account.signing.codes import PAUSE
 from walkwire.account.signing.verification import LIFETIME, Verification
 from walkwire.account.token import Tokens
@@ -48,7 +49,8 @@ def users(
     verification: Verification,
 ) -> Iterator[Users]:
     passwords = Passwords(hasher)
-    yield Users(store, asking, passwords, tokens, revocation, verification=verification)
+    sessions = Sessions(store, asking, tokens, revocation)
+    yield Users(store, asking, passwords, sessions, revocation, verification=verification)
     passwords.close()
 
 

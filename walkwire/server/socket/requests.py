@@ -222,8 +222,12 @@ class RequestProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, and close."""
-        head = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
-        self.transport.write(with_id(f"{head}content-length: {len(msg)}\r\n\r\n{msg}".encode()))
+        always = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
+        head = (
+            b"HTTP/1.1 400 Bad Request\r\n%scontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+            % always
+        )
+        self.transport.write(with_id(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(msg), msg.encode())))
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -14,7 +14,6 @@ from walkwire.store import (
     Direction,
     EdgeRecord,
     Lost,
-    NodeRecord,
     Reads,
     Search,
     TaskRecord,
@@ -40,12 +39,16 @@ _ROOTS = Search(kinds=frozenset({""}))
 
 
 class WalkGraph:
-    """The identity map, the reads and the changes of one run of a walk. `caller` is the id of the root that walks."""
+    """The identity map, the reads and the changes of one run of a walk.
+
+    - caller: the id of the root that walks
+    - working_set: what it holds and changes
+    """
 
     def __init__(self, view: View, registry: Registry, caller: str) -> None:
         self.caller = caller
         self._listed: set[str] = set()
-        self._set = WorkingSet(caller)
+        self._set = self.working_set = WorkingSet(caller)
         self._reading = Reading(view, registry, self, self._set)
         self._refused: set[str] = set()  # ids for which a look-up found nothing
         self._rights = Rights(
@@ -313,15 +316,6 @@ class WalkGraph:
     def changes(self) -> Changes:
         """Return all uncommitted changes. Raises NoAccess, and RecordError for a value that cannot be stored."""
         return self._set.changes(self._may_change)
-
-    def touched(self, changes: Changes) -> tuple[set[str], set[str], set[str]]:
-        """Return what `changes` writes: the ids of stored records, the ids of nodes that gain or lose edges, and the kinds that
-        gain or lose records."""
-        return self._set.touched(changes)
-
-    def changed_rights(self, changes: Changes) -> list[NodeRecord | str]:
-        """Return the nodes on which `changes` may change anybody's level: records before the commit, and ids of deleted ones."""
-        return self._set.changed_rights(changes)
 
     def committed(self, changes: Changes) -> None:
         """Take committed `changes` as the stored state."""

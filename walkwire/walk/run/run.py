@@ -298,7 +298,9 @@ class Run:
         if changes.new_tasks:
             self._bound_tasks(len(changes.new_tasks))
         then = self._release
-        if (changes.changed_nodes or changes.deleted_nodes) and (nodes := self.graph.changed_rights(changes)):
+        if (changes.changed_nodes or changes.deleted_nodes) and (
+            nodes := self.graph.working_set.changed_rights(changes)
+        ):
             then = partial(self._release_after, nodes)
         try:
             self._commit(self.graph.reads, changes, then, self.host.owned())

@@ -12,7 +12,7 @@ _NONE: Keys = frozenset()
 
 def locks_of(graph: WalkGraph, changes: Changes) -> Keys:
     """Return the locks that a commit of `changes` has to wait for."""
-    return lock_keys(*graph.touched(changes)) if changes else _NONE
+    return lock_keys(*graph.working_set.touched(changes)) if changes else _NONE
 
 
 def locks_of_reads(graph: WalkGraph) -> Keys:

@@ -10,7 +10,7 @@ import pytest
 
 from walkwire.testing import Client, Served, serve
 
-PROGRAM = Path(__file__).parent.parent.parent / "jac_cloud" / "programs" / "hooks.jac"
+PROGRAM = Path(__file__).parents[3] / "jac_cloud" / "programs" / "hooks.jac"
 NEVER = "000000000000000000000000:1700000000:ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 

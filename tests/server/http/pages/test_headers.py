@@ -110,13 +110,18 @@ async def test_in_development_any_page_may_show_answers_in_a_frame(tmp_path: Pat
 
 async def test_each_answer_with_a_secret_is_not_stored_by_browsers_and_proxies(tmp_path: Path) -> None:
     """Whatever route is new and answers with a secret has to be tried here."""
-    tried = {"/user/login", "/webhook/generate-key"}
+    tried = {"/user/login", "/user/refresh", "/webhook/generate-key"}
     with served(tmp_path) as server:
         api = (await server.request("GET", "/openapi.json")).json()
         assert {path for path, answer in _answers(api) if {"token", "key", "secret"} & answer} <= tried
         ada = await server.user("ada@example.com")
-        account = {"email": "ada@example.com", "password": PASSWORD}
-        for path, body in (("/user/login", account), ("/webhook/generate-key", {"name": "hook"})):
+        account = {"email": "ada@example.com", "password": PASSWORD, "refresh": True}
+        refresh_token = (await server.post("/user/login", account)).json()["refresh_token"]
+        for path, body in (
+            ("/user/login", account),
+            ("/user/refresh", {"refresh_token": refresh_token}),
+            ("/webhook/generate-key", {"name": "hook"}),
+        ):
             answer = await server.post(path, body, ada.token)
             assert answer.is_success, answer.text
             assert answer.headers["cache-control"] == "no-store", path
