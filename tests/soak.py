@@ -1,6 +1,7 @@
 """Soak: clients come and go and do all that a client may, and afterwards nothing of them is left.
 
-`python -m tests.soak --seconds 600 --rate 50` runs it on a server process; a short one is `tests/journeys/test_soak.py`.
+`python -m tests.soak --seconds 600 --rate 50` runs it on a server process; a short one is `tests/journeys/test_soak.py`. With
+`--attacks 40`, so many hostile connections go on beside the visitors all the time, against a server in production.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import asyncio
 import itertools
 import json
 import random
+import secrets
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,22 @@ from tests.serving import PROGRAMS, Person, Server, Socket
 WARM_UP = 0.3  # of the time, in which memory may still grow
 ROOMS = 20
 STAY = 2.0  # seconds, at most
+# Of `bench/load/hostile`: those that leave something unfinished, are dear or wrong. Floods would leave the visitors no time.
+ATTACKS = (
+    "silent",
+    "slow head",
+    "slow body",
+    "garbage",
+    "deep",
+    "wide",
+    "giant",
+    "large heads",
+    "upload",
+    "e-mail",
+    "reset",
+    "inflated",
+)
+SOURCES = 8  # addresses of attackers
 
 
 @dataclass(frozen=True)
@@ -91,6 +110,29 @@ async def soak(
     await _empty(server)
     after = sample(server.process.pid)
     return Soaked(number, tuple(dict.fromkeys(failures)), before, after, _drift(memory))
+
+
+@contextmanager
+def attacked(server: Server, count: int, seconds: float) -> Iterator[None]:
+    """Keep so many hostile connections to a server, in a process of their own."""
+    if not count:
+        yield
+        return
+    attack = subprocess.Popen(
+        [sys.executable, "-m", "bench.load.hostile"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert attack.stdin is not None
+    task = {"port": server.port, "count": count, "kinds": ATTACKS, "sources": SOURCES, "seconds": seconds}
+    json.dump(task, attack.stdin)
+    attack.stdin.close()
+    try:
+        yield
+    finally:
+        attack.kill()
+        attack.wait()
 
 
 def _drift(memory: list[int]) -> float:
@@ -164,8 +206,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--rate", type=float, default=50, help="visitors a second")
+    parser.add_argument("--attacks", type=int, default=0, help="hostile connections at a time")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, Server(PROGRAMS / "ledger.py", Path(folder)) as server:
+    production = {"production": "true", "token_secret": secrets.token_hex(32)} if arguments.attacks else {}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Server(PROGRAMS / "ledger.py", Path(folder), **production) as server,
+        attacked(server, arguments.attacks, arguments.seconds + 60),
+    ):
         soaked = asyncio.run(soak(server, arguments.seconds, arguments.rate, print))
     print(
         f"{soaked.visits:,} visitors, memory {soaked.drift:+.2%} after the warm-up, "
