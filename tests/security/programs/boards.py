@@ -9,9 +9,11 @@ from walkwire import (
     Node,
     Root,
     Walker,
+    allow_root,
     authorize,
     current_client,
     delete,
+    disallow_root,
     jid,
     on_entry,
     perm_grant,
@@ -19,7 +21,6 @@ from walkwire import (
     root,
     socket,
 )
-from walkwire.dialect.names import allow_root, disallow_root
 from walkwire.ids import parse_root
 
 asked: list[tuple[str, str, str]] = []  # of the function below
