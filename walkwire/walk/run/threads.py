@@ -189,7 +189,10 @@ class Threads:
     def _put(self, jobs: list[tuple[str, Job]]) -> None:
         with self._lock:
             for payer, job in jobs:
-                self._waiting.put(payer, job)
+                if self._awake < self._most and self._asleep and not self._waiting:
+                    self._give(job)
+                else:
+                    self._waiting.put(payer, job)
             self._wake(min(self._most - self._awake, len(self._waiting)))
             if not self._waiting or self._pace is not None:
                 return
@@ -198,10 +201,13 @@ class Threads:
 
     def _wake(self, number: int) -> None:
         for _ in range(min(number, len(self._asleep))):
-            worker = self._asleep.pop()
-            worker.job = self._waiting.take()
-            self._awake += 1
-            worker.gate.release()
+            self._give(self._waiting.take())
+
+    def _give(self, job: Job) -> None:
+        worker = self._asleep.pop()
+        worker.job = job
+        self._awake += 1
+        worker.gate.release()
 
     def _work(self, worker: _Worker) -> None:
         self._begin()

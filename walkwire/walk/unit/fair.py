@@ -30,9 +30,15 @@ class FairQueue(Generic[Item]):
 
     def take(self) -> Item:
         """Remove and return the next item. Raises KeyError if there is none."""
-        payer, items = self._of.popitem(last=False)
+        of = self._of
+        payer = next(iter(of), None)
+        if payer is None:
+            raise KeyError
+        items = of[payer]
         self._size -= 1
         item = items.popleft()
-        if items:
-            self._of[payer] = items
+        if not items:
+            del of[payer]
+        elif len(of) > 1:
+            of.move_to_end(payer)
         return item
