@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.brokers.service import KINDS, Kind
-from tests.cluster.cluster import Cluster, cluster
+from tests.cluster.cluster import ONE_KIND, Cluster, cluster
 from tests.cluster.revoking import WAYS, Revoked, revoke
 
 # The bounds of the docs, and some for a machine on which others are at work.
 HEARD, AWAY, CUT_OFF = 1 + 1.5, 5 + 1.5, 10 + 2
+
+
+@pytest.fixture(scope="module", params=ONE_KIND)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param  # type: ignore[no-any-return]
 
 
 def tell(what: str, found: Revoked, bound: float) -> None:

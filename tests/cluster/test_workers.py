@@ -120,7 +120,7 @@ async def test_newcomers_do_not_wait_for_the_successor_of_a_worker_that_died(tmp
                 assert (await http.get("/healthz")).status_code == 200, "the successor takes its share"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 async def test_they_stop_in_peace_while_one_is_still_starting(number: signal.Signals, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     slow = tmp_path / "slow.py"
@@ -150,7 +150,7 @@ async def test_they_stop_with_a_goodbye_and_none_is_left(
     assert_gone(processes)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 async def test_they_end_with_zero_however_many_signals_come(number: signal.Signals, server: Server) -> None:
     sockets = [await server.connect().__aenter__() for _ in range(12)]
     ears = [Ear(socket) for socket in sockets]
