@@ -361,7 +361,10 @@ async def test_a_lost_password_gets_the_same_answer_however_many_codes_wait(serv
     ada = await server.user()
     async with client(base_url=server.url) as http:
         emails = [ada.email, *(f"{number}@example.com" for number in range(520)), ada.email]
-        answers = [await http.post("/user/forgot_password", json={"email": email}) for email in emails]
+        answers = []
+        for asked in (emails[:1], emails[1:-1], emails[-1:]):
+            orders = [http.post("/user/forgot_password", json={"email": email}) for email in asked]
+            answers += await asyncio.gather(*orders)
     assert kinds(answers) == {(200, '{"message":"Reset password email sent!"}')}
 
 
