@@ -81,11 +81,12 @@ def server(folder: Path) -> Iterator[Server]:
         (folder / "post is up").touch()
 
 
-@pytest.fixture(params=[Server])
+@pytest.fixture
 def public(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server in production, which forgets its counts with each test."""
     settings = {"token_secret": SECRET, "trusted_proxies": "127.0.0.1", "metrics": "true"}
-    with request.param(folder / "program.py", tmp_path, "--production", **settings) as started:
+    kind = getattr(request, "param", Server)
+    with kind(folder / "program.py", tmp_path, "--production", **settings) as started:
         yield started
 
 
