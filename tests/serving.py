@@ -26,6 +26,7 @@ EXAMPLES = REPOSITORY / "examples"
 CHAT = EXAMPLES / "chat"
 PROGRAMS = REPOSITORY / "tests" / "journeys" / "programs"
 COMMAND = Path(sys.executable).with_name("walkwire")
+LIGHT = (sys.executable, "-P", Path(__file__).with_name("light.py"))
 
 PUBLIC_ROOT = "n::000000000000000000000001"
 PASSWORD = "correct horse battery staple"
@@ -50,10 +51,11 @@ class Server:
     """`with Server(program, folder) as server:` a process of its own, its database and its log in `folder`.
 
     `arguments` are those of `walkwire serve`, `settings` go into its environment. `url` and `socket_url` are where it serves,
-    `lines` what it has said, its banner first. `command` is what is run in place of `walkwire`.
+    `lines` what it has said, its banner first. `command` is what is run in place of `walkwire`: as a rule `tests.light`, to which
+    passwords cost nothing.
     """
 
-    command: tuple[str | Path, ...] = (COMMAND,)
+    command: tuple[str | Path, ...] = LIGHT
 
     def __init__(self, program: Path, folder: Path, *arguments: str, **settings: str) -> None:
         self.log = folder / "server.log"
@@ -149,7 +151,7 @@ class Server:
         return Person(account["email"], answer["token"], f"n::{answer['user']['root_id']}")
 
     async def person(self, who: str, /, **fields: Any) -> Person:
-        """Somebody whom this server has seen, or will: a password is slow to hash, and most tests need no stranger."""
+        """Somebody whom this server has seen, or will: most tests need no stranger."""
         if who not in self._people:
             self._people[who] = await self.user(f"{who}@example.com", **fields)
         return self._people[who]
@@ -225,6 +227,12 @@ class Socket:
         while heard[-1].get("id") != "settle":
             heard.append(await self.hear())
         return heard[:-1]
+
+
+class EarnestServer(Server):
+    """A server whose passwords are as slow to hash as an operator's."""
+
+    command = (COMMAND,)
 
 
 def signal_until_the_end(server: Server, number: signal.Signals) -> None:

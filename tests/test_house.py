@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -289,7 +290,29 @@ def folders() -> list[str]:
     return sorted({folder_of(path) for path in files() if "migrations" not in path.parts})
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
+T = TypeVar("T")
+
+
+def for_each(things: Callable[[], Iterable[T]]) -> Callable[[Callable[[T], None]], Callable[[], None]]:
+    """Make one test for all of them, which tells of each that fails: two thousand tests take each worker seconds to collect."""
+
+    def decorate(test: Callable[[T], None]) -> Callable[[], None]:
+        def test_all() -> None:
+            wrong = []
+            for thing in things():
+                try:
+                    test(thing)
+                except AssertionError as error:
+                    wrong.append(f"{thing}: {error}")
+            assert not wrong, "\n".join(wrong)
+
+        test_all.__name__, test_all.__doc__ = test.__name__, test.__doc__
+        return test_all
+
+    return decorate
+
+
+@for_each(files)
 def test_a_room_imports_only_what_it_may(path: Path) -> None:
     room = room_of(module_of(path))
     for imported in imports_of(path):
@@ -300,7 +323,7 @@ def test_a_room_imports_only_what_it_may(path: Path) -> None:
             assert room in LIBRARIES[top], f"{path} imports {imported}"
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
+@for_each(files)
 def test_a_sub_room_imports_only_what_it_may(path: Path) -> None:
     module = module_of(path)
     room = room_of(module)
@@ -377,7 +400,7 @@ def size_of(folder: str) -> tuple[int, int]:
     return len(inside), max(map(floor_of, inside), default=0)
 
 
-@pytest.mark.parametrize("folder", folders())
+@for_each(folders)
 def test_a_room_can_be_known(folder: str) -> None:
     """It has few files, on few floors."""
     count, floors = size_of(folder)
@@ -451,14 +474,14 @@ def _reasons_of(path: Path) -> list[str]:
     return [one for one in TESTED_ELSEWHERE if one.count("/") == name.count("/") and fnmatchcase(name, one)]
 
 
-@pytest.mark.parametrize("path", _tested(), ids=module_of)
+@for_each(_tested)
 def test_each_file_has_a_test_of_its_name_or_a_reason(path: Path) -> None:
     assert _test_of(path).exists() or _reasons_of(path), (
         f"there is no {_test_of(path)}, and no reason in TESTED_ELSEWHERE"
     )
 
 
-@pytest.mark.parametrize("pattern", TESTED_ELSEWHERE)
+@for_each(lambda: TESTED_ELSEWHERE)
 def test_each_reason_is_needed_and_names_tests_that_exist(pattern: str) -> None:
     lacking = [path for path in _tested() if not _test_of(path).exists() and pattern in _reasons_of(path)]
     assert lacking, f"each file like {pattern} has a test of its own name: remove the line"
@@ -476,7 +499,7 @@ def test_a_public_class_has_a_name_of_its_own() -> None:
     assert not shared, "one word, one thing"
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
+@for_each(files)
 def test_public_functions_are_documented(path: Path) -> None:
     """Functions, methods, properties and classes whose names do not begin with `_`; overloads and setters excepted."""
     lacking = [name for name, node in _public(ast.parse(path.read_text())) if not ast.get_docstring(node)]
@@ -498,12 +521,12 @@ def _public(
                 yield prefix + node.name, node
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
+@for_each(files)
 def test_no_file_is_too_long(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST
 
 
-@pytest.mark.parametrize("path", [path for path in files() if path.read_text().strip()], ids=module_of)
+@for_each(lambda: [path for path in files() if path.read_text().strip()])
 def test_a_file_opens_with_the_rule_of_its_room(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), f"{path} does not say what lives in it"
 

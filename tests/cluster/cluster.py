@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.brokers.service import Kind, Service, Wire, is_open, missing, service
 from tests.serving import Server, Socket, client
 
+# For what the kind of broker has no part in: the other kind is left to `make long`.
+ONE_KIND = ("redis", pytest.param("nats", marks=pytest.mark.long))
 PROGRAM = Path(__file__).with_name("program.py")
 PATIENCE = 20.0
 TOKEN_SECRET = "s" * 32

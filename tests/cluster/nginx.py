@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 from websockets.exceptions import InvalidStatus
 
 from tests.brokers.service import free_port, is_open, missing
-from tests.serving import REPOSITORY, Socket
+from tests.serving import REPOSITORY, Socket, client
 
 CONFIGURATION = REPOSITORY / "deploy" / "nginx" / "nginx.conf"
 
@@ -89,7 +88,7 @@ class Caller:
 
     async def _run(self) -> None:
         while True:
-            async with httpx.AsyncClient(timeout=30) as http:
+            async with client(timeout=30) as http:
                 for _ in range(10):
                     asked = time.monotonic()
                     body = {"channel_id": "nobody", "number": self.count}

@@ -169,9 +169,9 @@ async def test_a_server_whose_database_is_away_is_not_ready_until_it_is_back(
 
             line.hold()
             line.cut()
-            for _ in range(3):  # callers that the database does not answer
-                answer = await server.post("/walker/write", {"channel_id": "a", "number": 72})
-                assert answer.status_code == 503
+            given = {"channel_id": "a", "number": 72}
+            callers = [server.post("/walker/write", given) for _ in range(3)]  # the database does not answer
+            assert [answer.status_code for answer in await asyncio.gather(*callers)] == [503] * 3
             ready = await server.request("GET", "/healthz/ready")
             assert (ready.status_code, ready.json()) == (
                 503,

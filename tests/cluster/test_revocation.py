@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.brokers.service import KINDS, Kind
-from tests.cluster.cluster import Cluster, cluster
+from tests.cluster.cluster import ONE_KIND, Cluster, cluster
 from tests.cluster.revoking import WAYS, Revoked, revoke
 
 # The bounds of the docs, and some for a machine on which others are at work.
 HEARD, AWAY, CUT_OFF = 1 + 1.5, 5 + 1.5, 10 + 2
+
+
+@pytest.fixture(scope="module", params=ONE_KIND)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param  # type: ignore[no-any-return]
 
 
 def tell(what: str, found: Revoked, bound: float) -> None:
@@ -29,7 +34,7 @@ def tell(what: str, found: Revoked, bound: float) -> None:
 @pytest.mark.asyncio(loop_scope="module")
 async def test_with_the_broker_within_a_second_on_every_server(three: Cluster, kind: Kind) -> None:
     here, there, third = three.servers
-    for number in range(3):
+    for number in range(2):
         found = await revoke(here, open_on=[here, third], opened_on=[there, third])
         tell(f"{kind}, run {number}", found, HEARD)
     found = await revoke(here, open_on=[there], known_on=[third])
@@ -38,8 +43,11 @@ async def test_with_the_broker_within_a_second_on_every_server(three: Cluster, k
     tell(f"{kind}, no socket was open at all", found, HEARD)
 
 
+# No broker tells of an expiry, and to wait for it takes seconds.
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("way", sorted({*WAYS} - {"password"}))
+@pytest.mark.parametrize(
+    "way", [*sorted({*WAYS} - {"password", "expiry"}), pytest.param("expiry", marks=pytest.mark.long)]
+)
 async def test_each_way_within_a_second_on_every_server(three: Cluster, kind: Kind, way: str) -> None:
     here, there, third = three.servers
     found = await revoke(here, open_on=[here, third], opened_on=[there, third], way=way)

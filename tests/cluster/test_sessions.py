@@ -6,8 +6,14 @@ import asyncio
 
 import pytest
 
-from tests.cluster.cluster import Cluster
+from tests.brokers.service import Kind
+from tests.cluster.cluster import ONE_KIND, Cluster
 from tests.serving import PASSWORD
+
+
+@pytest.fixture(scope="module", params=ONE_KIND)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.brokers.service import service
 from tests.cluster.cluster import PROGRAM, Ear, new_database, until
-from tests.serving import PATIENCE, Server, client, signal_until_the_end
+from tests.serving import Server, client, signal_until_the_end
 
 WORKERS = 3
 WAITS_AT_A_GATE = """
@@ -109,7 +108,7 @@ async def test_newcomers_do_not_wait_for_the_successor_of_a_worker_that_died(tmp
             os.kill(before[0], signal.SIGKILL)
             async with AsyncExitStack() as stack:
                 for _ in range(60):  # each is shared out anew; that its successor is not ready, is sure
-                    http = await stack.enter_async_context(httpx.AsyncClient(timeout=PATIENCE))
+                    http = await stack.enter_async_context(client())
                     assert (await http.get(f"{server.url}/healthz")).status_code == 200
             assert len(workers_of(server)) == WORKERS
             gate.unlink()
@@ -117,11 +116,11 @@ async def test_newcomers_do_not_wait_for_the_successor_of_a_worker_that_died(tmp
             await until(lambda: ready in server.log.read_text())
             os.kill(before[1], signal.SIGKILL)
             os.kill(before[2], signal.SIGKILL)
-            async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+            async with client(base_url=server.url) as http:
                 assert (await http.get("/healthz")).status_code == 200, "the successor takes its share"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 async def test_they_stop_in_peace_while_one_is_still_starting(number: signal.Signals, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     slow = tmp_path / "slow.py"
@@ -151,7 +150,7 @@ async def test_they_stop_with_a_goodbye_and_none_is_left(
     assert_gone(processes)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 async def test_they_end_with_zero_however_many_signals_come(number: signal.Signals, server: Server) -> None:
     sockets = [await server.connect().__aenter__() for _ in range(12)]
     ears = [Ear(socket) for socket in sockets]

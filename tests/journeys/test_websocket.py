@@ -7,11 +7,10 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
-import httpx
 import pytest
 
 from tests.journeys.conftest import RunNode
-from tests.serving import CHAT, PROGRAMS, PUBLIC_ROOT, Person, Server, Socket
+from tests.serving import CHAT, PROGRAMS, PUBLIC_ROOT, Person, Server, Socket, client
 
 SEED = "2a46cc94a1c794c962dc0546ebb27a3bb5f2a1514de107d06d79eb72ddd8ce45"
 MADE_ID = re.compile(r"\d+:[0-9a-f]{32}")
@@ -60,7 +59,7 @@ async def test_the_only_limitation_is_that_it_takes_no_file(notify: Server) -> N
             "type": "walker",
             "error": "Walker read_file takes a file, which only REST can bring!",
         }
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {ada.token}"}) as http:
+    async with client(headers={"Authorization": f"Bearer {ada.token}"}) as http:
         response = await http.post(f"{notify.url}/walker/read_file", files={"file": ("a.txt", b"hello")})
     assert response.json() == {"status": 200, "reports": ["a.txt"]}
 

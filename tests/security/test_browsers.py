@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.databases import postgres
-from tests.serving import PASSWORD, PATIENCE, PUBLIC_ROOT, Person, Server
+from tests.serving import PASSWORD, PATIENCE, PUBLIC_ROOT, Person, Server, client
 from walkwire.account.auth import Caller
 from walkwire.account.ticket import LIFETIME, Tickets
 
@@ -61,8 +61,8 @@ async def log_in(server: Server, person: Person) -> tuple[dict[str, str], str]:
 async def ask(
     server: Server, method: str, path: str, headers: dict[str, str], **options: Any
 ) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as client:
-        return await client.request(method, path, headers=headers, **options)
+    async with client(base_url=server.url) as http:
+        return await http.request(method, path, headers=headers, **options)
 
 
 async def dial(

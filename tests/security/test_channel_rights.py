@@ -184,22 +184,29 @@ def running() -> Iterator[Running]:
     made.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-@given(steps=st.lists(step, min_size=10, max_size=40))
-def test_every_walk_join_and_message_is_allowed_as_the_model_says(running: Running, steps: list[Any]) -> None:
-    async def play() -> None:
-        async with AsyncExitStack() as stack:
-            users = [await running.app.user() for _ in range(USERS)]
-            sockets = [running.app.public().socket() for _ in range(SOCKETS)]
-            for one in sockets:
-                await stack.enter_async_context(one)
-                await one.receive()
-            world = World(running.app, users, sockets)
-            await world.make(0)
-            for number in range(SOCKETS):
-                await world.change(number, number % USERS)
-                await world.join(number, 0)
-            for name, *arguments in steps:
-                await getattr(world, name)(*arguments)
+@pytest.mark.parametrize("examples", [20, pytest.param(100, marks=pytest.mark.long)])
+def test_every_walk_join_and_message_is_allowed_as_the_model_says(examples: int, running: Running) -> None:
+    @settings(
+        max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    )
+    @given(steps=st.lists(step, min_size=10, max_size=40))
+    def play(steps: list[Any]) -> None:
+        running.runner.run(_play(running, steps))
 
-    running.runner.run(play())
+    play()
+
+
+async def _play(running: Running, steps: list[Any]) -> None:
+    async with AsyncExitStack() as stack:
+        users = [await running.app.user() for _ in range(USERS)]
+        sockets = [running.app.public().socket() for _ in range(SOCKETS)]
+        for one in sockets:
+            await stack.enter_async_context(one)
+            await one.receive()
+        world = World(running.app, users, sockets)
+        await world.make(0)
+        for number in range(SOCKETS):
+            await world.change(number, number % USERS)
+            await world.join(number, 0)
+        for name, *arguments in steps:
+            await getattr(world, name)(*arguments)

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.brokers.service import KINDS, Kind
-from tests.cluster.cluster import Cluster, cluster
+from tests.cluster.cluster import ONE_KIND, Cluster, cluster
 from tests.serving import Server, Socket
 from walkwire.server.channels.facts import AWAY_SECONDS
 
@@ -24,7 +24,7 @@ SLACK = 1.5  # for a machine on which others are at work
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ONE_KIND)
 async def two(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Cluster]:

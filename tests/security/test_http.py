@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.serving import PATIENCE, Person, Server
+from tests.serving import PATIENCE, Person, Server, client
 
 PROGRAM = Path(__file__).parent / "programs" / "front.py"
 MEBIBYTE = 1024 * 1024
@@ -103,7 +103,7 @@ async def pieces(name: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 async def test_a_file_has_sixteen_mebibytes_at_most(server: Server, ada: Person) -> None:
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with client(base_url=server.url) as http:
         headers = FORM_TYPE | {"Authorization": f"Bearer {ada.token}"}
         before = await refused(server, "too_large")
         answer = await http.post("/walker/keep_file", headers=headers, content=pieces(b"file", 17 * MEBIBYTE))
@@ -133,7 +133,7 @@ async def test_a_form_has_a_hundred_parts_at_most(server: Server) -> None:
     assert (answer.status_code, answer.json()["detail"]["error"]) == (413, "A form has at most 100 parts")
     fields = "&".join(["a=1"] * 101)
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with client(base_url=server.url) as http:
         answer = await http.post("/walker/show_files", content=fields, headers=kind)
     assert answer.status_code == 400
 
@@ -166,7 +166,7 @@ async def test_all_forms_together_are_bounded(tmp_path: Path) -> None:
 )
 async def test_a_file_of_a_client_has_a_name_without_folders(sent: bytes, seen: str, server: Server) -> None:
     """A31: a program that opens the name writes beside its other files."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with client(base_url=server.url) as http:
         part = FORM % (b"files", sent.replace(b"\\", b"\\\\")) + b"x\r\n"
         answer = await http.post("/walker/show_files", headers=FORM_TYPE, content=part * 2 + b"--b--\r\n")
     assert answer.json()["reports"] == [[[seen, 1]] * 2]
@@ -176,7 +176,7 @@ async def test_the_head_of_a_form_has_few_parameters(server: Server) -> None:
     """The time to read them grows with their square: 60,000 held the event loop for 600 ms."""
     body = FORM % (b"files", b"a") + b"x\r\n--b--\r\n"
     kind = "multipart/form-data%s; boundary=b"
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with client(base_url=server.url) as http:
         for more, status in (("", 200), (";" * 60_000, 400), ("; a*0=b" * 6_000, 400)):
             headers = {"Content-Type": kind % more}
             answer = await http.post("/walker/show_files", headers=headers, content=body)
@@ -190,7 +190,7 @@ async def test_the_head_of_a_form_has_few_parameters(server: Server) -> None:
     "body", [b"xyzzy" * 20, b"--b\r\n@@xyzzy: 1\r\n\r\n", b"--b\r\nxyzzy\r\n\r\n", b"--b--xyzzy"]
 )
 async def test_a_wrong_form_is_answered_and_not_logged(server: Server, body: bytes) -> None:
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with client(base_url=server.url) as http:
         for _ in range(20):
             answer = await http.post("/walker/show_files", headers=FORM_TYPE, content=body)
             assert answer.status_code in (400, 422)

@@ -1,6 +1,6 @@
 """The graph's rights against a model of ten lines: random graphs, grants and rules, and walks of several users by every route.
 
-`RIGHTS_EXAMPLES=5000` tries so many stories, new ones with each run. Without it the same few are tried.
+`RIGHTS_EXAMPLES=5000` tries so many stories, new ones with each run. Without it the same few are tried, more by `make long`.
 """
 
 from __future__ import annotations
@@ -410,10 +410,11 @@ def tell(store: Store, steps: list[tuple[Any, ...]]) -> None:
         actor.see(caller, [(number, route) for route in ROUTES for number in range(len(actor.story.things))])
 
 
-def test_walks_see_and_change_what_the_model_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", [40, pytest.param(200, marks=pytest.mark.long)])
+def test_walks_see_and_change_what_the_model_says(examples: int, tmp_path: Path) -> None:
     with closing(open_store(f"sqlite:///{tmp_path}/graph.db")) as store:
 
-        @settings(max_examples=_EXAMPLES or 120, deadline=None, derandomize=not _EXAMPLES, database=None)
+        @settings(max_examples=_EXAMPLES or examples, deadline=None, derandomize=not _EXAMPLES, database=None)
         @given(st.lists(_step, min_size=10, max_size=30))
         def play(steps: list[tuple[Any, ...]]) -> None:
             tell(store, [(*step,) for step in steps])
