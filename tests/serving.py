@@ -230,7 +230,7 @@ class Socket:
 
 
 class EarnestServer(Server):
-    """A server whose passwords are as slow to hash as an operator's."""
+    """A server as an operator starts it: workers begin in the same way, and passwords are as slow to hash."""
 
     command = (COMMAND,)
 

@@ -15,7 +15,8 @@ import pytest
 
 from tests.brokers.service import service
 from tests.cluster.cluster import PROGRAM, Ear, new_database, until
-from tests.serving import Server, client, signal_until_the_end
+from tests.serving import EarnestServer as Server  # its workers begin as an operator's do
+from tests.serving import client, signal_until_the_end
 
 WORKERS = 3
 WAITS_AT_A_GATE = """
@@ -118,6 +119,7 @@ async def test_newcomers_do_not_wait_for_the_successor_of_a_worker_that_died(tmp
             os.kill(before[2], signal.SIGKILL)
             async with client(base_url=server.url) as http:
                 assert (await http.get("/healthz")).status_code == 200, "the successor takes its share"
+            await until(lambda: server.log.read_text().count("and is replaced") == WORKERS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])

@@ -89,9 +89,10 @@ class Workers:
         return self._code
 
     def _handle(self, received: signal.struct_siginfo | None, parent_pipe: tuple[int, int]) -> None:
+        self._reap()  # first: a worker that ended before the signal came says nothing of the stop
         if received is not None and received.si_signo != signal.SIGCHLD:
             self._stop(signal.Signals(received.si_signo))
-        self._reap()
+            self._reap()
         now = time.monotonic()
         for worker in [worker for worker in self._due if worker.due <= now]:
             self._due.remove(worker)
