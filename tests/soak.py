@@ -29,6 +29,7 @@ from tests.serving import PROGRAMS, Person, Server, Socket
 WARM_UP = 0.3  # of the time, in which memory may still grow
 ROOMS = 20
 STAY = 2.0  # seconds, at most
+FIRST = 40  # visitors at once, before anything is counted
 # Of `bench/load/hostile`: those that leave something unfinished, are dear or wrong. Floods would leave the visitors no time.
 ATTACKS = (
     "silent",
@@ -90,7 +91,8 @@ async def soak(
     """So many visitors a second for so long, and a moment after the last has gone."""
     person = await server.person("soak")
     counter = (await server.walk("make_counter", person.token))[0]["id"]
-    await _visit(server, person, counter, 0)  # what is made at the first use
+    # What is made at the first use, and threads for as many who ask at once.
+    await asyncio.gather(*(_visit(server, person, counter, number) for number in range(FIRST)))
     await _empty(server)
     before = sample(server.process.pid)
     failures: list[str] = []
