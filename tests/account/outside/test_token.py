@@ -14,7 +14,7 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey
 
 from tests.openid import OpenIdProvider
-from walkwire.account.outside.token import LEEWAY, LONGEST, OutsideTokens
+from walkwire.account.outside.token import LONGEST, OutsideTokens
 
 
 async def test_a_token_of_the_provider_counts(provider: OpenIdProvider, tokens: OutsideTokens) -> None:
@@ -43,8 +43,8 @@ async def test_a_token_of_the_provider_counts(provider: OpenIdProvider, tokens: 
         {"exp": None},
         {"exp": "tomorrow"},
         {"exp": True},
-        {"exp": int(time.time()) - 1},
-        {"nbf": int(time.time()) + LEEWAY + 60},
+        {"exp": 1},
+        {"nbf": int(time.time()) + 24 * 60 * 60},  # the tests take less
         {"nbf": "now"},
         {"padding": "x" * LONGEST},
     ],
