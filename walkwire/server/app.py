@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -102,17 +102,14 @@ def load_program(config: Config, load: Callable[[], Registry]) -> Loaded:
         seconds=config.database_timeout,
         is_durable=config.production,
     )
-    try:
-        with unit_of_work(store, Registry(), PUBLIC_ROOT, is_loading=True):
-            registry = load()
-    except (PublicError, RecordError) as error:
-        store.close()
-        raise StartError(
-            f"The program was loaded, but what it did to the graph could not be kept: {error}"
-        ) from None
-    except BaseException:
-        store.close()
-        raise
+    with _closed_on_failure(store):
+        try:
+            with unit_of_work(store, Registry(), PUBLIC_ROOT, is_loading=True):
+                registry = load()
+        except (PublicError, RecordError) as error:
+            raise StartError(
+                f"The program was loaded, but what it did to the graph could not be kept: {error}"
+            ) from None
     return Loaded(registry, store)
 
 
@@ -137,12 +134,13 @@ async def open_app(
         enter = stack.enter_async_context
         registry = program.registry
         patience = config.stop_seconds if patience is None else patience
-        meters = await enter(_open_meters(config, program.store))
+        with _closed_on_failure(program.store):
+            meters = open_meters(config)
+            wire = _wire(config, meters)
+            secret = signing_secret(config, kind_of(config.database).file(config.database))
         store = meters.metered_store(program.store)
-        wire = _wire(config, meters, store)
         mailbox, news = Mailbox(asyncio.get_running_loop()), asyncio.Event()  # news: there may be a new task
         notify = Notifier(mailbox, wire.hub)
-        secret = _secret(config, store)
         tokens = ChannelTokens(secret)
         runtime = await enter(
             _open_runtime(config, registry, store, meters, mailbox, notify, news.set, patience, tokens)
@@ -222,15 +220,14 @@ async def _open_mail(config: Config, title: str) -> AsyncIterator[Mailer | None]
         yield mailer
 
 
-@asynccontextmanager
-async def _open_meters(config: Config, store: Store) -> AsyncIterator[Meters]:
-    """Close the store if a library is missing: nobody else would."""
+@contextmanager
+def _closed_on_failure(store: Store) -> Iterator[None]:
+    """Close the store if the block raises: until there is a runtime, nobody else would."""
     try:
-        meters = open_meters(config)
-    except StartError:
+        yield
+    except BaseException:
         store.close()
         raise
-    yield meters
 
 
 @asynccontextmanager
@@ -320,24 +317,10 @@ async def _open_runner(
         await runner.stop(patience)
 
 
-def _wire(config: Config, meters: Meters, store: Store) -> Wire:
-    """Return the wire. Closes the store if the broker's driver is missing: nobody else would."""
-    try:
-        broker = meters.metered_broker(open_broker(config.broker))
-    except BaseException:
-        store.close()
-        raise
+def _wire(config: Config, meters: Meters) -> Wire:
+    broker = meters.metered_broker(open_broker(config.broker))
     overflow = OverflowPolicies(config.keep)
     return Wire(broker, None, policies_of(config), limits_of(config), overflow, meters.on_delivery)
-
-
-def _secret(config: Config, store: Store) -> bytes:
-    """Return the signing secret. Closes the store if there is none: nobody else would."""
-    try:
-        return signing_secret(config, kind_of(config.database).file(config.database))
-    except BaseException:
-        store.close()
-        raise
 
 
 def _door(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,20 +14,6 @@ from walkwire.account.outside.token import OutsideTokens
 from walkwire.account.outside.users import OutsideUsers
 from walkwire.account.revocation import Revocation
 from walkwire.store import Asking, Store
-from walkwire.stores import open_store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'outside.db'}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def asking() -> AsyncIterator[Asking]:
-    async with Asking() as made:
-        yield made
 
 
 @pytest.fixture
@@ -44,13 +29,8 @@ async def fetcher() -> AsyncIterator[Fetcher]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """Of the provider's keys. Tokens have the real time."""
-    return Clock()
-
-
-@pytest.fixture
 async def known(provider: OpenIdProvider, fetcher: Fetcher, clock: Clock) -> AsyncIterator[Provider]:
+    """The clock is that of its keys. Tokens have the real time."""
     made = Provider(fetcher, provider.issuer, clock=clock)
     yield made
     await made.close()

@@ -14,7 +14,7 @@ ANSWER = "walkwire.answer"
 EXTENSIONS: dict[str, dict[object, object]] = {ANSWER: {}}
 
 
-class _Default:
+class DefaultHeaders:
     """The headers of every answer as lines. uvicorn makes a new list of them each second, with the date."""
 
     def __init__(self) -> None:
@@ -22,12 +22,13 @@ class _Default:
         self._lines = b""
 
     def lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return uvicorn's `default_headers` as lines with their ends."""
         if headers is not self._of:
             self._of, self._lines = headers, b"".join([b"%s: %s\r\n" % header for header in headers])
         return self._lines
 
 
-_DEFAULT = _Default()
+DEFAULT = DefaultHeaders()
 
 
 class Cycle(RequestResponseCycle):
@@ -43,7 +44,7 @@ class Cycle(RequestResponseCycle):
         if self.disconnected:
             return
         self.response_started = self.response_complete = True
-        parts = [STATUS_LINE[message["status"]], _DEFAULT.lines(self.default_headers), message["headers"]]
+        parts = [STATUS_LINE[message["status"]], DEFAULT.lines(self.default_headers), message["headers"]]
         parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         if self.scope["method"] != "HEAD":
             parts.append(message["body"])

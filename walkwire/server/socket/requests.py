@@ -17,7 +17,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from walkwire.ids import new_request_id
-from walkwire.server.socket.cycle import EXTENSIONS, Cycle
+from walkwire.server.socket.cycle import DEFAULT, EXTENSIONS, Cycle
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 
@@ -222,12 +222,10 @@ class RequestProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, and close."""
-        always = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
-        head = (
-            b"HTTP/1.1 400 Bad Request\r\n%scontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
-            % always
-        )
-        self.transport.write(with_id(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(msg), msg.encode())))
+        always = DEFAULT.lines(self.server_state.default_headers)
+        kind = b"content-type: text/plain; charset=utf-8\r\nconnection: close"
+        answer = b"HTTP/1.1 400 Bad Request\r\n%b%b\r\ncontent-length: %d\r\n\r\n%b"
+        self.transport.write(with_id(answer % (always, kind, len(msg), msg.encode())))
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
