@@ -14,7 +14,19 @@ from pathlib import Path
 from bench import chart, machine
 from bench.process import ROOT
 from bench.results import Results
-from bench.scenarios import calm, growth, make, nothing, postgres, siege, size, sockets, trouble
+from bench.scenarios import (
+    calm,
+    growth,
+    make,
+    nothing,
+    postgres,
+    recovery,
+    siege,
+    size,
+    sockets,
+    streams,
+    trouble,
+)
 from bench.stage import ALL, Scenario, Stage, Subject
 from bench.table import markdown
 
@@ -54,6 +66,11 @@ def scenarios() -> list[Scenario]:
         sockets.echo(),
         sockets.arrivals(),
         sockets.tell(),
+        streams.told(),
+        streams.resumed(),
+        streams.kept(),
+        recovery.told(),
+        recovery.resumed(),
         nothing.scenario(),
         make.scenario(),
         postgres.read_ten(),

@@ -35,6 +35,7 @@ class Budget:
         return f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
 
 
+_NEW = "walkwire, version 2"
 _MANY = "1,000 sockets"
 _BURST = "1,000 sockets, 16 in flight"
 _RATE = "per CPU second"
@@ -72,6 +73,25 @@ def _on_postgres() -> tuple[Budget, ...]:
         )
         for what, scenario in (("read ten", "read-ten"), ("make one", "make-one"))
         for way in ("REST", "socket")
+    )
+
+
+def _streams() -> tuple[Budget, ...]:
+    """Version 2 of the wire beside version 1."""
+    return (
+        Budget(
+            "fan-out to 1,000 listeners of version 2, by version 1",
+            _of("told", _MANY, _NEW),
+            (_of("told", _MANY),),
+            least=0.9,
+        ),
+        Budget(
+            "resumed sessions, by connections of version 2",
+            _of("resumed", "resumed", _NEW),
+            (_of("resumed", "connected", _NEW),),
+            least=0.5,
+        ),
+        Budget("KiB of an idle connection of version 2", _of("kept", "KiB", _NEW), most=4),
     )
 
 
@@ -153,4 +173,5 @@ BUDGETS = (
     Budget("p99 of a broadcast beside 2 walks, ms", _of("compute", "p99", "walkwire, 2 walks"), most=10),
     Budget("start, seconds", _of("start", "seconds"), most=1),
     Budget("loop held by a broadcast to 10,000, ms", _of("growth-hold", "10,000 sockets"), most=20),
+    *_streams(),
 )

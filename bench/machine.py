@@ -17,7 +17,7 @@ _PACKAGES = (
     *("walkwire", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "websockets", "msgspec"),
     *("pydantic", "sqlalchemy", "socketify", "picows", "python-socketio"),
 )
-_WS = ROOT / "bench" / "node_modules" / "ws" / "package.json"
+_NPM = ROOT / "bench" / "node_modules"
 
 
 def describe() -> dict[str, str]:
@@ -47,8 +47,9 @@ def _versions() -> Iterator[str]:
     node = _said("node", "--version")
     if node:
         yield f"node {node}"
-    if _WS.exists():
-        yield f"npm ws {json.loads(_WS.read_text())['version']}"
+    for package in ("ws", "socket.io"):
+        if (about := _NPM / package / "package.json").exists():
+            yield f"npm {package} {json.loads(about.read_text())['version']}"
 
 
 def _processor() -> str:

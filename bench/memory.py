@@ -15,7 +15,7 @@ import uvloop
 from walkwire.brokers import open_broker
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.socket.gateway import gateway
-from walkwire.server.socket.stream import Stream
+from walkwire.server.socket.stream import SocketStream
 from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.wire import Wire
 
@@ -54,7 +54,7 @@ async def main() -> None:
     before = _memory()
     late = await _clients(port, COUNT)
     grown = (_memory() - before) / COUNT
-    stream = next(each for each in state.connections if isinstance(each, Stream))
+    stream = next(each for each in state.connections if isinstance(each, SocketStream))
     print(f"{grown:,.0f} bytes a connection in all, of {COUNT:,}\n")
     known = 0
     for name, size in _kept(stream, wire):
@@ -68,14 +68,14 @@ async def main() -> None:
         process.wait()
 
 
-def _kept(stream: Stream, wire: Wire) -> Iterator[tuple[str, int]]:
+def _kept(stream: SocketStream, wire: Wire) -> Iterator[tuple[str, int]]:
     connection: Any = stream._connection
     hub = wire.hub
     client = connection.client
     user: Any = hub._users.find(PUBLIC_ROOT)
     size = sys.getsizeof
     yield "uvloop's transport", size(stream._transport)
-    yield "`server/socket/stream`: Stream", size(stream)
+    yield "`server/socket/stream`: SocketStream", size(stream)
     yield "`wire/connection`: Connection", size(connection)
     yield "`wire/delivery/client`: Client", size(client)
     yield "its id", size(client.id)

@@ -22,7 +22,7 @@ class Peer:
     """A server. `needs` are modules of Python, or `npm:NAME`, without which it is left out.
 
     `ways` is how it is spoken to (`walkwire.load.address`), where that is not as walkwire is; `echo` is answered with something
-    that holds `echoed`; `pings` as for `bench.load.arrive`.
+    that holds `echoed`; `pings` as for `bench.load.arrive`. `root` is the checkout whose modules it imports.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Peer:
     echoed: str = "exxx"
     needs: Sequence[str] = ()
     pings: Sequence[str] = ("", "")
+    root: Path = ROOT
 
     def on(self, database: str) -> Peer:
         """The same server on this database: `{database}` in its command."""
@@ -93,6 +94,15 @@ WALKWIRE = Peer(
     echo='{"type":"connection"}',
     echoed='"client_id"',
 )
+WALKWIRE_2 = replace(
+    WALKWIRE,
+    name="walkwire, version 2",
+    ways={
+        "path": "/websocket",
+        "protocol": "walkwire.v2",
+        "says": ('{"type":"connect","id":0,"channels":[{"channel_id":"{channel}"}]}',),
+    },
+)
 WALKWIRE_POSTGRES = replace(WALKWIRE, command=(*_SERVE, "{database}"), needs=("psycopg",))
 UWS = Peer("uWebSockets", python("bench.peers.uws", "{port}"), _TO_ALL, needs=("socketify",))
 UWS_RUN = Peer(
@@ -116,6 +126,13 @@ SOCKETIO = Peer(
     echo='42["e","' + "x" * (words.SIZE - 10) + '"]',
     echoed='"e","xxx',
     needs=("socketio",),
+)
+SOCKETIO_RECOVERY = Peer(
+    "Socket.IO, recovery",
+    ("node", str(ROOT / "bench" / "peers" / "socket_io.mjs"), "{port}"),
+    dict(SOCKETIO.ways) | {"greeted": 2},
+    pings=("2", "3"),
+    needs=("npm:socket.io",),
 )
 FASTAPI_POST = Peer("FastAPI", python("bench.peers.fastapi_post", "{port}", "{folder}"))
 FASTAPI_POSTGRES = Peer(

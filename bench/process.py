@@ -40,11 +40,15 @@ class Running:
 
 @contextmanager
 def running(
-    command: Sequence[str], core: int, prepare: Callable[[Path], object] = lambda folder: None
+    command: Sequence[str],
+    core: int,
+    prepare: Callable[[Path], object] = lambda folder: None,
+    root: Path = ROOT,
 ) -> Iterator[Running]:
     """Start `command`, in which `{port}` and `{folder}` are filled in; wait until it listens; end it. Raises NotStarted.
 
-    It runs in a folder of its own, which `prepare` may put something into, and which is removed in the end.
+    It runs in a folder of its own, which `prepare` may put something into, and which is removed in the end. Its modules are those
+    of the checkout `root`.
     """
     with tempfile.TemporaryDirectory(prefix="walkwire-bench-") as name:
         port = _free_port()
@@ -56,7 +60,7 @@ def running(
             process = subprocess.Popen(
                 filled,
                 cwd=name,
-                env=environment(),
+                env=environment(root),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 preexec_fn=_own(core),  # noqa: PLW1509  # two calls of the kernel, no lock
@@ -68,10 +72,10 @@ def running(
             _end(process)
 
 
-def environment() -> dict[str, str]:
+def environment(root: Path = ROOT) -> dict[str, str]:
     """What a server or a load client finds in its environment: nothing that would set walkwire up otherwise."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WALKWIRE_")}
-    return kept | {"PYTHONPATH": str(ROOT)}
+    return kept | {"PYTHONPATH": str(root)}
 
 
 def run(command: Sequence[str], seconds: float, said: str = "") -> str:

@@ -74,7 +74,7 @@ class Stage:
         self, peer: Peer, prepare: Callable[[Path], object] = lambda folder: None
     ) -> AbstractContextManager[Running]:
         """Start a server, alone on its core. Raises NotStarted."""
-        return running(peer.command, server_core(), prepare)
+        return running(peer.command, server_core(), prepare, peer.root)
 
     def load(self, kind: str, server: Running, **task: Any) -> Any:
         """Do a measurement of `bench/load`. Raises RuntimeError."""

@@ -118,3 +118,16 @@ class compute(Walker):
             for _ in range(10_000):
                 number = (number * 31 + 7) % 1_000_003
         self.report(number)
+
+
+@for_all
+class make_and_tell(Walker):
+    """Makes and connects one node, and tells a channel."""
+
+    text: str
+    channel_id: str
+
+    @on_entry
+    def enter(self, here: Root) -> None:
+        self.report(here.connect(Item(text=self.text)))
+        socket.notify_channels([self.channel_id], {"text": self.text})

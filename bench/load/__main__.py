@@ -21,6 +21,8 @@ from bench.load.fan_out import Stage, fan_out
 from bench.load.hold import hold
 from bench.load.http import post
 from bench.load.pace import pace
+from bench.load.recover import recover
+from bench.load.resume import resume
 from bench.load.stall import stall
 from walkwire.load.address import Address
 
@@ -33,6 +35,8 @@ _KINDS: dict[str, Callable[..., Awaitable[Any]]] = {
     "hold": hold,
     "pace": pace,
     "post": post,
+    "recover": recover,
+    "resume": resume,
     "stall": stall,
     "stay": stay,
 }

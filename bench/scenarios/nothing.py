@@ -21,12 +21,12 @@ def scenario() -> Scenario:
         "nothing",
         "A walker that does nothing: calls",
         (
-            Subject("FastAPI, POST, `async def`", lambda stage: _post(stage, FASTAPI_POST, "/nothing-async")),
-            Subject("FastAPI, POST, `def`", lambda stage: _post(stage, FASTAPI_POST, "/nothing")),
-            Subject("walkwire, REST", lambda stage: _post(stage, WALKWIRE, "/walker/nothing")),
+            Subject("FastAPI, POST, `async def`", lambda stage: post(stage, FASTAPI_POST, "/nothing-async")),
+            Subject("FastAPI, POST, `def`", lambda stage: post(stage, FASTAPI_POST, "/nothing")),
+            Subject("walkwire, REST", lambda stage: post(stage, WALKWIRE, "/walker/nothing")),
             Subject("walkwire, REST, signed in", _post_signed_in),
-            Subject("walkwire, socket, `response`", lambda stage: _ask(stage, "nothing")),
-            Subject("walkwire, socket, `async` ability", lambda stage: _ask(stage, "nothing_async")),
+            Subject("walkwire, socket, `response`", lambda stage: ask(stage, "nothing")),
+            Subject("walkwire, socket, `async` ability", lambda stage: ask(stage, "nothing_async")),
             Subject(
                 "walkwire, socket, `id`, 8 at a time", lambda stage: _ask_with(stage, with_ids, '"ok":true')
             ),
@@ -37,7 +37,8 @@ def scenario() -> Scenario:
     )
 
 
-def _post(stage: Stage, peer: Peer, path: str) -> Figures:
+def post(stage: Stage, peer: Peer, path: str) -> Figures:
+    """Calls over REST."""
     with stage.serve(peer) as server:
         found = stage.load(
             "post",
@@ -70,16 +71,17 @@ def _post_signed_in(stage: Stage) -> Figures:
     return figures(found)
 
 
-def _ask(stage: Stage, walker: str) -> Figures:
-    return _ask_with(stage, [walker_event(walker, response=True)], '"reports":[]')
+def ask(stage: Stage, walker: str, peer: Peer = WALKWIRE) -> Figures:
+    """Calls over the socket, one at a time on each."""
+    return _ask_with(stage, [walker_event(walker, response=True)], '"reports":[]', peer)
 
 
-def _ask_with(stage: Stage, questions: Sequence[str], answer: str) -> Figures:
-    with stage.serve(WALKWIRE) as server:
+def _ask_with(stage: Stage, questions: Sequence[str], answer: str, peer: Peer = WALKWIRE) -> Figures:
+    with stage.serve(peer) as server:
         found = stage.load(
             "ask",
             server,
-            address=WALKWIRE.address(server.port),
+            address=peer.address(server.port),
             sockets=CONNECTIONS // len(questions),
             questions=questions,
             answer=answer,

@@ -17,7 +17,7 @@ def fan_out() -> Scenario:
     return Scenario(
         "fan-out",
         "Fan-out: deliveries per CPU second",
-        _subjects(_fan_out),
+        _subjects(fan_out_of),
         "One speaks, all hear it, 100 bytes. In flight: said in one write, the next ones when all have heard all.",
         pictures=(
             Bars(f"{MANY:,} sockets", f"Fan-out to {MANY:,}, one message at a time: per CPU second"),
@@ -34,7 +34,7 @@ def echo() -> Scenario:
     return Scenario(
         "echo",
         "Echo: answers",
-        _subjects(_echo),
+        _subjects(echo_of),
         f"{ASKERS} sockets, one question at a time each. walkwire's answer is a `connection` frame, of almost twice the size.",
         pictures=(Bars("per CPU second", "Echo: answers per CPU second"),),
     )
@@ -45,7 +45,7 @@ def arrivals() -> Scenario:
     return Scenario(
         "arrivals",
         "Connections, each with its first frame",
-        _subjects(_arrivals),
+        _subjects(arrivals_of),
         f"{ARRIVALS} connections, 64 under way at a time, all of which stay.",
         pictures=(Bars("per CPU second", "Connections made, per CPU second"),),
     )
@@ -56,7 +56,7 @@ def tell() -> Scenario:
     return Scenario(
         "tell",
         f"A walker's `notify_channels` to {FEW}, beside a client's event: deliveries per CPU second",
-        (Subject("walkwire", _tell),),
+        (Subject("walkwire", tell_of),),
     )
 
 
@@ -67,7 +67,8 @@ def _subjects(measure: Any) -> tuple[Subject, ...]:
     return tuple(of(peer) for peer in SOCKET_PEERS)
 
 
-def _fan_out(stage: Stage, peer: Peer) -> Figures:
+def fan_out_of(stage: Stage, peer: Peer) -> Figures:
+    """One round of `fan_out`."""
     plan = {
         f"{FEW} sockets": (FEW, 1),
         f"{MANY:,} sockets": (MANY, 1),
@@ -80,13 +81,14 @@ def _fan_out(stage: Stage, peer: Peer) -> Figures:
     return _measure(stage, peer, list(plan), stages)
 
 
-def _tell(stage: Stage) -> Figures:
-    plan = {"a client's event": WALKWIRE.broadcast(), "a walker": TELL}
+def tell_of(stage: Stage, peer: Peer = WALKWIRE) -> Figures:
+    """One round of `tell`."""
+    plan = {"a client's event": peer.broadcast(), "a walker": TELL}
     stages = [
         {"sockets": FEW, "in_flight": 1, "messages": [message], "seconds": stage.seconds}
         for message in plan.values()
     ]
-    return _measure(stage, WALKWIRE, list(plan), stages)
+    return _measure(stage, peer, list(plan), stages)
 
 
 def _measure(stage: Stage, peer: Peer, names: list[str], stages: list[dict[str, Any]]) -> Figures:
@@ -95,7 +97,8 @@ def _measure(stage: Stage, peer: Peer, names: list[str], stages: list[dict[str, 
     return dict(zip(names, map(rate, found), strict=True))
 
 
-def _echo(stage: Stage, peer: Peer) -> Figures:
+def echo_of(stage: Stage, peer: Peer) -> Figures:
+    """One round of `echo`."""
     with stage.serve(peer) as server:
         found = stage.load(
             "ask",
@@ -109,7 +112,8 @@ def _echo(stage: Stage, peer: Peer) -> Figures:
     return {"per CPU second": rate(found), "per second": found["count"] / found["wall"]}
 
 
-def _arrivals(stage: Stage, peer: Peer) -> Figures:
+def arrivals_of(stage: Stage, peer: Peer) -> Figures:
+    """One round of `arrivals`."""
     with stage.serve(peer) as server:
         found = stage.load("arrive", server, address=peer.address(server.port), sockets=ARRIVALS)
     return {"per CPU second": rate(found), "per second": found["count"] / found["wall"]}
