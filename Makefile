@@ -5,15 +5,20 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-WORKERS ?= 5
+WORKERS ?= 4
 SECONDS ?= 60
 BIN := .venv/bin
 MADE := .venv/.made
 PEERS := .venv/.peers
 FUZZ := .venv/.fuzz
+SITE := .venv/.site
 NODE := tests/journeys/node
+JS := clients/js
 
-.PHONY: help setup demo test long hold pythons lowest audit check fix docs fuzz bench autobahn grammar services node
+# Compiled modules are kept: without them each process compiles all that it imports, and pytest all tests in each worker.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo test long hold pythons lowest audit check fix docs site fuzz bench autobahn grammar services node console asyncapi pages js
 
 help: ## print these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +29,7 @@ demo: $(MADE) ## serve the chat of examples/chat at port DEMO_PORT (8000); its d
 	@mkdir -p .demo
 	@exec $(BIN)/walkwire serve examples/chat --port $${DEMO_PORT:-8000} --database sqlite:///.demo/chat.db
 
-test: $(MADE) ## run the tests in WORKERS (5) processes; ARGS="tests/wire -k hub" runs some of them
+test: $(MADE) ## run the tests in WORKERS (4) processes; ARGS="tests/wire -k hub" runs some of them
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not long" $(ARGS)
 
 long: $(MADE) ## run the tests that kill and restart servers for minutes
@@ -33,7 +38,7 @@ long: $(MADE) ## run the tests that kill and restart servers for minutes
 hold: $(MADE) ## measure for how long each input at its bound holds the event loop
 	HOLD=1 $(BIN)/pytest tests/security/test_hold.py tests/security/test_hold_rest.py $(ARGS)
 
-pythons: $(MADE) ## run the fast part of the tests on the other supported Pythons of this machine
+pythons: $(MADE) ## run the tests of what depends on the version of Python on the others that this machine has
 	@.ci/pythons
 
 lowest: $(MADE) ## run the fast part of the tests with the lowest versions of libraries that pyproject.toml allows
@@ -52,8 +57,11 @@ fix: $(MADE) ## mend what lint and formatting can mend by themselves
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(MADE) ## run every example of README.md and docs/
-	$(BIN)/pytest tests/test_docs.py $(ARGS)
+docs: site ## build the documentation's site, run every example of README.md and docs/, and what a newcomer types
+	$(BIN)/pytest tests/test_docs.py tests/test_troubleshooting.py tests/test_newcomer.py $(ARGS)
+
+site: $(SITE) ## build the documentation's site into .site/html: any warning and any broken link is an error
+	$(BIN)/python .ci/site.py
 
 fuzz: $(FUZZ) ## fuzz every target for SECONDS (60), two at once; ARGS="frames jac" names some of them
 	$(BIN)/python -m tests.fuzz $(ARGS) --seconds $(SECONDS)
@@ -72,6 +80,18 @@ services: ## start PostgreSQL, Redis and NATS where they are not running
 
 node: $(NODE)/node_modules/.made ## fetch what the tests need from npm
 
+asyncapi: tests/asyncapi/node_modules/.made ## fetch the parser that validates /asyncapi.json in the tests
+
+pages: $(MADE) ## fetch the scripts of /docs and /redoc from npm, in the versions that pages/docs.py names
+	$(BIN)/python .ci/pages.py
+
+console: console/node_modules/.made ## check the types of the console, and build it into walkwire/server/console/static
+	cd console && npm run --silent types && npm run --silent build
+
+js: $(JS)/node_modules/.made ## build clients/js and test it, check its size, its types and its package; copy it to the examples with a page
+	cd $(JS) && npm run --silent build && npm run --silent test && npm run --silent size && npm run --silent lint
+	@for kept in examples/*/*/walkwire.js; do sed '/^\/\/# sourceMappingURL/d' $(JS)/dist/index.js > $$kept; done
+
 # The stamps make the second time quick: they are older than what they were made from only when that has changed.
 
 $(MADE): pyproject.toml
@@ -83,8 +103,24 @@ $(FUZZ): $(MADE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@touch $@
 
+$(SITE): $(MADE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 $(NODE)/node_modules/.made: $(NODE)/package.json $(NODE)/package-lock.json
 	cd $(NODE) && npm ci --no-audit --no-fund --omit-lockfile-registry-resolved=true
+	@touch $@
+
+tests/asyncapi/node_modules/.made: tests/asyncapi/package.json tests/asyncapi/package-lock.json
+	cd tests/asyncapi && npm ci --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved=true
+	@touch $@
+
+console/node_modules/.made: console/package.json console/package-lock.json
+	cd console && npm ci --no-audit --no-fund --omit-lockfile-registry-resolved=true
+	@touch $@
+
+$(JS)/node_modules/.made: $(JS)/package.json $(JS)/package-lock.json
+	cd $(JS) && npm ci --no-audit --no-fund --omit-lockfile-registry-resolved=true
 	@touch $@
 
 # A peer that cannot be had is no reason not to measure the others: it is told of, and tried again the next time.

@@ -184,6 +184,7 @@ def _component(part: Part, bundled: list[dict[str, str]]) -> dict[str, Any]:
     if bundled:
         component["components"] = [
             {"type": "library", "name": one["name"], "licenses": [{"expression": one["licence"]}]}
+            | ({"version": one["version"]} if "version" in one else {})
             for one in bundled
         ]
     return component

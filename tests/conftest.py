@@ -17,6 +17,8 @@ import pytest
 
 _FOLDER = pytest.StashKey[Path]()
 _TURNS = pytest.StashKey["Turns"]()
+# Seconds, for a test and for one that is marked `long`: one that hangs fails, with the stacks of all threads, and others run on.
+_BOUND, _LONG = 180, 1200
 
 
 class Turns:
@@ -62,11 +64,16 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["turns"] = str(node.config.stash[_FOLDER])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_is_alone)  # at last, one behind the other: nobody waits for them meanwhile
+    if config.pluginmanager.hasplugin("timeout"):  # not in an environment from before
+        for item in items:
+            if item.get_closest_marker("timeout") is None:
+                is_long = item.get_closest_marker("long") is not None
+                item.add_marker(pytest.mark.timeout(_LONG if is_long else _BOUND))
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # to wait for a turn takes none of the test's time
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     with item.config.stash[_TURNS].turn(_is_alone(item)):
         return (yield)

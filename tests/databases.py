@@ -31,20 +31,26 @@ def database(engine: str, folder: Path) -> Iterator[str]:
 @contextmanager
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL database of its own, for the time of the block."""
-    server = _server()
-    if server is None:
+    own = server()
+    if own is None:
         told = "no PostgreSQL answers on this machine: `make services` starts one"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)
     name = f"walkwire_test_{secrets.token_hex(6)}"
-    _execute(server, f"CREATE DATABASE {name}")
+    _execute(own, f"CREATE DATABASE {name}")
     try:
-        yield f"{server.rpartition('/')[0]}/{name}"
+        yield f"{own.rpartition('/')[0]}/{name}"
     finally:
-        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+        drop(name)
+
+
+def drop(name: str) -> None:
+    """Remove a database of this server, if it is there."""
+    _execute(server() or "", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @cache
-def _server() -> str | None:
+def server() -> str | None:
+    """The URL of the server on which tests make databases; None if there is none."""
     import psycopg
 
     for url in (SERVER,) if SERVER else USUAL:

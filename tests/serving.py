@@ -9,11 +9,11 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -21,16 +21,17 @@ from urllib.parse import quote
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests import warm
+from tests.warm import COMMAND
+
 REPOSITORY = Path(__file__).parent.parent
 EXAMPLES = REPOSITORY / "examples"
 CHAT = EXAMPLES / "chat"
 PROGRAMS = REPOSITORY / "tests" / "journeys" / "programs"
-COMMAND = Path(sys.executable).with_name("walkwire")
-LIGHT = (sys.executable, "-P", Path(__file__).with_name("light.py"))
 
 PUBLIC_ROOT = "n::000000000000000000000001"
 PASSWORD = "correct horse battery staple"
-PATIENCE = 20.0  # seconds for what takes milliseconds: a test that has to wait longer has failed
+PATIENCE = 60.0  # seconds for what takes milliseconds: a test that has to wait longer has failed
 
 
 @dataclass(frozen=True)
@@ -51,25 +52,32 @@ class Server:
     """`with Server(program, folder) as server:` a process of its own, its database and its log in `folder`.
 
     `arguments` are those of `walkwire serve`, `settings` go into its environment. `url` and `socket_url` are where it serves,
-    `lines` what it has said, its banner first. `command` is what is run in place of `walkwire`: as a rule `tests.light`, to which
-    passwords cost nothing.
+    `lines` what it has said, its banner first. `command` is what is run in place of `walkwire`, and None is a warm start
+    (`tests.warm`), to which passwords cost nothing.
     """
 
-    command: tuple[str | Path, ...] = LIGHT
+    command: tuple[str | Path, ...] | None = None if warm.IS_POSSIBLE else warm.LIGHT
 
     def __init__(self, program: Path, folder: Path, *arguments: str, **settings: str) -> None:
         self.log = folder / "server.log"
         database = settings.pop("database", f"sqlite:///{folder / 'walkwire.db'}")
         given = {f"WALKWIRE_{key.upper()}": value for key, value in settings.items()}
+        all_arguments = ["serve", program, "--port", "0", "--database", database, *arguments]
+        self.process: warm.Process | subprocess.Popen[str]
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [*self.command, "serve", program, "--port", "0", "--database", database, *arguments],
-                cwd=folder,
-                env=_environment(given),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+            if self.command is None:
+                self.process = warm.start(
+                    all_arguments, folder=folder, environment=_environment(given), stderr=log
+                )
+            else:
+                self.process = subprocess.Popen(
+                    [*self.command, *all_arguments],
+                    cwd=folder,
+                    env=_environment(given),
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
         self.lines: list[str] = []
         while "May join channels" not in (line := self.read_line()):
             if found := re.match(r"WebSocket: (ws://(.*:(\d+))/websocket)", line):
@@ -126,6 +134,7 @@ class Server:
     ) -> httpx.Response:
         """A request over REST, with the options of httpx."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= options.pop("headers", {})
         async with client(base_url=self.url) as http:
             return await http.request(method, path, headers=headers, **options)
 
@@ -230,7 +239,7 @@ class Socket:
 
 
 class EarnestServer(Server):
-    """A server as an operator starts it: workers begin in the same way, and passwords are as slow to hash."""
+    """A server as an operator starts it: it imports what it needs itself, and passwords are as slow to hash."""
 
     command = (COMMAND,)
 
@@ -243,18 +252,34 @@ def signal_until_the_end(server: Server, number: signal.Signals) -> None:
             server.process.wait(0.001)
 
 
-def run(*arguments: str, folder: Path, **environment: str) -> tuple[int, str, str]:
-    """Run a command to its end: exit code, stdout, stderr."""
-    done = subprocess.run(
-        [COMMAND, *arguments],
-        check=False,
-        cwd=folder,
-        env=_environment(environment),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    return done.returncode, done.stdout, done.stderr
+def run(
+    *arguments: str | Path, folder: Path, is_cold: bool = False, **environment: str
+) -> tuple[int, str, str]:
+    """Run `walkwire` to its end: exit code, stdout, stderr. A cold start is that of an operator."""
+    if is_cold or not warm.IS_POSSIBLE:
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            check=False,
+            cwd=folder,
+            env=_environment(environment),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        return done.returncode, done.stdout, done.stderr
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
+        process = warm.start(
+            arguments, folder=folder, environment=_environment(environment), stdout=out, stderr=errors
+        )
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        out.seek(0)
+        errors.seek(0)
+        return code, out.read(), errors.read()
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:

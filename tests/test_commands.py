@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving import run
+
 PROGRAM = """
 node Stop { has name: str; }
 walker tour {
@@ -23,13 +25,8 @@ test this_one_fails { assert 1 == 2; }
 
 
 def walkwire(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "walkwire", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code, out, errors = run(*arguments, folder=folder)
+    return subprocess.CompletedProcess(arguments, code, out, errors)
 
 
 def test_blocks_are_reported_as_pytest_does(tmp_path: Path) -> None:
@@ -105,7 +102,7 @@ def test_a_new_python_project_passes_its_own_test(tmp_path: Path) -> None:
     assert walkwire(tmp_path, "new", "notes", "--python").returncode == 0
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:schemathesis"],
         cwd=tmp_path / "notes",
         capture_output=True,
         text=True,
@@ -144,3 +141,47 @@ def test_a_program_finds_one_root_in_a_database_as_without_one(tmp_path: Path) -
     (tmp_path / "main.jac").write_text("with entry { print(len(allroots()), allroots()[0] is root); }")
     for place in ([], ["--database", "sqlite:///kept.db"]):
         assert walkwire(tmp_path, "run", *place, "main.jac").stdout == "1 True\n"
+
+
+TYPED = """
+from walkwire import Walker, specs
+
+print("loading")
+
+
+@specs(methods=["websocket"], reports=int, tells={"said": str})
+class say(Walker):
+    text: str
+"""
+
+
+@pytest.mark.parametrize(("language", "said"), [("ts", "said: string;"), ("py", 'type: Literal["said"]')])
+def test_types_are_written_and_checked(language: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(TYPED)
+    option, out = f"--{language}", f"made.{language}"
+    code, text, errors = run("types", ".", option, folder=tmp_path)
+    assert (code, errors) == (0, "loading\n")
+    assert said in text
+    check = ("types", ".", option, "--out", out, "--check")
+    missing = f"made.{language} is missing: run `walkwire types . {option} --out {out}`\n"
+    assert run(*check, folder=tmp_path) == (1, "", f"loading\n{missing}")
+    assert run(*check[:-1], folder=tmp_path) == (0, "", "loading\n")
+    assert (tmp_path / out).read_text() == text
+    assert run(*check, folder=tmp_path) == (0, "", "loading\n")
+    (tmp_path / "main.py").write_text(TYPED.replace("=int", "=bool"))
+    code, _, errors = run(*check, folder=tmp_path)
+    assert (code, "is out of date" in errors) == (1, True)
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_types_that_cannot_be_made_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(TYPED.replace('"said": str', '"said": "Sayd"').replace("print", "str"))
+    code, out, errors = run("types", ".", "--ts", folder=tmp_path)
+    assert (code, out) == (2, "")
+    assert errors == (
+        "main: Walker say, specs: 'tells' of 'said' is 'Sayd', which names no type: name 'Sayd' is not defined\n"
+    )
+    code, _, errors = run("types", ".", folder=tmp_path)
+    assert (code, "Say in which language: --ts or --py" in errors) == (2, True)
+    code, _, errors = run("types", ".", "--py", "--check", folder=tmp_path)
+    assert (code, "--check needs --out FILE" in errors) == (2, True)

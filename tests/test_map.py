@@ -39,6 +39,11 @@ WITNESSES: dict[str, dict[str, str]] = {
         "wire/policy.py": r"\bjoin: Policy",
         "*": r"\bpolicy_join\b",
     },
+    "an occasion on which walkers run": {
+        "wire/hub.py": r"\.disconnected\(",
+        "tests/wire/presence/test_attendance.py": r'"disconnect"',
+        "*": r"\bdisconnect\b",
+    },
     "a level of channel rules": {
         "docs/notifications.md": r"^\| `members`",
         "*": r'"members"',
@@ -57,6 +62,13 @@ WITNESSES: dict[str, dict[str, str]] = {
         "brokers/link.py": r"^class Link\b",
         "*": r"(?i)\bnats",
     },
+    "a history": {
+        "histories/__init__.py": r"\bNatsHistoryKind\b",
+        "tests/test_house.py": r'"nats": \{"brokers", "histories"\}',
+        "docs/streams.md": r"^- \*\*NATS\.\*\*",
+        "walkwire/histories/suite.py": r"^CHECKS\b",
+        "*": r"(?i)\bnats",
+    },
     "a store (MySQL, say)": {
         "stores/sql/store.py": r"^class ",
         "stores/sql/schema.py": r"\bpostgresql_where=",
@@ -71,6 +83,10 @@ WITNESSES: dict[str, dict[str, str]] = {
         "stores/sql/revision.py": r'^NEWEST = "\d+"',
         "store/": r"\bclass WebhookKey\b",
         "docs/stores.md": r"`webhook_keys`",
+    },
+    "what a call with a key is known by": {
+        "server/keyed.py": r"\bdigest\b",
+        "docs/protocol.md": r"\bIdempotency-Key\b",
     },
     "a key of walker specs": {
         "walk/walker/specs.py": r'"rerun": ',
@@ -109,6 +125,7 @@ WITNESSES: dict[str, dict[str, str]] = {
         "docs/deployment.md": r"walkwire_cut_off_total",
         "server/metering.py": r"\badd_server=metrics\.add_server\b",
         "server/app.py": r"\bmeters\.add_server\(",
+        "server/readings.py": r"\bMetricValue\(",
         "*": r"cut_off",
     },
     "limit log-ins in another way": {
@@ -122,7 +139,16 @@ WITNESSES: dict[str, dict[str, str]] = {
         "docs/protocol.md": r"walkwire\.v1",
         "*": r"\bBEARER\b",
     },
-    "a command": {"docs/commands.md": r"^\| `walkwire check ", "*": r"\bdef check\b"},
+    "what the console shows": {
+        "docs/console.md": r"^\| Streams ",
+        "*": r"\bstreams\b",
+    },
+    "a command": {
+        "docs/commands.md": r"^\| `walkwire check ",
+        "commands/programs/check.py": r"\bdef check\b",
+        "cli.py": r"\bcheck, ",
+        "*": r"^def ",
+    },
     "how a server stops": {
         "server/process/process.py": r"\bdef shutdown\b",
         "docs/deployment.md": r"^## Stop and restart",

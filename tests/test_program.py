@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import walkwire
 from walkwire.errors import ProgramError, StartError
 from walkwire.program import Source, find, load
 
@@ -33,8 +36,10 @@ def test_the_page_of_a_folder_belongs_to_it_and_not_to_a_single_file(tmp_path: P
     main, page = tmp_path / "main.py", tmp_path / "index.html"
     main.touch()
     page.touch()
-    assert find(tmp_path) == Source(main, page)
+    assert find(tmp_path) == Source(main, tmp_path)
     assert find(main) == Source(main)
+    (tmp_path / "public").mkdir()
+    assert find(tmp_path) == Source(main, tmp_path / "public", is_public=True)
 
 
 def test_what_is_no_program_is_said_in_a_sentence(tmp_path: Path) -> None:
@@ -179,3 +184,29 @@ def test_what_failed_is_loaded_again_when_it_is_mended(tmp_path: Path) -> None:
     main.write_text("from beside import *\n")
     beside.write_text(WALKER.format("second_one"))
     assert list(load(main).walkers) == ["second_one"]
+
+
+def test_the_names_that_the_pages_import_are_there_for_python_and_for_type_checkers() -> None:
+    """`py.typed` makes type checkers read walkwire's own types; they take a name as public if it is imported `as` itself."""
+    package = Path(walkwire.__file__).parent
+    assert (package / "py.typed").exists()
+    public = set(re.findall(r" as (\w+)", (package / "__init__.py").read_text()))
+    pages = (package.parent / "docs").rglob("*.md")
+    imported = {
+        name
+        for page in pages
+        for names in re.findall(r"^from walkwire import \(?([\w, \n]+)", page.read_text(), re.MULTILINE)
+        for name in re.findall(r"\w+", names.partition("\n\n")[0])
+    }
+    assert {"create_task", "allow_root"} <= imported & set(walkwire.__all__) & public
+
+
+def test_a_program_is_imported_by_plain_python(tmp_path: Path) -> None:
+    names = ", ".join(walkwire.__all__)
+    (tmp_path / "main.py").write_text(
+        f"from walkwire import {names}\n\n\nclass go(Walker):\n    @on_entry\n    def do(self, here: Root) -> None: ...\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import main"], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from walkwire.urls import is_safe_url, masked_url
+from walkwire.urls import is_safe_url, masked_url, server_at
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,33 @@ def test_all_else_is_not(url: str) -> None:
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert masked_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "http", "socket", "port"),
+    [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000", "ws://127.0.0.1:8000", 8000),
+        ("localhost", "http://localhost", "ws://localhost", 80),
+        ("ws://[::1]:9/live", "http://[::1]:9", "ws://[::1]:9/live", 9),
+        ("https://shop.example/a?b=c", "https://shop.example", "wss://shop.example/a?b=c", 443),
+        ("wss://shop.example/websocket", "https://shop.example", "wss://shop.example/websocket", 443),
+    ],
+)
+def test_a_server_is_named_by_the_url_of_its_api_or_of_its_socket(
+    url: str, http: str, socket: str, port: int
+) -> None:
+    server = server_at(url)
+    assert (server.http, server.socket, server.port) == (http, socket, port)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ws://", "ftp://shop.example", "http://shop.example:x", "//shop.example"]
+)
+def test_what_names_no_server_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="no address of a server"):
+        server_at(url)
+
+
+def test_a_program_names_the_scheme() -> None:
+    with pytest.raises(ValueError, match="no address of a server"):
+        server_at("shop.example", is_scheme_needed=True)

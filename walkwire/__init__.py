@@ -7,6 +7,7 @@ from walkwire.walk.archetypes.edge import Edge as Edge
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.root import Root as Root
 from walkwire.walk.authorize import authorize as authorize
+from walkwire.walk.authorize import presence_info as presence_info
 from walkwire.walk.walker.ability import on_entry as on_entry
 from walkwire.walk.walker.ability import on_exit as on_exit
 from walkwire.walk.walker.notify import socket as WEBSOCKET_MANAGER  # noqa: N812 - the seed's word
@@ -50,6 +51,7 @@ __all__ = [
     "on_exit",
     "perm_grant",
     "perm_revoke",
+    "presence_info",
     "root",
     "save",
     "socket",

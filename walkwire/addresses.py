@@ -74,6 +74,12 @@ class Addresses:
         return any(address in network for network in self._trusted)
 
 
+def is_loopback(address: str) -> bool:
+    """Return whether this is an address of this machine itself, or the /64 network of one (`Addresses.of`)."""
+    parsed = _parsed(address.partition("/")[0])
+    return parsed is not None and (parsed.is_loopback or str(parsed) == "::")
+
+
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     text = text.strip()
     if text.startswith("["):  # [::1]:80

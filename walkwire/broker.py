@@ -8,18 +8,24 @@ Guarantees:
 - Messages of one publisher on one topic are delivered in the order in which they were published.
 - A message reaches every server whose subscription was in force (`when_subscribed`) before it was published, and no other server.
   The publisher's own server may receive it too; the hub drops that echo.
-- Nothing is stored. A server that subscribes later, or that is disconnected for a while, never gets the message.
+- Nothing is stored for those who subscribe. A server that subscribes later, or that is disconnected for a while, never gets the
+  message.
+- What is published to a topic that a `history` has open is an entry of that history too, in the order in which it was published.
 """
 
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 Deliver = Callable[[str, bytes], None]
 Returned = Callable[[], None]
+
+
+STREAMS = ("u.", "c.", "h.", "k.")
+"""How the names of topics begin that a history may have open (`wire/message/envelope`)."""
 
 
 @dataclass(slots=True)
@@ -79,6 +85,17 @@ class Broker(Protocol):
         """Send `message` to every server that subscribes to `topic`.
 
         Raises Unreached if the broker service is unreachable or too slow, Limited if the message is too large for it.
+        """
+
+    def publish_all(
+        self, topics: Collection[str], all_topic: str, head: bytes, data: bytes, kept_head: bytes
+    ) -> None:
+        """Send one message to so many topics that all servers get it once instead.
+
+        - topics: where the entry `kept_head + data` is appended if a history has them open
+        - all_topic: where `head + data` is published, for the subscribers of all of them
+
+        Raises as `publish`.
         """
 
     def when_published(self) -> Future[None] | None:

@@ -29,7 +29,7 @@ def errors_in(file: Path, era: str | None = None) -> list[ProgramError]:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         return [ProgramError(str(file), None, None, None, f"is not UTF-8 text ({error.reason})")]
-    return _in_jac(file, text, era) if file.suffix == ".jac" else _in_python(file, text)
+    return _in_jac(file, era) if file.suffix == ".jac" else _in_python(file, text)
 
 
 def as_json(errors: Iterable[ProgramError]) -> str:
@@ -58,14 +58,15 @@ def _is_program(path: Path) -> bool:
     )
 
 
-def _in_jac(file: Path, text: str, era: str | None) -> list[ProgramError]:
+def _in_jac(file: Path, era: str | None) -> list[ProgramError]:
+    """Return the errors of one file of a module. Its names may be those of the other files."""
     from walkwire.jac.compiler import ProgramErrors
-    from walkwire.jac.importer import compile_source
+    from walkwire.jac.importer import compile_file
 
     try:
-        compile_source(text, str(file), era)
+        compile_file(file, era)
     except ProgramErrors as found:
-        return found.errors
+        return [error for error in found.errors if error.path == str(file)]
     except ProgramError as error:
         return [error]
     return []

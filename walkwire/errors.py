@@ -10,6 +10,8 @@ WalkwireError
 │   ├── Busy                    busy             503
 │   │   └── Unreached           busy             503   (delivered on this server only)
 │   ├── CommitInDoubt           in_doubt         504   (the outcome of the commit is unknown)
+│   ├── KeyReused               key_reused       422   (the key of a call was used for another request)
+│   ├── KeySpent                key_spent        409   (the call with this key was done, and its answer was not kept)
 │   ├── Refused                 refused          403
 │   ├── Limited                 limited          429
 │   ├── TooLarge                too_large        413   (a request beyond a limit of size; 400: an answer)
@@ -25,8 +27,8 @@ WalkwireError
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 
 class WalkwireError(Exception):
@@ -111,6 +113,32 @@ class CommitInDoubt(PublicError):
         )
 
 
+class KeyReused(PublicError):
+    """The key of a call was used for another request before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "key_reused",
+            "This key belongs to another request: another walker, node or context. Use a new key for each request!",
+            422,
+        )
+
+
+class KeySpent(PublicError):
+    """The call with this key was done before, in whole or in part, and its answer was not kept. It is not done again.
+
+    `is_whole`: the walk was done; else it has committed a part, and then failed.
+    """
+
+    def __init__(self, is_whole: bool) -> None:
+        done = "did this, and its answer was not kept" if is_whole else "did a part of this, and then failed"
+        super().__init__(
+            "key_spent",
+            f"An earlier call with this key {done}. It is not done again. Please look before you use a new key!",
+            409,
+        )
+
+
 class Refused(PublicError):
     """A policy does not allow this for the caller."""
 
@@ -144,17 +172,29 @@ class TimedOut(PublicError):
 
 
 class NotPrintable(PublicError):
-    """A reported or notified value has no JSON form. The sentence names its type, never the value."""
+    """A reported or notified value has no JSON form. The sentence names its type, never the value.
+
+    `origin`: the program's line that reported it, `file:line`, for the log; None: it is not known.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__("unprintable", message, 500)
+        self.origin: str | None = None
 
 
 class Internal(PublicError):
-    """A fault of the program or of walkwire. The client gets `reference`, 8 hex digits; the log has the traceback beside it."""
+    """A fault of the program or of walkwire. The client gets `reference`, 8 hex digits; the log has the traceback beside it.
 
-    def __init__(self) -> None:
+    - describe: makes a sentence of a fault for the client as well; None but under `walkwire dev`
+    - shown: that sentence; None: the client gets none
+    """
+
+    describe: ClassVar[Callable[[BaseException], str] | None] = None
+
+    def __init__(self, fault: BaseException | None = None) -> None:
         self.reference = secrets.token_hex(4)
+        describe = type(self).describe
+        self.shown = None if describe is None or fault is None else describe(fault)
         super().__init__("internal", f"Internal error, reference {self.reference}", 500)
 
 

@@ -15,10 +15,14 @@ from walkwire.errors import BadReference
 SYSTEM_ROOT = "0" * 24
 PUBLIC_ROOT = "0" * 23 + "1"
 
+SESSIONS = "0" * 8  # stands for a server in the ids of clients of version 2
 CHANNEL_LENGTH = 1024  # characters of a channel's id
 
 # What the work under way belongs to, for the log: `request`; `client` and `event`; or `task`.
 LOG_IDS: ContextVar[Mapping[str, object]] = ContextVar("LOG_IDS", default={})  # noqa: B039 - nobody changes it
+
+# The `traceparent` (W3C Trace Context) of the event that is being handled, as the client sent it; None: it has none.
+TRACEPARENT: ContextVar[str | None] = ContextVar("TRACEPARENT", default=None)
 
 _REFERENCE = re.compile(r"(?:([newo]):([^:]*):)?([0-9a-fA-F]{24})\Z")
 
@@ -88,11 +92,22 @@ class ServerIds:
     """
 
     def __init__(self) -> None:
-        self.server = os.urandom(4).hex()
+        while (server := os.urandom(4).hex()) == SESSIONS:
+            pass
+        self.server = server
 
     def new(self) -> str:
         """Return a new client or channel id."""
         return f"{int(time.time())}:{self.server}{os.urandom(12).hex()}"
+
+    def new_session(self) -> str:
+        """Return a new id of a client that may be connected to any server, one after another."""
+        return f"{int(time.time())}:{SESSIONS}{os.urandom(12).hex()}"
+
+
+def is_session(client_id: str) -> bool:
+    """Return whether a client id is one of version 2, whose client may be connected to any server."""
+    return server_of(client_id) == SESSIONS
 
 
 _MADE = re.compile(r"[0-9]{1,12}:([0-9a-f]{8})[0-9a-f]{24}\Z")

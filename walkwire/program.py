@@ -15,17 +15,19 @@ from pathlib import Path
 from types import ModuleType
 
 from walkwire import foreign
-from walkwire.errors import ProgramError, StartError
+from walkwire.errors import ProgramError, PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.stores import open_store
 from walkwire.stores.scratch import ScratchStore
 from walkwire.trace import trace_of
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.alone import unit_of_work
+from walkwire.walk.walker.ability import check_abilities
 
 KINDS = (".jac", ".py")
 MAIN = ("main.jac", "main.py")
 PAGE = "index.html"
+PUBLIC = "public"
 
 _WALKWIRE = Path(__file__).resolve().parent
 _loaded: dict[str, ModuleType] = {}
@@ -33,10 +35,16 @@ _loaded: dict[str, ModuleType] = {}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a program is. `page` is the `index.html` of its folder; None: there is none."""
+    """Where a program is.
+
+    - file: its main file
+    - files: the folder of files that are served beside it; None: there is none
+    - is_public: whether that folder is the program's `public`; if not, it is the program's own, which has a page
+    """
 
     file: Path
-    page: Path | None = None
+    files: Path | None = None
+    is_public: bool = False
 
 
 def find(path: str | Path) -> Source:
@@ -73,7 +81,23 @@ def load(file: Path) -> Registry:
         raise _as_start_error(error, file, folder) from None
     _remember(before, folder)
     registry.add_all(vars(module).values())
+    try:
+        check_abilities(registry)
+    except ProgramError as error:
+        raise _as_given(error, file, folder) from None
     return registry
+
+
+def load_alone(file: Path) -> Registry:
+    """Load a program on an empty graph, of which nothing is kept. Raises StartError."""
+    store = ScratchStore()
+    try:
+        with unit_of_work(store, Registry(), PUBLIC_ROOT, is_loading=True):
+            return load(file)
+    except (PublicError, RecordError) as error:
+        raise StartError(str(error)) from None
+    finally:
+        store.close()
 
 
 def run(file: Path, era: str | None = None, database: str | None = None) -> int:
@@ -129,8 +153,9 @@ def _in_folder(folder: Path) -> Source:
         raise StartError(
             f"The folder {folder} holds two programs, main.jac and main.py: give the file of one"
         )
-    page = folder / PAGE
-    return Source(found[0], page if page.is_file() else None)
+    if (folder / PUBLIC).is_dir():
+        return Source(found[0], folder / PUBLIC, True)
+    return Source(found[0], folder if (folder / PAGE).is_file() else None)
 
 
 def _run(file: Path) -> ModuleType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*\.?|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?")
@@ -12,6 +13,43 @@ _USER_IN_URL = re.compile(r"://((?:(?!://).)*)@", re.DOTALL)  # of each URL in a
 _SECRET_IN_QUERY = re.compile(r"(?i)([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ServerUrl(NamedTuple):
+    """Where a walkwire server is. `authority` is host and port as they were given; `rest` is what follows it."""
+
+    is_secure: bool
+    host: str
+    port: int
+    authority: str
+    path: str
+    rest: str
+
+    @property
+    def http(self) -> str:
+        """Return the URL of its REST API, without a path."""
+        return f"{'https' if self.is_secure else 'http'}://{self.authority}"
+
+    @property
+    def socket(self) -> str:
+        """Return the URL with the scheme of WebSockets, and with its path."""
+        return f"{'wss' if self.is_secure else 'ws'}://{self.authority}{self.rest}"
+
+
+def server_at(url: str, *, is_scheme_needed: bool = False) -> ServerUrl:
+    """Parse the address of a server: `127.0.0.1:8000`, `https://shop.example`, `wss://shop.example/live`.
+
+    Without a scheme, it is not encrypted. Raises ValueError for all else, also for one without a scheme if one is needed.
+    """
+    try:
+        parts = urlsplit(url if is_scheme_needed or "//" in url else f"http://{url}")
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        raise ValueError(f"{url!r} is no address of a server: https://shop.example") from None
+    if not parts.hostname:
+        raise ValueError(f"{url!r} is no address of a server: https://shop.example")
+    rest = parts._replace(scheme="", netloc="").geturl()
+    return ServerUrl(parts.scheme in ("https", "wss"), parts.hostname, port, parts.netloc, parts.path, rest)
 
 
 def is_safe_url(url: str) -> bool:

@@ -14,7 +14,7 @@ from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.session import Sessions
 from walkwire.account.token import Tokens
-from walkwire.account.user import Login, PasswordChange, Registration, Users, normalised
+from walkwire.account.user import Login, PasswordChange, Registration, Users
 from walkwire.store import Asking, Search, Store, UserExists
 
 EMAIL = "ada@example.com"
@@ -43,6 +43,21 @@ async def test_who_registers_can_log_in_and_is_known_by_the_token(users: Users, 
     caller = await auth.identify(session.token)
     assert caller is not None
     assert (caller.user_id, caller.root_id) == (user.id, user.root_id)
+
+
+async def test_a_user_for_whom_the_application_vouches_is_one_and_has_no_password(
+    users: Users, auth: Auth
+) -> None:
+    first, second = await asyncio.gather(users.vouch(EMAIL), users.vouch(EMAIL))
+    assert first is not None
+    assert second is not None
+    assert first.user.root_id == second.user.root_id
+    caller = await auth.identify(first.token)
+    assert caller is not None
+    assert caller.root_id == first.user.root_id
+    assert await users.login(EMAIL, "") is None
+    with pytest.raises(UserExists):
+        await users.register(EMAIL, "secret")
 
 
 async def test_every_user_has_a_root_of_their_own(users: Users, store: Store) -> None:
@@ -101,19 +116,6 @@ async def test_of_two_who_change_the_password_at_once_one_does(users: Users) -> 
     user = await users.register(EMAIL, "secret")
     changes = await asyncio.gather(*(users.change_password(user.id, "secret", new) for new in ("one", "two")))
     assert sorted(changes) == [False, True]
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("Ada@Example.COM", "ada@example.com"),
-        ("ada+chat@example.com", "ada+chat@example.com"),
-        ("ada@walkwire.test", "ada@walkwire.test"),
-        ("ADA@bücher.example", "ada@bücher.example"),
-    ],
-)
-def test_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
-    assert normalised(given) == kept
 
 
 @pytest.mark.parametrize(

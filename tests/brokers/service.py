@@ -21,6 +21,7 @@ Kind = Literal["redis", "nats"]
 KINDS: tuple[Kind, ...] = ("redis", "nats")
 
 _PORTS = {"redis": 6379, "nats": 4222}
+CLUSTER_BUS = 10_000  # the nodes of a Redis cluster listen to each other so many ports above
 _PROGRAMS = {"redis": "redis-server", "nats": "nats-server"}
 
 
@@ -43,13 +44,19 @@ def is_open(port: int) -> bool:
         return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
-def free_port() -> int:
-    """A port at which nobody listens. The system gives it to nobody who asks for any: its owner may leave it and come back."""
+def free_port(beside: int = 0) -> int:
+    """A port at which nobody listens. The system gives it to nobody who asks for any: its owner may leave it and come back.
+
+    `beside`: so many ports above it there is another one.
+    """
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        port = 10_000 + secrets.randbelow(first - 10_000)
+        port = 10_000 + secrets.randbelow(first - beside - 10_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+            if not beside:
+                return port
+            with socket.create_server(("127.0.0.1", port + beside)):
+                return port
 
 
 class Service:
@@ -58,11 +65,16 @@ class Service:
     def __init__(self, kind: Kind, folder: Path, *options: str) -> None:
         self.kind = kind
         self._more = options
-        self.port = free_port()
+        self.port = free_port(CLUSTER_BUS if "--cluster-enabled" in options else 0)
         self.url = f"{kind}://127.0.0.1:{self.port}"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and not killed since."""
+        return self._process is not None
 
     def start(self) -> None:
         """Come (back), and be there when this returns."""
@@ -75,7 +87,9 @@ class Service:
             )
         end = time.monotonic() + 10
         while not is_open(self.port):
-            assert time.monotonic() < end, f"{self.kind} does not start"
+            if time.monotonic() > end:
+                self.kill()
+                raise AssertionError(f"{self.kind} does not start")
             time.sleep(0.01)
 
     def kill(self) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.brokers.service import KINDS, Service, Wire, service
+from walkwire.broker import Deliver
 from walkwire.brokers import open_broker
+from walkwire.brokers.link import Ask, BrokerConnectionError, Link
 from walkwire.brokers.suite import Server, topic
 from walkwire.errors import Limited, Unreached
 
@@ -143,7 +146,7 @@ async def test_a_frozen_broker_is_noticed_in_time_and_who_waits_for_it_is_told(
         running.thaw()
     await becomes(lambda: ann.broker.away is None and bob.broker.away is None, BACK)
     ann.broker.publish(lobby, b"1")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (lobby, b"1") not in bob.heard:
             await bob.hears(len(bob.heard) + 1)
 
@@ -275,3 +278,35 @@ async def test_a_message_larger_than_the_broker_takes_is_refused(
     with pytest.raises(Limited, match=r"This is too large for other servers: \d+ bytes at most\."):
         ann.broker.publish(topic(), bytes(40_000_000))
     assert ann.broker.away is None
+
+
+class Stubborn:
+    """A connection that cannot be opened, and closes late; a cancellation that arrives meanwhile is lost, as in drivers."""
+
+    limit = 0
+
+    def __init__(self) -> None:
+        self.is_closing = asyncio.Event()
+
+    async def open(self) -> None:
+        raise BrokerConnectionError("nobody is there")
+
+    async def send(self, asks: list[Ask]) -> None: ...
+
+    async def listen(self, deliver: Deliver, passed: Callable[[], None]) -> None: ...
+
+    async def close(self) -> None:
+        self.is_closing.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
+async def test_it_stops_although_its_driver_swallows_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("walkwire.ending.AGAIN_SECONDS", 0.01)
+    connection = Stubborn()
+    link = Link(lambda: connection, "a broker", "nowhere")
+    starting = asyncio.create_task(link.start(lambda topic, message: None))
+    await connection.is_closing.wait()
+    async with asyncio.timeout(BACK):
+        await link.stop()
+    await starting

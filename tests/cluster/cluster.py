@@ -18,11 +18,12 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.brokers.service import Kind, Service, Wire, is_open, missing, service
 from tests.serving import Server, Socket, client
+from walkwire.stores import open_store
 
 # For what the kind of broker has no part in: the other kind is left to `make long`.
 ONE_KIND = ("redis", pytest.param("nats", marks=pytest.mark.long))
 PROGRAM = Path(__file__).with_name("program.py")
-PATIENCE = 20.0
+PATIENCE = 60.0
 TOKEN_SECRET = "s" * 32
 POOL = "8"  # connections of a server to PostgreSQL, which takes 100 of all the tests that run at once
 
@@ -100,7 +101,11 @@ async def cluster(
     """So many servers on one database and a broker of their own."""
     async with AsyncExitStack() as stack:
         database = stack.enter_context(new_database())
-        broker = stack.enter_context(service(kind, folder))
+        options = ("-js", "-sd", str(folder / "jetstream")) if kind == "nats" else ()
+        broker = stack.enter_context(service(kind, folder, *options))
+        open_store(
+            database
+        ).close()  # its tables are there: servers that start at once would wait for one of them
         made = Cluster(broker, folder, database, stack, is_direct=is_direct, program=program)
         await made.start_all(count, **settings)
         yield made

@@ -1,8 +1,10 @@
 """A program that tells whom it is asked to tell, and keeps what it is given."""
 
+import time
+from pathlib import Path
 from typing import Any
 
-from walkwire import Node, Root, Walker, on_entry, socket
+from walkwire import Node, Root, Walker, commit, on_entry, socket
 
 
 class Note(Node):
@@ -28,6 +30,18 @@ class tell(Open, Walker):
             "clients": socket.notify_clients,
         }
         say[self.kind](self.targets, self.data)
+
+
+class there(Open, Walker):
+    """Says who is in a channel, and which of these users are online."""
+
+    channel_id: str
+    roots: list[str] = []
+
+    @on_entry
+    def look(self, here: Root) -> None:
+        self.report(socket.online(self.channel_id))
+        self.report(socket.online_users(self.roots))
 
 
 class bring(Open, Walker):
@@ -102,3 +116,26 @@ class who_am_i(Walker):
     @on_entry
     def tell(self, here: Root) -> None:
         self.report(True)
+
+
+class write_when_let(Open, Walker):
+    """Notes that it walks, in a file outside of the graph, keeps a number, and waits for a second file.
+
+    `in_parts`: it commits the number before it waits.
+    """
+
+    number: int
+    walks: str
+    gate: str
+    in_parts: bool = False
+
+    @on_entry
+    def keep(self, here: Root) -> None:
+        with Path(self.walks).open("a") as walks:
+            walks.write("walk\n")
+        here.connect(Note(number=self.number))
+        if self.in_parts:
+            commit()
+        while not Path(self.gate).exists():
+            time.sleep(0.01)
+        self.report(self.number)

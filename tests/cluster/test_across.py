@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import PATIENCE, Cluster
 from tests.serving import PASSWORD, PUBLIC_ROOT, Server, Socket
 from walkwire.account.service import create_key
 from walkwire.stores import open_store
@@ -91,7 +91,7 @@ async def test_a_new_password_makes_sockets_on_other_servers_public(three: Clust
         change = {"old_password": PASSWORD, "new_password": "better"}
         assert (await here.post("/user/change_password", change, ann.token)).status_code == 200
         for socket in (two, three_):
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE):
                 while (await socket.ask({"type": "connection"}))["data"]["root_id"] != PUBLIC_ROOT:
                     pass
     async with there.connect(ann.token) as again:

@@ -146,7 +146,7 @@ async def test_a_server_that_cannot_reach_the_broker(kind: Kind, tmp_path: Path)
             made.wires[1].heal()
             back = await made.ready(there, True, BACK)
             await flow.flows()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while (await socket.ask({"type": "connection"}))["data"]["root_id"] != root_reference(
                     PUBLIC_ROOT
                 ):

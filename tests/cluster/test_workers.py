@@ -8,15 +8,14 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.brokers.service import service
 from tests.cluster.cluster import PROGRAM, Ear, new_database, until
-from tests.serving import EarnestServer as Server  # its workers begin as an operator's do
-from tests.serving import client, signal_until_the_end
+from tests.serving import EarnestServer, Server, client, signal_until_the_end
 
 WORKERS = 3
 WAITS_AT_A_GATE = """
@@ -27,14 +26,26 @@ while Path("{gate}").exists():
 """
 
 
+@contextmanager
+def workers(kind: type[Server], folder: Path, settings: dict[str, str]) -> Iterator[Server]:
+    with new_database() as database, service("redis", folder) as broker:
+        settings = {"broker": broker.url, "workers": str(WORKERS), "token_secret": "s" * 32} | settings
+        with kind(PROGRAM, folder, database=database, **settings) as started:
+            yield started
+
+
 @pytest.fixture
 def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     """With the settings that a test gives as its parameter."""
-    with new_database() as database, service("redis", tmp_path) as broker:
-        settings = {"broker": broker.url, "workers": str(WORKERS), "token_secret": "s" * 32}
-        settings |= getattr(request, "param", {})
-        with Server(PROGRAM, tmp_path, database=database, **settings) as started:
-            yield started
+    with workers(Server, tmp_path, getattr(request, "param", {})) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def earnest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Its workers begin as an operator's do."""
+    with workers(EarnestServer, tmp_path_factory.mktemp("earnest"), {}) as started:
+        yield started
 
 
 def assert_gone(processes: list[int]) -> None:
@@ -51,8 +62,8 @@ def workers_of(server: Server) -> list[int]:
     return [int(line) for line in found.stdout.split()]
 
 
-async def test_they_share_the_port_and_hear_each_other(server: Server) -> None:
-    sockets = [await server.connect(None, "lobby").__aenter__() for _ in range(24)]
+async def test_they_share_the_port_and_hear_each_other(earnest: Server) -> None:
+    sockets = [await earnest.connect(None, "lobby").__aenter__() for _ in range(24)]
     servers = {socket.client_id.partition(":")[2][:8] for socket in sockets}
     assert len(servers) > 1, "the system shares connections out"
     await sockets[0].say({"type": "channel", "channel_ids": ["lobby"], "data": {"n": 1}})
@@ -61,16 +72,16 @@ async def test_they_share_the_port_and_hear_each_other(server: Server) -> None:
         await socket.__aexit__(None, None, None)
 
 
-async def test_one_that_dies_is_replaced_and_the_others_serve_on(server: Server) -> None:
-    sockets = [await server.connect(None, "lobby").__aenter__() for _ in range(24)]
+async def test_one_that_dies_is_replaced_and_the_others_serve_on(earnest: Server) -> None:
+    sockets = [await earnest.connect(None, "lobby").__aenter__() for _ in range(24)]
     ears = [Ear(socket) for socket in sockets]
-    before = workers_of(server)
+    before = workers_of(earnest)
     assert len(before) == WORKERS
     os.kill(before[0], signal.SIGKILL)
-    await until(lambda: len(workers_of(server)) == WORKERS and before[0] not in workers_of(server))
+    await until(lambda: len(workers_of(earnest)) == WORKERS and before[0] not in workers_of(earnest))
     cut = [ear for ear in ears if ear.code is not None]
     assert len(cut) < len(ears)
-    async with client(base_url=server.url) as http:
+    async with client(base_url=earnest.url) as http:
         for number in range(50):
             body = {"channel_id": "lobby", "number": number}
             assert (await http.post("/walker/write", json=body)).status_code == 200
@@ -79,10 +90,10 @@ async def test_one_that_dies_is_replaced_and_the_others_serve_on(server: Server)
     for ear, socket in zip(ears, sockets, strict=True):
         await ear.stop()
         await socket.__aexit__(None, None, None)
-    log = server.log.read_text()
+    log = earnest.log.read_text()
     (number,) = re.findall(r"Worker (\d) \(process \d+\) was ended by SIGKILL and is replaced", log)
     ready = rf"worker {number} WARNING walkwire\.server\.process\.process: Worker {number} is ready"
-    await until(lambda: re.search(ready, server.log.read_text()) is not None)
+    await until(lambda: re.search(ready, earnest.log.read_text()) is not None)
 
 
 async def test_who_waits_for_a_worker_that_dies_is_served_by_another(server: Server) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.brokers.service import KINDS, free_port, url_of
+from tests.brokers.service import KINDS, free_port, service, url_of
 from tests.databases import ENGINES, database
 from walkwire.config import Config
 from walkwire.doctor import services
@@ -113,6 +113,18 @@ def test_a_broker_tells_its_version_and_one_that_is_away_is_one_sentence(kind: A
     assert finding.level == "wrong"
     assert "cannot be reached" in finding.sentence
     assert "hush" not in finding.sentence
+
+
+def test_what_the_broker_keeps_is_told(tmp_path: Path) -> None:
+    assert [each.level for each in services.streams(Config())] == ["ok"]
+    assert [each.level for each in services.streams(Config(broker=url_of("redis")))] == ["ok"]
+    with service("nats", tmp_path) as plain:
+        (finding,) = services.streams(Config(broker=plain.url))
+        assert finding.level == "warn"
+        assert "JetStream is not enabled" in finding.sentence
+    with service("nats", tmp_path, "-js", "-sd", str(tmp_path / "store")) as able:
+        (finding,) = services.streams(Config(broker=able.url))
+        assert (finding.level, "300 notifications" in finding.sentence) == ("ok", True)
 
 
 def _renumber(url: str, number: str) -> None:

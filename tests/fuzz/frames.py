@@ -17,7 +17,7 @@ from websockets.protocol import OPEN, Protocol, Side
 from websockets.server import ServerProtocol
 
 from walkwire.brokers.memory import MemoryBroker
-from walkwire.server.socket.stream import Stream
+from walkwire.server.socket.stream import SocketStream
 from walkwire.wire.door import NOBODY, Call, Door, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.wire import Wire
@@ -118,7 +118,7 @@ class _Pipe:
     def abort(self) -> None: ...
 
 
-class _Ear(Stream):
+class _Ear(SocketStream):
     """A stream that notes its messages."""
 
     __slots__ = ("told",)

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from walkwire.testing import Client, Served, serve
 
 PROGRAMS = Path(__file__).parent / "programs"
 
 
-@pytest.fixture(params=["cabinet_07.jac", "cabinet_09.jac"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["cabinet_07.jac", "cabinet_09.jac"])
 async def cabinet(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
+    """One for all tests of a module, each of which has users of its own."""
     async with serve(PROGRAMS / request.param) as app:
         yield app
 

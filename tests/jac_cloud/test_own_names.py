@@ -210,7 +210,7 @@ def test_the_names_are_all_there() -> None:
     )
 
 
-async def test_fields_may_have_any_name(ada: Client) -> None:
+async def test_fields_methods_and_abilities_may_have_any_name(ada: Client) -> None:
     for n, name in enumerate(NAMES):
         without = await ada.request("POST", f"/walker/field_{n}", json={})
         assert (without.status, without.body["detail"][0]["loc"]) == (422, ["body", name])
@@ -219,15 +219,7 @@ async def test_fields_may_have_any_name(ada: Client) -> None:
         read = await ada.post(f"read_{n}")
         assert read.reports[0] == [[4], [2]], name
         assert read.reports[-1] == 9, name
-
-
-async def test_methods_may_have_any_name(ada: Client) -> None:
-    for n, name in enumerate(NAMES):
         assert (await ada.post(f"method_{n}")).reports == [[11, 14, 12], 13], name
-
-
-async def test_abilities_may_have_any_name(ada: Client) -> None:
-    for n, name in enumerate(NAMES):
         assert (await ada.post(f"ability_{n}")).reports == ["root", "edge", "node", "leave"], name
 
 

@@ -28,4 +28,4 @@ def test_the_pages_show_and_try_operations_without_another_host(
     program.write_text(PROGRAM)
     with Server(program, tmp_path, "--production", token_secret="s" * 32, docs="true") as server:
         seen = run_node("docs.mjs", str(server.port), chromium)
-    assert seen.count("seen:") == 4, seen
+    assert seen.count("seen:") == 5, seen

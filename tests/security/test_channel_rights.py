@@ -184,7 +184,7 @@ def running() -> Iterator[Running]:
     made.close()
 
 
-@pytest.mark.parametrize("examples", [20, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [10, pytest.param(100, marks=pytest.mark.long)])
 def test_every_walk_join_and_message_is_allowed_as_the_model_says(examples: int, running: Running) -> None:
     @settings(
         max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True

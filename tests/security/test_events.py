@@ -21,7 +21,6 @@ from tests.wire.delivery.test_lag import BOUND, Peer, turns
 from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.message.envelope import Head, channel_topic
-from walkwire.wire.message.frame import Message
 from walkwire.wire.peers import Peers
 
 Build = Callable[..., Awaitable[House]]
@@ -144,7 +143,7 @@ async def test_a17_the_newest_message_is_never_dropped() -> None:
     turn = Turn(BOUND)
     peer = Peer(turn)
     peer.write(b"x" * BOUND)
-    first, second, large = (Message(b'"%b"' % (letter * size)) for letter, size in SIZES)
+    first, second, large = (b'"%b"' % (letter * size) for letter, size in SIZES)
     turn.spread({peer.client}, first, "drop_oldest")
     turn.spread({peer.client}, second, "drop_oldest")
     turn.spread({peer.client}, large, "latest", "targets")
@@ -152,20 +151,20 @@ async def test_a17_the_newest_message_is_never_dropped() -> None:
     await turns()
     peer.waiting.clear()
     heard = await peer.read_all()
-    assert heard[-1] == large.payload
+    assert heard[-1] == large
 
 
 async def test_a17_of_two_messages_that_are_too_large_together_the_newer_stays() -> None:
     turn = Turn(BOUND)
     peer = Peer(turn)
     peer.write(b"x" * BOUND)
-    first, second, _ = (Message(b'"%b"' % (letter * size)) for letter, size in SIZES)
+    first, second, _ = (b'"%b"' % (letter * size) for letter, size in SIZES)
     turn.spread({peer.client}, first, "drop_oldest")
     turn.spread({peer.client}, second, "drop_oldest")
     turn.flush()
     await turns()
     peer.waiting.clear()
-    assert await peer.read_all() == [second.payload]
+    assert await peer.read_all() == [second]
 
 
 SIZES = ((b"a", BOUND * 6 // 10), (b"b", BOUND * 6 // 10), (b"c", 2 * BOUND))

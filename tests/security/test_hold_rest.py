@@ -59,6 +59,8 @@ UNLISTED = {
     "/redoc": "GET",
     "/openapi.json": "GET",
     "/openapi.yaml": "GET",
+    "/asyncapi.json": "GET",
+    "/docs/realtime": "GET",
     "/healthz": "GET",
     "/healthz/ready": "GET",
     "/metrics": "GET",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from walkwire.brokers.memory import MemoryBroker
 from walkwire.config import Config
 from walkwire.server.browser.cookie import Cookies
 from walkwire.server.http.api import Operations, make_api
+from walkwire.server.http.files.serve import Files
+from walkwire.server.http.files.site import Site
 from walkwire.server.http.health import Health
 from walkwire.server.http.walkers.rest import Walkers
 from walkwire.server.metering import open_meters
@@ -61,7 +64,13 @@ class Asked:
     nodes: list[str | None] = field(default_factory=list)
 
     async def __call__(
-        self, walker: type, values: dict[str, Any], root_id: str, node: str | None
+        self,
+        walker: type,
+        values: dict[str, Any],
+        root_id: str,
+        node: str | None,
+        kinds: frozenset[str] | None = None,
+        key: str | None = None,
     ) -> WalkAnswer:
         self.walkers.append(walker)
         self.values.append(values)
@@ -149,20 +158,21 @@ Serve = Callable[..., httpx.AsyncClient]
 
 @pytest.fixture
 async def serve(accounts: Accounts, wire: Wire, asked: Asked) -> AsyncIterator[Serve]:
-    """`serve(walker, …, config=…, page=…)` gives a client of a server that has these walkers."""
+    """`serve(walker, …, config=…, site=…)` gives a client of a server that has these walkers."""
     clients: list[httpx.AsyncClient] = []
+    opened = ExitStack()
 
-    def start(*walkers: type, config: Config | None = None, page: Path | None = None) -> httpx.AsyncClient:
+    def start(*walkers: type, config: Config | None = None, site: Site | None = None) -> httpx.AsyncClient:
         named = {walker.__name__: walker for walker in walkers}
         config, health = config or Config(), Health(wire.peers)
         meters = open_meters(config)
-        meters.add_server(wire, health)
+        meters.add_server(wire, health, list)
         walkers = Walkers(asked, accounts, named, with_returns=config.show_endpoint_returns)
         operations = Operations(
             health,
             wire.hub,
             Cookies(b"s" * 32, is_secure=False),
-            page=page,
+            files=None if site is None else opened.enter_context(closing(Files(site))),
             metrics=meters.render,
             on_refusal=meters.on_refusal,
             address_of=Addresses(config.trusted_proxies).of,
@@ -175,6 +185,7 @@ async def serve(accounts: Accounts, wire: Wire, asked: Asked) -> AsyncIterator[S
     yield start
     for client in clients:
         await client.aclose()
+    opened.close()
 
 
 @pytest.fixture

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,8 @@ from walkwire import Node, Root, Walker, on_entry, socket, specs
 from walkwire.errors import PublicError
 from walkwire.server.metrics import CODES
 from walkwire.testing import Served, serve
+
+REPOSITORY = Path(__file__).parent.parent.parent
 
 HAS_READ, MAY_GO_ON = threading.Event(), threading.Event()
 
@@ -37,7 +42,7 @@ class count_slowly(Walker):
         found = len(here.out(Mark))
         if not HAS_READ.is_set():
             HAS_READ.set()
-            MAY_GO_ON.wait(10)
+            MAY_GO_ON.wait(30)
         here.connect(Mark())
         self.report(found)
 
@@ -173,8 +178,10 @@ async def test_calls_to_the_database_are_timed_by_name() -> None:
 
 
 def test_each_error_of_walkwire_has_a_code_that_is_a_label() -> None:
-    arguments: dict[str, tuple[str, ...]] = {
+    arguments: dict[str, tuple[object, ...]] = {
         "UnknownWalker": (),
+        "KeyReused": (),
+        "KeySpent": (True,),
         "Conflict": (),
         "Busy": (),
         "Unreached": (),
@@ -207,3 +214,54 @@ def test_metrics_without_the_library_say_what_to_install() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert said == "METRICS needs the package prometheus-client: pip install 'walkwire[metrics]'\n"
+
+
+async def _families(app: Served) -> dict[str, set[str]]:
+    """The metrics of a server by the names of Prometheus, each with its labels."""
+    text = (await app.http.get("/metrics")).text
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found[name] = labels
+    return found
+
+
+async def test_the_table_of_the_docs_has_every_metric_and_no_other() -> None:
+    async with serve(program(), metrics=True) as app:
+        await (await app.user()).post("mark")
+        found = await _families(app)
+    page = (REPOSITORY / "docs" / "deployment.md").read_text()
+    rows = re.findall(
+        r"^\| (`\w+`(?:, `\w+`)*) \| (?:counter|gauge|histogram) \| (.*?) \|", page, re.MULTILINE
+    )
+    told = {
+        name: set(re.findall(r"`(\w+)`", labels.partition(":")[0]))
+        for names, labels in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert set(told) == set(found)
+    for name, labels in found.items():
+        assert labels <= told[name], name
+    assert len(found) >= 40
+    for name in found:
+        assert re.fullmatch(r"(walkwire|process|python)_[a-z_]+", name)
+
+
+async def test_the_dashboard_asks_for_metrics_that_exist() -> None:
+    async with serve(program(), metrics=True) as app:
+        names = set(await _families(app))
+    dashboard = json.loads((REPOSITORY / "deploy" / "grafana" / "walkwire.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
+        for name in re.findall(r"\b(?:walkwire|process|python)_\w+", target["expr"])
+    }
+    assert {
+        name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum") for name in asked
+    } <= names
+    assert len(asked) >= 30
+    places = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
+    assert len(set(places)) == len(places)
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(places)

@@ -137,13 +137,13 @@ async def leave(app: Served, operation: str = "register", query: str = "") -> tu
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith(f"{COOKIE}=")
     assert {"HttpOnly", "Path=/", "SameSite=lax", "Max-Age=600"} <= set(cookie.split("; "))
-    app.public()._http.cookies.clear()
+    app.http.cookies.clear()
     return answer.headers["location"], cookie.split(";")[0]
 
 
 async def consent(page: str) -> str:
     """Where the provider sends the browser back to, as a path of this server."""
-    async with httpx.AsyncClient(verify=False) as browser:
+    async with httpx.AsyncClient(verify=False, timeout=60) as browser:
         answer = await browser.get(page)
     back = urlsplit(answer.headers["location"])
     assert f"{back.scheme}://{back.netloc}" == PUBLIC_URL

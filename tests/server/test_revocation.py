@@ -116,7 +116,7 @@ async def three(store: Store) -> AsyncIterator[Servers]:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0.001)
 

@@ -23,11 +23,11 @@ async def test_calls_beyond_the_threads_wait_and_the_loop_does_not() -> None:
 
     def call() -> None:
         begun.release()
-        gate.wait(10)
+        gate.wait(30)
 
     async with Asking(threads=2) as asking:
         calls = [asyncio.ensure_future(asking.ask(call)) for _ in range(3)]
-        await asyncio.to_thread(lambda: [begun.acquire(timeout=10) for _ in range(2)])
+        await asyncio.to_thread(lambda: [begun.acquire(timeout=30) for _ in range(2)])
         assert not begun.acquire(blocking=False)
         gate.set()
         await asyncio.gather(*calls)
@@ -38,7 +38,7 @@ async def test_closing_waits_for_calls_under_way_and_cancels_those_that_have_no_
 
     def call() -> None:
         begun.set()
-        gate.wait(10)
+        gate.wait(30)
         done.set()
 
     asking = Asking(threads=1)

@@ -434,3 +434,22 @@ def test_a_file_that_is_no_database_is_one_clear_sentence(tmp_path: Path) -> Non
 
     with pytest.raises(StartError, match="Cannot open the database"):
         open_store(f"sqlite:///{path}")
+
+
+def test_users_are_found_by_a_part_of_their_address_by_id_and_by_root(store: Store) -> None:
+    ada, bob = (
+        UserRecord(new_id(), f"{name}_1@example.com", "hash", new_id(), state={"n": 1})
+        for name in ("Ada", "bob")
+    )
+    store.add_user(bob)
+    store.add_user(ada)
+
+    assert store.find_users("", 9) == [ada, bob]
+    assert store.find_users("", 1) == [ada]
+    assert (
+        store.find_users("ADA_", 9)
+        == store.find_users(ada.id, 9)
+        == store.find_users(ada.root_id, 9)
+        == [ada]
+    )
+    assert store.find_users("%", 9) == store.find_users("a_a", 9) == []

@@ -91,6 +91,15 @@ def test_a_task_is_begun_when_it_is_due_the_longest_due_first_and_once(store: St
     assert store.next_task() is None
 
 
+def test_tasks_are_listed_by_state_the_latest_due_first(store: Store) -> None:
+    first, second, third = (ordered(store, due=due) for due in (10.0, 30.0, 20.0))
+    begin(store, limit=1)
+
+    assert [task.id for task in store.find_tasks(None, 9)] == [second.id, third.id, first.id]
+    assert [task.id for task in store.find_tasks("PENDING", 1)] == [second.id]
+    assert [task.id for task in store.find_tasks("STARTED", 9)] == [first.id]
+
+
 def test_of_many_servers_one_begins_a_task(store: Store) -> None:
     tasks = {ordered(store).id for _ in range(20)}
     begun: list[str] = []

@@ -19,10 +19,11 @@ from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.run.request import Entry, WalkRequest
 from walkwire.walk.run.runtime import Runtime, RuntimeLimits
 from walkwire.walk.run.threads import Mailbox
+from walkwire.walk.unit.outbox import EntriesOf
 
 
 class World:
-    def __init__(self, store: Store, program: Any) -> None:
+    def __init__(self, store: Store, program: Any, entries_of: EntriesOf | None = None) -> None:
         self.store = store
         registry = Registry()
         registry.add_all(vars(program).values())
@@ -37,6 +38,7 @@ class World:
             limits=RuntimeLimits(threads=8),
             users=store,
             on_tasks=self.news.set,
+            entries_of=entries_of,
         )
 
     def user(self) -> str:

@@ -15,12 +15,16 @@ from walkwire.account.auth import without_scheme
 from walkwire.broker import Broker
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.errors import UnknownWalker
+from walkwire.histories.memory import MemoryHistory
+from walkwire.history import History
 from walkwire.server.socket.loopback import Loopback
+from walkwire.server.streams.sessions import SignedSessions
 from walkwire.wire.delivery.client import Term
 from walkwire.wire.door import NOBODY, Call, Door, SignIn
 from walkwire.wire.hub import Hub
 from walkwire.wire.limits import Limits
 from walkwire.wire.policy import Policies
+from walkwire.wire.streams.streams import LevelOf, recent
 from walkwire.wire.wire import Wire
 
 ANN = "a" * 24
@@ -38,6 +42,7 @@ class House:
     tokens: dict[str, str] = field(default_factory=lambda: dict(TOKENS))
     terms: dict[str, Term] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    sessions: SignedSessions = field(default_factory=lambda: SignedSessions(b"a secret of all servers"))
 
     @property
     def hub(self) -> Hub:
@@ -45,7 +50,9 @@ class House:
 
     @property
     def door(self) -> Door:
-        return self.wire.door(self.dispatch, self.authenticate, lambda origin, host: True)
+        return self.wire.door(
+            self.dispatch, self.authenticate, lambda origin, host: True, sessions=self.sessions
+        )
 
     async def dispatch(self, call: Call) -> bytes:
         self.calls.append(call)
@@ -65,6 +72,37 @@ class House:
         assert (await socket.receive())["type"] == "connection"
         return socket
 
+    async def connect(self, token: str | None = None, *channels: Any, **fields: Any) -> Listener:
+        """Open a client of version 2, and connect it to channels: ids, or objects as in `connect`."""
+        socket = await self.stack.enter_async_context(Loopback(self.door, version=2))
+        listener = Listener(socket)
+        await listener.connect(token, *channels, **fields)
+        return listener
+
+
+class Listener:
+    """A client of version 2. `who`: the data of the reply to its `connect`."""
+
+    def __init__(self, socket: Loopback) -> None:
+        self.socket = socket
+        self.who: dict[str, Any] = {}
+
+    async def connect(self, token: str | None = None, *channels: Any, **fields: Any) -> dict[str, Any]:
+        wishes = [{"channel_id": each} if isinstance(each, str) else each for each in channels]
+        reply = await self.ask("connect", token=token, channels=wishes, **fields)
+        self.who = reply["data"] if reply["ok"] else {}
+        return reply
+
+    async def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Send an event, and return the next frame, its reply."""
+        await self.socket.send({"type": kind, "id": kind} | fields)
+        reply: dict[str, Any] = await self.socket.receive()
+        assert reply["type"] == "reply", reply
+        return reply
+
+    async def heard(self) -> list[dict[str, Any]]:
+        return await self.socket.quiet()
+
 
 @pytest.fixture
 async def build() -> AsyncIterator[Callable[..., Awaitable[House]]]:
@@ -76,8 +114,18 @@ async def build() -> AsyncIterator[Callable[..., Awaitable[House]]]:
             limits: Limits | None = None,
             broker: Broker | None = None,
             clock: Callable[[], float] = time.time,
+            history: History | None = None,
+            level_of: LevelOf = recent,
         ) -> House:
-            wire = Wire(broker or MemoryBroker(), policies=policies, limits=limits, clock=clock)
+            history = MemoryHistory() if history is None else history
+            wire = Wire(
+                broker or MemoryBroker(),
+                policies=policies,
+                limits=limits,
+                clock=clock,
+                history=history,
+                level_of=level_of,
+            )
             await wire.start()
             stack.push_async_callback(wire.stop)
             return House(wire, stack)
@@ -111,7 +159,7 @@ class Gate:
             self._open.release()
 
     async def came(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.order) < count:
                 self._came.clear()
                 await self._came.wait()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.garbage import garbage_of
 from tests.wire.conftest import ANN, BOB, Gate, House, settle
 from walkwire.errors import (
     BadEvent,
@@ -600,3 +601,15 @@ async def test_a_new_event_needs_one_declaration_and_one_method(house: House) ->
     assert [each["error"]["code"] for each in said[1:3]] == ["refused", "bad_event"]
     assert said[2]["error"]["message"] == "whom: Field required"
     assert said[3]["ok"] is True
+
+
+async def test_an_event_that_is_refused_leaves_nothing_for_the_garbage_collector(house: House) -> None:
+    """A stranger who sends garbage would stop the server for a moment again and again."""
+    async with Loopback(house.door, None) as socket:
+        await socket.receive()
+
+        async def refused() -> None:
+            await socket.send({"type": "nonsense"})
+            assert "error" in await socket.receive()
+
+        assert await garbage_of(refused) < 1

@@ -23,7 +23,7 @@ async def test_one_that_is_cancelled_or_started_again_does_not_expire() -> None:
     deadlines.cancel("here")
     deadlines.restart("again")
     deadlines.start("late")  # runs already
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await done.wait()
     assert expired == ["late"]
 

@@ -84,6 +84,7 @@ class AccountLimits(NamedTuple):
     - codes: how many codes may wait to be sent
     - webhook_keys: keys of one user
     - lifetimes: how long tokens are valid
+    - password_length: characters of a new password, at least
     """
 
     attempts: AttemptLimits = AttemptLimits()
@@ -91,6 +92,7 @@ class AccountLimits(NamedTuple):
     codes: int = CODES_WAITING
     webhook_keys: int = WEBHOOK_KEYS
     lifetimes: Lifetimes = Lifetimes()
+    password_length: int = 1
 
 
 @asynccontextmanager
@@ -145,7 +147,16 @@ async def open_accounts(
         sessions = Sessions(store, asking, tokens, revocation, limits.lifetimes)
         sessions.start()
         stack.push_async_callback(sessions.stop)
-        users = Users(store, asking, passwords, sessions, revocation, attempts, verification)
+        users = Users(
+            store,
+            asking,
+            passwords,
+            sessions,
+            revocation,
+            attempts,
+            verification,
+            password_length=limits.password_length,
+        )
         resets = None
         if (send := _sender(user, mail, "send_reset_code")) is not None:
             resets = Resets(store, users, secret, send, attempts=attempts, waiting=limits.codes)

@@ -52,6 +52,11 @@ class Passwords:
         self._stand_in: str | None = None
         self._alone = threading.Lock()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many calls wait for a thread."""
+        return len(self._turns)
+
     async def hash(self, password: str, *, is_suspect: bool = False) -> str:
         """Return the hash to store for a new password. Raises Busy."""
         return await self._run(is_suspect, self._hasher.hash, password)
@@ -99,6 +104,10 @@ class _Turns:
         self._suspects: deque[Future[None]] = deque()
         self._others: deque[Future[None]] = deque()
         self._given = 0
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._suspects) + len(self._others)
 
     async def take(self, is_suspect: bool) -> None:
         """Wait for a turn. Raises Busy."""

@@ -15,29 +15,18 @@ its sockets are signed out.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from asyncio import Future, Task
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from walkwire.store import Asking, SessionStore, TokenState
+from walkwire.store import BATCH, Asking, Rereading, SessionStore, TokenState
 
 SHOWN_SECONDS = 5.0
 OPEN_SECONDS = 10.0
 AWAY_SECONDS = 2.0
-RETURN_SECONDS = (
-    5.0  # AWAY_SECONDS hold for so long after the broker is back: other servers may notice its return later
-)
-TICK = 0.5  # seconds between two searches for old generations
-BATCH = 500  # users in one read of the store
 
 _NOBODY = -1  # the generation of a user who is absent or deactivated
 _ABSENT = TokenState(_NOBODY)
-
-_log = logging.getLogger(__name__)
 
 
 class Sockets(Protocol):
@@ -90,16 +79,20 @@ class Revocation:
         self._sockets = sockets
         self._clock = clock
         self._trust: dict[str, _Trust] = {}  # by root id, the oldest first
-        self._questions: dict[str, Future[None]] = {}  # not read yet
-        self._number = 0  # of the last read or message
+        self._rereading = Rereading(
+            self._read,
+            self._due,
+            lambda: bool(self._trust),
+            lambda: sockets.away,
+            clock,
+            "Whether tokens were revoked",
+        )
         # Sessions that ended since the read under way began, by root id; None: no read is under way.
         self._ended_meanwhile: dict[str, set[str]] | None = None
-        self._before_gap = 0  # entries with this number or a lower one are stale at any age
-        self._alert_until = float("-inf")
-        self._shown_seconds, self._open_seconds = SHOWN_SECONDS, OPEN_SECONDS
-        self._news = asyncio.Event()
-        self._task: Task[None] | None = None
-        self._is_failing = False
+
+    def __len__(self) -> int:
+        """Return how many users are cached."""
+        return len(self._trust)
 
     async def is_current(self, root_id: str, token_generation: int, session: str = "") -> bool:
         """Return whether tokens of this generation are valid, unless `session` has ended. Raises the store's errors.
@@ -114,7 +107,7 @@ class Revocation:
                 is_asked or (self._is_fresh(trust) and not 0 <= trust.token_generation < token_generation)
             ):
                 return _NOBODY != trust.token_generation == token_generation and session not in trust.ended
-            await self._ask(root_id)
+            await self._rereading.ask((root_id,))
             is_asked = True
 
     def revoke(self, root_id: str, token_generation: int) -> None:
@@ -126,10 +119,9 @@ class Revocation:
         """Revoke all tokens of this user below this generation, on this server. Called for the messages of other servers."""
         known = self._trust.get(root_id)
         if known is None or known.token_generation < token_generation:
-            self._number += 1
             ended = frozenset() if known is None else known.ended
-            self._learn(root_id, _Trust(token_generation, self._number, self._clock(), ended))
-            self._wake()
+            self._learn(root_id, _Trust(token_generation, self._rereading.next(), self._clock(), ended))
+            self._rereading.wake()
 
     def end(self, root_id: str, session: str) -> None:
         """Revoke the tokens of a session, on every server. Call it right after the store has ended the session."""
@@ -147,63 +139,22 @@ class Revocation:
 
     def recheck(self) -> None:
         """Read all generations and sessions again. Call it when the broker is back: messages may have been missed."""
-        self._before_gap = self._number
-        self._alert_until = self._clock() + RETURN_SECONDS
-        self._wake()
+        self._rereading.recheck()
 
     async def stop(self) -> None:
         """Stop reading. A read that is under way ends by itself."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
-        for question in self._questions.values():
-            question.cancel()
+        await self._rereading.stop()
 
     def _is_fresh(self, trust: _Trust) -> bool:
-        return trust.number > self._before_gap and self._clock() - trust.asked < self._shown_seconds
-
-    async def _ask(self, root_id: str) -> None:
-        """Wait for a read that begins after this call. All callers who wait for a user share one read."""
-        question = self._questions.get(root_id)
-        if question is None:
-            question = self._questions[root_id] = asyncio.get_running_loop().create_future()
-            self._wake()
-        await asyncio.shield(question)  # a cancelled caller does not cancel the read of others
-
-    def _wake(self) -> None:
-        self._news.set()
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="walkwire revocation")
-
-    async def _run(self) -> None:
-        try:
-            while self._questions or self._trust:
-                self._news.clear()
-                self._look_around()
-                shown = {root_id: self._questions.pop(root_id) for root_id in list(self._questions)[:BATCH]}
-                due = self._due()
-                if (shown or due) and await self._settle(shown, due):
-                    continue
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(TICK):
-                        await self._news.wait()
-        finally:
-            self._task = None
-
-    def _look_around(self) -> None:
-        now = self._clock()
-        if self._sockets.away is not None:
-            self._alert_until = now + RETURN_SECONDS
-        is_alert = now < self._alert_until
-        self._shown_seconds = AWAY_SECONDS if is_alert else SHOWN_SECONDS
-        self._open_seconds = AWAY_SECONDS if is_alert else OPEN_SECONDS
+        bound = AWAY_SECONDS if self._rereading.is_alert else SHOWN_SECONDS
+        return trust.number > self._rereading.before_gap and self._clock() - trust.asked < bound
 
     def _due(self) -> list[str]:
         """Return users with open sockets whose generation is to be read again. Removes users without sockets from the cache."""
-        before = self._clock() - self._open_seconds
+        before = self._clock() - (AWAY_SECONDS if self._rereading.is_alert else OPEN_SECONDS)
         old: list[str] = []
         for root_id, trust in self._trust.items():
-            if len(old) == BATCH or (trust.asked > before and trust.number > self._before_gap):
+            if len(old) == BATCH or (trust.asked > before and trust.number > self._rereading.before_gap):
                 break
             old.append(root_id)
         due: list[str] = []
@@ -214,11 +165,8 @@ class Revocation:
                 del self._trust[root_id]
         return due
 
-    async def _settle(self, shown: dict[str, Future[None]], due: list[str]) -> bool:
-        """Read what is valid of these users, and resolve the waiting futures. Returns False if the store failed."""
-        self._number += 1
-        number, asked = self._number, self._clock()
-        root_ids = list(dict.fromkeys((*shown, *due)))
+    async def _read(self, root_ids: list[str], number: int, asked: float) -> None:
+        """Read what is valid of these users."""
         ended = self._ended_meanwhile = {}
         try:
             found = await self._asking.ask(self._store.token_states, root_ids)
@@ -228,22 +176,8 @@ class Revocation:
                 self._learn(
                     root_id, _Trust(state.token_generation, number, asked, state.ended.union(meanwhile))
                 )
-        except asyncio.CancelledError:
-            self._questions |= shown  # `stop` cancels these
-            raise
-        except Exception as error:
-            for question in shown.values():
-                _fail(question, error)
-            if due and not self._is_failing:
-                _log.exception("Whether tokens were revoked cannot be asked at the moment")
-                self._is_failing = True
-            return False
         finally:
             self._ended_meanwhile = None
-        for question in shown.values():
-            question.set_result(None)
-        self._is_failing = False
-        return True
 
     def _learn(self, root_id: str, trust: _Trust) -> None:
         known = self._trust.get(root_id)
@@ -259,8 +193,3 @@ class Revocation:
             return
         for session in trust.ended - known.ended:
             self._sockets.sign_out(root_id, session)
-
-
-def _fail(question: Future[None], error: Exception) -> None:
-    question.set_exception(error)
-    question.exception()  # retrieve it: nobody may wait for this future any more

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from walkwire.account.revocation import Revocation
 from walkwire.account.token import LIFETIME, Tokens
+from walkwire.ending import end_tasks
 from walkwire.errors import CommitInDoubt, Limited
 from walkwire.ids import new_id
 from walkwire.store import Asking, SessionRecord, SessionStore, TooManySessions, UserRecord
@@ -98,9 +99,7 @@ class Sessions:
 
     async def stop(self) -> None:
         """Stop removing them."""
-        if self._trimming is not None:
-            self._trimming.cancel()
-            await asyncio.wait((self._trimming,))
+        await end_tasks(self._trimming)
 
     async def begin(self, user: UserRecord, *, has_refresh: bool = False) -> Session | None:
         """Begin a session of a user, with a refresh token if the client asked for it.

@@ -6,19 +6,14 @@ servers. A changed password revokes it with the tokens of the user.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import logging
 import secrets
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
-
 from walkwire.account.auth import PUBLIC, Auth, Caller
+from walkwire.account.signing.statement import Statements
 from walkwire.account.token import LONGEST
 from walkwire.store import Asking, TicketStore
 
@@ -37,15 +32,12 @@ class Ticket(NamedTuple):
     expires: int
 
 
-class _Claims(msgspec.Struct, array_like=True, frozen=True):
+class _Claims(NamedTuple):
     """What a ticket claims. `caller` has all that the token of its user had, so whatever ends the token ends the ticket."""
 
     id: str
     expires: int
     caller: Caller
-
-
-_decoder = msgspec.json.Decoder(_Claims)
 
 
 class Tickets:
@@ -62,17 +54,16 @@ class Tickets:
         self._store = store
         self._ask = asking.ask
         self._auth = auth
-        # Another key than that of tokens: a ticket is no token, and a token no ticket.
-        self._key = hmac.digest(secret, b"a ticket for a WebSocket", hashlib.sha256)
+        # With another key than that of tokens: a ticket is no token, and a token no ticket.
+        self._statements = Statements(secret, b"a ticket for a WebSocket", LONGEST, clock)
         self._clock = clock
         self._forgot = float("-inf")
 
     def make(self, caller: Caller) -> Ticket:
         """Return a new ticket of this caller."""
         expires = int(self._clock()) + LIFETIME
-        payload = msgspec.json.encode(_Claims(secrets.token_urlsafe(16), expires, caller))
-        signature = hmac.digest(self._key, payload, hashlib.sha256)
-        return Ticket(f"{PREFIX}{_encode(payload)}.{_encode(signature)}", expires)
+        words = (secrets.token_urlsafe(16), expires, *caller)
+        return Ticket(f"{PREFIX}{self._statements.make(words, LIFETIME)}", expires)
 
     async def admit(self, text: str) -> Caller:
         """Return the caller of a ticket, and use it up; the public user if it is invalid, expired, used or revoked. Never raises.
@@ -92,17 +83,11 @@ class Tickets:
             return PUBLIC
 
     def _read(self, text: str) -> _Claims | None:
-        if not text.startswith(PREFIX) or len(text) > LONGEST:
+        words = self._statements.read(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else None
+        if words is None:
             return None
-        payload, _, signature = text.removeprefix(PREFIX).partition(".")
-        try:
-            found = _decode(payload)
-            if not hmac.compare_digest(hmac.digest(self._key, found, hashlib.sha256), _decode(signature)):
-                return None
-            claims = _decoder.decode(found)
-        except (binascii.Error, ValueError, msgspec.MsgspecError):
-            return None
-        return claims if claims.expires > self._clock() else None
+        id, expires, *caller = words
+        return _Claims(id, expires, Caller(*caller))
 
     async def _forget(self) -> None:
         now = self._clock()
@@ -115,11 +100,3 @@ class Tickets:
             _log.warning(
                 "Records of used tickets could not be deleted; it is tried again later", exc_info=True
             )
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _decode(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)

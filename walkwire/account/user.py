@@ -6,44 +6,22 @@ import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 
 from walkwire.account.attempts import Attempts
+from walkwire.account.email import Email
 from walkwire.account.password import Passwords
 from walkwire.account.revocation import Revocation
 from walkwire.account.session import LONGEST_REFRESH, Session, Sessions
 from walkwire.account.signing.verification import Verification
 from walkwire.account.token import LONGEST
-from walkwire.errors import CommitInDoubt, WalkwireError
+from walkwire.errors import BadEvent, CommitInDoubt, WalkwireError
 from walkwire.ids import new_id
-from walkwire.store import Asking, EmailProof, UserRecord, UserStore
+from walkwire.store import Asking, EmailProof, UserExists, UserRecord, UserStore
 
-LONGEST_EMAIL = 254  # characters: RFC 3696, erratum 1690
-
-
-def normalised(email: str) -> str:
-    """Return an address in the form in which it is stored and compared: checked, in lower case. Raises ValueError.
-
-    Its domain is not looked up. The domains reserved for tests (RFC 2606's `.test`) are accepted.
-    """
-    if len(email) > LONGEST_EMAIL:  # the check takes more than linear time
-        raise ValueError(f"not a valid e-mail address: it has more than {LONGEST_EMAIL} characters")
-    try:
-        found = validate_email(email, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        raise ValueError(f"not a valid e-mail address: {error}") from None
-    return found.normalized.lower()
-
-
-Email = Annotated[
-    str,
-    Field(max_length=LONGEST_EMAIL),
-    AfterValidator(normalised),
-    WithJsonSchema({"type": "string", "format": "email", "maxLength": LONGEST_EMAIL}),
-]
-
-# Jac Cloud had no rule for passwords, so the shortest has one character. The upper bound limits the cost of a hash.
+NO_PASSWORD = ""  # is no hash, so no password fits it
+# Jac Cloud had no rule for passwords, so the shortest has one character; `Users` may require more of new ones. The upper bound
+# limits the cost of a hash.
 Password = Annotated[str, Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"})]
 
 
@@ -115,6 +93,7 @@ class Unverified(WalkwireError):
 class Users:
     """Register users, log them in, and change passwords. No call blocks the event loop.
 
+    `password_length`: how many characters a new password has at least.
     `address` is that of the client; empty: it has none, or nobody counts it. Calls raise Limited after too many attempts
     (`account/attempts`).
     """
@@ -128,6 +107,8 @@ class Users:
         revocation: Revocation,
         attempts: Attempts | None = None,
         verification: Verification | None = None,
+        *,
+        password_length: int = 1,
     ) -> None:
         self._store = store
         self._ask = asking.ask
@@ -136,6 +117,12 @@ class Users:
         self._revocation = revocation
         self.attempts = attempts or Attempts()
         self._verification = verification
+        self._password_length = password_length
+
+    @property
+    def waiting(self) -> int:
+        """Return how many passwords wait to be hashed."""
+        return self._passwords.waiting
 
     async def register(
         self, email: str, password: str, state: Mapping[str, Any] | None = None, *, address: str = ""
@@ -145,8 +132,9 @@ class Users:
         - email: as `normalised` returns it
         - state: the program's own fields
 
-        Raises UserExists, Busy, Limited.
+        Raises UserExists, Busy, Limited, and BadEvent for a password that is too short.
         """
+        self._require_length(password, "password")
         with self.attempts.registration(email, address) as attempt:
             hashed = await self._passwords.hash(password, is_suspect=attempt.is_suspect)
             proof: EmailProof = "unasked" if self._verification is None else "pending"
@@ -186,11 +174,28 @@ class Users:
         """Return a session of a user who has proved to be one. None if the password changed meanwhile. Raises Limited."""
         return await self._sessions.begin(user, has_refresh=has_refresh)
 
+    async def vouch(self, email: str) -> Session | None:
+        """Return a session of the user with this address, for whom an application around the server vouches.
+
+        A new user is stored, without a password. None if the user is deactivated. Raises Busy, Limited.
+
+        - email: as `normalised` returns it
+        """
+        user = await self._ask(self._store.user_by_email, email)
+        if user is None:
+            user = UserRecord(new_id(), email, NO_PASSWORD, new_id(), email_proof="proved")
+            try:
+                await self._ask(self._store.add_user, user)
+            except UserExists:  # by another call at this moment
+                user = await self._ask(self._store.user_by_email, email)
+        return await self.open_session(user) if user is not None and user.is_activated else None
+
     async def change_password(self, user_id: str, old: str, new: str, *, address: str = "") -> bool:
         """Replace the password and revoke all tokens of the user. Returns False if `old` is not the password.
 
-        Raises Busy, Limited.
+        Raises Busy, Limited, and BadEvent for a new password that is too short.
         """
+        self._require_length(new, "new_password")
         user = await self._ask(self._store.user_by_id, user_id)
         if user is None:
             return False
@@ -205,8 +210,9 @@ class Users:
 
         The caller has shown a code that was sent to the user's address, so the address is proved.
 
-        Raises Busy, Limited.
+        Raises Busy, Limited, and BadEvent for a password that is too short.
         """
+        self._require_length(password, "password")
         with self.attempts.guess("", address) as attempt:
             user = await self._ask(self._store.user_by_id, user_id)
             if user is None or user.token_generation != token_generation:
@@ -217,6 +223,13 @@ class Users:
                 self.attempts.forgive(user.email)
                 await self._ask(self._store.prove_email, user.id)
             return is_done
+
+    def _require_length(self, password: str, name: str) -> None:
+        least = self._password_length
+        if len(password) < least:
+            message = f"String should have at least {least} characters"
+            detail = {"type": "string_too_short", "loc": ["body", name], "msg": message, "input": None}
+            raise BadEvent(f"{name}: {message}", [detail | {"ctx": {"min_length": least}}])
 
     async def _renew(self, user: UserRecord, password: str, is_suspect: bool) -> bool:
         hashed = await self._passwords.hash(password, is_suspect=is_suspect)

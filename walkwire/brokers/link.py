@@ -18,11 +18,13 @@ import random
 import socket
 from asyncio import Future, Task, TimerHandle
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from walkwire.broker import Counts, Deliver, Returned
+from walkwire.brokers.spread import Spread
+from walkwire.ending import end_tasks
 from walkwire.errors import Limited, Unreached
 
 TICK = 1.0  # seconds between two checks for answers
@@ -103,9 +105,8 @@ class Link:
         self.counts = counts or Counts()
         self.topics: set[str] = set()
         self._make_connection = make_connection
-        self._name = name
-        self._place = place
-        self._deliver: Deliver = _drop
+        self._name, self._place = name, place
+        self._deliver: Deliver = lambda topic, message: None
         self._returned: Returned = lambda: None
         self._task: Task[None] | None = None
         self._attempts = 0
@@ -149,9 +150,8 @@ class Link:
             async with asyncio.timeout(TICK):
                 while self._connection is not None and self._confirmed < self._asked:
                     await self._take_after(self._asked)
-        self._deliver = _drop
-        task.cancel()
-        await asyncio.wait((task,))
+        self._deliver = lambda topic, message: None
+        await end_tasks(task)
         self._forget("it was stopped")
 
     def subscribe(self, topics: Iterable[str]) -> None:
@@ -192,6 +192,10 @@ class Link:
             return
         self._ask([(topic, message)])
         self._last_message = self._asked
+
+    def publish_all(self, topics: Collection[str], all_topic: str, *parts: bytes) -> None:
+        """Queue one message, which the connection appends to the streams; see `Broker.publish_all`."""
+        self.publish(all_topic, Spread.of(tuple(topics), *parts))
 
     def when_published(self) -> Future[None] | None:
         """Return a future for the fence after the last message; see `Broker.taken`."""
@@ -289,9 +293,7 @@ class Link:
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            await end_tasks(*parts)
         for part in done:
             part.result()
         raise BrokerConnectionError("the connection ended")
@@ -383,10 +385,6 @@ class Link:
             _refuse(future)
         self._settling.clear()
         self._taking.clear()
-
-
-def _drop(topic: str, message: bytes) -> None:
-    pass
 
 
 def _resolve(future: Future[None] | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from walkwire.broker import Counts, Deliver, Returned
 
@@ -59,6 +59,12 @@ class MemoryBroker:
         for broker in self._bus.brokers:
             if broker is not self and topic in broker._topics:
                 asyncio.get_running_loop().call_soon(broker._deliver_message, topic, message)
+
+    def publish_all(
+        self, topics: Collection[str], all_topic: str, head: bytes, data: bytes, kept_head: bytes
+    ) -> None:
+        """Publish to `all_topic`. A history in memory is appended to by its server."""
+        self.publish(all_topic, head + data)
 
     def when_published(self) -> Future[None] | None:
         """Return None: nothing is queued."""

@@ -1,4 +1,5 @@
-"""NATS: core publish and subscribe, over one connection for each server. JetStream is not used: nothing is stored.
+"""NATS: core publish and subscribe, over one connection for each server. Where a history needs it, JetStream captures what is
+published (`histories/nats`), and publishers notice nothing.
 
 `?prefix=shop.` separates systems that share one NATS. A message may be as large as its `max_payload`, 1 MiB by default.
 """
@@ -6,6 +7,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -13,13 +16,32 @@ from urllib.parse import parse_qsl, urlsplit
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from walkwire.broker import Deliver
-from walkwire.brokers.link import BAD_PLACE, OPENING_SECONDS, Ask, BrokerConnectionError, Link, reason
+from walkwire.broker import STREAMS, Deliver
+from walkwire.brokers.capture import Capture
+from walkwire.brokers.link import (
+    BAD_PLACE,
+    OPENING_SECONDS,
+    Ask,
+    BrokerConnectionError,
+    Link,
+    reason,
+)
+from walkwire.brokers.spread import COPIED_BYTES, Spread
 from walkwire.errors import StartError
 
 PREFIX = "walkwire."
 
+NOTE = b'["",0,"note",[]]\n'  # how notes begin: envelopes of a kind that no server delivers
+
 _PING = b"PING\r\n"
+_SEQUENCE = re.compile(rb"\r\nNats-Sequence: *(\d+)")
+_LAST = re.compile(rb"\r\nNats-Last-Sequence: *(\d+)")
+_STAMP = re.compile(rb"\r\nNats-Time-Stamp: *(\S+)")
+
+
+def note(since: int) -> bytes:
+    """Return a message which says that a topic had no other since this place. 0: nothing is known of what was before it."""
+    return b"%b%d" % (NOTE, since)
 
 
 def open_nats(url: str) -> Link:
@@ -29,13 +51,13 @@ def open_nats(url: str) -> Link:
     - `?creds=`: a file of credentials. `?nkey=`: a file that holds a seed.
     - `?prefix=`: what topics begin with.
     """
-    settings, prefix, shown = _read_url(url)
+    settings, prefix, shown = read_nats_url(url)
     return Link(lambda: NatsConnection(settings, prefix), "NATS", shown)
 
 
 async def version_of(url: str) -> str:
     """Connect to a server that `url` names, and return its name and version. Raises StartError."""
-    settings, prefix, shown = _read_url(url)
+    settings, prefix, shown = read_nats_url(url)
     connection = NatsConnection(settings, prefix)
     try:
         async with asyncio.timeout(OPENING_SECONDS):
@@ -47,7 +69,7 @@ async def version_of(url: str) -> str:
         await connection.close()
 
 
-def _read_url(url: str) -> tuple[dict[str, Any], str, str]:
+def read_nats_url(url: str) -> tuple[dict[str, Any], str, str]:
     """Return the driver's settings, the prefix of topics, and the addresses for the log. Raises StartError."""
     servers, _, query = url.partition("?")
     options = dict(parse_qsl(query))
@@ -76,7 +98,10 @@ class NatsConnection:
     def __init__(self, settings: dict[str, Any], prefix: str) -> None:
         self.limit = 0
         self._settings = settings
-        self._client = _Client(len(prefix))
+        self._capture = Capture()
+        self._inbox = b"i.%b." % secrets.token_hex(8).encode()  # where JetStream acknowledges
+        self._hears_capture = False
+        self._client = _Client(len(prefix), self._inbox.decode(), self._capture)
         self._prefix = prefix.encode()
         self._numbers: dict[str, int] = {}
         self._number = 0
@@ -106,11 +131,26 @@ class NatsConnection:
 
     async def send(self, asks: list[Ask]) -> None:
         """Write SUB, UNSUB and PUB commands, and a PING as the fence; see `BrokerConnection.send`."""
-        transport = self._client._transport
-        if transport is None:
-            raise BrokerConnectionError("the connection ended")
-        transport.write(self._packed(asks))
-        await transport.drain()  # type: ignore[no-untyped-call]
+        pieces: list[bytes] = []
+        for topic in self._capture.take_doubtful():
+            self._publish(pieces, topic, note(0))
+        for topic, what in asks:
+            if isinstance(what, bytes):
+                self._publish(pieces, topic, what)
+                if isinstance(what, Spread):
+                    self._publish_copies(pieces, what)
+                if self._capture.is_full:
+                    await self._write(pieces)
+                    pieces = []
+                    await self._capture.wait()
+            elif what:
+                self._number += 1
+                self._numbers[topic] = self._number
+                pieces.append(b"SUB %b%b  %d\r\n" % (self._prefix, topic.encode(), self._number))
+            else:
+                pieces.append(b"UNSUB %d\r\n" % self._numbers.pop(topic))
+        pieces.append(_PING)
+        await self._write(pieces)
 
     async def listen(self, deliver: Deliver, passed: Callable[[], None]) -> None:
         """Let the driver's reader deliver; a PONG answers a fence. See `BrokerConnection.listen`."""
@@ -128,29 +168,43 @@ class NatsConnection:
         except Exception:  # noqa: S110 - an error while closing a broken connection is of no use
             pass
 
-    def _packed(self, asks: list[Ask]) -> bytes:
-        prefix = self._prefix
-        pieces: list[bytes] = []
-        for topic, what in asks:
-            if what is True:
+    async def _write(self, pieces: list[bytes]) -> None:
+        transport = self._client._transport
+        if transport is None:
+            raise BrokerConnectionError("the connection ended")
+        transport.write(b"".join(pieces))
+        await transport.drain()  # type: ignore[no-untyped-call]
+
+    def _publish(self, pieces: list[bytes], topic: str, message: bytes) -> None:
+        reply = b""
+        if topic.startswith(STREAMS) and (number := self._capture.mark(topic)) is not None:
+            reply = b"%b%b%d" % (self._prefix, self._inbox, number)
+            if not self._hears_capture:
+                self._hears_capture = True
                 self._number += 1
-                self._numbers[topic] = self._number
-                pieces.append(b"SUB %b%b  %d\r\n" % (prefix, topic.encode(), self._number))
-            elif what is False:
-                pieces.append(b"UNSUB %d\r\n" % self._numbers.pop(topic))
-            else:
-                pieces.append(b"PUB %b%b  %d\r\n" % (prefix, topic.encode(), len(what)))
-                pieces.append(what)
-                pieces.append(b"\r\n")
-        pieces.append(_PING)
-        return b"".join(pieces)
+                pieces.append(b"SUB %b%b*  %d\r\n" % (self._prefix, self._inbox, self._number))
+        pieces += (
+            b"PUB %b%b %b %d\r\n" % (self._prefix, topic.encode(), reply, len(message)),
+            message,
+            b"\r\n",
+        )
+
+    def _publish_copies(self, pieces: list[bytes], message: Spread) -> None:
+        """Publish an entry for each topic. If all are too large, they only say that something is missing."""
+        entry = message.kept_head + message.data
+        if len(entry) * len(message.topics) > COPIED_BYTES:
+            entry = note(0)
+        for topic in message.topics:
+            self._publish(pieces, topic, entry)
 
 
 class _Client(Client):
     """The driver, whose callbacks are replaced."""
 
-    def __init__(self, prefix_length: int) -> None:
+    def __init__(self, prefix_length: int, inbox: str, capture: Capture) -> None:
         super().__init__()
+        self._inbox = inbox
+        self._capture = capture
         self.deliver: Deliver = _drop
         self.passed: Callable[[], None] = _nothing
         self.trouble = ""  # the last error that the driver reported
@@ -168,7 +222,15 @@ class _Client(Client):
             self.ended.exception()  # retrieved: nothing may wait for it yet
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> None:
-        self.deliver(subject[self._prefix_length :].decode(), data)
+        topic = subject[self._prefix_length :].decode()
+        if topic.startswith(self._inbox):
+            self._capture.answer(int(topic[len(self._inbox) :]), data)
+            return
+        if headers and (sequence := _SEQUENCE.search(headers)) is not None:
+            last, stamp = _LAST.search(headers), _STAMP.search(headers)
+            before, when = b"0" if last is None else last[1], b"" if stamp is None else stamp[1]
+            data = b"%b %b %b\n%b" % (sequence[1], before, when, data)
+        self.deliver(topic, data)
 
     async def _process_pong(self) -> None:
         self.passed()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Future, Task
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +20,8 @@ from redis.exceptions import RedisError
 from walkwire.broker import Broker, Counts, Deliver, Returned
 from walkwire.brokers.link import OPENING_SECONDS, TICK, Link
 from walkwire.brokers.redis import RedisConnection, place_of, read_url
+from walkwire.brokers.spread import COPIED_BYTES, Spread
+from walkwire.ending import end_tasks
 from walkwire.errors import StartError, Unreached
 
 REFRESH_SECONDS = 30.0
@@ -34,13 +36,18 @@ def open_redis_cluster(url: str) -> Broker:
 
     Raises StartError.
     """
+    return RedisCluster(*read_cluster_url(url))
+
+
+def read_cluster_url(url: str) -> tuple[dict[str, Any], str, list[ClusterNode]]:
+    """Return the driver's settings, the prefix of topics, and the nodes that the URL names. Raises StartError."""
     rest = url.partition("://")[2]
     settings, prefix = read_url(first_node(url))
     if "host" not in settings:
         raise StartError("A Redis cluster is reached at hosts and ports")
     others = [place for place in rest.partition("?")[0].split(",")[1:] if place]
     seeds = [(str(settings["host"]), int(settings.get("port", 6379))), *map(_node, others)]
-    return RedisCluster(settings, prefix, seeds)
+    return settings, prefix, seeds
 
 
 def first_node(url: str) -> str:
@@ -81,9 +88,7 @@ class RedisCluster:
 
     async def stop(self) -> None:
         """Stop the links to all nodes; see `Broker.stop`."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+        await end_tasks(self._task)
         await asyncio.gather(*(link.stop() for link in self._links.values()))
 
     def subscribe(self, topics: Iterable[str]) -> None:
@@ -113,12 +118,29 @@ class RedisCluster:
             raise Unreached
         link.publish(topic, message)
 
+    def publish_all(
+        self, topics: Collection[str], all_topic: str, head: bytes, data: bytes, kept_head: bytes
+    ) -> None:
+        """Publish to `all_topic`, and send a copy to the stream of each topic; see `Broker.publish_all`.
+
+        If the copies are more than COPIED_BYTES, the streams end instead. Their listeners learn that they missed something.
+        """
+        self.publish(all_topic, head + data)
+        if len(topics) * (len(kept_head) + len(data)) > COPIED_BYTES:
+            kept_head = data = b""
+        for topic in topics:
+            self.publish(topic, Spread.of((topic,), kept_head, data, kept_head))
+
     def when_published(self) -> Future[None] | None:
         """Return a future for all nodes; see `Broker.taken`."""
         return _all(link.when_published() for link in self._links.values())
 
+    def node_of(self, topic: str) -> ClusterNode | None:
+        """Return the node that has the topic's slot, None if none is known to have it."""
+        return self._slots.get(key_slot(f"{self._prefix}{topic}".encode()))
+
     def _link_of(self, topic: str) -> Link | None:
-        node = self._slots.get(key_slot(f"{self._prefix}{topic}".encode()))
+        node = self.node_of(topic)
         return None if node is None else self._links.get(node)
 
     async def _follow(self) -> None:

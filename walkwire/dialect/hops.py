@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeVar, cast
 from walkwire.store import Direction, EdgeRecord
 from walkwire.walk.archetype import Archetype
 from walkwire.walk.archetypes.edge import Edge
-from walkwire.walk.archetypes.node import Classes, Graph, Node, as_types
+from walkwire.walk.archetypes.node import Graph, Node, readable
+from walkwire.walk.archetypes.wanted import Classes, edge_types, node_types
 from walkwire.walk.current import current
 
 # A program's test of a node or an edge; the truth of its result counts. Any: of a class that only the program knows.
@@ -43,15 +44,17 @@ def hop(
     - among: only these nodes: one, several, or a test
     """
     graph: Graph = current().graph
-    edges, nodes, may_be_found = as_types(edge), as_types(node), _test_of(among)
+    edges, nodes, may_be_found = edge_types(edge), node_types(node), _test_of(among)
     found: list[Archetype] = []
     for near in listed(origin):
         for link, far in graph.neighbourhood(near, direction, edges, nodes):
-            if edge_if is not None and not edge_if(graph.edge(link)):
+            needs_edge = edge_if is not None or gives != "nodes"
+            joined = readable(graph, link) if needs_edge else None
+            if needs_edge and (joined is None or (edge_if is not None and not edge_if(joined))):
                 continue
             if (node_if is None or node_if(far)) and (may_be_found is None or may_be_found(far)):
-                if gives != "nodes":
-                    found.append(graph.edge(link))
+                if joined is not None and gives != "nodes":
+                    found.append(joined)
                 if gives != "edges":
                     found.append(far)
     return _once(found)
@@ -73,15 +76,15 @@ def hop_to_end(
     """
     graph: Graph = current().graph
     if not isinstance(origin, Archetype):
-        test = None if of is None else lambda far: isinstance(far, as_types(of) or ())
+        test = None if of is None else lambda far: isinstance(far, node_types(of) or ())
         return hop(origin, direction, gives, edge=edge, node=node, node_if=test)
-    edges, nodes = as_types(edge), as_types(node if of is None else of)
+    edges, nodes = edge_types(edge), node_types(node if of is None else of)
     passes = None if of is None else lambda _, far: isinstance(far, nodes or ())
     asked = limit
     while True:
         links = graph.neighbourhood(origin, direction, edges, nodes, asked, passes)
         if gives == "edges":
-            return [graph.edge(link) for link, _ in links]
+            return [joined for link, _ in links if (joined := readable(graph, link)) is not None]
         found = _once(far for _, far in links)
         if len(links) < abs(asked):
             return found

@@ -36,10 +36,11 @@ from walkwire.walk.archetype import Archetype
 from walkwire.walk.archetypes.edge import Edge as Edge
 from walkwire.walk.archetypes.edge import GenericEdge as GenericEdge
 from walkwire.walk.archetypes.handle import resolve
-from walkwire.walk.archetypes.node import Classes, EdgeGiven, Graph, as_edge, as_types
+from walkwire.walk.archetypes.node import EdgeGiven, Graph, as_edge
 from walkwire.walk.archetypes.node import Node as Node
 from walkwire.walk.archetypes.obj import Obj as Obj
 from walkwire.walk.archetypes.root import Root as Root
+from walkwire.walk.archetypes.wanted import Classes, edge_types, require_target
 from walkwire.walk.current import current
 from walkwire.walk.walker.ability import Disengage, has_async
 from walkwire.walk.walker.ability import on_entry as on_entry
@@ -50,6 +51,7 @@ from walkwire.walk.walker.walker import (
     Places,
     add_ignored,
     add_report,
+    add_to_answer,
     add_visit,
     aspawn_from,
     is_on_a_loop,
@@ -90,10 +92,16 @@ def connect(left: Nodes, right: Nodes, edge: EdgeGiven = None) -> list[Node]:
     `edge` is a class, an edge (copied for each pair after the first), or the result of `edge_with`.
     """
     graph: Graph = current().graph
-    nodes = listed(right)
-    for near in listed(left):
-        for far in nodes:
-            graph.connect(near, far, _edge(edge))
+    try:
+        nodes = listed(right)
+        for near in listed(left):
+            for far in nodes:
+                graph.connect(near, far, _edge(edge))
+    except (AttributeError, TypeError):
+        for side in (left, right):
+            for one in side if isinstance(side, list) else [side]:
+                require_target(one, edge)
+        raise
     return nodes
 
 
@@ -134,7 +142,7 @@ def disconnect(
     targets = listed(right)
     cut = False
     for near in listed(left):
-        for link, _ in graph.between(near, direction, as_types(edge), targets):
+        for link, _ in graph.between(near, direction, edge_types(edge), targets):
             if edge_if is None or edge_if(graph.edge(link)):
                 graph.cut(graph.own(near), link)
                 cut = True
@@ -226,7 +234,7 @@ class Printed:
 def report(walker: Walker | None, value: object) -> None:
     """Report a value from a walker, or (None) from the walk in progress: `report value;`."""
     if walker is None:
-        current().answer.reports.append(value)
+        add_to_answer(value)
     else:
         add_report(walker, value)
 

@@ -9,11 +9,7 @@ from walkwire import program as programs
 from walkwire.config import Config
 from walkwire.doctor import machine, services, settings
 from walkwire.doctor.finding import Finding
-from walkwire.errors import PublicError, RecordError, StartError
-from walkwire.ids import PUBLIC_ROOT
-from walkwire.stores.scratch import ScratchStore
-from walkwire.walk.registry import Registry
-from walkwire.walk.run.alone import unit_of_work
+from walkwire.errors import StartError
 
 CHECKS = (
     settings.mode,
@@ -25,6 +21,7 @@ CHECKS = (
     services.database,
     machine.disk,
     services.broker,
+    services.streams,
     machine.files,
 )
 
@@ -40,13 +37,9 @@ def examine(config: Config, file: Path | None = None) -> list[Finding]:
 
 def program(file: Path) -> Iterator[Finding]:
     """Check that the program loads: on an empty graph, of which nothing is kept."""
-    store = ScratchStore()
     try:
-        with unit_of_work(store, Registry(), PUBLIC_ROOT, is_loading=True):
-            registry = programs.load(file)
-    except (StartError, PublicError, RecordError) as error:
+        registry = programs.load_alone(file)
+    except StartError as error:
         yield Finding("wrong", "program", f"It does not load: {error}")
     else:
         yield Finding("ok", "program", f"{file} loads, walkers: {len(registry.walkers)}")
-    finally:
-        store.close()

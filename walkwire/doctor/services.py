@@ -1,4 +1,4 @@
-"""Services: checks of the database, its clock, and the broker. They connect, and change nothing."""
+"""Services: checks of the database, its clock, the broker, and what it keeps. They connect, and leave nothing changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 
-from walkwire import brokers, stores
+from walkwire import brokers, histories, stores
 from walkwire.config import Config
 from walkwire.doctor.finding import Finding
 from walkwire.errors import StartError
@@ -88,6 +88,24 @@ def broker(config: Config) -> Iterator[Finding]:
         yield Finding("wrong", "broker", str(error))
     else:
         yield Finding("ok", "broker", f"{version} at {kind.shown(config.broker)}")
+
+
+def streams(config: Config) -> Iterator[Finding]:
+    """Check that the broker can keep what clients of version 2 missed."""
+    kind = histories.history_kind_of(config.broker)
+    if not brokers.kind_of(config.broker).is_multi_server:
+        yield Finding("ok", "streams", "what clients missed is kept in memory, until the server ends")
+        return
+    try:
+        lack = asyncio.run(kind.lack(config.broker))
+    except (ModuleNotFoundError, StartError):
+        return  # the check of the broker says why
+    if lack is not None:
+        yield Finding(
+            "warn", "streams", f"Version 2 is not offered, since the broker cannot keep streams: {lack}"
+        )
+    else:
+        yield Finding("ok", "streams", kind.limits or "the broker keeps what clients missed")
 
 
 def _schema(state: StoreState) -> Finding:

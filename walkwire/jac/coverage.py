@@ -17,6 +17,7 @@ from coverage.exceptions import NoSource
 from walkwire.errors import ProgramError
 from walkwire.jac.compiler import STRIDE
 from walkwire.jac.importer import JacLoader
+from walkwire.jac.source import module_of
 
 
 def coverage_init(registry: Any, _: dict[str, str]) -> None:
@@ -57,7 +58,7 @@ class JacReporter(FileReporter):
 
     def lines(self) -> set[int]:
         """Return the executable lines. Raises NoSource if the module has errors."""
-        module = str(_module_of(Path(self.filename)))
+        module = str(module_of(Path(self.filename)))
         try:
             return set(_lines(JacLoader(_ANY_NAME, module).get_code(_ANY_NAME), self.filename))
         except ProgramError as error:
@@ -73,16 +74,6 @@ def _lines(code: CodeType, filename: str) -> Iterator[int]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _lines(constant, filename)
-
-
-def _module_of(file: Path) -> Path:
-    """Return the module that an annex belongs to. Any other file is a module itself."""
-    if not file.name.endswith((".impl.jac", ".test.jac")):
-        return file
-    folder = file.parent
-    beside = folder / f"{file.name.partition('.')[0]}.jac"
-    around = folder.with_name(f"{folder.name.partition('.')[0]}.jac")
-    return around if folder.suffix in (".impl", ".test") and around.is_file() else beside
 
 
 _ANY_NAME = "measured"

@@ -13,7 +13,7 @@ from types import CodeType, ModuleType
 
 from walkwire.jac.cache import cached
 from walkwire.jac.era import Era, parse_era
-from walkwire.jac.source import Source, read_sources
+from walkwire.jac.source import Source, module_of, read_sources
 
 
 class _Choice:
@@ -80,6 +80,11 @@ def era_of_file(path: str | Path, era: str | None = None) -> Era:
 def compile_source(text: str, path: str, era: str | None = None) -> CodeType:
     """Return the code of a module without annexes. Raises ProgramErrors."""
     return _compiled([Source(path, text)], parse_era(era) if era else None, 0)
+
+
+def compile_file(file: Path, era: str | None = None) -> CodeType:
+    """Return the code of the module that a file is, or is an annex of. Raises ProgramError, ProgramErrors."""
+    return _compiled(read_sources(module_of(file)), parse_era(era) if era else None, 0)
 
 
 def _compiled(sources: list[Source], era: Era | None, depth: int) -> CodeType:

@@ -19,6 +19,7 @@ from walkwire.jac.translate import (
     statement,
 )
 from walkwire.jac.translate.bodies import match_bodies
+from walkwire.jac.translate.known import refuse_unknown
 from walkwire.jac.translate.scope import Scope, Unit, at, body, operate, state
 from walkwire.jac.translate.scope import statement as translates
 
@@ -40,7 +41,9 @@ def translate(files: list[tuple[Tree, Role]], unit: Unit) -> ast.Module:
     before = _annexes(scope, files, "bodies")
     made = state(scope, own)
     behind = _annexes(scope, files, "tests")
-    return ast.Module([*documentation, *_preamble(unit), *before, *made, *behind], [])
+    module = ast.Module([*documentation, *_preamble(unit), *before, *made, *behind], [])
+    refuse_unknown(unit, [module, *(annex for _, annex in unit.annexes.values())])
+    return module
 
 
 def _annexes(scope: Scope, files: list[tuple[Tree, Role]], role: Role) -> list[ast.stmt]:

@@ -36,6 +36,17 @@ def read_sources(path: Path) -> list[Source]:
     return [module, *_annexes(path), *_included(path, module.text)]
 
 
+def module_of(file: Path) -> Path:
+    """Return the module that an annex belongs to. Any other file is a module itself, and so is an annex without one."""
+    if not file.name.endswith((".impl.jac", ".test.jac")):
+        return file
+    folder = file.parent
+    around = folder.with_name(f"{folder.name.partition('.')[0]}.jac")
+    beside = folder / f"{file.name.partition('.')[0]}.jac"
+    module = around if folder.suffix in (".impl", ".test") and around.is_file() else beside
+    return module if module.is_file() else file
+
+
 def _annexes(path: Path) -> list[Source]:
     """Return the annexes with bodies, then those with tests, each sorted by name."""
     if path.name.endswith((".impl.jac", ".test.jac")):

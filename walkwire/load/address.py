@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from walkwire.errors import StartError
+from walkwire.urls import server_at
 
-_SCHEMES = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 _CHANNEL = "{channel}"
 
 
@@ -16,6 +16,7 @@ _CHANNEL = "{channel}"
 class Address:
     """The address of a WebSocket. `{channel}` in `path`, `before` and `says` stands for the id of a channel.
 
+    - protocol: the subprotocol to ask for; None: none
     - source: address of this machine to connect from; None: the system chooses
     - says: messages that a client sends after the handshake
     - greeted: number of messages that the server sends before a client is connected
@@ -34,6 +35,7 @@ class Address:
     before: str = '{"type":"channel","channel_ids":["{channel}"],"data":'
     after: str = "}"
     heard: str = ""
+    protocol: str | None = None
 
     @classmethod
     def at(cls, url: str, token: str | None = None) -> Address:
@@ -41,16 +43,12 @@ class Address:
 
         Raises StartError for a URL that is not valid.
         """
-        parts = urlsplit(url if "//" in url else f"ws://{url}")
         try:
-            port = parts.port or _SCHEMES[parts.scheme]
-        except (ValueError, KeyError):
+            server = server_at(url)
+        except ValueError:
             raise StartError(f"Not the address of a server: {url}") from None
-        if not parts.hostname:
-            raise StartError(f"Not the address of a server: {url}")
-        path = parts.path if parts.path not in ("", "/") else "/websocket"
-        is_secure = parts.scheme in ("wss", "https")
-        return cls(parts.hostname, port, f"{path}?channel_id={_CHANNEL}", is_secure, token)
+        path = server.path if server.path not in ("", "/") else "/websocket"
+        return cls(server.host, server.port, f"{path}?channel_id={_CHANNEL}", server.is_secure, token)
 
     def request(self, channel_id: str, key: str) -> bytes:
         """Return the request that opens a WebSocket in a channel (RFC 6455, 4.1)."""
@@ -63,6 +61,8 @@ class Address:
             f"Sec-WebSocket-Key: {key}",
             "Sec-WebSocket-Version: 13",
         ]
+        if self.protocol is not None:
+            lines.append(f"Sec-WebSocket-Protocol: {self.protocol}")
         if self.token is not None:
             lines.append(f"Authorization: Bearer {self.token}")
         return "\r\n".join([*lines, "", ""]).encode()

@@ -18,21 +18,25 @@ from walkwire.load.address import Address
 CONNECTING = 64  # connections under way at a time
 
 Made = Callable[[asyncio.Transport], asyncio.Protocol]
+OnGreeting = Callable[[bytes], object]
 
 
 async def connect(
-    addresses: Sequence[Address], channel_ids: Sequence[str], made: Made
+    addresses: Sequence[Address],
+    channel_ids: Sequence[str],
+    made: Made,
+    on_greeting: OnGreeting = lambda greeting: None,
 ) -> list[asyncio.Transport]:
     """Open a connection for each of the channels, at the addresses in turn.
 
-    `made` returns the protocol that receives the messages of a connection from then on. Raises StartError if a connection
-    cannot be opened.
+    `made` returns the protocol that receives the messages of a connection from then on. `on_greeting` is called with each message
+    by which the server greets. Raises StartError if a connection cannot be opened.
     """
     limit = asyncio.Semaphore(CONNECTING)
 
     async def one(address: Address, channel_id: str) -> asyncio.Transport:
         async with limit:
-            return await _connect(address, channel_id, made)
+            return await _connect(address, channel_id, made, on_greeting)
 
     opening = [
         asyncio.ensure_future(one(address, channel_id))
@@ -49,11 +53,13 @@ async def connect(
         raise
 
 
-async def _connect(address: Address, channel_id: str, made: Made) -> asyncio.Transport:
+async def _connect(
+    address: Address, channel_id: str, made: Made, on_greeting: OnGreeting
+) -> asyncio.Transport:
     loop = asyncio.get_running_loop()
     try:
         transport, opening = await loop.create_connection(
-            lambda: _Opening(address, channel_id),
+            lambda: _Opening(address, channel_id, on_greeting),
             address.host,
             address.port,
             ssl=True if address.is_secure else None,
@@ -80,7 +86,8 @@ async def _connect(address: Address, channel_id: str, made: Made) -> asyncio.Tra
 class _Opening(asyncio.Protocol):
     """The handshake. `surplus` are bytes that arrived after the greeting, before the connection was handed over."""
 
-    def __init__(self, address: Address, channel_id: str) -> None:
+    def __init__(self, address: Address, channel_id: str, on_greeting: OnGreeting) -> None:
+        self._on_greeting = on_greeting
         self.greeting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.surplus = b""
         self._key = base64.b64encode(os.urandom(16)).decode()
@@ -130,7 +137,9 @@ class _Opening(asyncio.Protocol):
                 said = self.surplus[found[0] + 2 : found[1]].decode(errors="replace")
                 self._fail(f"The server closed a connection: {said}")
                 return
-            self._missing -= opcode == frame.TEXT
+            if opcode == frame.TEXT:
+                self._missing -= 1
+                self._on_greeting(self.surplus[found[0] : found[1]])
             place = found[1]
         self.surplus = self.surplus[place:]
         if not self._missing and not self.greeting.done():

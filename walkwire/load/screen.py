@@ -5,47 +5,39 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Callable
+from functools import partial
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+import click
 
 from walkwire.load.address import Address
 from walkwire.load.plan import Plan
 from walkwire.load.run import Run
 from walkwire.load.tally import Result
+from walkwire.terminal import Progress, columns
 
 BUSY = 0.9  # of a core; beyond it the times are those of the tool
 
 
-def run(address: Address, plan: Plan, console: Console) -> Result:
+def run(address: Address, plan: Plan) -> Result:
     """Run a plan and return its result. Shows the progress if there is a terminal. Raises StartError."""
     _allow_many_files(plan.connections)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    facts = TextColumn("{task.fields[facts]}")
     with (
-        Progress(
-            *columns, facts, console=console, transient=True, disable=not console.is_terminal
-        ) as progress,
+        Progress("connecting", plan.connections) as opening,
+        Progress("sending", plan.messages) as sending,
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
     ):
-        return runner.run(Run(address, plan).run(_painter(progress, plan)))
+        return runner.run(Run(address, plan).run(partial(_paint, opening, sending)))
 
 
-def show(result: Result, console: Console) -> None:
+def show(result: Result) -> None:
     """Print a result as a table."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(justify="right")
-    for name, value in _rows(result):
-        table.add_row(name, value)
-    console.print(table)
+    for line in columns(_rows(result)):
+        click.echo(line)
     for error in result.errors:
-        console.print(error, style="red", markup=False)
+        click.echo(click.style(error, fg="red"))
     if result.busy > BUSY:
-        console.print(
-            f"This tool took {result.busy:.0%} of a core: the times are partly its own", style="yellow"
-        )
+        said = f"This tool took {result.busy:.0%} of a core: the times are partly its own"
+        click.echo(click.style(said, fg="yellow"))
 
 
 def _rows(result: Result) -> list[tuple[str, str]]:
@@ -65,17 +57,12 @@ def _delays(result: Result) -> list[tuple[str, float]]:
     return [("p50", result.p50), ("p99", result.p99), ("p99.9", result.p999), ("max", result.max)]
 
 
-def _painter(progress: Progress, plan: Plan) -> Callable[[Run], None]:
-    opening = progress.add_task("connecting", total=plan.connections, facts="")
-    sending = progress.add_task("sending", total=plan.messages, facts="")
-
-    def paint(run: Run) -> None:
-        progress.update(opening, completed=run.connected)
-        p50, p99 = (1000 * run.delays.quantile(part) for part in (0.5, 0.99))
-        facts = f"{run.delivered:,} delivered, p50 {p50:.1f} ms, p99 {p99:.1f} ms" if run.sent else ""
-        progress.update(sending, completed=run.sent, facts=facts)
-
-    return paint
+def _paint(opening: Progress, sending: Progress, run: Run) -> None:
+    if not run.sent:
+        opening.move(run.connected)
+        return
+    p50, p99 = (1000 * run.delays.quantile(part) for part in (0.5, 0.99))
+    sending.move(run.sent, f"{run.delivered:,} delivered, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
 
 
 def _allow_many_files(connections: int) -> None:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
 from walkwire.account.accounts import Accounts, open_accounts
-from walkwire.account.auth import PUBLIC
 from walkwire.account.password import Passwords
 from walkwire.account.secret import signing_secret
 from walkwire.account.signing.keys import open_keys
-from walkwire.account.ticket import PREFIX as TICKET
 from walkwire.addresses import Addresses
-from walkwire.brokers import open_broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, RecordError, StartError
 from walkwire.ids import PUBLIC_ROOT
@@ -30,18 +27,30 @@ from walkwire.server.browser.cookie import Cookies
 from walkwire.server.browser.hosts import hosts_of
 from walkwire.server.browser.upgrade import Upgrades
 from walkwire.server.channels.deciders import make_rules
+from walkwire.server.channels.info import make_describe
 from walkwire.server.channels.rights import GraphRights
 from walkwire.server.channels.tokens import ChannelTokens
+from walkwire.server.console.console import ConsoleParts
+from walkwire.server.console.opening import open_console
 from walkwire.server.dispatch import Dispatch, is_response
+from walkwire.server.happenings import Happenings
 from walkwire.server.http.api import Operations, make_api
+from walkwire.server.http.files.serve import Files
+from walkwire.server.http.files.site import Site
 from walkwire.server.http.health import Health
+from walkwire.server.http.pages.asyncapi import describe_socket
 from walkwire.server.http.walkers.rest import Walkers
+from walkwire.server.keyed import pack_response, unpack_response
 from walkwire.server.metering import Meters, open_meters
 from walkwire.server.notifier import Notifier
 from walkwire.server.outside import open_outside
 from walkwire.server.payer import note_request
+from walkwire.server.readings import readings_of
 from walkwire.server.scheduler import Scheduler
-from walkwire.server.settings import account_limits_of, limits_of, policies_of
+from walkwire.server.settings import account_limits_of, levels_of
+from walkwire.server.streams.durable import DurableEntries, DurableWriter
+from walkwire.server.streams.sessions import SignedSessions
+from walkwire.server.wiring import make_door, make_wire
 from walkwire.store import Asking, Store, TaskRecord
 from walkwire.stores import kind_of, open_store
 from walkwire.walk.access import Level
@@ -52,9 +61,7 @@ from walkwire.walk.run.runtime import Runtime, RuntimeLimits
 from walkwire.walk.run.tasks import Runner
 from walkwire.walk.run.threads import Mailbox
 from walkwire.walk.walker.fields import model_of
-from walkwire.wire.delivery.client import Term
-from walkwire.wire.delivery.overflow import OverflowPolicies
-from walkwire.wire.door import NOBODY, Door, SignIn
+from walkwire.wire.door import Door
 from walkwire.wire.wire import Wire
 
 _log = logging.getLogger(__name__)
@@ -119,34 +126,41 @@ async def open_app(
     program: Loaded,
     *,
     title: str = "walkwire",
-    page: Path | None = None,
+    site: Site | None = None,
     passwords: Passwords | None = None,
     patience: float | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[App]:
     """Serve a program on the running event loop until the block is left, and close its database. Raises StartError.
 
     - title: the name in the API's description
-    - page: the file that answers `GET /`
+    - site: the files that answer requests for which there is no route; None: there are none
     - passwords: hashes passwords; None: argon2id
     - patience: seconds that running walks get to end; None: as configured
+    - clock: returns Unix seconds; by it histories, sessions, presence and the terms of connections age
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         registry = program.registry
         patience = config.stop_seconds if patience is None else patience
         with _closed_on_failure(program.store):
-            meters = open_meters(config)
-            wire = _wire(config, meters)
+            meters = _open_meters(config, stack)
+            store, asking = meters.metered_store(program.store), Asking()
+            levels = levels_of(config)
+            entries = DurableEntries(levels) if levels.has_durable else None
+            wire, has_streams = await make_wire(config, meters, store, asking, levels, clock)
             secret = signing_secret(config, kind_of(config.database).file(config.database))
-        store = meters.metered_store(program.store)
         mailbox, news = Mailbox(asyncio.get_running_loop()), asyncio.Event()  # news: there may be a new task
-        notify = Notifier(mailbox, wire.hub)
+        notify = meters.make_notifier(mailbox, wire.hub)
         tokens = ChannelTokens(secret)
         runtime = await enter(
-            _open_runtime(config, registry, store, meters, mailbox, notify, news.set, patience, tokens)
+            _open_runtime(
+                config, registry, store, meters, mailbox, notify, news.set, patience, tokens, wire, entries
+            )
         )
-        asking = await enter(Asking())
-        profile = model_of(registry.user) if registry.user is not None else None
+        await enter(asking)
+        if entries is not None:
+            wire.hub.use_writer(DurableWriter(store, asking, mailbox, entries, wire.hub.notify))
         accounts = await enter(
             open_accounts(
                 store,
@@ -154,7 +168,7 @@ async def open_app(
                 wire.hub,
                 secret,
                 user=registry.user,
-                profile=profile,
+                profile=None if registry.user is None else model_of(registry.user),
                 mail=await enter(_open_mail(config, title)),
                 keys=open_keys(config, secret),
                 verify_email=config.verify_email,
@@ -173,37 +187,70 @@ async def open_app(
         await wire.start(revocation.hear, on_return, revocation.hear_ended)
         stack.push_async_callback(wire.stop)
         health = Health(wire.peers, lambda: store.trouble)
-        meters.add_server(wire, health)
         addresses = Addresses(config.trusted_proxies)
         dispatch = Dispatch(runtime, registry, addresses.of)
+        parts = ConsoleParts(config, title, wire, runtime, registry, store, asking, accounts, health, levels)
+        console = await enter(open_console(parts, meters.on_refusal))
         walkers = Walkers(
             dispatch.walk, accounts, registry.walkers, with_returns=config.show_endpoint_returns
         )
         cookies = Cookies(secret, is_secure=config.production)
         hosts = hosts_of(config, addresses.is_proxy)
+        sessions = SignedSessions(secret, clock) if has_streams else None
+        door = make_door(
+            config,
+            wire,
+            dispatch,
+            accounts,
+            meters,
+            addresses,
+            sessions,
+            make_describe(registry.presence_info, runtime),
+        )
         operations = Operations(
             health,
             wire.hub,
             cookies,
             hosts,
             title,
-            page,
+            None if site is None else _open_files(stack, site),
             meters.render,
-            meters.on_refusal,
+            console.on_refusal,
             note_request,
             addresses.of,
             sign_on,
+            door,
+            partial(describe_socket, registry, title, has_streams=sessions is not None),
+            console.serve,
         )
-        api = make_api(config, walkers, accounts, operations)
-        serve_walker = partial(_serve_walker, dispatch, walkers)
-        stack.callback(registry.subscribe(partial(mailbox.post, serve_walker)))
+        api = meters.traced_api(make_api(config, walkers, accounts, operations))
+        happenings = Happenings(registry.walkers, dispatch.happen, max(1, config.threads // 2), wire.hub)
+        stack.push_async_callback(happenings.stop)
+        stack.callback(
+            registry.subscribe(partial(mailbox.post, partial(_serve_walker, dispatch, walkers, happenings)))
+        )
         scheduler = Scheduler(store, asking, dispatch, registry.walkers)
         runner = await enter(_open_runner(config, store, asking, dispatch, scheduler, news, patience))
         scheduler.start()
         stack.push_async_callback(scheduler.stop)
-        door = _door(config, wire, dispatch, accounts, meters, addresses)
-        upgrades = Upgrades(cookies, hosts, is_production=config.production)
+        meters.add_server(
+            wire, health, partial(readings_of, store, wire, runtime, accounts, runner, happenings)
+        )
+        upgrades = Upgrades(cookies, hosts, is_production=config.production, has_streams=sessions is not None)
         yield App(api, door, upgrades, accounts, health, runtime, runner, registry)
+
+
+def _open_files(stack: AsyncExitStack, site: Site) -> Files:
+    files = Files(site)
+    stack.callback(files.close)
+    return files
+
+
+def _open_meters(config: Config, stack: AsyncExitStack) -> Meters:
+    meters = open_meters(config)
+    if meters.close is not None:
+        stack.push_async_callback(asyncio.to_thread, meters.close)
+    return meters
 
 
 @asynccontextmanager
@@ -241,6 +288,8 @@ async def _open_runtime(
     on_tasks: Callable[[], None],
     patience: float,
     tokens: ChannelTokens,
+    wire: Wire,
+    entries: DurableEntries | None,
 ) -> AsyncIterator[Runtime]:
     runtime = meters.make_runtime(
         store,
@@ -250,11 +299,17 @@ async def _open_runtime(
         limits=RuntimeLimits(
             config.threads, config.walk_queue, config.walk_seconds, config.user_walks, config.user_tasks
         ),
-        answers=Answers(config.show_endpoint_returns, is_response, config.answer_limit),
+        answers=Answers(
+            config.show_endpoint_returns, is_response, config.answer_limit, pack_response, unpack_response
+        ),
         users=store,
+        keyed_calls=store,
         on_tasks=on_tasks,
         channel_token=tokens.make,
+        onlookers=wire.hub.presence,
+        entries_of=None if entries is None else entries.of_walk,
     )
+    runtime.watchers += meters.watchers
     try:
         yield runtime
     finally:
@@ -317,37 +372,11 @@ async def _open_runner(
         await runner.stop(patience)
 
 
-def _wire(config: Config, meters: Meters) -> Wire:
-    broker = meters.metered_broker(open_broker(config.broker))
-    overflow = OverflowPolicies(config.keep)
-    return Wire(broker, None, policies_of(config), limits_of(config), overflow, meters.on_delivery)
-
-
-def _door(
-    config: Config, wire: Wire, dispatch: Dispatch, accounts: Accounts, meters: Meters, addresses: Addresses
-) -> Door:
-    async def authenticate(token: str | None) -> SignIn:
-        if token is not None and token.startswith(TICKET):
-            caller = await accounts.tickets.admit(token)
-        else:
-            caller = await accounts.auth.authenticate(token)
-        return NOBODY if caller is PUBLIC else SignIn(caller.root_id, Term(caller.session, caller.expires))
-
-    return wire.door(
-        dispatch,
-        authenticate,
-        config.allows_origin,
-        compresses=config.compression,
-        on_refusal=meters.on_refusal,
-        address_of=addresses.of,
-        is_proxy=addresses.is_proxy,
-    )
-
-
-def _serve_walker(dispatch: Dispatch, walkers: Walkers, walker: type) -> None:
+def _serve_walker(dispatch: Dispatch, walkers: Walkers, happenings: Happenings, walker: type) -> None:
     """Serve a walker that the program made while it was served. Logs an error if its specs are wrong."""
     try:
         dispatch.add(walker)
         walkers.add(walker.__name__, walker)
+        happenings.add(walker)
     except StartError as error:
         _log.error("A new walker cannot be served: %s", error)

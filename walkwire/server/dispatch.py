@@ -17,15 +17,17 @@ from walkwire.dialect.traverse import traverse
 from walkwire.errors import BadEvent, NotPrintable, PublicError, Refused, Unauthenticated, UnknownWalker
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.server.http.walkers.request import event_model_of
+from walkwire.server.keyed import call_of, is_quick
 from walkwire.server.payer import address_of_request
 from walkwire.server.upload import check_size, keep_uploads
-from walkwire.store import TaskRecord
+from walkwire.store import KeyedCall, TaskRecord
 from walkwire.walk.graph.habit import Habit
+from walkwire.walk.mistake import where_of
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.run.request import Entry, Later, RunOptions, TaskRun, WalkRequest
 from walkwire.walk.run.runtime import Runtime
-from walkwire.walk.walker.fields import holds_files, values_of
+from walkwire.walk.walker.fields import holds_files, model_of, values_of
 from walkwire.walk.walker.report import encode
 from walkwire.walk.walker.specs import Specs, specs_of
 from walkwire.wire.door import AddressOf, Call, own_address
@@ -60,7 +62,7 @@ class _Served:
 
 
 class Dispatch:
-    """Runs walkers: `__call__` for the socket, `walk` for REST, `order` for timetables and `task` for stored tasks."""
+    """Runs walkers: `__call__` for the socket, `walk` for REST, `happen` for occasions, `order` and `task` for tasks."""
 
     def __init__(self, runtime: Runtime, registry: Registry, address_of: AddressOf = own_address) -> None:
         self._runtime = runtime
@@ -69,6 +71,7 @@ class Dispatch:
         keep_uploads()
         self._served: dict[type, _Served] = {}
         self._on_socket: dict[str, _Served] = {}
+        self._told: set[type] = set()  # walkers of which the log says why no event may call them
         for walker in (traverse, *registry.walkers.values()):
             self.add(walker)
 
@@ -94,6 +97,7 @@ class Dispatch:
         """Run the walker that an event names, and return the body of the answer, JSON. Raises PublicError."""
         served = self._on_socket.get(call.walker)
         if served is None or served.entry_type == ("NODE" if call.node is None else "ROOT"):
+            self._tell_why_not(call)
             raise UnknownWalker
         if served.needs_user and call.root_id == PUBLIC_ROOT:
             raise Unauthenticated(call.walker)
@@ -105,20 +109,38 @@ class Dispatch:
             context = _Context(served.model, call.context)
         else:
             context = await asyncio.to_thread(_Context, served.model, call.context)
+        root_id = call.root_id if served.needs_user else PUBLIC_ROOT
+        entry = Entry(call.node)
         request = WalkRequest(
             served.walker,
             context,
-            call.root_id if served.needs_user else PUBLIC_ROOT,
-            Entry(call.node),
+            root_id,
+            entry,
             served.options,
             call.client.id,
             served.mode,
             "" if served.needs_user else call.client.address,
+            await _keyed(call.key, served.walker, root_id, entry, context.given) if call.key else None,
         )
         try:
             return _body_for_a_socket(await self._run(request))
         except HTTPException as error:
             raise _as_public_error(error) from None
+
+    def _tell_why_not(self, call: Call) -> None:
+        """Log, once for each walker, why the walker that an event names is not served to it. The client does not learn it."""
+        walker = self._registry.walkers.get(call.walker)
+        served = None if walker is None else self._served.get(walker)
+        if served is None or served.specs.private or served.walker in self._told:
+            return
+        self._told.add(served.walker)
+        what = f"Walker {call.walker} ({where_of(served.walker)}) was called over the socket"
+        if "websocket" not in served.specs.methods:
+            methods = [*sorted(served.specs.methods), "websocket"]
+            _log.warning("%s, which its specs do not allow: write `methods = %s`", what, methods)
+        else:
+            place = "at a node" if served.entry_type == "ROOT" else "without a node"
+            _log.warning("%s %s, and its specs say `entry_type = %r`", what, place, served.entry_type)
 
     async def walk(
         self,
@@ -127,10 +149,12 @@ class Dispatch:
         root_id: str,
         node: str | None,
         kinds: frozenset[str] | None = None,
+        key: str | None = None,
     ) -> WalkAnswer:
         """Run a walker for REST, which has checked the caller and the values. Raises PublicError.
 
-        `kinds` are the names of the classes at which it may enter; Refused is raised at others.
+        - kinds: names of the classes at which it may enter; Refused is raised at others
+        - key: calls of this root with the same key are done once. Quotes around it, which RFC 8941 asks for, do not count
         """
         served = self._served[walker]
         if served.has_files and served.mode is not None:
@@ -139,8 +163,31 @@ class Dispatch:
         payer = address_of_request(self._address_of) if root_id == PUBLIC_ROOT else ""
         entry = Entry(node, kinds)
         return await self._run(
-            WalkRequest(walker, _Given(values), root_id, entry, served.options, None, served.mode, payer)
+            WalkRequest(
+                walker,
+                _Given(values),
+                root_id,
+                entry,
+                served.options,
+                None,
+                served.mode,
+                payer,
+                await _keyed(key.strip('"'), walker, root_id, entry, values) if key else None,
+            )
         )
+
+    async def happen(
+        self, walker: type, context: bytes, root_id: str, client_id: str | None, payer: str
+    ) -> None:
+        """Run a walker by its `on`, with the fields of a JSON object. Raises PublicError."""
+        served = self._served[walker]
+        fields = _Context(model_of(walker), context)
+        options, mode = served.options, served.mode
+        request = WalkRequest(walker, fields, root_id, Entry(), options, client_id, mode, payer)
+        try:
+            await self._run(request)
+        except HTTPException as error:
+            raise _as_public_error(error) from None
 
     async def order(self, walker: type, values: dict[str, Any], node: str | None, id: str) -> None:
         """Store a task of the system's root, by a walker with this id. Raises PublicError."""
@@ -162,8 +209,18 @@ class Dispatch:
         try:
             return await self._runtime.run(request)
         except NotPrintable as error:  # the caller gets the sentence only
-            _log.error("Walker %s: %s", request.walker.__name__, error.message, exc_info=error)
+            if error.origin is None:
+                _log.error("Walker %s: %s", request.walker.__name__, error.message, exc_info=error)
+            else:
+                _log.error("Walker %s, %s: %s", request.walker.__name__, error.origin, error.message)
             raise
+
+
+async def _keyed(key: str, walker: type, root_id: str, entry: Entry, values: dict[str, Any]) -> KeyedCall:
+    """Return the record of a call with a key. Raises BadEvent for a key that cannot be used."""
+    if is_quick(values, LONG):
+        return call_of(key, walker.__name__, root_id, entry, values)
+    return await asyncio.to_thread(call_of, key, walker.__name__, root_id, entry, values)
 
 
 def is_response(value: Any) -> bool:
@@ -177,7 +234,15 @@ class _Context:
     def __init__(self, model: type[BaseModel], context: bytes) -> None:
         self._model = model
         self._context = context
+        self._set: set[str] = set()  # names of the model's fields
         self._first: dict[str, Any] | None = self._validate()
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return the values of the fields that the event has. Call it before the walk."""
+        fields, first = self._model.model_fields, self._first or {}
+        names = [fields[name].alias or name for name in self._set]
+        return {name: first[name] for name in names}
 
     def __call__(self) -> dict[str, Any]:
         first, self._first = self._first, None
@@ -185,7 +250,9 @@ class _Context:
 
     def _validate(self) -> dict[str, Any]:
         try:
-            return values_of(self._model.model_validate_json(self._context))
+            model = self._model.model_validate_json(self._context)
+            self._set = model.model_fields_set
+            return values_of(model)
         except ValidationError as error:
             details = problems_of(error, len(self._context))
             for detail in details:

@@ -1,6 +1,6 @@
 """Metering: puts clocks and counters around the runtime, the store and the broker, without any of them knowing.
 
-Nothing here is made unless METRICS is set, so a server without metrics pays nothing.
+Nothing here is made unless METRICS or TRACES is set, so a server without them pays nothing.
 """
 
 from __future__ import annotations
@@ -8,25 +8,34 @@ from __future__ import annotations
 from asyncio import Future
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, Protocol, TypeVar, cast
 
+from starlette.types import ASGIApp
+
 from walkwire.broker import Broker
 from walkwire.config import Config
 from walkwire.errors import PublicError, StartError
+from walkwire.history import History
 from walkwire.server.http.health import Health
 from walkwire.server.http.metrics import Render
+from walkwire.server.notifier import Notifier
 from walkwire.server.outcome import outcome_of
+from walkwire.server.readings import MetricValue
 from walkwire.store import Store, View
 from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.run.request import Later, WalkRequest
 from walkwire.walk.run.runtime import Runtime
+from walkwire.walk.run.threads import Mailbox
+from walkwire.walk.unit.record import Watcher
 from walkwire.wire.door import ignore
+from walkwire.wire.hub import Hub
 from walkwire.wire.wire import Wire
 
 T = TypeVar("T")
+ReadAll = Callable[[], list[MetricValue]]
 
 
 class WalkMeter(Protocol):
@@ -63,7 +72,11 @@ def _unchanged(value: T) -> T:
     return value
 
 
-def _ignore_server(wire: Wire, health: Health) -> None:
+def _ignore_hub(hub: Hub) -> None:
+    pass
+
+
+def _ignore_server(wire: Wire, health: Health, readings: ReadAll) -> None:
     pass
 
 
@@ -92,7 +105,12 @@ class Meters:
     - make_runtime: as `Runtime`
     - on_delivery: see `Hub`; None where nobody counts
     - on_refusal: called with each error that a client is sent
-    - add_server: called once with the wire and the server's health
+    - add_server: called once with the wire, the server's health, and a function that returns what else can be read
+    - make_notifier: as `Notifier`
+    - traced_history, traced_api: return what they are given, with spans around it
+    - watchers: of walks
+    - look_at: called once with the hub
+    - close: called at the end, in a thread
     - render: returns all that was measured, given the header `Accept`; None where METRICS is off
     """
 
@@ -101,14 +119,23 @@ class Meters:
     make_runtime: Callable[..., Runtime] = Runtime
     on_delivery: Callable[[str, int], None] | None = None
     on_refusal: Callable[[PublicError], None] = ignore
-    add_server: Callable[[Wire, Health], None] = _ignore_server
+    add_server: Callable[[Wire, Health, ReadAll], None] = _ignore_server
     render: Render | None = None
+    make_notifier: Callable[[Mailbox, Hub], Notifier] = Notifier
+    traced_history: Callable[[History], History] = _unchanged
+    traced_api: Callable[[ASGIApp], ASGIApp] = _unchanged
+    watchers: tuple[Watcher, ...] = ()
+    look_at: Callable[[Hub], None] = _ignore_hub
+    close: Callable[[], None] | None = None
 
 
 def open_meters(config: Config) -> Meters:
-    """Return what METRICS asks for. Raises StartError where prometheus-client is not installed."""
-    if not config.metrics:
-        return Meters()
+    """Return what METRICS and TRACES ask for. Raises StartError if a library that they need is not installed."""
+    meters = _with_metrics() if config.metrics else Meters()
+    return _with_traces(meters) if config.traces else meters
+
+
+def _with_metrics() -> Meters:
     try:
         from walkwire.server.metrics import Metrics
     except ModuleNotFoundError:
@@ -127,6 +154,42 @@ def open_meters(config: Config) -> Meters:
     )
 
 
+def _with_traces(meters: Meters) -> Meters:
+    try:
+        from walkwire.server.tracing.export import make_provider
+        from walkwire.server.tracing.requests import RequestSpans
+        from walkwire.server.tracing.spans import Spans
+        from walkwire.server.tracing.walks import WalkSpans
+        from walkwire.server.tracing.wire import WireSpans
+    except ModuleNotFoundError:
+        raise StartError("TRACES needs the library of OpenTelemetry: pip install 'walkwire[otel]'") from None
+    provider = make_provider()
+    spans = Spans(provider.get_tracer("walkwire"))
+    walks = WalkSpans(spans)
+    wire = WireSpans(spans, walks)
+    count = meters.on_delivery
+
+    def on_delivery(kind: str, connections: int) -> None:
+        wire.delivered(kind, connections)
+        if count is not None:
+            count(kind, connections)
+
+    return replace(
+        meters,
+        metered_broker=lambda broker: wire.broker(meters.metered_broker(broker)),
+        on_delivery=on_delivery,
+        make_notifier=wire.notifier,
+        traced_history=wire.history,
+        traced_api=partial(RequestSpans, spans=spans),
+        watchers=(walks,),
+        look_at=wire.look_at,
+        close=provider.shutdown,
+    )
+
+
+_TOLD = {"commit_all": "commit"}  # commits of several walks in one transaction are one call
+
+
 class _Metered:
     """Stands for `target`. Each of its public methods is timed; everything else is the target's own."""
 
@@ -139,14 +202,14 @@ class _Metered:
         value = getattr(self._target, name)
         if name.startswith("_") or not callable(value):
             return value
-        observe = self._observe
+        observe, told = self._observe, _TOLD.get(name, name)
 
         def timed(*arguments: Any, **options: Any) -> Any:
             started = perf_counter()
             try:
                 return value(*arguments, **options)
             finally:
-                observe(name, perf_counter() - started)
+                observe(told, perf_counter() - started)
 
         self.__dict__[name] = timed
         return timed

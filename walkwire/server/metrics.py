@@ -1,20 +1,23 @@
 """Metrics: what a server counts and times, kept by prometheus-client. Made only where METRICS is set.
 
-All names begin with `walkwire_`; `docs/deployment.md` lists them. Each server has a registry of its own, so several may live in
-one process.
+`docs/deployment.md` lists them. All names begin with `walkwire_`, but for those of the process and of its garbage collector. Each
+server has a registry of its own, so several may live in one process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from walkwire.server.http.health import Health
 from walkwire.server.outcome import CODES, outcome_of
+from walkwire.server.readings import MetricValue
 from walkwire.wire.rates import REASONS
 from walkwire.wire.wire import Wire
 
@@ -29,6 +32,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        build = {"version": version("walkwire"), "python": platform.python_version()}
+        Info("walkwire_build", "The versions of walkwire and Python", registry=self._registry).info(build)
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
         self._walks = self._counter("walks", "Walks that ended, by outcome", "walker", "outcome")
         self._retries = self._counter(
             "walk_retries", "Attempts that were repeated after a conflict", "walker"
@@ -47,9 +54,10 @@ class Metrics:
         for code in (*sorted(CODES), "program"):
             self._refusals.labels(code)
 
-    def add_server(self, wire: Wire, health: Health) -> None:
-        """Add what is read from the wire and from health when metrics are asked for. Call it once."""
+    def add_server(self, wire: Wire, health: Health, read_all: Callable[[], list[MetricValue]]) -> None:
+        """Add what is read when metrics are asked for. Call it once, on the event loop."""
         self._registry.register(_Server(wire, health))
+        self._registry.register(_Readings(read_all()))
 
     def walk_ended(self, walker: str, outcome: str, seconds: float) -> None:
         """Count a walk. `outcome` is one of `outcome_of`, "ok" or "scheduled"."""
@@ -122,6 +130,23 @@ class _Server(Collector):
         yield _count("broker_lost", "Messages refused, or on their way when the broker went", counts.lost)
         yield _count("broker_returns", "How often the broker came back", counts.returns)
         yield _count("broker_faults", "Listeners and deliveries that failed", counts.faults)
+
+
+class _Readings(Collector):
+    """Calls each reading at the moment when metrics are asked for."""
+
+    def __init__(self, readings: list[MetricValue]) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the values as they are now."""
+        for reading in self._readings:
+            kind = GaugeMetricFamily if reading.kind == "gauge" else CounterMetricFamily
+            value, labels = reading.value(), [reading.label] if reading.label else None
+            family = kind(f"walkwire_{reading.name}", reading.about, labels=labels)
+            for label, number in (value if isinstance(value, Mapping) else {"": value}).items():
+                family.add_metric([label] if labels else [], number)
+            yield family
 
 
 class _WithoutCreated(Collector):

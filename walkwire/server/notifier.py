@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from walkwire.server.streams.durable import kept_of
 from walkwire.walk.audience import Addressees
 from walkwire.walk.run.threads import Mailbox
 from walkwire.wire.hub import Hub
@@ -25,7 +26,10 @@ class Notifier:
     def _send(self, addressees: Addressees, data: bytes) -> None:
         match addressees.kind:
             case "users" | "channels" | "clients":
-                self._hub.notify(Notification(addressees.kind, addressees.targets, data, addressees.keep))
+                kept = kept_of(addressees.entries) if addressees.entries else ()
+                self._hub.notify(
+                    Notification(addressees.kind, addressees.targets, data, addressees.keep, kept)
+                )
             case "join":
                 self._hub.join(*addressees.targets, stays=data == b"true")
             case "leave":

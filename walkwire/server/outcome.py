@@ -16,6 +16,8 @@ CODES = frozenset(
         "conflict",
         "in_doubt",
         "internal",
+        "key_reused",
+        "key_spent",
         "limited",
         "no_access",
         "refused",

@@ -7,12 +7,11 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 
-from walkwire.errors import StartError
 from walkwire.ids import SYSTEM_ROOT
 from walkwire.server.dispatch import Dispatch
 from walkwire.store import Asking, GraphStore, TaskRecord
 from walkwire.walk.run.clock import Clock
-from walkwire.walk.walker.specs import specs_of
+from walkwire.walk.walker.specs import specs_mistake, specs_of
 from walkwire.walk.walker.timetable import Timetable, id_of
 
 
@@ -78,5 +77,5 @@ def _values(walker: type, timetable: Timetable) -> dict[str, object]:
     names = [field.name for field in dataclasses.fields(walker) if field.init]
     values: dict[str, object] = dict(zip(names, timetable.args, strict=False)) | timetable.kwargs
     if len(timetable.args) > len(names) or not set(values) <= set(names):
-        raise StartError(f"Walker {walker.__name__}, specs: 'schedule' gives values that are no fields of it")
+        raise specs_mistake(walker, "'schedule' gives values that are no fields of it")
     return values

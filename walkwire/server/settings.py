@@ -6,7 +6,8 @@ from walkwire.account.accounts import AccountLimits
 from walkwire.account.attempts import AttemptLimits
 from walkwire.account.session import Lifetimes
 from walkwire.config import Config
-from walkwire.wire.limits import Limits
+from walkwire.server.streams.levels import Levels
+from walkwire.wire.limits import SESSION_TOKENS, Limits
 from walkwire.wire.policy import Policies
 
 
@@ -22,6 +23,11 @@ def policies_of(config: Config) -> Policies:
     )
 
 
+def levels_of(config: Config) -> Levels:
+    """Return how much is kept of streams."""
+    return Levels(config.history, config.user_history, SESSION_TOKENS * config.session_seconds)
+
+
 def account_limits_of(config: Config) -> AccountLimits:
     """Return the limits of accounts."""
     attempts = AttemptLimits(
@@ -34,7 +40,14 @@ def account_limits_of(config: Config) -> AccountLimits:
     lifetimes = Lifetimes(
         config.token_seconds, config.access_seconds, config.refresh_seconds, config.user_sessions
     )
-    return AccountLimits(attempts, config.login_queue, config.reset_queue, config.webhook_keys, lifetimes)
+    return AccountLimits(
+        attempts,
+        config.login_queue,
+        config.reset_queue,
+        config.webhook_keys,
+        lifetimes,
+        config.password_length,
+    )
 
 
 def limits_of(config: Config) -> Limits:
@@ -56,6 +69,7 @@ def limits_of(config: Config) -> Limits:
         pong=config.pong_seconds,
         message_seconds=config.message_seconds,
         first_seconds=config.anonymous_seconds,
+        session_seconds=config.session_seconds,
         memory=config.memory_bound,
         user_connections=config.user_connections,
         address_connections=config.address_connections,

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from walkwire.errors import WalkwireError
+from walkwire.store.keyed_call import KeyedCall
 from walkwire.store.record import EdgeRecord, NodeRecord, Search, Selection
+from walkwire.store.streams import StreamEntry
 from walkwire.store.task import TaskEnd, TaskRecord, TaskState
 from walkwire.store.user import UserKey, UserRecord
 
@@ -43,6 +45,8 @@ class Changes:
     - `deleted_…`: ids to delete. Deleting a node deletes all edges that it has at the time of the commit.
     - `new_tasks`: tasks to create.
     - `ended_task`: the end of the task that this walk executes; None if the walk is not a task.
+    - `entries`: what to append to streams, in this order.
+    - `call`: the record of the call that asked for this walk; None if it has no key.
     """
 
     new_nodes: list[NodeRecord] = field(default_factory=list)
@@ -53,6 +57,8 @@ class Changes:
     deleted_edges: list[str] = field(default_factory=list)
     new_tasks: list[TaskRecord] = field(default_factory=list)
     ended_task: TaskEnd | None = None
+    entries: list[StreamEntry] = field(default_factory=list)
+    call: KeyedCall | None = None
 
     def __bool__(self) -> bool:
         return bool(
@@ -64,6 +70,8 @@ class Changes:
             or self.deleted_edges
             or self.new_tasks
             or self.ended_task
+            or self.entries
+            or self.call
         )
 
 

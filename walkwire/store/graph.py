@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from walkwire.store.changes import Changes, Reads
 from walkwire.store.record import EdgeRecord, Neighbourhood, NodeRecord, Search, Selection
@@ -65,6 +65,17 @@ class View(Protocol):
         """Return the user that this look-up finds, or None."""
 
 
+class UnitOfWork(NamedTuple):
+    """What one of several commits checks and writes; see `GraphStore.commit`."""
+
+    reads: Reads
+    changes: Changes
+    then: Callable[[], None]
+
+
+CommitAll = Callable[[Sequence[UnitOfWork]], list[BaseException | None]]
+
+
 class GraphStore(View, Protocol):
     """A store of nodes and edges.
 
@@ -76,6 +87,14 @@ class GraphStore(View, Protocol):
     @property
     def shared_locks(self) -> SharedLocks | None:
         """Return the locks that all servers on this database share; None if one server alone uses it."""
+
+    @property
+    def commit_all(self) -> CommitAll | None:
+        """Return a function that commits several units of work in one transaction; None if one after another costs no more.
+
+        Each commit is checked by itself, after those before it. The result has an element for each: None, or what `commit` would
+        have raised. If the transaction itself fails, all of them have failed. Each `then` is called as `commit` calls it.
+        """
 
     def latest(self) -> View:
         """Return a view of the newest commits, for one unit of work of one walk."""
@@ -91,8 +110,9 @@ class GraphStore(View, Protocol):
     ) -> None:
         """Write `changes` if all of `reads` still holds and both ends of each new edge exist.
 
-        - `then`: called after the commit, and before any later commit of this process that wrote one of the same records calls
-          its own. It must be quick and must not raise. There is no such order between processes.
+        - `then`: called after the commit, and before any later commit of this process that wrote one of the same records, or
+          appended to one of the same streams, calls its own. It must be quick and must not raise. There is no such order between
+          processes.
         - `mine`: names of the shared locks that this walk holds (`lock_keys`).
 
         Raises, with nothing written:
@@ -100,6 +120,7 @@ class GraphStore(View, Protocol):
         - Lost: a read is out of date, or an end of a new edge is gone.
         - Held: other walks hold shared locks on what would be written.
         - TaskTaken: `changes.ended_task` no longer belongs to this server.
+        - KeyTaken: another call with the key of `changes.call` is committed.
         - Busy: the database stayed locked or unreachable.
 
         Raises CommitInDoubt if the connection broke and the outcome cannot be found out.

@@ -59,6 +59,9 @@ class StoreKind(Protocol):
         Raises StartError with a sentence for the operator.
         """
 
+    def preload(self) -> None:
+        """Import what `open` needs, in a process that servers are forked from."""
+
     def state(self, url: str, is_durable: bool) -> StoreState:
         """Return what is known of the database, which is not created, migrated or changed. `is_durable`: see `open`.
 

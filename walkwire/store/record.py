@@ -5,8 +5,8 @@ Guarantee: every record here is an immutable value, and none is changed by a sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, Protocol
 
 Direction = Literal["out", "into", "both"]
 
@@ -84,6 +84,28 @@ class Search(NamedTuple):
     ids: frozenset[str] | None = None
     kinds: frozenset[str] | None = None
     owners: frozenset[str] | None = None
+
+
+RecordTable = Literal["nodes", "edges"]
+
+
+class StoredRecord(NamedTuple):
+    """A node, an object, a walker or an edge as it is stored, without its rights and its ends."""
+
+    id: str
+    kind: str
+    version: int
+    data: str
+
+
+class RecordPages(Protocol):
+    """All records of the graph, page by page, and changes of their form. For `walkwire migrate`, and no walk."""
+
+    def record_page(self, of: RecordTable, after: str, limit: int) -> list[StoredRecord]:
+        """Return the first records whose ids are greater than `after`, in the order of their ids."""
+
+    def rewrite_records(self, of: RecordTable, records: Sequence[StoredRecord]) -> int:
+        """Store kind and data of those records that still have this version, which grows by one. Return how many."""
 
 
 ANY_KIND = "*"

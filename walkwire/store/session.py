@@ -1,10 +1,11 @@
-"""Sessions: what a log-in began, and what a log-out ended.
+"""Sessions: what a log-in began, and what a log-out ended; and which one-time tickets were used.
 
 A session that is renewed by refresh tokens has a record as long as it lasts. Any other has one only after it was ended, until the
 last of its tokens has expired.
 
 Guarantees: no refresh token is stored, only its SHA-256; each refresh token is replaced at most once; whatever raises the token
-generation of a user deletes the user's sessions in the same transaction; no session begins in a generation that is over.
+generation of a user deletes the user's sessions in the same transaction; no session begins in a generation that is over; of all
+calls that use one ticket, on all servers, exactly one is told that it was the first.
 """
 
 from __future__ import annotations
@@ -87,3 +88,17 @@ class SessionStore(Protocol):
 
     def remove_expired_sessions(self, now: float, limit: int) -> int:
         """Delete at most `limit` records that have expired before `now`. Returns how many were deleted."""
+
+
+class TicketStore(Protocol):
+    """A store of used tickets."""
+
+    def use_ticket(self, id: str, expires: float) -> bool:
+        """Record that a ticket was used. Returns False if it was used before.
+
+        - id: at most 32 characters
+        - expires: Unix seconds, until which the record is needed
+        """
+
+    def forget_tickets(self, before: float) -> None:
+        """Delete the records that expired before this Unix second."""

@@ -70,6 +70,9 @@ class TaskStore(Protocol):
     def next_task(self) -> float | None:
         """Return when the next pending task is due, in Unix seconds; None if no task is pending."""
 
+    def find_tasks(self, state: TaskState | None, limit: int) -> list[TaskRecord]:
+        """Return tasks for an operator, the latest due first, at most `limit`. Scans all tasks. None: in any state."""
+
     def keep_tasks(self, server: str, ids: Sequence[str], alive_until: float) -> None:
         """Renew the lease of `server` on these tasks until `alive_until`."""
 

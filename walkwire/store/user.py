@@ -1,6 +1,7 @@
-"""Users: accounts, found by id, e-mail address or root.
+"""Users: accounts, found by id, e-mail address, root, or identity: which user of ours a user of an outside provider is.
 
-Guarantees: an e-mail address belongs to one user, whatever its case; a user and its root are created together.
+Guarantees: an e-mail address belongs to one user, whatever its case; an issuer and a subject belong to one user; a user, its root
+and the identity with which it was made are created together.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 from walkwire.errors import WalkwireError
 
 EmailProof = Literal["unasked", "pending", "proved"]
+
+LONGEST_SUBJECT = 255  # characters: OpenID Connect Core §2
 
 
 class UserRecord(NamedTuple):
@@ -75,6 +78,12 @@ class UserStore(Protocol):
     def user_by_root(self, root_id: str) -> UserRecord | None:
         """Return the user with this root, or None."""
 
+    def find_users(self, text: str, limit: int) -> list[UserRecord]:
+        """Return users for an operator: whose address contains `text`, or whose id or root it is; "" finds all.
+
+        In the order of their addresses, at most `limit`. Scans all users.
+        """
+
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         """Replace the hash `old` by `new`, increment the token generation, and delete the user's sessions and webhook keys.
 
@@ -83,3 +92,32 @@ class UserStore(Protocol):
 
     def prove_email(self, user_id: str) -> bool:
         """Note that an active user has proved to own the address. Returns False if that was known, or there is no such user."""
+
+    def users(self, after: str, limit: int) -> list[UserRecord]:
+        """Return users in the database's order of their addresses, those after the address `after`; "": from the first."""
+
+    def activate_user(self, user_id: str, is_activated: bool) -> bool:
+        """Let a user sign in, or not. A user who may not any more loses all tokens, sessions and webhook keys at once.
+
+        Returns False if that was so before, or there is no such user.
+        """
+
+    def make_admin(self, user_id: str, is_admin: bool) -> bool:
+        """Make a user an administrator, or no longer one. Returns False if that was so before, or there is no such user."""
+
+
+class IdentityExists(WalkwireError):
+    """This issuer and subject belong to a user already."""
+
+
+class IdentityStore(Protocol):
+    """A store of identities. `issuer` is the provider's URL, `subject` its name for the user."""
+
+    def user_by_identity(self, issuer: str, subject: str) -> UserRecord | None:
+        """Return the user to whom this issuer and subject belong, or None."""
+
+    def add_outside_user(self, user: UserRecord, issuer: str, subject: str) -> None:
+        """Store a user, its root and its identity in one transaction. Raises UserExists, IdentityExists."""
+
+    def add_identity(self, user_id: str, issuer: str, subject: str) -> None:
+        """Give an identity to a user. Raises IdentityExists."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -25,6 +26,10 @@ class SqliteKind:
         from walkwire.stores.sqlite.store import open_sqlite
 
         return open_sqlite(url, is_durable)
+
+    def preload(self) -> None:
+        """Import the store."""
+        import walkwire.stores.sqlite.store  # noqa: F401 - that is all
 
     def state(self, url: str, is_durable: bool) -> StoreState:
         """Read the schema of the file, if there is one. Raises StartError."""
@@ -57,6 +62,11 @@ class PostgresKind:
         except ImportError:
             raise StartError(_NO_DRIVER) from None
         return open_postgres(_url(url), connections, seconds)
+
+    def preload(self) -> None:
+        """Import the store and its driver, if it is installed: to open a database says that it is not."""
+        with suppress(ModuleNotFoundError):
+            import walkwire.stores.postgres.store  # noqa: F401 - that is all
 
     def state(self, url: str, is_durable: bool) -> StoreState:
         """Connect, and read settings and the schema. Raises StartError, also if the driver is not installed."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
 from walkwire.store import (
     Changes,
+    CommitAll,
     EdgeRecord,
     GraphStore,
     Neighbourhood,
@@ -36,6 +37,7 @@ class ScratchStore:
     is_shared = False
     is_one_moment = True
     shared_locks: SharedLocks | None = None
+    commit_all: CommitAll | None = None
 
     def __init__(self) -> None:
         self._committed: list[Changes] = []

@@ -38,6 +38,8 @@ class Archetype:
     """
 
     __slots__ = ("__jac__", "__weakref__")
+    # Of each class: the names that are known to be assigned rightly on its instances, its fields first.
+    __jac_names__: ClassVar[set[str]] = set()
     if TYPE_CHECKING:  # a slot at run time. As a property, a derived class may narrow its type.
 
         @property
@@ -49,6 +51,7 @@ class Archetype:
         hide_walkwires_names(cls)
         give_each_instance_its_own(cls)
         dataclasses.dataclass(eq=False)(cls)
+        cls.__jac_names__ = {*getattr(cls, "__dataclass_fields__", ())}
         if enrols:
             enrol(cls)
 
@@ -61,6 +64,9 @@ class AnchorGraph(Protocol):
     """What an anchor asks of the graph that holds its archetype. `walk/graph/graph` implements it, `walk/view` explains it."""
 
     caller: str
+
+    def root(self, root_id: str | None = None) -> Archetype:
+        """Return a root, without a query; the caller's if none is named."""
 
     def find(self, id: str) -> Archetype | None:
         """Return the archetype with this id; None if it is absent or may not be read."""

@@ -1,11 +1,12 @@
-"""Authorize: the decorator by which a function or a walker of a program decides who may join and send in channels."""
+"""Authorize: the decorators by which functions and walkers of a program decide who may join and send in channels, and what others
+see of a user there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from walkwire.walk.registry import ChannelRule, enrol_rule
+from walkwire.walk.registry import ChannelRule, enrol_presence_info, enrol_rule
 
 Decider = TypeVar("Decider", bound=Callable[..., object])
 
@@ -15,6 +16,18 @@ class ChannelCaller(NamedTuple):
 
     root_id: str
     is_authenticated: bool
+
+
+def presence_info(maker: Decider) -> Decider:
+    """Let a function or a walker make the `info` that presence lists show of a user. A program has one.
+
+    It is asked when a client of version 2 connects or changes its user. A function is called with a `ChannelCaller` and the
+    `info` that the client gave, a dictionary; it may block, or be async. A walker runs from the caller's root; its field `info`
+    is set if it has one. What the function returns, or the walker reports last, is shown: a dictionary of at most 1 KiB as JSON.
+    Anything else, and an error, shows nothing.
+    """
+    enrol_presence_info(maker)
+    return maker
 
 
 def authorize(pattern: str, *, seconds: float = 0) -> Callable[[Decider], Decider]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, Protocol, TypeVar
 
-from walkwire.store import UserStore
+from walkwire.store import StreamEntry, UserStore
 from walkwire.walk.audience import Addressees
 from walkwire.walk.view import GraphView
 
 Result = TypeVar("Result")
+
+
+class Follows(Protocol):
+    """Records the steps of a walk. `walk/unit/record` implements it."""
+
+    def follow(self, walker: Any, course: Iterator[Any]) -> Iterator[Any]:  # Any: classes above this file
+        """Yield the same steps, and record each of them."""
 
 
 class Host(Protocol):
@@ -49,11 +57,20 @@ class Host(Protocol):
     def tasks_added(self) -> None:
         """Called after a commit that stored new tasks."""
 
+    def entries_of(self, addressees: Addressees, data: bytes) -> Sequence[StreamEntry]:
+        """Return what has to be written of a notification to durable streams, with the commit. Raises Limited."""
+
     def channel_token(self, channel_id: str, root_id: str, seconds: float) -> str:
         """Return a token with which this root's clients may join a channel for so many seconds.
 
         Raises RuntimeError outside of a server.
         """
+
+    def online(self, channel_id: str) -> tuple[int, list[bytes]]:
+        """Return how many are in a channel, and the first users, each as JSON. Nobody outside of a server. Raises Busy."""
+
+    def online_users(self, root_ids: frozenset[str]) -> frozenset[str]:
+        """Return those of the users who are connected. Nobody outside of a server. Raises Busy."""
 
 
 @dataclass(slots=True)
@@ -64,12 +81,14 @@ class AnswerState:
     - reports: the values reported so far
     - returns: what each ability returned, None included
     - custom: a value that replaces the whole body; None: nothing does
+    - origins: by the index of a report, the code that made it and the instruction in it, for the sentence of an error
     """
 
     status: int = 200
     reports: list[Any] = field(default_factory=list)
     returns: list[Any] = field(default_factory=list)
     custom: Any = None
+    origins: dict[int, tuple[CodeType, int]] = field(default_factory=dict)
 
 
 class CurrentRun(Protocol):
@@ -85,6 +104,10 @@ class CurrentRun(Protocol):
     missed: str | None
     after_commit: list[Callable[[], object]]
     check_time: Callable[[], None] | None
+
+    @property
+    def record(self) -> Follows | None:
+        """What records the steps of its walkers; None: nobody watches."""
 
     @property
     def graph(self) -> GraphView:

@@ -29,7 +29,8 @@ class ChannelRule(NamedTuple):
 class Registry:
     """The archetypes of one program, by name; of two with the same name the one made last. `user` is its class of users.
 
-    `channel_rules` are its rules of channels, in the order of their definition.
+    `channel_rules` are its rules of channels, in the order of their definition. `presence_info` makes what others see of a user
+    in the lists of channels: a function of any shape that `walkwire.presence_info` allows, or a class of walkers.
 
     A name that the program does not have is looked for among all classes of the process: a module that another program
     imported before makes its classes only once.
@@ -39,6 +40,7 @@ class Registry:
         self.walkers: dict[str, type] = {}
         self.user: type | None = None
         self.channel_rules: list[ChannelRule] = []
+        self.presence_info: Any = None
         self._subscribers: list[Callable[[type], None]] = []
         self._classes: dict[tuple[Family, str], type] = {}
 
@@ -46,6 +48,10 @@ class Registry:
         """Return the class of this family and name, or None."""
         key = (family, name)
         return self._classes.get(key) or _everything._classes.get(key)
+
+    def classes(self, family: Family | None = None) -> list[type]:
+        """Return the archetypes of the program, in the order of their definition: of a family, or all."""
+        return [cls for (of, _), cls in list(self._classes.items()) if family in (None, of)]
 
     def add(self, cls: type) -> None:
         """Add a class. Ignores classes that are neither archetypes nor the program's class of users."""
@@ -74,6 +80,8 @@ class Registry:
             if isinstance(value, FunctionType | type):
                 for rule in _rules.get(value, ()):
                     self.add_rule(rule)
+                if value in _infos:
+                    self.presence_info = value
             if isinstance(value, type) and not value.__module__.startswith("walkwire."):
                 self.add(value)
 
@@ -98,6 +106,7 @@ class Registry:
 
 _everything = Registry()
 _rules: dict[object, list[ChannelRule]] = {}  # by function or class
+_infos: set[object] = set()  # functions and classes that make the info of users
 
 
 def enrol(cls: type) -> None:
@@ -113,6 +122,13 @@ def enrol_rule(rule: ChannelRule) -> None:
     _rules.setdefault(rule.decide, []).append(rule)
     if (registry := _recording.get()) is not None:
         registry.add_rule(rule)
+
+
+def enrol_presence_info(maker: object) -> None:
+    """Let this make the info of users in the recording registry, and in those that it is added to later."""
+    _infos.add(maker)
+    if (registry := _recording.get()) is not None:
+        registry.presence_info = maker
 
 
 # Not attributes of the classes: a program may use any name for its own.

@@ -1,4 +1,4 @@
-"""Budget: how long the event loop may handle input before it does something else, that of all sockets together.
+"""Budget: how long the event loop may handle input before it does something else, that of all sockets and requests together.
 
 When a turn's time is spent, what was received waits for the next turn. Then those sockets come first that took least time lately.
 So a client that sends little waits for a turn or two, however many others flood the server.
@@ -17,6 +17,7 @@ TURN = 0.005  # seconds of input in one turn
 LEFT_OVER = 0.0025  # of them for what is left of earlier turns: so that new input finds some time
 SLICE = 0.001  # seconds of one socket while others wait
 FRAME = 0.00003  # seconds that are counted for a frame of a few bytes, without a look at the clock
+REQUEST = 0.0001  # the same for a request over HTTP: a short one takes as long until it is answered, or given to a thread
 SHARE = 0.01  # of the time, that every socket may take before it comes after others
 
 
@@ -56,12 +57,11 @@ class Budget:
     def spend(self, socket: Sliced, started: float) -> None:
         """Count the time since `started` for a socket."""
         now = self.clock()
-        seconds = now - started
-        self.spent += seconds
-        forgotten = now * SHARE
-        socket.taken = (socket.taken if socket.taken > forgotten else forgotten) + seconds
-        if self.spent >= TURN:
-            self.close()
+        self._count(socket, now - started, now)
+
+    def count(self, socket: Sliced, seconds: float) -> None:
+        """Count an estimated time for a socket, for what it will cause."""
+        self._count(socket, seconds, self.clock())
 
     def renew(self) -> None:
         """Begin a new turn, unless input of an earlier one waits: its own turn is due. Called when a turn's answers are sent."""
@@ -79,6 +79,13 @@ class Budget:
         self._again.append(socket)
         if not self._is_due:
             self._schedule()
+
+    def _count(self, socket: Sliced, seconds: float, now: float) -> None:
+        self.spent += seconds
+        forgotten = now * SHARE
+        socket.taken = (socket.taken if socket.taken > forgotten else forgotten) + seconds
+        if self.spent >= TURN:
+            self.close()
 
     def _schedule(self) -> None:
         self._is_due = True

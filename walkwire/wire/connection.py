@@ -70,6 +70,9 @@ class Connection(Paced):
         client = Client(
             door.ids.new(), PUBLIC_ROOT, channel_id or own, bool(own), transport, address, channel_token
         )
+        self._prepare(door, client, notice)
+
+    def _prepare(self, door: Door, client: Client, notice: int) -> None:
         super().__init__(door, client)
         self._notice = notice  # seconds before its token expires at which the client is told; 0: it is not
         self._beside = 0  # walks under way that have an id: they run concurrently
@@ -125,7 +128,8 @@ class Connection(Paced):
                 _log.exception("A fault on the connection of client %s", self.client.id)
             work = self._next()
         self._waiting = None
-        self.unpause()
+        if self._is_paused:
+            self.unpause()
         self._leave_if_free()
 
     def _is_refused(self, payload: bytes) -> bool:
@@ -159,6 +163,8 @@ class Connection(Paced):
                 self._fail(BaseEvent(id=find_id(payload)), error)
                 return None
         event = self._decode(payload)
+        if (tap := self._door.hub.tap).event is not None:
+            tap.event(self.client, event, len(payload))
         try:
             return HANDLERS[type(event)](self, event)
         except Exception as error:
@@ -196,7 +202,7 @@ class Connection(Paced):
 
     @handles(Unreadable)
     def _unreadable(self, event: Unreadable) -> None:
-        raise event.error
+        self._fail(event, event.error)
 
     @handles(ConnectionEvent)
     def _connection(self, event: ConnectionEvent) -> None:
@@ -234,7 +240,7 @@ class Connection(Paced):
     def _leave(self, event: LeaveEvent) -> None:
         self.charge(TARGET * len(event.channel_ids))
         for channel_id in event.channel_ids:
-            self._door.hub.leave(self.client.id, channel_id)
+            self._door.hub.membership.leave(self.client, channel_id)
         self._acknowledge(event)
 
     @handles(UserEvent)
@@ -257,7 +263,7 @@ class Connection(Paced):
         covered = [channel_id for channel_id in channel_ids if rights.covers(channel_id)]
         if len(covered) < len(channel_ids):
             policy.require(policies.channel, self.client.is_authenticated, "send channel events")
-        self._bound_targets(channel_ids)
+        self._door.limits.require_few(channel_ids)
         if not all(rights.allows("send", self.client, channel_id) for channel_id in covered):
             return self._notify_if_allowed(event, channel_ids, covered)
         self._notify(event, "channels", channel_ids, "all")
@@ -285,7 +291,7 @@ class Connection(Paced):
         policy.require(who, self.client.is_authenticated, f"send {kind[:-1]} events")
         if len(targets) > 1:
             self.charge(TARGET * len(targets))
-            self._bound_targets(targets)
+            self._door.limits.require_few(targets)
         data = bytes(event.data)
         policies = self._door.policies
         if policies.is_guarded:
@@ -298,10 +304,6 @@ class Connection(Paced):
         else:
             self._owed += 1
             self._start(self._acknowledge_when_taken(waiting, event))
-
-    def _bound_targets(self, targets: tuple[str, ...]) -> None:
-        if len(targets) > self._door.limits.targets:
-            raise Limited(f"An event may name {self._door.limits.targets:,} targets.")
 
     def _acknowledge(self, event: BaseEvent) -> None:
         if event.id is not None:
@@ -335,7 +337,8 @@ class Connection(Paced):
         return self._walk_beside_later(event)
 
     def _call(self, event: WalkerEvent) -> Call:
-        return Call(event.walker, event.node or None, bytes(event.context), self.client, self.client.root_id)
+        context, root_id = bytes(event.context), self.client.root_id
+        return Call(event.walker, event.node or None, context, self.client, root_id, event.key)
 
     def _walk_beside(self, event: WalkerEvent) -> None:
         self._beside += 1
@@ -367,6 +370,9 @@ class Connection(Paced):
         except Exception as error:
             self._fail(event, error)
             return
+        self._answer(event, body)
+
+    def _answer(self, event: WalkerEvent, body: bytes) -> None:
         if event.id is not None:
             self._say(frame.reply(event.id, body))
         elif event.response:
@@ -375,15 +381,20 @@ class Connection(Paced):
     def _fail(self, event: Event, error: Exception) -> None:
         """Send an error. An exception that is not public is logged under the reference that is sent."""
         if not isinstance(error, PublicError):
-            fault, error = error, Internal()
+            fault, error = error, Internal(error)
             ids = {"client": self.client.id, "event": event.id}
             _log.error("%s", error.message, exc_info=fault, extra=ids)
         self.charge(ERROR)
         self._door.on_refusal(error)
+        if (tap := self._door.hub.tap).refusal is not None:
+            tap.refusal(self.client, event, error)
         if event.id is not None:
             self._say(frame.refusal(event.id, error))
         else:
-            self._say(frame.error(error, isinstance(event, WalkerEvent)))
+            self._say(self._error(event, error))
+
+    def _error(self, event: Event, error: PublicError) -> bytes:
+        return frame.error(error, isinstance(event, WalkerEvent))
 
     def _say(self, payload: bytes) -> None:
         self._door.turn.put(self.client, payload)

@@ -34,6 +34,7 @@ class Call(Struct, frozen=True):
     - context: text of a JSON object that has passed `wire/message/text`
     - client: the connection; it may have changed its user or gone since
     - root_id: the client's user when the event arrived
+    - key: calls of this user with the same key are done once; None: there is no key
     """
 
     walker: str
@@ -41,6 +42,7 @@ class Call(Struct, frozen=True):
     context: bytes
     client: Client
     root_id: str
+    key: str | None = None
 
 
 RunEvent = Callable[[Call], Awaitable[bytes]]
@@ -78,12 +80,20 @@ AddressOf = Callable[[str | None, str | None], str]
 IsProxy = Callable[[str | None], bool]
 """Returns whether the peer with this address is a trusted proxy, which forwards the connections of many clients."""
 
+Describe = Callable[[str, str, bytes], Awaitable[bytes]]
+"""Returns what others are shown of a user, JSON or nothing, given its root id, the address that it is counted by, and the info
+that its client gave. Never raises."""
+
 OnRefusal = Callable[[PublicError], None]
 """Called with each error that a client is sent. Must not raise."""
 
 
 def ignore(error: PublicError) -> None:
     """Do nothing: the `OnRefusal` of a server without metrics."""
+
+
+def _never(connection: Renewed) -> None:
+    pass
 
 
 def is_no_proxy(peer: str | None) -> bool:
@@ -106,6 +116,30 @@ class Timed(Protocol):
         """Close, unless the client has sent an event or signed in."""
 
 
+class Renewed(Protocol):
+    """A connection whose session token is renewed."""
+
+    def renew(self) -> None:
+        """Send a newer session token."""
+
+
+class Claims(NamedTuple):
+    """What a session token proves: that a client with this id was connected as this user, a short while ago."""
+
+    client_id: str
+    root_id: str
+
+
+class SessionTokens(Protocol):
+    """Makes and reads session tokens."""
+
+    def make(self, claims: Claims, seconds: float) -> str:
+        """Return a token that is valid for so many seconds."""
+
+    def read(self, token: str) -> Claims | None:
+        """Return what a token proves; None for any other text, and for one that is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What all connections of a server share.
@@ -122,6 +156,10 @@ class Door:
     - budget: the time for input in one turn of the event loop
     - rates: what clients may use in a second; None: there is no limit
     - has_rules: whether any channel has a rule. Without rules, only ids that begin with `n:` may be covered by the hub's rights
+    - sessions: makes the session tokens of clients of version 2; None: it is not served
+    - renewals: when these are replaced
+    - describe: makes what presence lists show of a user; None: they show what its client gave
+    - counts_addresses: whether any limit counts clients by their address. To look it up takes as long as a third of a handshake
     """
 
     hub: Hub
@@ -145,6 +183,14 @@ class Door:
     budget: Budget = field(default_factory=Budget)
     rates: Rates | None = None
     has_rules: bool = False
+    sessions: SessionTokens | None = None
+    renewals: Deadlines[Renewed] = field(default_factory=lambda: Deadlines(0, _never))
+    describe: Describe | None = None
+    counts_addresses: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        counts = bool(self.limits.address_connections) or self.rates is not None
+        object.__setattr__(self, "counts_addresses", counts)  # frozen
 
     async def identify(self, token: str, notice: int) -> SignIn:
         """Return who the bearer of a token is; NOBODY if that cannot be found out.
@@ -157,8 +203,3 @@ class Door:
         except Exception:
             _log.exception("A token could not be checked; its bearer is treated as the public user")
             return NOBODY
-
-    @property
-    def counts_addresses(self) -> bool:
-        """Return whether any limit counts clients by their address. To look it up takes as long as a third of a handshake."""
-        return bool(self.limits.address_connections) or self.rates is not None

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
+from walkwire.errors import Limited
+
+SESSION_TOKENS = (
+    1.5  # times `session_seconds` that a session token is valid: it is renewed before half of that is over
+)
 MEBIBYTE = 1024 * 1024
 
 
@@ -28,6 +34,8 @@ class Limits:
     first_seconds: float = (
         0.0  # for a first event, unless the client signs in; at most twice that; 0: no limit
     )
+    connect_seconds: float = 10.0  # for the first event of a client of version 2
+    session_seconds: float = 300.0  # for which a session can be continued after its connection has ended
     memory: int = 256 * MEBIBYTE  # bytes that may be unfinished or unsent, of all connections
     user_connections: int = 0  # most WebSockets of one user; 0: no limit
     address_connections: int = 0  # most connections of one address, HTTP included; 0: no limit
@@ -44,3 +52,8 @@ class Limits:
     def has_rates(self) -> bool:
         """Return whether any rate is limited."""
         return bool(self.events or self.bytes or self.joins)
+
+    def require_few(self, targets: Sized) -> None:
+        """Raise Limited if an event names too many targets."""
+        if len(targets) > self.targets:
+            raise Limited(f"An event may name {self.targets:,} targets.")

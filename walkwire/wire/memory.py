@@ -47,7 +47,7 @@ class MemoryBound:
     def __init__(self, bound: int, heartbeat: Heartbeat) -> None:
         self.requests: set[Holder] = set()
         self.size = 0
-        self.on_freed: Callable[[], None] = ignore_freed
+        self.on_freed: Callable[[], object] = ignore_freed
         self._peak = 0  # the most that was held since `on_freed` was called
         self._bound = bound
         self._heartbeat = heartbeat

@@ -6,13 +6,15 @@ import itertools
 import logging
 from asyncio import Future
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
-from walkwire.broker import Broker, Counts
+from walkwire.broker import STREAMS, Broker, Counts
 from walkwire.errors import PublicError, Unreached
+from walkwire.history import Hear, Mark
 from walkwire.wire.delivery.seen import Seen
 from walkwire.wire.message import envelope
 from walkwire.wire.message.envelope import Head
-from walkwire.wire.message.notification import Overflow
+from walkwire.wire.message.notification import Kept, Overflow
 
 COPIES = 32  # topics to which one message is published; one for more of them goes to all servers once
 COPIED_BYTES = 256 * 1024  # of all copies of one message
@@ -36,6 +38,10 @@ def ignore_return() -> None:
     """Do nothing."""
 
 
+def ignore_kept(topic: str, mark: Mark, previous: int, message: bytes) -> None:
+    """Do nothing."""
+
+
 class Peers:
     """Sends to and receives from the other servers. All calls come from the event loop of the sockets; none waits for the broker.
 
@@ -51,6 +57,7 @@ class Peers:
         self._on_revoked: OnRevoked = ignore_revoked
         self._on_return: OnReturn = ignore_return
         self._on_ended: OnEnded = ignore_ended
+        self._on_kept: Hear = ignore_kept
         self._own_topic = envelope.server_topic(server)
         self._numbers = itertools.count(1)
         self._seen = Seen()
@@ -72,6 +79,7 @@ class Peers:
         on_revoked: OnRevoked = ignore_revoked,
         on_return: OnReturn = ignore_return,
         on_ended: OnEnded = ignore_ended,
+        on_kept: Hear = ignore_kept,
     ) -> None:
         """Connect to the broker.
 
@@ -79,6 +87,7 @@ class Peers:
         - on_revoked: called with a root id and a token generation when another server has revoked that user's tokens below it
         - on_return: called when the broker is back; what other servers sent meanwhile is lost
         - on_ended: called with a root id and the id of a session of this user that another server has ended
+        - on_kept: called with what `publish_kept` has published
         """
         self._receive, self._on_revoked, self._on_return, self._on_ended = (
             receive,
@@ -86,6 +95,7 @@ class Peers:
             on_return,
             on_ended,
         )
+        self._on_kept = on_kept
         self._broker.subscribe((self._own_topic, envelope.REVOKED, envelope.ALL))
         await self._broker.start(self.deliver, self._returned)
 
@@ -119,17 +129,31 @@ class Peers:
         names.pop(self._own_topic, None)
         if not names:
             return False
-        if len(names) > 1 and (len(names) > COPIES or len(names) * len(data) > COPIED_BYTES):
-            names = {envelope.ALL: None}
-        head = Head(self.server, next(self._numbers), kind, targets, channel, len(names) > 1, overflow)
-        message = envelope.encode(head, data)
+        number, count = next(self._numbers), len(names)
         try:
-            for topic in names:
-                self._broker.publish(topic, message)
+            if count > 1 and (count > COPIES or count * len(data) > COPIED_BYTES):
+                streams = [name for name in names if name.startswith(STREAMS)]
+                heads = [
+                    envelope.encode(Head(self.server, number, kind, some, channel, False, overflow))
+                    for some in (targets, ())
+                ]
+                self._broker.publish_all(streams, envelope.ALL, heads[0], data, heads[1])
+            else:
+                head = Head(self.server, number, kind, targets, channel, count > 1, overflow)
+                message = envelope.encode(head, data)
+                for topic in names:
+                    self._broker.publish(topic, message)
         except PublicError:
             self.untold += 1
             raise
         return True
+
+    def publish_kept(self, kept: Iterable[Kept], message: bytes) -> None:
+        """Publish an entry of durable streams. Never raises: who does not hear it reads it from the database."""
+        for topic, mark in kept:
+            if mark is not None:
+                with suppress(PublicError):
+                    self._broker.publish(envelope.kept_topic(topic), envelope.encode_kept(mark, message))
 
     def tell_revoked(self, root_id: str, token_generation: int) -> None:
         """Publish that this user's tokens below this generation are revoked. Never raises: a failure is logged. Other servers
@@ -149,6 +173,9 @@ class Peers:
     def deliver(self, topic: str, message: bytes) -> None:
         """Handle a message of the broker. Never raises."""
         try:
+            if topic.startswith(envelope.KEPT):
+                self._on_kept(topic[len(envelope.KEPT) :], *envelope.decode_kept(message))
+                return
             head, data = envelope.decode(message)
         except ValueError as error:
             _log.warning("A message on %s was passed over: %s", topic, error)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from operator import methodcaller
 
 from walkwire.broker import Broker
+from walkwire.history import History
 from walkwire.ids import ServerIds
 from walkwire.wire.budget import Budget
 from walkwire.wire.connections import Connections
@@ -17,10 +18,13 @@ from walkwire.wire.door import (
     AddressOf,
     AllowsOrigin,
     Authenticate,
+    Describe,
     Door,
     IsProxy,
     OnRefusal,
+    Renewed,
     RunEvent,
+    SessionTokens,
     Timed,
     ignore,
     is_no_proxy,
@@ -40,11 +44,18 @@ from walkwire.wire.peers import (
     ignore_revoked,
 )
 from walkwire.wire.policy import Policies
+from walkwire.wire.presence.presence import Presence
+from walkwire.wire.presence.ticker import Ticking
 from walkwire.wire.rates import Rates
+from walkwire.wire.streams.streams import LevelOf, recent
 
 
 class Wire:
-    """One server's wire: each part is an attribute, and is given to whom needs it. `clock` returns Unix seconds."""
+    """One server's wire: each part is an attribute, and is given to whom needs it.
+
+    - clock: returns Unix seconds
+    - ticker, monotonic: by which presence goes
+    """
 
     def __init__(
         self,
@@ -55,6 +66,10 @@ class Wire:
         overflow: OverflowPolicies | None = None,
         on_delivery: OnDelivery | None = None,
         clock: Callable[[], float] = time.time,
+        history: History | None = None,
+        level_of: LevelOf = recent,
+        ticker: Ticking | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ids = ids or ServerIds()
         self.policies = policies or Policies()
@@ -65,9 +80,21 @@ class Wire:
         self.turn = Turn(self.limits.unsent, self.memory.grow, self.budget.renew)
         self.unfinished = Deadlines[Timed](self.limits.message_seconds, methodcaller("expire_message"))
         self.silent = Deadlines[Timed](self.limits.first_seconds, methodcaller("expire_first"))
+        self.renewals = Deadlines[Renewed](self.limits.session_seconds / 4, methodcaller("renew"))
         self.peers = Peers(broker, self.ids.server)
+        presence = Presence(self.peers, self.turn, monotonic, ticker)
         self.hub = Hub(
-            broker, self.peers, self.turn, self.policies, self.limits, overflow, on_delivery, clock
+            broker,
+            self.peers,
+            self.turn,
+            self.policies,
+            self.limits,
+            overflow,
+            on_delivery,
+            clock,
+            history,
+            level_of,
+            presence,
         )
         self.rates = Rates(self.limits) if self.limits.has_rates else None
         self.connections = Connections(self.hub, self.turn, self.heartbeat, self.limits)
@@ -84,7 +111,9 @@ class Wire:
         on_ended: OnEnded = ignore_ended,
     ) -> None:
         """Begin to receive from other servers, and to watch sockets. The callables are those of `Peers.start`."""
-        await self.peers.start(self.hub.receive, on_revoked, on_return, on_ended)
+        await self.hub.streams.following.start()
+        hear = self.hub.streams.following.hear
+        await self.peers.start(self.hub.receive, on_revoked, on_return, on_ended, hear)
         self.heartbeat.start()
         self.memory.start()
 
@@ -93,6 +122,8 @@ class Wire:
         self.memory.stop()
         self.heartbeat.stop()
         self.hub.terms.stop()
+        self.hub.presence.stop()
+        await self.hub.streams.following.stop()
         await self.peers.stop()
 
     def door(
@@ -105,6 +136,8 @@ class Wire:
         on_refusal: OnRefusal = ignore,
         address_of: AddressOf = own_address,
         is_proxy: IsProxy = is_no_proxy,
+        sessions: SessionTokens | None = None,
+        describe: Describe | None = None,
     ) -> Door:
         """Return what the connections of this server are given."""
         return Door(
@@ -129,4 +162,7 @@ class Wire:
             self.budget,
             self.rates,
             self.hub.membership.rights.has_rules,
+            sessions,
+            self.renewals,
+            describe,
         )

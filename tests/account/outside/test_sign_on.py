@@ -68,7 +68,7 @@ def sign_on(
 
 async def consent(departure: Departure) -> dict[str, str]:
     """What the provider sends the browser back with."""
-    async with httpx.AsyncClient(verify=False) as browser:
+    async with httpx.AsyncClient(verify=False, timeout=60) as browser:
         answer = await browser.get(departure.url)
     assert answer.status_code == 302, answer.text
     return dict(parse_qsl(urlsplit(answer.headers["location"]).query))

@@ -101,10 +101,11 @@ async def test_what_is_no_token_asks_nobody(
 async def test_a_verified_token_is_verified_once_and_ends_all_the_same(
     provider: OpenIdProvider, tokens: OutsideTokens
 ) -> None:
-    token = provider.token(exp=int(time.time()) + 60)
+    end = int(time.time()) + 60
+    token = provider.token(exp=end)
     assert await tokens.read(token) is not None
-    tokens._clock = lambda: time.time() + 59
+    tokens._clock = lambda: end - 1
     tokens._provider._keys.clear()  # would be asked for if the token were verified again
     assert await tokens.read(token) is not None
-    tokens._clock = lambda: time.time() + 60
+    tokens._clock = lambda: end
     assert await tokens.read(token) is None

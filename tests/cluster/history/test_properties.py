@@ -168,6 +168,7 @@ def made_twice(system: System) -> None:
     for _ in range(2):
         system.put([Look(key, ()), Add(key, system.one())])
         system.sets[key].append(system.number)
+    system.put([Look(key, tuple(system.sets[key]))], slack=0)  # else nobody may see both before they are gone
 
 
 def missed(system: System) -> None:

@@ -141,6 +141,17 @@ def test_it_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     assert len(caplog.records[1].getMessage()) < 400
 
 
+def test_a_host_is_known_after_its_first_request_unless_a_proxy_forwarded_this_one() -> None:
+    hosts = made()
+    assert not hosts.is_known({b"host": b"localhost"})
+    assert decide(hosts, "localhost") is None
+    assert decide(hosts, "shop.example") == 421
+    assert hosts.is_known({b"host": b"localhost", b"upgrade": b"websocket"})
+    assert not hosts.is_known({b"host": b"shop.example"})
+    assert not hosts.is_known({b"host": b"localhost", b"x-forwarded-for": b"192.0.2.1"})
+    assert not hosts.is_known({})
+
+
 def test_what_is_remembered_is_bounded() -> None:
     hosts = made()
     for number in range(5000):

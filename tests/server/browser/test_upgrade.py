@@ -23,6 +23,8 @@ def read(query: str = "", is_production: bool = False, **headers: str) -> Shown:
 def test_a_plain_request_shows_nothing() -> None:
     assert read() == read("?") == read("?channel_id=") == read(cookie="a=b", origin=ORIGIN) == Shown()
     assert read("?channel_id=a&channel_id=b%20c#d") == Shown(channel_id="b c")
+    assert read("?channel_id=a=b#c") == read("?&channel_id=a=b") == Shown(channel_id="a=b")
+    assert read("?channel_id") == read("?expiring=soon") == Shown()
     assert read(authorization="Bearer x") == Shown("Bearer x")
 
 

@@ -37,7 +37,7 @@ class Store:
         self.reads.append(list(ids))
         found = [self.nodes[id] for id in ids if id in self.nodes]
         self.is_reading.set()
-        assert self.gate.wait(5)
+        assert self.gate.wait(30)
         if self.is_failing:
             raise Busy
         return found
@@ -72,7 +72,7 @@ class Cache:
 
 @pytest.fixture
 async def cache(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cache]:
-    monkeypatch.setattr(module, "TICK", 0.001)
+    monkeypatch.setattr("walkwire.store.asking.TICK", 0.001)
     async with Asking() as asking:
         made = Cache(asking)
         yield made
@@ -80,7 +80,7 @@ async def cache(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cache]:
 
 
 async def until(is_so: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0.001)
 

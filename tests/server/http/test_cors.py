@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.server.conftest import Serve
@@ -107,15 +105,6 @@ async def test_what_no_page_asks_is_answered_without_a_word_of_it(serve: Serve) 
 async def test_what_a_cache_may_keep_says_that_it_depends_on_the_origin(serve: Serve) -> None:
     answer = await serve(open_one).get("/healthz")
     assert answer.headers["vary"] == "Origin"
-
-
-async def test_the_programs_page_is_at_the_top(serve: Serve, tmp_path: Path) -> None:
-    page = tmp_path / "index.html"
-    page.write_text("<h1>Hello</h1>")
-    answer = await serve(open_one, page=page).get("/")
-    assert (answer.status_code, answer.text) == (200, "<h1>Hello</h1>")
-    assert answer.headers["content-type"].startswith("text/html")
-    assert (await serve(open_one).get("/")).status_code == 404
 
 
 async def test_health_is_answered(serve: Serve) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from walkwire.config import Config
+from walkwire.server.http.files.site import Site, open_site
 from walkwire.server.process.banner import show_banner
 from walkwire.walk.walker.specs import specs
 from walkwire.walk.walker.walker import Walker
@@ -32,20 +33,25 @@ class hidden(Walker):
 
 
 def _said(
-    capsys: pytest.CaptureFixture[str], config: Config, *walkers: type, page: Path | None = None
+    capsys: pytest.CaptureFixture[str], config: Config, *walkers: type, site: Site | None = None
 ) -> list[str]:
-    show_banner(config, {one.__name__: one for one in walkers}, 8000, title="walkwire 1  main.py", page=page)
+    show_banner(config, {one.__name__: one for one in walkers}, 8000, title="walkwire 1  main.py", site=site)
     return capsys.readouterr().out.splitlines()
 
 
-def test_each_thing_is_one_plain_line_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_thing_is_one_plain_line_where_no_terminal_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").touch()
+    site = open_site(tmp_path, is_public=False, is_app=False)
     path = "/a/{x}/with/a/path/that/is/so/long/that/no/terminal/holds/it"
-    assert _said(capsys, Config(), long_one, on_socket, hidden, page=Path("index.html")) == [
+    assert _said(capsys, Config(), long_one, on_socket, hidden, site=site) == [
         "walkwire 1  main.py",
         "",
         "Page: http://127.0.0.1:8000/",
         "WebSocket: ws://127.0.0.1:8000/websocket",
         "API: http://127.0.0.1:8000/docs",
+        "Console: http://127.0.0.1:8000/console",
         "Database: sqlite:///walkwire.db",
         "",
         f"long_one: get websocket  everybody  {path}  {path}/{{node}}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
 import signal
 import socket
 import time
@@ -19,7 +20,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.serving import Server, run, signal_until_the_end
+from tests.brokers.service import is_open
+from tests.serving import PATIENCE, Server, run, signal_until_the_end
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, root_reference
 from walkwire.server.process.listen import bind
@@ -59,6 +61,7 @@ class wait_for_go(Walker):
         socket.notify_self({"told": True})
         self.report("done")
 '''
+WALK = b"POST /walker/wait_for_nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}"
 
 
 @pytest.fixture
@@ -99,7 +102,7 @@ def test_a_signal_ends_it_with_a_goodbye_to_its_sockets_and_with_zero(
         server.signal(number)
         for client in (first, second):
             with pytest.raises(ConnectionClosed) as closed:
-                client.recv(timeout=10)
+                client.recv(timeout=30)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == code
             assert set(json.loads(closed.value.rcvd.reason)) == {"reconnect_in", "reason"}
@@ -113,7 +116,7 @@ def test_walks_in_flight_end_and_are_answered_before_it_goes(
 ) -> None:
     with ThreadPoolExecutor(1) as pool, connect(server.socket_url) as client:
         client.recv()
-        over_rest = pool.submit(httpx.post, f"{server.url}/walker/wait_for_go", timeout=20)
+        over_rest = pool.submit(httpx.post, f"{server.url}/walker/wait_for_go", timeout=30)
         assert server.read_line() == "began\n"
         client.send('{"type":"walker","walker":"wait_for_go","response":true}')
         assert server.read_line() == "began\n"
@@ -121,10 +124,10 @@ def test_walks_in_flight_end_and_are_answered_before_it_goes(
         _wait_until_refused(server.url)
         (tmp_path / "go").touch()
         assert over_rest.result().json() == {"status": 200, "reports": ["done"]}
-        assert json.loads(client.recv(timeout=10)) == {"told": True}
-        assert json.loads(client.recv(timeout=10)) == {"status": 200, "reports": ["done"]}
+        assert json.loads(client.recv(timeout=30)) == {"told": True}
+        assert json.loads(client.recv(timeout=30)) == {"status": 200, "reports": ["done"]}
         with pytest.raises(ConnectionClosed):
-            client.recv(timeout=10)
+            client.recv(timeout=30)
     assert server.wait() == 0
 
 
@@ -164,7 +167,7 @@ def test_it_ends_with_zero_however_many_signals_come(number: signal.Signals, ser
 
 
 def test_idle_http_connections_do_not_hold_it_up(server: Server) -> None:
-    with httpx.Client(verify=False) as client:
+    with httpx.Client(verify=False, timeout=PATIENCE) as client:
         assert client.get(f"{server.url}/healthz").status_code == 200
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
@@ -278,7 +281,7 @@ def _wait_until_refused(url: str) -> None:
 def _code_of_close(client: ClientConnection) -> int | None:
     try:
         while True:
-            client.recv(timeout=10)
+            client.recv(timeout=30)
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else None
 
@@ -288,7 +291,7 @@ def test_a_drain_says_so_first_and_sends_the_sockets_elsewhere_little_by_little(
 ) -> None:
     with (
         Server(program, tmp_path, "--drain-seconds", "2") as server,
-        httpx.Client(base_url=server.url, verify=False) as http,
+        httpx.Client(base_url=server.url, verify=False, timeout=PATIENCE) as http,
         ExitStack() as stack,
     ):
         clients = [stack.enter_context(connect(server.socket_url)) for _ in range(20)]
@@ -319,16 +322,40 @@ def test_a_drain_says_so_first_and_sends_the_sockets_elsewhere_little_by_little(
         assert {code for _, code in ends} == {4200}
         assert ends[-1][0] - ends[0][0] > 1, "spread over most of the two seconds"
         (tmp_path / "go").touch()
-        assert json.loads(busy.recv(timeout=10)) == {"told": True}
-        assert json.loads(busy.recv(timeout=10))["ok"] is True
+        assert json.loads(busy.recv(timeout=30)) == {"told": True}
+        assert json.loads(busy.recv(timeout=30))["ok"] is True
         assert _code_of_close(busy) == 4200
+        assert server.wait() == 0
+
+
+def test_after_a_drain_requests_are_served_on_connections_that_a_load_balancer_has(
+    program: Path, tmp_path: Path
+) -> None:
+    with (
+        Server(program, tmp_path, "--drain-seconds", "1") as server,
+        socket.create_connection(("127.0.0.1", server.port)) as unused,
+        socket.create_connection(("127.0.0.1", server.port)) as kept,
+    ):
+        connections = (unused, kept)
+        kept.sendall(WALK)
+        assert b"served" in kept.recv(4096)
+        server.signal(signal.SIGTERM)
+        while is_open(server.port):
+            assert select.select(connections, [], [], 0.01)[0] == []
+        assert select.select(connections, [], [], 0.3)[0] == [], "neither is closed"
+        for connection in connections:
+            connection.sendall(WALK)
+            answer = connection.recv(4096)
+            assert b"served" in answer
+            assert b"connection: close" in answer
+            assert connection.recv(1) == b""
         assert server.wait() == 0
 
 
 def test_a_second_signal_ends_a_drain(program: Path, tmp_path: Path) -> None:
     with (
-        Server(program, tmp_path, "--drain-seconds", "60") as server,
-        httpx.Client(base_url=server.url, verify=False) as http,
+        Server(program, tmp_path, "--drain-seconds", "600") as server,
+        httpx.Client(base_url=server.url, verify=False, timeout=PATIENCE) as http,
         connect(server.socket_url) as client,
     ):
         server.signal(signal.SIGTERM)

@@ -16,7 +16,7 @@ from websockets.frames import Frame, Opcode
 
 from walkwire.brokers import open_broker
 from walkwire.server.socket import gateway
-from walkwire.server.socket.stream import Stream
+from walkwire.server.socket.stream import SocketStream
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.limits import Limits
@@ -26,7 +26,7 @@ from walkwire.wire.wire import Wire
 LIMIT = 32 * 1024 * 1024
 
 
-class Echo(Stream):
+class Echo(SocketStream):
     """Greets nobody, and gives back what it hears. Text goes the way of all frames, so it may be compressed."""
 
     __slots__ = ()
@@ -45,12 +45,12 @@ class Echo(Stream):
 async def serving(port: int = 0, compresses: bool = False) -> AsyncIterator[int]:
     """Serve the echo, and give the port."""
     wire = Wire(open_broker(), limits=Limits(frame=LIMIT))
-    before, gateway.Stream = gateway.Stream, Echo  # type: ignore[misc]
+    before, gateway.SocketStream = gateway.SocketStream, Echo  # type: ignore[misc]
     try:
         async with serving_wire(wire, port, compresses) as found:
             yield found
     finally:
-        gateway.Stream = before  # type: ignore[misc]
+        gateway.SocketStream = before  # type: ignore[misc]
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ async def test_text_and_binary_come_back_as_they_were(options: dict[str, Any], s
     factory = ClientPerMessageDeflateFactory(**options)
     async with (
         serving(compresses=True) as port,
-        asyncio.timeout(10),
+        asyncio.timeout(30),
         connect(
             f"ws://127.0.0.1:{port}/websocket", extensions=[factory], compression=None, max_size=None
         ) as client,

@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.server.socket.framing import Framing, whole
-from walkwire.server.socket.stream import Stream
+from walkwire.server.socket.stream import SocketStream
 from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.limits import Limits
 from walkwire.wire.wire import Wire
@@ -71,7 +71,7 @@ def test_a_framing_that_knows_nothing_can_be_dropped() -> None:
     assert states == [True, False, True, False, False, True, False]
 
 
-class Ear(Stream):
+class Ear(SocketStream):
     """Notes what it is told."""
 
     __slots__ = ("told",)

@@ -95,7 +95,7 @@ class Peer:
 
 @pytest.fixture
 async def peer() -> AsyncIterator[Peer]:
-    async with serving() as port, asyncio.timeout(20):
+    async with serving() as port, asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=LIMIT)
         writer.write(
             b"GET /websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

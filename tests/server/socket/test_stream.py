@@ -13,7 +13,7 @@ from websockets.protocol import OPEN, Protocol, Side
 
 from walkwire.brokers.memory import MemoryBroker
 from walkwire.server.socket.framing import Framing
-from walkwire.server.socket.stream import FRAMES, PIECE, SLICE, Stream
+from walkwire.server.socket.stream import FRAMES, PIECE, SLICE, SocketStream
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.heartbeat import Phase
@@ -72,7 +72,7 @@ class Line:
         self.pipe = Pipe(may_half_close)
         self.streams: set[Any] = set()
         door = self.wire.door(self._dispatch, self._authenticate, lambda origin, host: True)
-        self.stream = Stream(door, self.pipe, b"", self.streams)
+        self.stream = SocketStream(door, self.pipe, b"", self.streams)
         self.stream.open(Connection(door, self.stream), None, b"")
         self.wire.turn.flush()
         assert [each["type"] for each in self.pipe.heard()] == ["connection"]

@@ -209,7 +209,7 @@ def test_a_commit_that_a_crash_undid_is_made_again(server: PostgresServer, line:
     held = once(line, ONE, False, line.hold)
     with ThreadPoolExecutor() as threads:
         committing = threads.submit(write, store, changed=counter._replace(data='{"n":1}'))
-        assert held.wait(5)
+        assert held.wait(30)
         server.stop("immediate")
         server.start()
         with closing(open_store(server.url)) as direct:
@@ -248,7 +248,7 @@ def test_a_commit_that_was_made_before_a_restart_is_known_to_be(
     held = once(line, ONE, True, line.hold)
     with ThreadPoolExecutor() as threads:
         committing = threads.submit(write, store, new, changed=counter._replace(data='{"n":1}'))
-        assert held.wait(5)
+        assert held.wait(30)
         server.stop(mode)
         server.start()
         line.free()

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.databases import postgres
 from walkwire.ids import PUBLIC_ROOT, new_id
-from walkwire.store import Changes, EdgeRecord, NodeRecord, Reads, Selection
+from walkwire.store import Changes, EdgeRecord, NodeRecord, Reads, Selection, StreamBound, StreamEntry
 from walkwire.stores import open_store
 from walkwire.stores.postgres.statements import neighbourhood_of
+from walkwire.stores.sql import streams
 from walkwire.stores.sql.selections import parameters
 
 MANY, FEW = 20_000, 10
@@ -64,3 +66,52 @@ def test_few_neighbours_are_read_by_themselves_beside_a_node_that_has_many(
         finally:
             store.close()
         assert sum(scanned(plan[0]["Plan"])) <= 6 * FEW
+
+
+def test_a_key_is_looked_up_by_itself_among_many_records() -> None:
+    """Also by a plan that was made when there were none."""
+    with postgres() as url:
+        store = open_store(url)
+        try:
+            assert store.take_key(PUBLIC_ROOT, "k", 1000.0) is None
+            with store._key_locks._pool.raw() as connection:  # type: ignore[attr-defined]
+                connection.execute(
+                    "INSERT INTO keyed_calls SELECT %s, n::text, 'c', 'd', 200, '', false, 0, 2000 "
+                    "FROM generate_series(1, %s) AS given(n)",
+                    [PUBLIC_ROOT, MANY],
+                )
+                connection.execute("ANALYZE")
+                ((name,),) = connection.execute(
+                    "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%pg_try_advisory%' "
+                    "AND statement NOT LIKE '%pg_prepared%'"
+                ).fetchall()
+                given = f"'{{{PUBLIC_ROOT}}}', '{{7}}', '{{7}}', '1000'"
+                ((plan,),) = connection.execute(
+                    f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {name}({given})", prepare=False
+                ).fetchall()
+        finally:
+            store.close()
+        assert 2 <= sum(scanned(plan[0]["Plan"])) <= FEW
+
+
+@pytest.mark.parametrize(
+    ("page", "given"),
+    [
+        (streams._AFTER, {"at": MANY // 2, "limit": FEW}),
+        (streams._UPTO, {"at": MANY // 2, "limit": FEW}),
+        (streams._LAST, {"limit": FEW}),
+    ],
+)
+def test_a_page_of_a_stream_is_read_by_itself_among_many_entries(page: Any, given: dict[str, int]) -> None:
+    with postgres() as url:
+        store = open_store(url)
+        try:
+            for topic in ("c.den", "c.hall"):
+                entries = [StreamEntry(topic, b"x", StreamBound(MANY, 3600.0)) for _ in range(MANY)]
+                store.commit(Reads(), Changes(entries=entries), lambda: None)
+            with store._pool.plain() as connection:  # type: ignore[attr-defined]
+                explain = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {page.text}")
+                (plan,) = connection.execute(explain, {"topic": "c.den", "size": 10**6, **given}).scalar_one()
+        finally:
+            store.close()
+        assert sum(scanned(plan["Plan"])) <= 6 * FEW

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, func, inspect, make_url, select, text
 
 from tests.databases import ENGINES, database
-from tests.serving import COMMAND, PATIENCE, PROGRAMS, Server
+from tests.serving import PATIENCE, PROGRAMS, Server, run
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT
 from walkwire.store import Changes, NodeRecord, Reads, Selection, SessionRecord, TokenState
@@ -189,18 +189,10 @@ def test_a_newer_database_is_refused_with_one_sentence_and_nothing_else(url: str
     with connected(url) as connection:
         connection.exec_driver_sql(f"UPDATE {revision.TABLE} SET version_num = '0999'")
 
-    ended = subprocess.run(
-        [COMMAND, "serve", PROGRAM, "--port", "0", "--database", url],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    code, out, errors = run("serve", PROGRAM, "--port", "0", "--database", url, folder=tmp_path)
 
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    (sentence,) = ended.stderr.splitlines()
+    assert (code, out) == (2, "")
+    (sentence,) = errors.splitlines()
     assert "was migrated to schema 0999 by a newer walkwire" in sentence
     assert "upgrade it, or restore a backup" in sentence
 
@@ -218,31 +210,32 @@ def test_a_database_that_is_up_to_date_or_empty_needs_no_alembic(url: str) -> No
 def test_processes_that_open_an_empty_or_older_database_at_once_all_do(url: str, is_empty: bool) -> None:
     if not is_empty:
         make_unnumbered(url)
-    code = (
-        "import sys\nfrom walkwire.stores import open_store\n"
-        "from walkwire.stores.sqlite import store as sqlite\nfrom walkwire.stores.postgres import store\n"
-        f"print(flush=True); sys.stdin.readline(); store = open_store({url!r})\n"
-        "assert len(store.load_nodes(['000000000000000000000001'])) == 1"
-    )
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for _ in range(4)
-    ]
-    for process in started:
-        assert process.stdout is not None
-        process.stdout.readline()
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write(b"now\n")
-        process.stdin.flush()
+    code = f"""
+import os
+import alembic.command  # once for all of them
+from walkwire.stores import open_store
+from walkwire.stores.postgres import store
+from walkwire.stores.sqlite import store as sqlite
 
-    assert [process.communicate(timeout=PATIENCE)[1].decode() for process in started] == [""] * 4
-    assert [process.returncode for process in started] == [0] * 4
+at_once, start = os.pipe()
+processes = []
+for _ in range(4):
+    process = os.fork()
+    if not process:
+        os.close(start)
+        os.read(at_once, 1)  # returns when the parent has closed the other end
+        store = open_store({url!r})
+        os._exit(len(store.load_nodes(['000000000000000000000001'])) - 1)
+    processes.append(process)
+os.close(start)
+for process in processes:
+    assert os.waitpid(process, 0)[1] == 0
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
     assert number_of(url) == revision.NEWEST
 
 
@@ -252,7 +245,7 @@ def test_two_servers_that_start_at_once_on_an_empty_database_both_serve(url: str
 
     with ThreadPoolExecutor() as threads, ExitStack() as stack:
         for server in [stack.enter_context(server) for server in threads.map(serve, range(2))]:
-            assert httpx.get(f"{server.url}/healthz/ready").status_code == 200
+            assert httpx.get(f"{server.url}/healthz/ready", timeout=PATIENCE).status_code == 200
 
 
 def test_who_waits_too_long_for_another_that_migrates_says_so(tmp_path: Path) -> None:

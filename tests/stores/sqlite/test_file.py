@@ -109,6 +109,34 @@ def test_a_file_that_is_gone_is_not_created_again(tmp_path: Path) -> None:
     file.close()
 
 
+def test_a_file_is_closed_after_the_probe_under_way(tmp_path: Path) -> None:
+    """A probe that went on after the database was closed failed in its thread."""
+    path, order = tmp_path / "a.db", list[str]()
+    file = files.create(str(path))
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def probe() -> None:
+        has_begun.set()
+        may_end.wait(20)
+        order.append("probed")
+
+    def close() -> None:
+        file.close()
+        order.append("closed")
+
+    file.probe_with(probe)
+    path.unlink()
+    with pytest.raises(Unavailable):
+        file.require()
+    assert has_begun.wait(20)
+    closing = threading.Thread(target=close)
+    closing.start()
+    closing.join(0.2)  # a close that does not wait is over by then
+    may_end.set()
+    closing.join(20)
+    assert order == ["probed", "closed"]
+
+
 @pytest.mark.parametrize(
     ("query", "is_durable", "level"), [("", False, 1), ("", True, 2), ("?synchronous=NORMAL", True, 1)]
 )

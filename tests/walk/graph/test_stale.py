@@ -273,9 +273,9 @@ def test_the_class_of_a_node_is_what_it_was_and_so_are_its_defaults(
         with pytest.raises(AttributeError, match="type object 'Cell' has no attribute 'name'"):
             Cell.name  # noqa: B018
         assert (a.name, a.v) == ("a", 3)
-        a.note = "mine"
+        a._note = "mine"
         commit()
-        assert (a.note, vars(a)) == ("mine", {"name": "a", "v": 3, "items": [], "note": "mine"})
+        assert (a._note, vars(a)) == ("mine", {"name": "a", "v": 3, "items": [], "_note": "mine"})
 
     class Derived(Cell):
         extra: int = 2

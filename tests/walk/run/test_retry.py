@@ -214,6 +214,8 @@ class Crowded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
+    commit_all = None
+
     def commit(self, *arguments: Any) -> None:
         self._count += 1
         if self._count in self._busy:

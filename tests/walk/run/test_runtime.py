@@ -88,7 +88,7 @@ async def test_beyond_threads_and_queue_there_is_a_clear_busy(store: Any) -> Non
         @on_entry
         def here(self, here: Root) -> None:
             loop.call_soon_threadsafe(started.set)
-            assert gate.wait(5)
+            assert gate.wait(30)
 
     request = WalkRequest(wait, dict, PUBLIC_ROOT)
     let_in = [asyncio.ensure_future(runtime.run(request)) for _ in range(2)]

@@ -82,7 +82,7 @@ def state(store: Store, id: str) -> Any:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - of what happens in a database there is no event
             await asyncio.sleep(0)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections.abc import Sequence
 
 import pytest
 
 from walkwire.errors import Busy
-from walkwire.walk.run.threads import Mailbox, Threads
+from walkwire.store import Changes, Reads, UnitOfWork
+from walkwire.walk.run.threads import TOGETHER, Mailbox, Threads
+from walkwire.walk.unit.batch import Uncommitted
 
 
 async def test_the_mailbox_keeps_the_order_in_which_each_thread_posted() -> None:
@@ -112,3 +115,50 @@ async def test_who_gave_up_waiting_is_not_answered_and_the_worker_goes_on() -> N
     assert waiting.cancelled()
     assert faults == []
     threads.stop()
+
+
+def ended(answer: object) -> Uncommitted[object]:
+    return Uncommitted(UnitOfWork(Reads(), Changes(), lambda: None), lambda _: answer)
+
+
+async def test_what_has_ended_does_not_wait_for_a_job_that_does_not_end() -> None:
+    gate, sizes = threading.Event(), list[int]()
+
+    def together(commits: Sequence[UnitOfWork]) -> list[BaseException | None]:
+        sizes.append(len(commits))
+        return [None] * len(commits)
+
+    threads = Threads(Mailbox(asyncio.get_running_loop()), 4, 10, together=together)
+    held = [threads.submit(gate.wait, 60), threads.submit(ended, 1), threads.submit(gate.wait, 60)]
+    async with asyncio.timeout(30):
+        assert await held[1] == 1
+    gate.set()
+    assert await asyncio.gather(*held) == [True, 1, True]
+    assert sizes == [1]
+    threads.stop()
+
+
+async def test_no_more_than_so_many_are_committed_together_and_each_gets_its_own_result() -> None:
+    gate, sizes = threading.Event(), list[int]()
+
+    def together(commits: Sequence[UnitOfWork]) -> list[BaseException | None]:
+        sizes.append(len(commits))
+        return [None] * len(commits)
+
+    threads = Threads(Mailbox(asyncio.get_running_loop()), 1, 100, together=together)
+    futures = [threads.submit(gate.wait, 60), *(threads.submit(ended, number) for number in range(70))]
+    await asyncio.sleep(0)
+    gate.set()
+    assert await asyncio.gather(*futures) == [True, *range(70)]
+    assert max(sizes) <= TOGETHER
+    assert sum(sizes) == 70
+    threads.stop()
+
+
+async def test_what_is_submitted_before_a_pool_stops_is_committed() -> None:
+    gate = threading.Event()
+    threads = Threads(Mailbox(asyncio.get_running_loop()), 1, 10, together=lambda of: [None] * len(of))
+    futures = [threads.submit(gate.wait, 60), *(threads.submit(ended, number) for number in range(5))]
+    threads.stop()
+    gate.set()
+    assert await asyncio.gather(*futures) == [True, *range(5)]

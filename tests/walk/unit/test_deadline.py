@@ -135,6 +135,16 @@ async def test_a_walker_may_have_a_time_of_its_own(runtime: Runtime) -> None:
     assert await count(runtime) == 1
 
 
+def test_a_commit_begins_before_the_deadline_or_not_at_all() -> None:
+    deadline = Deadline()
+    deadline.begin_commit()
+    assert not deadline.end(), "the commit is completed"
+    deadline.resume()
+    assert deadline.end()
+    with pytest.raises(TimedOut):
+        deadline.begin_commit()
+
+
 async def test_a_commit_that_is_being_made_is_waited_for() -> None:
     deadline, begun, may_go_on = Deadline(), threading.Event(), threading.Event()
 

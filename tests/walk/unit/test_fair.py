@@ -14,8 +14,8 @@ def test_payers_take_turns_and_the_items_of_each_stay_in_order() -> None:
     assert [queue.take() for _ in range(4)] == ["a1", "b1", "c1", "a2"]
     queue.put("d", "d1")
     queue.put("b", "b3")
-    assert len(queue) == 4
+    assert queue.size == 4
     assert [queue.take() for _ in range(4)] == ["b2", "a3", "d1", "b3"]
-    assert not queue
-    with pytest.raises(KeyError):
+    assert queue.size == 0
+    with pytest.raises(IndexError):
         queue.take()

@@ -115,3 +115,21 @@ def test_what_is_the_class_s_own_is_one_for_all_instances_and_no_field() -> None
     first.mine.append(2)
     assert (second.seen, second.mine) == ([1], [])
     assert repr(first).endswith("Counted(mine=[2])")
+
+
+class Twig(Obj):
+    length: int
+    next: Twig | None = None
+
+
+class prune(Walker):
+    twig: Twig
+
+
+def test_an_object_may_hold_another_of_its_class() -> None:
+    model = model_of(prune)
+    (twig,) = values_of(model.model_validate({"twig": {"length": 1, "next": {"length": 2}}})).values()
+    assert (twig.length, twig.next.length, twig.next.next) == (1, 2, None)
+    with pytest.raises(ValidationError, match="Field required"):
+        model.model_validate({"twig": {"length": 1, "next": {}}})
+    assert model.model_json_schema()["$defs"].keys() == {"Twig"}

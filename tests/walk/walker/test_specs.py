@@ -163,3 +163,13 @@ def test_a_webhook_s_key_comes_where_the_specs_say(given: object, read: object) 
 def test_specs_that_are_not_a_class_are_refused() -> None:
     with pytest.raises(StartError, match="Walker greet: __specs__ is a class, not "):
         specs_of(type("greet", (), {"__specs__": {"methods": ["get"]}}))
+
+
+def test_on_takes_occasions_and_hides_the_walker_from_clients() -> None:
+    read = specs_of(_walker(on=["connect", "join:room:*"]))
+    assert read.on == ("connect", "join:room:*")
+    assert read.methods == ()
+    assert specs_of(_walker(on="leave:*", methods=["post"])).methods == ("post",)
+    for wrong in ("joins", "join", "join:", "connect:den", 1, ["connect", 1]):
+        with pytest.raises(StartError, match="'on' is a list"):
+            specs_of(_walker(on=wrong))

@@ -94,10 +94,3 @@ def test_a_message_also_goes_to_the_servers_that_are_expected(broker: Noting) ->
     channels.expect("lobby", "aaaaaaaa")
     assert channels.topics("lobby") == ("c.lobby", "s.aaaaaaaa")
     assert channels.topics("attic") == ("c.attic",)
-
-
-def test_a_channel_has_a_place_for_the_position_of_its_stream(broker: Noting) -> None:
-    lobby = Channels(broker, topic_of, topics_of).join("lobby", client())
-    assert lobby.position is None
-    lobby.position = "0001:17"
-    assert lobby.position == "0001:17"

@@ -12,7 +12,7 @@ from walkwire.wire.delivery.client import GONE, Client
 from walkwire.wire.delivery.lag import FULL
 from walkwire.wire.delivery.turn import Turn
 from walkwire.wire.message import close
-from walkwire.wire.message.frame import Message, text
+from walkwire.wire.message.frame import text
 
 BOUND = 4 * FULL
 
@@ -100,7 +100,7 @@ async def quick(turn: Turn) -> Peer:
 
 
 def spread(turn: Turn, peers: tuple[Peer, ...], data: bytes, overflow: Any, audience: str = "a") -> None:
-    turn.spread({peer.client for peer in peers}, Message(data), overflow, audience)
+    turn.spread({peer.client for peer in peers}, data, overflow, audience)
     turn.flush()
 
 

@@ -10,7 +10,7 @@ from walkwire.ids import PUBLIC_ROOT
 from walkwire.wire.delivery.client import GONE, Client
 from walkwire.wire.delivery.turn import JOIN_BYTES, STRETCH, TURN_BYTES, Turn
 from walkwire.wire.message import close
-from walkwire.wire.message.frame import Message, text
+from walkwire.wire.message.frame import text
 
 
 class Peer:
@@ -63,10 +63,10 @@ async def test_what_is_said_in_one_turn_is_one_write_in_its_order() -> None:
     turn = Turn(1000)
     peers, (ann, bob) = crowd(2)
     room = {ann, bob}
-    turn.spread(room, Message(b"1"))
+    turn.spread(room, b"1")
     turn.put(ann, b"2")
-    turn.spread(room, Message(b"3"))
-    turn.spread(room, Message(b"4"))
+    turn.spread(room, b"3")
+    turn.spread(room, b"4")
     turn.put(bob, b"5")
     assert [peer.writes for peer in peers] == [[], []]
     await next_turn()
@@ -79,7 +79,7 @@ async def test_a_burst_to_one_audience_is_joined_once_for_all() -> None:
     peers, clients = crowd(3)
     room = set(clients)
     for number in range(16):
-        turn.spread(room, Message(b"%d" % number))
+        turn.spread(room, b"%d" % number)
     await next_turn()
     first = peers[0].writes[0]
     assert first == framed(*(b"%d" % number for number in range(16)))
@@ -100,10 +100,10 @@ async def test_what_was_spread_is_for_those_who_were_members_then() -> None:
     turn = Turn(1000)
     peers, (ann, bob) = crowd(2)
     room = {ann}
-    turn.spread(room, Message(b"1"))
+    turn.spread(room, b"1")
     turn.resolve_members()
     room.add(bob)
-    turn.spread(room, Message(b"2"))
+    turn.spread(room, b"2")
     await next_turn()
     assert [peer.writes for peer in peers] == [[framed(b"1", b"2")], [framed(b"2")]]
 
@@ -116,9 +116,9 @@ async def test_a_client_with_more_than_the_bound_unsent_is_cut_off_and_the_other
     for member in room:
         if member.transport is slow:
             turn.lags.begin(member)
-    turn.spread(room, Message(b"1"))
+    turn.spread(room, b"1")
     await next_turn()
-    turn.spread(room, Message(b"2"))
+    turn.spread(room, b"2")
     await next_turn()
     assert quick.writes == [framed(b"1"), framed(b"2")]
     is_cut_off = stuck > 1000
@@ -140,10 +140,10 @@ async def test_large_frames_are_not_copied_for_each_recipient() -> None:
     peers, clients = crowd(2)
     large = b"x" * (JOIN_BYTES + 1)
     for payload in (b"1", b"2", large, b"3"):
-        turn.spread(set(clients), Message(payload)) if payload == b"1" else turn.put(clients[0], payload)
+        turn.spread(set(clients), payload) if payload == b"1" else turn.put(clients[0], payload)
     room = set(clients)
-    turn.spread(room, Message(large))
-    turn.spread(room, Message(b"4"))
+    turn.spread(room, large)
+    turn.spread(room, b"4")
     await next_turn()
     assert peers[0].writes == [framed(b"1", b"2"), framed(large), framed(b"3"), framed(large), framed(b"4")]
     assert peers[1].writes == [framed(b"1"), framed(large), framed(b"4")]
@@ -166,10 +166,10 @@ async def test_a_large_audience_is_served_in_stretches_and_order_is_kept() -> No
     turn = Turn(1000)
     peers, clients = crowd(2 * STRETCH + 10)
     room = set(clients)
-    turn.spread(room, Message(b"1"))
+    turn.spread(room, b"1")
     turn.flush()
     assert sum(len(peer.writes) for peer in peers) == STRETCH
-    turn.spread(room, Message(b"2"))
+    turn.spread(room, b"2")
     turn.flush()
     assert sum(bool(peer.writes) for peer in peers) == 2 * STRETCH
     for _ in range(5):
@@ -182,7 +182,7 @@ async def test_an_answer_is_not_kept_behind_a_large_audience_but_behind_what_its
 ):
     turn = Turn(1000)
     peers, clients = crowd(5 * STRETCH)
-    turn.spread(set(clients), Message(b"news"))
+    turn.spread(set(clients), b"news")
     await next_turn()
     late, other = next(i for i, peer in enumerate(peers) if not peer.writes), Peer()
     turn.put(clients[late], b"answer")
@@ -199,7 +199,7 @@ async def test_an_answer_behind_news_is_in_the_same_write_and_the_others_hear_th
     turn = Turn(1000)
     peers, clients = crowd(3)
     stranger = Peer()
-    turn.spread(set(clients), Message(b"news"))
+    turn.spread(set(clients), b"news")
     turn.put(clients[1], b"answer")
     turn.put(client(stranger), b"hello")
     turn.put(clients[1], b"more")
@@ -216,9 +216,9 @@ async def test_news_behind_an_answer_comes_behind_it() -> None:
     turn = Turn(1000)
     peers, clients = crowd(2)
     room = set(clients)
-    turn.spread(room, Message(b"1"))
+    turn.spread(room, b"1")
     turn.put(clients[0], b"answer")
-    turn.spread(room, Message(b"2"))
+    turn.spread(room, b"2")
     await next_turn()
     assert [peer.writes for peer in peers] == [[framed(b"1", b"answer", b"2")], [framed(b"1", b"2")]]
 
@@ -228,9 +228,9 @@ async def test_what_is_held_comes_after_the_first_frame() -> None:
     peer = Peer()
     ann = client(peer)
     room = {ann}
-    turn.spread(room, Message(b"old"))
+    turn.spread(room, b"old")
     turn.hold(ann)
-    turn.spread(room, Message(b"new"))
+    turn.spread(room, b"new")
     await next_turn()
     assert peer.writes == [framed(b"old")]
     turn.put(ann, b"newer")
@@ -257,10 +257,10 @@ async def test_the_goodbye_comes_after_what_was_said_and_then_nothing_more() -> 
     peer = Peer()
     ann = client(peer)
     room = {ann}
-    turn.spread(room, Message(b"1"))
+    turn.spread(room, b"1")
     turn.close(ann, close.DRAIN)
     assert (peer.writes, peer.ended) == ([framed(b"1")], 4200)
-    turn.spread(room, Message(b"2"))
+    turn.spread(room, b"2")
     turn.put(ann, b"3")
     await next_turn()
     assert ann.transport is GONE

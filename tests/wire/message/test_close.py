@@ -13,7 +13,7 @@ TABLE = {value.code: value for value in vars(close).values() if isinstance(value
 
 
 def test_the_table_is_the_protocols() -> None:
-    assert sorted(TABLE) == [1001, 1002, 1003, 1007, 1009, 4001, 4003, 4100, 4108, 4129, 4200]
+    assert sorted(TABLE) == [1001, 1002, 1003, 1007, 1009, 4001, 4003, 4009, 4100, 4108, 4129, 4200]
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: str(row.code))

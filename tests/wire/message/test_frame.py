@@ -112,12 +112,6 @@ def test_a_text_frame_is_read_by_a_clients_library() -> None:
     assert said[-1].opcode is Opcode.PING
 
 
-def test_a_message_is_its_payload_for_version_1_whatever_else_it_carries() -> None:
-    plain, placed = frame.Message(b'{"n":1}'), frame.Message(b'{"n":1}', "0001:17")
-    assert plain.frame() == placed.frame() == frame.text(b'{"n":1}')
-    assert (plain.position, placed.position) == (None, "0001:17")
-
-
 def test_a_refusal_says_when_a_retry_may_succeed_if_that_is_known() -> None:
     error = json.loads(frame.refusal(1, Limited("Too much", retry_in=1500)))["error"]
     assert error == {"code": "limited", "message": "Too much", "retry_in": 1500}

@@ -120,6 +120,26 @@ async def test_one_who_may_not_hear_is_kept_out_until_that_changes(house: House,
     assert not await hears(house, socket, "n:B:1")
 
 
+async def test_a_client_of_version_2_is_told_when_it_may_hear_and_when_not(
+    house: House, rights: Given
+) -> None:
+    rights.readers["n:B:1"] = {ANN}
+    ann = await house.connect("ann", "n:B:1")
+    rights.readers["n:B:1"].clear()
+    house.hub.membership.review("n:B:1")
+    assert await ann.heard() == [{"type": "left", "channel_id": "n:B:1", "reason": "forbidden"}]
+    rights.readers["n:B:1"].add(ANN)
+    house.hub.membership.review("n:B:1")
+    (joined,) = await ann.heard()
+    assert (joined["type"], joined["channel_id"]) == ("joined", "n:B:1")
+    # A walker puts it into a channel that has to be asked about
+    rights.readers["n:B:2"], rights.is_known = {ANN}, False
+    house.hub.join(ann.who["client_id"], "n:B:2")
+    await settle()
+    (joined,) = await ann.heard()
+    assert (joined["type"], joined["channel_id"]) == ("joined", "n:B:2")
+
+
 async def test_very_many_are_reviewed_a_part_in_each_turn(
     house: House, rights: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:

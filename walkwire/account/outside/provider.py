@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jwt
 
 from walkwire.account.outside.fetch import Fetcher, ProviderAway
+from walkwire.ending import end_tasks
 
 PAUSE = 30.0  # seconds between two fetches
 PAUSE_FAILED = 5.0  # seconds, while nothing is known
@@ -96,9 +97,7 @@ class Provider:
 
     async def close(self) -> None:
         """End a fetch that is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     @property
     def _description(self) -> str:

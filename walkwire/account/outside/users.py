@@ -13,16 +13,15 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from walkwire.account.email import normalised
 from walkwire.account.outside.token import OutsideClaims, OutsideTokens
 from walkwire.account.revocation import Revocation
 from walkwire.account.signing.codes import NO_MAIL
 from walkwire.account.token import REMEMBERED, TokenClaims, session_of
-from walkwire.account.user import normalised
+from walkwire.account.user import NO_PASSWORD
 from walkwire.errors import WalkwireError
 from walkwire.ids import new_id
 from walkwire.store import Asking, IdentityExists, Store, UserExists, UserRecord
-
-NO_PASSWORD = ""  # is no hash, so no password fits it
 
 
 class OpenId(NamedTuple):

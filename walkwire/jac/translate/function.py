@@ -106,6 +106,8 @@ def _decorators(scope: Scope, tree: Tree, method: bool) -> list[ast.expr]:
     if event:
         word = "on_entry" if event.has("ENTRY") else "on_exit"
         trigger = next((part for part in event.parts if part.kind not in _NO_TRIGGER), None)
+        if trigger is not None:
+            _ask_trigger(scope, trigger)
         waits = at(ast.Constant(None), event) if trigger is None else express(scope, trigger)
         nothing = ast.arguments([], [], None, [], [], None, [])
         when = at(ast.Lambda(nothing, waits), event)
@@ -113,6 +115,18 @@ def _decorators(scope: Scope, tree: Tree, method: bool) -> list[ast.expr]:
     return made
 
 
+def _ask_trigger(scope: Scope, part: Part) -> None:
+    """Have the classes of a trigger looked up: one, or several. Record an error for the value `root`."""
+    if isinstance(part, Token) and part.kind == "NAME" and part.text == "root":
+        scope.unit.wrong(part, _ROOT)
+    elif isinstance(part, Tree) and part.kind in ("operation", "parenthesised", "arguments"):
+        for inner in part.parts:
+            _ask_trigger(scope, inner)
+    else:
+        scope.unit.ask(part)
+
+
+_ROOT = "`root` is a node, and an ability waits for a class: write `` `root ``, with a backtick"
 _NO_TRIGGER = frozenset(("ENTRY", "EXIT", "STRING", "returns"))
 
 

@@ -98,6 +98,7 @@ def _hop(scope: Scope, origin: ast.expr, tree: Tree, gives: str) -> ast.expr:
     kind, test = None, []
     for part in tree.parts[1:]:
         if isinstance(part, Tree) and part.kind == "type_filter":
+            scope.unit.ask(part.parts[0])
             kind = express(scope, part.parts[0])
         if isinstance(part, Tree) and part.kind in ("type_filter", "filter"):
             test += part.find_all("comparisons")
@@ -122,6 +123,7 @@ def _arrow(scope: Scope, tree: Tree) -> tuple[str, list[ast.keyword]]:
     direction = "out"
     if first.kind == "ARROW_OPEN_IN":
         direction = "into" if tree.has("ARROW_CLOSE") else "both"
+    scope.unit.ask(tree.parts[1])
     keywords = [at(ast.keyword("edge", express(scope, tree.parts[1])), tree)]
     comparisons = tree.find_all("comparisons")
     if comparisons:
@@ -162,6 +164,7 @@ def _those_of(scope: Scope, tree: Tree, given: ast.expr) -> ast.expr:
     one = scope.unit.fresh()
     first = None
     if test.kind == "type_filter":
+        scope.unit.ask(test.parts[0])
         first = operate(scope, "is_a", [name(one, test), express(scope, test.parts[0])], test)
     condition = _conditions(scope, test.find_all("comparisons"), one, test, first)
     loop = ast.comprehension(at(ast.Name(one, ast.Store()), tree), given, [condition], 0)
@@ -187,6 +190,7 @@ def indexed(scope: Scope, part: Part, index: ast.expr) -> ast.expr:
         hop.func = operator(scope, "hop_to_end", reference)
         hop.args.insert(0, at(ast.Constant(limit), reference))
         if kind is not None:
+            scope.unit.ask(kind)
             hop.keywords.append(at(ast.keyword("of", express(scope, kind)), reference))
         return hop
     return hop if filtered is None else _those_of(scope, filtered, hop)

@@ -19,6 +19,7 @@ class Unit:
 
     - era: (0, 7), (0, 8) or (0, 9)
     - depth: number of packages around the module. Relative imports beyond them search the folders above the file
+    - asked: names of classes, to be looked up once the whole module is known
     - asks_types: the file calls `type`, so it can detect in 0.7 that lists have a class of their own
     """
 
@@ -32,6 +33,7 @@ class Unit:
         self.given: dict[int, Given] = {}
         self.annexes: dict[str, tuple[int, ast.Module]] = {}
         self.wanted: set[str] = set()
+        self.asked: list[Token] = []
         self._taken = taken
         self._fresh = 0
         self.operators = self._free("_jac")
@@ -45,6 +47,17 @@ class Unit:
         while name in self._taken:
             name += "_"
         return name
+
+    def ask(self, part: Part) -> None:
+        """Have the name of a class looked up, once the whole module is known: a condition on a class, or a trigger."""
+        if (
+            isinstance(part, Tree)
+            and part.kind in ("type_reference", "parenthesised")
+            and len(part.parts) == 1
+        ):
+            part = part.parts[0]
+        if isinstance(part, Token) and part.kind == "NAME":
+            self.asked.append(part)
 
     def wrong(self, part: Part, message: str) -> None:
         """Record an error in the program."""

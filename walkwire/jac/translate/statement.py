@@ -256,5 +256,6 @@ def _typed_block(scope: Scope, tree: Tree) -> list[ast.stmt]:
     """Translate `-> Stop { }`: runs only if the other participant of the ability is a Stop."""
     block = tree.parts[1]
     assert isinstance(block, Tree)
+    scope.unit.ask(tree.parts[0])
     test = operate(scope, "is_a", [name(scope.here, tree), express(scope, tree.parts[0])], tree)
     return [at(ast.If(test, _block(scope, block), []), tree)]

@@ -38,10 +38,23 @@ def _stored(scope: Scope, value: ast.expr, part: Part, context: ast.expr_context
     elif isinstance(value, ast.Starred):
         value.ctx = context
         _stored(scope, value.value, part, context)
+    elif isinstance(context, ast.Del):
+        scope.unit.wrong(part, _not_deleted(scope, part))
     else:
-        verb = "deleted" if isinstance(context, ast.Del) else "assigned to"
-        scope.unit.wrong(part, f"{_what(part)} cannot be {verb}")
+        scope.unit.wrong(part, f"{_what(part)} cannot be assigned to")
     return value
+
+
+def _not_deleted(scope: Scope, part: Part) -> str:
+    """Return the sentence for a `del` of something that is no variable."""
+    if scope.unit.era == (0, 7):
+        return f"{_what(part)} cannot be deleted: `del` takes a name. A node is deleted by `destroy(x)`"
+    if isinstance(part, Tree) and part.kind in ("edge_reference", "filtered"):
+        return (
+            "`del` takes a variable: delete each node by `for x in [-->] { del x; }`, "
+            "or the edges alone by `here del --> [-->];`"
+        )
+    return f"{_what(part)} cannot be deleted: `del` takes a variable. Give it a name first: `x = …; del x;`"
 
 
 def _plain(value: ast.expr) -> ast.expr:

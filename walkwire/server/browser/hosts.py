@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 
 from walkwire.config import Config
@@ -74,6 +74,13 @@ class Hosts:
         self._known: set[bytes] = set()  # values of the header Host that are served
         self._clock = clock
         self._told = float("-inf")
+
+    def is_known(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Return whether a request is for a host that was found to be served, and no proxy forwarded it: `refusal` returns None.
+
+        - headers: as for `refusal`, each only once
+        """
+        return headers.get(b"host") in self._known and _FORWARDED.isdisjoint(headers)
 
     def refusal(
         self, headers: Iterable[tuple[bytes, bytes]], path: str, peer: Callable[[], str | None]

@@ -20,7 +20,8 @@ from walkwire.wire.message.close import REFUSED, Close
 
 QUERY_LIMIT = 1000  # parameters in a query: to split more takes too long
 PROTOCOL = b"sec-websocket-protocol"
-VERSIONS = ("walkwire.v1",)
+VERSION_2 = "walkwire.v2"
+VERSION_1 = "walkwire.v1"
 BEARER = (
     "bearer."  # begins the subprotocol that is a token: a JWT has only characters that a subprotocol may have
 )
@@ -58,11 +59,18 @@ class Upgrades:
 
     - cookies: read from browsers; None: they do not count
     - hosts: refuses requests for other hosts; None: there are none
+    - has_streams: whether version 2 is served
     """
 
     def __init__(
-        self, cookies: Cookies | None = None, hosts: Hosts | None = None, *, is_production: bool = False
+        self,
+        cookies: Cookies | None = None,
+        hosts: Hosts | None = None,
+        *,
+        is_production: bool = False,
+        has_streams: bool = False,
     ) -> None:
+        self._versions = (VERSION_2, VERSION_1) if has_streams else (VERSION_1,)
         self._cookies = cookies
         self._hosts = hosts
         self._is_production = is_production
@@ -70,7 +78,9 @@ class Upgrades:
 
     def turn_away(self, headers: Mapping[bytes, bytes], peer: Callable[[], str | None]) -> PublicError | None:
         """Return why the request is refused before the handshake, None if it is not. See `Hosts.refusal`."""
-        return None if self._hosts is None else self._hosts.refusal(headers.items(), "", peer)
+        if self._hosts is None or self._hosts.is_known(headers):
+            return None
+        return self._hosts.refusal(headers.items(), "", peer)
 
     def read(self, headers: Mapping[bytes, bytes], url: bytes) -> Shown:
         """Return what a request shows. `headers` by name in lower case."""
@@ -82,7 +92,7 @@ class Upgrades:
             query = _query(url)
         protocol = None
         if PROTOCOL in headers:
-            protocol, bearer = _protocols(headers[PROTOCOL].decode("latin-1"))
+            protocol, bearer = self._protocols(headers[PROTOCOL].decode("latin-1"))
             token = bearer if token is None else token
         refusal = None
         if "ticket" in query or "auth" in query:
@@ -94,7 +104,7 @@ class Upgrades:
             query.get("channel_id") or None,
             query.get("channel_token") or None,
             protocol,
-            _seconds(query.get("expiring", "")),
+            _seconds(query["expiring"]) if "expiring" in query else 0,
             refusal,
         )
 
@@ -111,6 +121,14 @@ class Upgrades:
             _log.warning("%s", _WARNING)
         return (auth if token is None else token), None
 
+    def _protocols(self, header: str) -> tuple[str | None, str | None]:
+        """Return the version to answer with, and the token. A token counts only beside a version: it is never answered with."""
+        offered = [each.strip() for each in header.split(",")]
+        version = next((each for each in self._versions if each in offered), None)
+        if version is None:
+            return None, None
+        return version, next((each[len(BEARER) :] for each in offered if each.startswith(BEARER)), None)
+
 
 def _seconds(text: str) -> int:
     """Return a number of seconds up to `LONGEST_NOTICE`; 0 for any other text, which asks for nothing."""
@@ -123,13 +141,7 @@ def _query(url: bytes) -> dict[str, str]:
     text = query.decode("utf-8", "replace")
     if "%" in text or "+" in text:
         return dict(parse_qsl(text, keep_blank_values=True))
+    if "&" not in text:
+        name, _, value = text.partition("=")
+        return {name: value} if text else {}
     return {name: value for name, _, value in (pair.partition("=") for pair in text.split("&") if pair)}
-
-
-def _protocols(header: str) -> tuple[str | None, str | None]:
-    """Return the version to answer with, and the token. A token counts only beside a version: it is never answered with."""
-    offered = [each.strip() for each in header.split(",")]
-    version = next((each for each in offered if each in VERSIONS), None)
-    if version is None:
-        return None, None
-    return version, next((each[len(BEARER) :] for each in offered if each.startswith(BEARER)), None)

@@ -11,27 +11,17 @@ While the store fails, what was read last counts for those who listen. Nobody jo
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from asyncio import Future, Task
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from walkwire.errors import Busy
 from walkwire.ids import PUBLIC_ROOT
-from walkwire.store import Asking, NodeRecord
+from walkwire.store import BATCH, Asking, NodeRecord, Rereading
 from walkwire.walk.access import Grants, RightsChange, decode_grants
 
 WATCHED_SECONDS = 10.0
 AWAY_SECONDS = 2.0
-RETURN_SECONDS = 5.0  # AWAY_SECONDS hold for so long after the broker is back
-TICK = 0.5  # seconds between two searches for old facts
-BATCH = 500  # nodes in one read of the store
 WAITING = 20_000  # nodes that wait to be read
-
-_log = logging.getLogger(__name__)
 
 
 class Nodes(Protocol):
@@ -93,26 +83,25 @@ class NodeFacts:
         self._on_change = on_change
         self._on_forget = on_forget
         self._decides = decides
-        self._away = away
         self._clock = clock
         self._known: dict[str, _Known] = {}  # by id, the oldest first; the roots of their owners among them
         self._of_owner: dict[str, set[str]] = {}  # the watched nodes of each root
         self._watched: set[str] = set()
         self._unread: dict[str, None] = {}  # watched nodes whose read failed
-        self._questions: dict[str, Future[None]] = {}  # not read yet
+        self._rereading = Rereading(
+            self._read,
+            self._due,
+            lambda: bool(self._known or self._watched),
+            away,
+            clock,
+            "Whether rights on nodes changed",
+        )
         self._heard: list[RightsChange] | None = None  # during a read: what it may have missed
-        self._number = 0
-        self._before_gap = 0  # what was read with this number or a lower one is old at any age
-        self._alert_until = float("-inf")
-        self._bound = WATCHED_SECONDS
-        self._news = asyncio.Event()
-        self._task: Task[None] | None = None
-        self._is_failing = False
 
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is cached or being read."""
-        return self._task is None
+        return not self._rereading.is_running
 
     def find(self, id: str) -> Fact | None:
         """Return what is known of a node; None: nothing, or nothing that is recent enough."""
@@ -134,9 +123,7 @@ class NodeFacts:
 
         Raises Busy, and the store's errors.
         """
-        questions = [self._question(id) for id in ids if self.find(id) is None]
-        for question in questions:
-            await asyncio.shield(question)  # a cancelled caller does not cancel the read of others
+        await self._rereading.ask([id for id in ids if self.find(id) is None], WAITING)
 
     def watch(self, id: str) -> None:
         """Keep the facts of a node current."""
@@ -146,7 +133,7 @@ class NodeFacts:
         self._watched.add(id)
         if known is not None:
             self._of_owner.setdefault(known.fact.owner, set()).add(id)
-        self._wake()
+        self._rereading.wake()
 
     def unwatch(self, id: str) -> None:
         """Keep them current no longer."""
@@ -163,70 +150,23 @@ class NodeFacts:
             known = self._known.get(change.id)
             if known is None or known.fact.version == 0 or 0 < change.version <= known.fact.version:
                 continue
-            self._number += 1
+            number = self._rereading.next()
             fact = _ABSENT
             if change.version:
                 fact = Fact(change.version, change.kind, change.owner, decode_grants(change.access))
-            self._learn(change.id, known._replace(fact=fact, number=self._number))
+            self._learn(change.id, known._replace(fact=fact, number=number))
 
     def recheck(self) -> None:
         """Read everything again. Call it when the broker is back: messages may have been missed."""
-        self._before_gap = self._number
-        self._alert_until = self._clock() + RETURN_SECONDS
-        self._wake()
+        self._rereading.recheck()
 
     async def stop(self) -> None:
         """Stop reading. A read that is under way ends by itself."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
-        for question in self._questions.values():
-            question.cancel()
+        await self._rereading.stop()
 
     def _is_fresh(self, known: _Known) -> bool:
-        return known.read > self._before_gap and self._clock() - known.asked < self._bound
-
-    def _question(self, id: str) -> Future[None]:
-        question = self._questions.get(id)
-        if question is None:
-            if len(self._questions) >= WAITING:
-                raise Busy
-            question = self._questions[id] = asyncio.get_running_loop().create_future()
-            self._wake()
-        return question
-
-    def _wake(self) -> None:
-        self._news.set()
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="walkwire facts")
-
-    async def _run(self) -> None:
-        try:
-            while self._questions or self._known or self._watched:
-                self._news.clear()
-                try:
-                    if await self._step():
-                        continue
-                except Exception:
-                    _log.exception("A fault while rights on nodes were read; they are read again")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(TICK):
-                        await self._news.wait()
-        finally:
-            self._task = None
-
-    async def _step(self) -> bool:
-        """Read what is to be read. Return whether more may be waiting already."""
-        self._look_around()
-        shown = {id: self._questions.pop(id) for id in list(self._questions)[:BATCH]}
-        due = self._due()
-        return bool(shown or due) and await self._settle(shown, due)
-
-    def _look_around(self) -> None:
-        now = self._clock()
-        if self._away() is not None:
-            self._alert_until = now + RETURN_SECONDS
-        self._bound = AWAY_SECONDS if now < self._alert_until else WATCHED_SECONDS
+        bound = AWAY_SECONDS if self._rereading.is_alert else WATCHED_SECONDS
+        return known.read > self._rereading.before_gap and self._clock() - known.asked < bound
 
     def _due(self) -> list[str]:
         """Return watched nodes that have to be read again. Forgets nodes that nobody watches."""
@@ -246,41 +186,19 @@ class NodeFacts:
                 self._known[id] = self._known.pop(id)
         return due
 
-    async def _settle(self, shown: dict[str, Future[None]], due: list[str]) -> bool:
-        """Read these nodes, and resolve the waiting futures. Returns False if the store failed."""
-        self._number += 1
-        number, asked = self._number, self._clock()
-        ids = list(dict.fromkeys((*shown, *due)))
+    async def _read(self, ids: list[str], number: int, asked: float) -> None:
         heard: list[RightsChange] = []
         self._heard = heard
         try:
-            found = await self._asking.ask(self._read, ids)
-        except asyncio.CancelledError:
-            self._questions |= shown  # `stop` cancels these
-            raise
-        except Exception as error:
-            for question in shown.values():
-                question.set_exception(error)
-                question.exception()  # retrieve it: nobody may wait for this future any more
-            if due and not self._is_failing:
-                _log.exception("Whether rights on nodes changed cannot be asked at the moment")
-                self._is_failing = True
-            return False
+            found = await self._asking.ask(self._load, ids)
         finally:
             self._heard = None
-        try:
-            roots = [id for id in found if id not in ids]
-            for id in (*roots, *ids):  # a node is judged by its owner's root, so that comes first
-                self._learn_read(id, found.get(id), number, asked)
-            self.hear(heard)
-        finally:
-            for question in shown.values():
-                if not question.done():
-                    question.set_result(None)
-        self._is_failing = False
-        return True
+        roots = [id for id in found if id not in ids]
+        for id in (*roots, *ids):  # a node is judged by its owner's root, so that comes first
+            self._learn_read(id, found.get(id), number, asked)
+        self.hear(heard)
 
-    def _read(self, ids: Collection[str]) -> dict[str, Fact]:
+    def _load(self, ids: Collection[str]) -> dict[str, Fact]:
         """Read nodes and the roots of their owners, in a thread. An absent node takes two queries, as a forbidden one does."""
         records = {record.id: record for record in self._nodes.load_nodes(list(ids))}
         owners = {record.owner for record in records.values() if record.owner} - records.keys()

@@ -31,6 +31,7 @@ class RunWalker(Protocol):
     - root_id: the root of the user who runs it
     - node: a reference to the node to enter at; None: the root itself
     - kinds: names of the node classes at which the walker may enter, `root` among them; None: all
+    - key: calls of the user with the same key are done once; None: there is no key
     """
 
     def __call__(
@@ -40,6 +41,7 @@ class RunWalker(Protocol):
         root_id: str,
         node: str | None,
         kinds: frozenset[str] | None = None,
+        key: str | None = None,
     ) -> Coroutine[Any, Any, Answer]: ...
 
 

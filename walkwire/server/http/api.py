@@ -1,14 +1,12 @@
-"""Api: the FastAPI application of a program: its walkers, accounts, health, metrics, description and page."""
+"""Api: the FastAPI application of a program: its walkers, accounts, health, metrics, description and files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Scope
 
 from walkwire.account.accounts import Accounts
@@ -29,16 +27,20 @@ from walkwire.server.http.accounts.users import (
 from walkwire.server.http.accounts.webhook import serve_webhooks
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.faults import Guard, add_error_handlers
+from walkwire.server.http.files.serve import Files, serve_files
 from walkwire.server.http.head import HeadCheck
 from walkwire.server.http.health import Health, serve_health
 from walkwire.server.http.metrics import Render, serve_metrics
 from walkwire.server.http.notify import serve_notify
+from walkwire.server.http.pages.description import Description, Making
 from walkwire.server.http.pages.docs import serve_docs
+from walkwire.server.http.pages.socket import describe_page, serve_socket_docs
+from walkwire.server.http.streams import serve_streams
 from walkwire.server.http.traverse import serve_utilities
 from walkwire.server.http.walkers.form import FormLimits, Forms
-from walkwire.server.http.walkers.openapi import Description, serve_description
+from walkwire.server.http.walkers.openapi import describe_routes, serve_description
 from walkwire.server.http.walkers.rest import Walkers
-from walkwire.wire.door import AddressOf, own_address
+from walkwire.wire.door import AddressOf, Door, own_address
 from walkwire.wire.hub import Hub
 
 
@@ -51,12 +53,15 @@ class Operations:
     - cookies: sets and reads the cookies of log-ins
     - hosts: refuses requests for other hosts; None: there are none
     - title: the application's name in its description
-    - page: the file that answers `GET /`; None: there is none
+    - files: answer what no route answers; None: there are none
     - metrics: renders `/metrics`; None: it is not served
     - on_refusal: called with each error that a client is sent; None: nobody counts them
     - on_request: called with the scope of each request, in the request's own context
     - address_of: finds the address that a client is counted by
+    - door: what connections are given; None: there is none for streams over HTTP
+    - describe_socket: makes the description of the WebSocket, JSON; None: it is not described
     - sign_on: signs browsers in at outside providers; None: it is not served
+    - console: adds the routes of the console; None: it is not served
     """
 
     health: Health
@@ -64,12 +69,15 @@ class Operations:
     cookies: Cookies
     hosts: Hosts | None = None
     title: str = "walkwire"
-    page: Path | None = None
+    files: Files | None = None
     metrics: Render | None = None
     on_refusal: Callable[[PublicError], None] | None = None
     on_request: Callable[[Scope], object] = lambda scope: None
     address_of: AddressOf = own_address
     sign_on: SignOn | None = None
+    door: Door | None = None
+    describe_socket: Making | None = None
+    console: Callable[[FastAPI], None] | None = None
 
 
 def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: Operations) -> ASGIApp:
@@ -86,8 +94,8 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     serve_health(api, operations.health)
     if operations.metrics is not None:
         serve_metrics(api, operations.metrics)
-    if operations.page is not None:
-        _serve_page(api, operations.page)
+    if operations.console is not None:
+        operations.console(api)
     serve_accounts(api, accounts.users, accounts.auth, accounts.profile)
     serve_sessions(api, accounts.sessions, accounts.auth)
     serve_tickets(api, accounts.tickets, accounts.auth)
@@ -100,15 +108,29 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
     if accounts.keys is not None and accounts.keys.published:
         serve_keys(api, accounts.keys)
     serve_notify(api, accounts.services, operations.hub)
+    if operations.door is not None and operations.door.sessions is not None:
+        serve_streams(api, accounts.auth, operations.door)
     if walkers.have_webhooks:
         serve_webhooks(api, accounts.webhooks, accounts.auth)
     serve_utilities(api, walkers.run, accounts.auth, config.answer_limit)
-    description = Description(api)
+    descriptions = [Description(lambda: describe_routes(api, walkers.reports))]
     if config.docs:
-        serve_description(api, description)
+        serve_description(api, descriptions[0])
         serve_docs(api)
+        if (describe := operations.describe_socket) is not None:
+            socket = Description(lambda: describe)
+            page = Description(lambda: partial(describe_page, describe))
+            serve_socket_docs(api, socket, page)
+            descriptions += [socket, page]
+
+    def forget() -> None:
+        for description in descriptions:
+            description.forget()
+
     # Walkers come last: a walker's path as general as "/{x}" must not hide the routes above.
-    walkers.serve(api, on_change=description.forget)
+    walkers.serve(api, on_change=forget)
+    if operations.files is not None:
+        serve_files(api, operations.files)
     cors = Cors(Guard(api), config)
     answering = walkers.shortcut(cors, cors)
     has_proxies = bool(config.trusted_proxies) or not config.production
@@ -125,10 +147,3 @@ def make_api(config: Config, walkers: Walkers, accounts: Accounts, operations: O
 
 def _form_limits(config: Config) -> FormLimits:
     return FormLimits(config.upload_limit, config.form_limit, config.form_parts, config.forms_bound)
-
-
-def _serve_page(api: FastAPI, page: Path) -> None:
-    async def show(request: Request) -> Response:
-        return FileResponse(page, media_type="text/html", headers={"Cache-Control": "no-cache"})
-
-    api.add_route("/", show, include_in_schema=False)

@@ -16,7 +16,7 @@ LONGEST = 256  # bytes of one of them
 
 _CACHED = ("GET", "HEAD")
 _VARY = ((b"vary", b"Origin"),)
-_HEADERS = ("Authorization", "Content-Type", "X-CSRF-Token")
+_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-CSRF-Token")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 

@@ -59,12 +59,19 @@ def _reported(answer: _Answer, on_refusal: Callable[[PublicError], None]) -> _An
             case PublicError():
                 on_refusal(error)
             case RequestValidationError():
-                on_refusal(BadEvent(""))
+                on_refusal(BadEvent(_first_of(error.errors())))
             case _:
                 on_refusal(Internal())
         return await answer(request, error)
 
     return report
+
+
+def _first_of(errors: Sequence[Any]) -> str:
+    """Return where the first problem is, and what it is."""
+    return ": ".join(str(part) for error in errors[:1] for part in (*error["loc"][1:], error["msg"]))[
+        :LONGEST_ECHO
+    ]
 
 
 async def _public_error(request: Request, error: Exception) -> Response:
@@ -75,7 +82,7 @@ async def _public_error(request: Request, error: Exception) -> Response:
 def refusal(error: PublicError) -> Response:
     """Return the answer that tells a client of an error."""
     if isinstance(error, Internal):
-        return _json({"errors": [error.message]}, 500)
+        return _json(_fault_of(error), 500)
     if isinstance(error, BadEvent) and error.details is not None:
         return _validation(error.details)
     status = error.status if 400 <= error.status <= 599 else 400
@@ -89,10 +96,16 @@ async def _bad_request(request: Request, error: Exception) -> Response:
 
 
 async def _fault(request: Request, error: Exception) -> Response:
-    told = Internal()
+    told = Internal(error)
     _log.error("%s: %s %s", told.message, request.method, _place(request), exc_info=error)
     request.scope[_ANSWERED] = True
-    return _json({"errors": [told.message]}, 500)
+    return _json(_fault_of(told), 500)
+
+
+def _fault_of(told: Internal) -> dict[str, Any]:
+    """Return the body for a fault. The field `development` is there under `walkwire dev` only."""
+    shown = {} if told.shown is None else {"development": told.shown}
+    return {"errors": [told.message], **shown}
 
 
 def _place(request: Request) -> str:

@@ -38,15 +38,17 @@ class RequestHead:
     - origin: the `Origin` header; None: it is absent
     - content_type: the `Content-Type` header, b"" if it is absent
     - cookie: the `Cookie` header; None: it is absent
+    - key: the `Idempotency-Key` header; None: it is absent
     """
 
-    __slots__ = ("content_type", "cookie", "hosts", "id", "is_forwarded", "origin", "token", "tokens")
+    __slots__ = ("content_type", "cookie", "hosts", "id", "is_forwarded", "key", "origin", "token", "tokens")
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.hosts = self.tokens = 0
         self.token = self.content_type = b""
         self.origin: bytes | None = None
         self.cookie: bytes | None = None
+        self.key: bytes | None = None
         self.is_forwarded = False
         given = None
         for name, value in headers:
@@ -63,6 +65,8 @@ class RequestHead:
                 )  # RFC 9113, 8.2.3
             elif name == b"origin":
                 self.origin = value
+            elif name == b"idempotency-key":
+                self.key = value if self.key is None else self.key
             elif name == b"x-request-id":
                 given = given or value
             elif name == b"x-forwarded-for":

@@ -21,6 +21,8 @@ class Health:
 
     def __init__(self, peers: Peers, store_trouble: Callable[[], str | None] = lambda: None) -> None:
         self._leaving: str | None = None
+        self._drained: str | None = None
+        self._on_leave: list[Callable[[], None]] = []
         self._lacking: str | None = None
         self._peers = peers
         self._store_trouble = store_trouble
@@ -28,6 +30,16 @@ class Health:
     def leave(self, reason: str) -> None:
         """Report this server as not ready from now on. `reason` is half a sentence, shown to load balancers."""
         self._leaving = reason
+        for tell in self._on_leave:
+            tell()
+
+    def when_leaving(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when the server begins to stop."""
+        self._on_leave.append(tell)
+
+    def drain(self, reason: str | None) -> None:
+        """Report this server as not ready for this reason, half a sentence; None: a drain has ended."""
+        self._drained = reason
 
     def lack(self, reason: str | None) -> None:
         """Report this server as not ready for this reason, half a sentence; None: as ready again."""
@@ -36,8 +48,8 @@ class Health:
     @property
     def trouble(self) -> str | None:
         """Return why this server is not ready, half a sentence without addresses or secrets; None: it is ready."""
-        if self._leaving is not None or self._lacking is not None:
-            return self._leaving or self._lacking
+        if self._leaving is not None or self._lacking is not None or self._drained is not None:
+            return self._leaving or self._lacking or self._drained
         if (trouble := self._store_trouble()) is not None:
             return trouble
         away = self._peers.away

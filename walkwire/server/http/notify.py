@@ -18,7 +18,7 @@ from walkwire.account.service import Services
 from walkwire.errors import BadEvent
 from walkwire.ids import parse_root
 from walkwire.server.http.answers import Detail, Message
-from walkwire.server.http.route import Route
+from walkwire.server.http.route import FixedRoute
 from walkwire.store import ServiceRecord
 from walkwire.wire.hub import Hub
 from walkwire.wire.message import elements, text
@@ -80,7 +80,7 @@ def serve_notify(api: FastAPI, services: Services, hub: Hub) -> None:
     api.router.routes += [_route(kind, key, hub, limit) for kind in _WHO]
 
 
-def _route(kind: Kind, key: ServiceKey, hub: Hub, element_limit: int) -> Route:
+def _route(kind: Kind, key: ServiceKey, hub: Hub, element_limit: int) -> FixedRoute:
     about, read = _WHO[kind]
 
     async def notify(request: Request, _: Annotated[ServiceRecord, Security(key)]) -> Response:
@@ -95,7 +95,7 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub, element_limit: int) -> Route:
             await waiting
         return Response(b'{"message":"Successfully Notified!"}', 200, media_type="application/json")
 
-    return Route(
+    return FixedRoute(
         f"/notify/{kind}",
         notify,
         methods=["POST"],

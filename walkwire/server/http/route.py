@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextvars import ContextVar
 from functools import partial
 from typing import Annotated, Any
@@ -14,6 +14,9 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import InitErrorDetails, PydanticCustomError
+from starlette import routing
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.wire.message import elements, text
@@ -96,16 +99,33 @@ class Route(APIRoute):
 
     The application's state has the bounds: `body_limit` bytes of JSON, and `element_limit` values in it. Beyond them: TooLarge.
 
+    An endpoint returns a `Response`. So only the description of the API needs the models of answers (`response_model`,
+    `responses`), and `described` makes them: they would be most of the time that a server needs to start.
+
     - request_class: reads the request for FastAPI
     """
 
     request_class: type[StrictRequest] = StrictRequest
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        response_model: Any = None,
+        responses: dict[int | str, dict[str, Any]] | None = None,
+        **options: Any,
+    ) -> None:
         signature = inspect.signature(endpoint)
         parameters = [_telling_few(parameter) for parameter in signature.parameters.values()]
         endpoint.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        super().__init__(path, endpoint, **options)
+        super().__init__(path, endpoint, response_model=None, **options)
+        answers = {"response_model": response_model, "responses": responses}
+        self._describe = partial(APIRoute, path, endpoint, **answers, **options)
+
+    def described(self) -> APIRoute:
+        """Return the route with the models of its answers, for the description. Raises AssertionError if one does not fit."""
+        return self._describe()
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, given a request that checks its own JSON."""
@@ -130,6 +150,36 @@ class Route(APIRoute):
         model, metadata = field.field_info.annotation, field.field_info.metadata
         tells_few = any(isinstance(one, WrapValidator) and one.func is tell_few for one in metadata)
         return model if tells_few and isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+class FixedRoute(routing.Route):
+    """A route of walkwire's own: `Route` reads its endpoint when it is asked for, not at the start. Takes what `Route` takes."""
+
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, methods: Collection[str], **options: Any
+    ) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.methods = {*methods}  # Starlette would answer HEAD, too
+        self.app = self._answer
+        self._make = partial(Route, path, endpoint, methods=[*methods], **options)
+        self._made: Route | None = None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether this route answers a request, and what its scope gets: `route`, as in routes of FastAPI."""
+        match, child = super().matches(scope)
+        return match, {**child, "route": self} if child else child
+
+    def described(self) -> APIRoute:
+        """Return the route for the description."""
+        return self._route().described()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._route().app(scope, receive, send)
+
+    def _route(self) -> Route:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
 
 def strict_json(body: bytes, limit: int) -> Any:

@@ -11,7 +11,7 @@ from walkwire.account.auth import Auth, Caller
 from walkwire.dialect.traverse import traverse
 from walkwire.server.http.answers import RunWalker
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.route import Route
+from walkwire.server.http.route import FixedRoute
 
 TAGS = ["Utility APIs"]
 
@@ -54,8 +54,8 @@ def serve_utilities(api: FastAPI, walk: RunWalker, auth: Auth, answer_limit: int
         return Response(lines, media_type="application/json")
 
     api.router.routes += [
-        Route("/util/traverse", whole, methods=["GET"], operation_id="traverse", tags=[*TAGS]),
-        Route(
+        FixedRoute("/util/traverse", whole, methods=["GET"], operation_id="traverse", tags=[*TAGS]),
+        FixedRoute(
             "/util/traverse-stream", in_steps, methods=["GET"], operation_id="traverse_steps", tags=[*TAGS]
         ),
     ]

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import click
 
-from walkwire import brokers, stores
+from walkwire import brokers, stores, terminal
 from walkwire.config import Config
+from walkwire.server.http.files.site import Site
 from walkwire.server.http.walkers.rest import places_of
 from walkwire.walk.walker.specs import Specs, specs_of
 
 
 def show_banner(
-    config: Config, walkers: Mapping[str, type], port: int, *, title: str, page: Path | None
+    config: Config, walkers: Mapping[str, type], port: int, *, title: str, site: Site | None
 ) -> None:
     """Print the banner to stdout: in colour and columns on a terminal, else as one plain line for each item."""
-    console = Console(highlight=False)
-    is_plain = not console.is_terminal
-    console.print(Text(title, style="bold"))
-    _print(console, _places(config, port, page), is_plain)
-    _print(console, _walkers(walkers), is_plain)
-    _print(console, _policies(config), is_plain)
-    console.file.flush()
+    is_plain = not sys.stdout.isatty()
+    click.echo(click.style(title, bold=True))
+    for rows in (_places(config, port, site), _walkers(walkers), _policies(config)):
+        if rows:
+            click.echo()
+        for line in _plain(rows) if is_plain else terminal.columns(rows, gap=3, colour="cyan"):
+            click.echo(line)
+    sys.stdout.flush()
 
 
-def _places(config: Config, port: int, page: Path | None) -> list[tuple[str, ...]]:
+def _places(config: Config, port: int, site: Site | None) -> list[tuple[str, ...]]:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(config.host, config.host)  # noqa: S104
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     places: list[tuple[str, ...]] = [
         ("WebSocket", f"ws://{host}:{port}/websocket"),
         ("API", f"http://{host}:{port}" + ("/docs" if config.docs else "  (DOCS is off)")),
+        *([("Console", f"http://{host}:{port}/console")] if config.console else []),
         ("Database", stores.kind_of(config.database).shown(config.database)),
     ]
     if (kind := brokers.kind_of(config.broker)).is_multi_server:
         places.append(("Broker", kind.shown(config.broker)))
-    return [("Page", f"http://{host}:{port}/"), *places] if page is not None else places
+    if site is None:
+        return places
+    return [("Page" if site.has_index else "Files", f"http://{host}:{port}/"), *places]
 
 
 def _walkers(walkers: Mapping[str, type]) -> list[tuple[str, ...]]:
@@ -64,17 +67,5 @@ def _policies(config: Config) -> list[tuple[str, ...]]:
     ]
 
 
-def _print(console: Console, rows: Iterable[tuple[str, ...]], is_plain: bool) -> None:
-    rows = list(rows)
-    if not rows:
-        return
-    console.print()
-    if is_plain:  # one line each, however long: log lines are not wrapped
-        for first, *rest in rows:
-            console.print(f"{first}: {'  '.join(filter(None, rest))}", soft_wrap=True, markup=False)
-        return
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column(style="cyan", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console.print(table)
+def _plain(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    return [f"{first}: {'  '.join(filter(None, rest))}" for first, *rest in rows]

@@ -25,7 +25,6 @@ import termios
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -36,21 +35,24 @@ from walkwire.config import Config
 from walkwire.errors import StartError
 from walkwire.log.handler import name_worker
 from walkwire.server.app import App, Loaded, load_program, open_app
+from walkwire.server.http.files.site import Site
 from walkwire.server.http.pages.headers import security_headers
 from walkwire.server.process.descriptors import Descriptors
-from walkwire.server.process.heap import trim_heap
+from walkwire.server.process.heap import Heap
 from walkwire.server.process.listen import BACKLOG, begin, bind, binder
 from walkwire.server.process.port import Port
 from walkwire.server.process.timeslice import ask_for_short_slices
 from walkwire.server.process.workers import CANNOT_START, Workers, WorkerSlot
 from walkwire.server.socket.gateway import gateway
-from walkwire.server.socket.stream import Stream
+from walkwire.server.socket.stream import SocketStream
 from walkwire.walk.registry import Registry
 from walkwire.wire.message import close
 from walkwire.wire.message.close import Close
 
 BATCHES = 10  # of a drain, at least
-LAST_SECONDS = 0.5  # after a drain, for requests in progress on connections without an answer yet
+LAST_SECONDS = (
+    2.0  # after a drain, for requests that a load balancer sends on connections that it has already
+)
 # For an idle HTTP connection: longer than load balancers keep one, so that they close first.
 KEEP_ALIVE_SECONDS = 75
 GOODBYE_SECONDS = 5.0  # for a peer to read what was written to it, and to close
@@ -68,7 +70,7 @@ def serve(
     announce: Callable[[int, Registry], None],
     *,
     title: str = "walkwire",
-    page: Path | None = None,
+    site: Site | None = None,
 ) -> int:
     """Serve the program that `load` loads until a signal comes. Returns the exit code.
 
@@ -79,13 +81,13 @@ def serve(
     atexit.register(_ignore_signals)  # registered first, so called last
     if config.workers > 1:
         _check_workers(config)
-        work = partial(_work, config, load, announce, title, page)
+        work = partial(_work, config, load, announce, title, site)
         return Workers(work, config.workers, binder(config.host, config.port)).run()
     with ExitStack() as stack:
         sockets = [stack.enter_context(listener) for listener in bind(config.host, config.port)]
         program = load_program(config, load)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(config, program, announce, title=title, page=page, sockets=sockets))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(serve_on(config, program, announce, title=title, site=site, sockets=sockets))
     return 0
 
 
@@ -103,7 +105,7 @@ def _work(
     load: Callable[[], Registry],
     announce: Callable[[int, Registry], None],
     title: str,
-    page: Path | None,
+    site: Site | None,
     slot: WorkerSlot,
 ) -> int:
     """Serve in a worker process and return its exit code."""
@@ -121,35 +123,34 @@ def _work(
 
     try:
         program = load_program(config, load)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(
-                _serve(
-                    config, program, announce_all, title=title, page=page, sockets=slot.listeners, slot=slot
-                )
-            )
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            given: dict[str, Any] = {"title": title, "site": site, "sockets": slot.listeners, "slot": slot}
+            runner.run(serve_on(config, program, announce_all, **given))
     except StartError as error:
         print(error, file=sys.stderr)  # noqa: T201 - as the command line does
         return CANNOT_START
     return 0
 
 
-async def _serve(
+async def serve_on(
     config: Config,
     program: Loaded,
     announce: Callable[[int, Registry], None],
     *,
     title: str,
-    page: Path | None,
+    site: Site | None,
     sockets: list[socket.socket],
     slot: WorkerSlot | None = None,
+    observe: Callable[[App], App] = lambda app: app,
 ) -> None:
+    """Serve a loaded program until a signal comes. `observe` is given its parts, and returns those to serve."""
     stop = _Stop(slot)
     with stop.at_signals():
         # `_finish` has waited for the walks already.
-        async with open_app(config, program, title=title, page=page, patience=0.1) as app:
-            port = sockets[0].getsockname()[1]
-            channel = None if slot is None else slot.channel
-            await _Server(app, config, stop, lambda: announce(port, app.registry), channel).serve(sockets)
+        async with open_app(config, program, title=title, site=site, patience=0.1) as made:
+            app = observe(made)
+            tell = partial(announce, sockets[0].getsockname()[1], app.registry)
+            await _Server(app, config, stop, tell, None if slot is None else slot.channel).serve(sockets)
 
 
 class _Stop:
@@ -255,7 +256,8 @@ class _Server(uvicorn.Server):
         self._health = app.health
         self._drain_seconds = config.drain_seconds
         self._descriptors = Descriptors()
-        app.door.memory.on_freed = trim_heap
+        self._heap = Heap()
+        app.door.memory.on_freed = self._heap.trim
         self._stop = stop
         self._stop_seconds = config.stop_seconds
         self._announce = announce
@@ -283,6 +285,7 @@ class _Server(uvicorn.Server):
         while not self._stop.asked.is_set():
             await self.on_tick(0)  # updates the Date header of answers
             self._health.lack(self._descriptors.look(len(self.server_state.connections)))
+            self._heap.tick()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.asked.wait(), 1)
 
@@ -298,11 +301,11 @@ class _Server(uvicorn.Server):
             await self._stop.unless_hurried(self._drain())
         await self._port.close()
         if has_drain:
-            await self._stop.unless_hurried(asyncio.sleep(min(LAST_SECONDS, self._drain_seconds / BATCHES)))
+            await self._stop.unless_hurried(self._serve_last_requests())
         for connection in list(self.server_state.connections):
             # One that is idle is closed at once, another after its answer. If a request has arrived at one that seems idle, it is
             # answered first, and then closed: a load balancer may not send a POST again that it has sent.
-            if not isinstance(connection, Stream) and not _has_unread(connection):
+            if not isinstance(connection, SocketStream) and not _has_unread(connection):
                 connection.shutdown()
         await self._stop.unless_hurried(self._finish())
         await self._stop.unless_hurried(self._say_goodbye(self._stop.close_code))
@@ -319,9 +322,21 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(min(pause, left))  # so that the load balancer notices first
             await self.on_tick(0)
             here = self.server_state.connections
-            streams = [one for one in here if isinstance(one, Stream) and not one.is_leaving]
+            streams = [one for one in here if isinstance(one, SocketStream) and not one.is_leaving]
             for stream in streams[: math.ceil(len(streams) * pause / max(pause, left))]:
                 stream.leave(self._stop.close_code)
+
+    async def _serve_last_requests(self) -> None:
+        """Wait until no HTTP connection waits for a request, at most for the last seconds.
+
+        No connection is accepted any more, and each answer closes its connection. A load balancer may be about to send a request
+        on one that it has. If the server closed it at this moment, a POST would fail, since it may not be repeated.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + min(LAST_SECONDS, self._drain_seconds)
+        # uvicorn has no event for a closed connection
+        while loop.time() < end and any(map(_awaits_request, self.server_state.connections)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
     async def _finish(self) -> None:
         """Wait for the requests and events that are being handled."""
@@ -347,6 +362,12 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.01)
 
 
+def _awaits_request(connection: Any) -> bool:
+    """Return whether this is an HTTP connection without a request in progress."""
+    cycle = getattr(connection, "cycle", None)
+    return not isinstance(connection, SocketStream) and (cycle is None or cycle.response_complete)
+
+
 def _has_unread(connection: Any) -> bool:
     """Return whether bytes have arrived at an HTTP connection that the event loop has not read yet."""
     transport: Any = getattr(connection, "transport", None) or getattr(connection, "_transport", None)
@@ -370,7 +391,8 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes an event loop: uvloop's where it is available; None: asyncio's own."""
     try:
         import uvloop
     except ImportError:  # not available on this platform

@@ -15,9 +15,13 @@ EXTENSIONS: dict[str, dict[object, object]] = {ANSWER: {}}
 
 
 class DefaultHeaders:
-    """The headers of every answer as lines. uvicorn makes a new list of them each second, with the date."""
+    """The headers of every answer as lines. uvicorn makes a new list of them each second, with the date.
+
+    - are_last: whether they say that the connection is closed after the answer, as they do while the server stops
+    """
 
     def __init__(self) -> None:
+        self.are_last = False
         self._of: object = None
         self._lines = b""
 
@@ -25,6 +29,7 @@ class DefaultHeaders:
         """Return uvicorn's `default_headers` as lines with their ends."""
         if headers is not self._of:
             self._of, self._lines = headers, b"".join([b"%s: %s\r\n" % header for header in headers])
+            self.are_last = (b"connection", b"close") in headers
         return self._lines
 
 
@@ -45,11 +50,12 @@ class Cycle(RequestResponseCycle):
             return
         self.response_started = self.response_complete = True
         parts = [STATUS_LINE[message["status"]], DEFAULT.lines(self.default_headers), message["headers"]]
-        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        is_told = DEFAULT.are_last
+        parts.append(b"\r\n" if self.keep_alive or is_told else b"connection: close\r\n\r\n")
         if self.scope["method"] != "HEAD":
             parts.append(message["body"])
         self.transport.write(b"".join(parts))
         self.message_event.set()
-        if not self.keep_alive:
+        if is_told or not self.keep_alive:
             self.transport.close()
         self.on_response()

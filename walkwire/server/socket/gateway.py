@@ -18,16 +18,17 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from walkwire.ids import PUBLIC_ROOT, new_request_id
-from walkwire.server.browser.upgrade import PROTOCOL, Shown, Upgrades
+from walkwire.server.browser.upgrade import PROTOCOL, VERSION_2, Shown, Upgrades
 from walkwire.server.socket import handshake
 from walkwire.server.socket.deflate import offers
 from walkwire.server.socket.framing import Framing
 from walkwire.server.socket.requests import BODY_SECONDS, HEAD_SECONDS, RequestProtocol, with_id
-from walkwire.server.socket.stream import Stream
+from walkwire.server.socket.stream import SocketStream
 from walkwire.wire.connection import Connection
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 from walkwire.wire.message import close
+from walkwire.wire.sessions.connection import SessionConnection
 
 _FIELDS = frozenset({b"connection", b"upgrade", b"origin"})
 
@@ -141,7 +142,7 @@ class _Threshold(asyncio.Protocol):
         connections.discard(self)
         self._deadlines.cancel(self)
         response = handshake.response(opening, shown.protocol)
-        stream = Stream(self._door, transport, response, connections, address=self._address)
+        stream = SocketStream(self._door, transport, response, connections, address=self._address)
         transport.set_protocol(stream)
         _accept(self._door, stream, opening, shown, address)
 
@@ -220,7 +221,9 @@ class _Gateway(RequestProtocol):
         if lasting is None:
             framing.release()
         counted, self.address = self.address, ""  # the stream is counted instead
-        stream = Stream(self._door, self.transport, response.serialize(), self.connections, lasting, counted)
+        stream = SocketStream(
+            self._door, self.transport, response.serialize(), self.connections, lasting, counted
+        )
         self.connections.discard(self)
         self.let_go()
         self.transport.set_protocol(stream)
@@ -257,7 +260,7 @@ def _refusal(
 
 
 def _accept(
-    door: Door, stream: Stream, opening: handshake.UpgradeRequest, shown: Shown, address: str
+    door: Door, stream: SocketStream, opening: handshake.UpgradeRequest, shown: Shown, address: str
 ) -> None:
     refusal = shown.refusal or door.connections.closing
     if not door.allows_origin(opening.text(b"origin"), opening.text(b"host")):
@@ -265,7 +268,11 @@ def _accept(
     if refusal is not None:
         stream.close(refusal.code, refusal.text())
         return
-    connection = Connection(door, stream, shown.channel_id, address, shown.channel_token, shown.notice)
+    connection: Connection
+    if shown.protocol == VERSION_2:
+        connection = SessionConnection(door, stream, address, shown.notice)
+    else:
+        connection = Connection(door, stream, shown.channel_id, address, shown.channel_token, shown.notice)
     stream.open(connection, shown.token, opening.rest)
 
 

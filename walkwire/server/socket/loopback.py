@@ -14,6 +14,9 @@ from websockets.protocol import OPEN, Protocol, Side
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.message import close
+from walkwire.wire.sessions.connection import SessionConnection
+
+HEARD = 5  # messages in the sentence of a `receive` to which nothing came
 
 
 class Closed(Exception):
@@ -30,6 +33,8 @@ class Loopback:
 
     Frames are parsed by a client's library.
 
+    - version: of the protocol: 1, or 2, where the client speaks first
+    - waits: when the block begins, the first frame has arrived, and the client is in its channel. With version 1 only
     - notice: how many seconds before its token expires the client is told; 0: it is not told
     - closed: the error that `receive` raises once the server has closed the connection
     """
@@ -41,21 +46,32 @@ class Loopback:
         channel_id: str | None = None,
         channel_token: str | None = None,
         notice: int = 0,
+        version: int = 1,
+        waits: bool = False,
     ) -> None:
         self.closed: Closed | None = None
         self._door = door
         self._token = token
+        self._waits = waits and version == 1
         self._framing = Protocol(Side.CLIENT, state=OPEN, max_size=None)
         self._unsent: list[bytes] = []
         self._is_stalled = False
         self._frames: deque[bytes] = deque()
+        self._heard: deque[bytes] = deque(maxlen=HEARD)
         self._news = asyncio.Event()
         self._is_read = asyncio.Event()
         self._is_read.set()
-        self.connection = Connection(door, self, channel_id, channel_token=channel_token, notice=notice)
+        self.connection: Connection
+        if version == 2:
+            self.connection = SessionConnection(door, self, notice=notice)
+        else:
+            self.connection = Connection(door, self, channel_id, channel_token=channel_token, notice=notice)
 
     async def __aenter__(self) -> Loopback:
         self.connection.open(self._token)
+        while self._waits and not self._frames and self.closed is None:
+            self._news.clear()
+            await self._news.wait()
         return self
 
     async def __aexit__(
@@ -93,13 +109,18 @@ class Loopback:
 
     async def receive_bytes(self, seconds: float = 5.0) -> bytes:
         """Return the next message as it was sent."""
-        async with asyncio.timeout(seconds):
-            while not self._frames:
-                if self.closed is not None:
-                    raise self.closed
-                self._news.clear()
-                await self._news.wait()
-        return self._frames.popleft()
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._frames:
+                    if self.closed is not None:
+                        raise self.closed
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise TimeoutError(self._what_was_heard(seconds)) from None
+        frame = self._frames.popleft()
+        self._heard.append(frame)
+        return frame
 
     async def quiet(self) -> list[Any]:
         """Wait until nothing is under way in this process. Return all messages that have arrived, decoded."""
@@ -109,8 +130,13 @@ class Loopback:
             5
         ):  # turns of the loop: the write at the end of a turn, and deliveries of a broker in memory
             await asyncio.sleep(0)
+        return [json.loads(each) for each in self.take()]
+
+    def take(self) -> deque[bytes]:
+        """Return all messages that have arrived, as they were sent."""
         frames, self._frames = self._frames, deque()
-        return [json.loads(each) for each in frames]
+        self._heard.extend(frames)
+        return frames
 
     def leave(self) -> None:
         """Disconnect without a close frame."""
@@ -151,6 +177,17 @@ class Loopback:
     def resume(self) -> None:
         """Let `send` go on."""
         self._is_read.set()
+
+    def _what_was_heard(self, seconds: float) -> str:
+        """Return the sentence of a `receive` to which nothing came: what came before, and what the server still does."""
+        before = [frame.decode(errors="replace")[:200] for frame in self._heard]
+        heard = f"Before, it heard: {'; '.join(before)}." if before else "It has heard nothing at all."
+        count = len(self._door.connections.under_way)
+        work = f" {count} walks or events are still under way." if count else ""
+        stalled = " It is stalled: `is_stalled = False` lets it read." if self._is_stalled else ""
+        channels = ", ".join(sorted(self.connection.client.channels))
+        where = f"It is in the channels {channels}." if channels else "It is in no channel."
+        return f"Nothing came to this socket within {seconds:g} s. {heard} {where}{work}{stalled}"
 
     def _end(self, closed: Closed) -> None:
         if self.closed is None:

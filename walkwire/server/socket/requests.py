@@ -1,7 +1,7 @@
 """Requests: uvicorn's HTTP protocol, with limits on heads, bodies, pipelines and the time that a request takes to arrive.
 
 uvicorn parses everything that was read at once, and reads on after each answer. Here data is parsed in pieces, and no further
-while enough requests wait for their answers.
+while enough requests wait for their answers. Requests begin in the time of `wire/budget`, as events of WebSockets do.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from walkwire.ids import new_request_id
 from walkwire.server.socket.cycle import DEFAULT, EXTENSIONS, Cycle
+from walkwire.wire.budget import REQUEST
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 
@@ -45,8 +46,10 @@ class RequestProtocol(HttpToolsProtocol):
     """The protocol of a connection that speaks HTTP. A subclass has the attributes that are declared without a value.
 
     - address: what the connection is counted by
+    - taken: its place in line, kept by `Budget`
     """
 
+    taken = 0.0
     _door: Door
     _heads: Deadlines[Any]
     _bodies: Deadlines[Any]
@@ -69,6 +72,7 @@ class RequestProtocol(HttpToolsProtocol):
     _body_began = 0.0  # later by the time that the server did not read
     _judged = 0.0
     _timed_by: Deadlines[Any] | None = None
+    _turn: asyncio.Future[None] | None = None  # done when the request that waits for a turn may be handled
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the connection. Called by the gateway."""
@@ -102,6 +106,13 @@ class RequestProtocol(HttpToolsProtocol):
         self._door.memory.requests.discard(self)
         self._door.connections.depart(self.address)
         self.address = ""
+
+    def read_rest(self) -> None:
+        """Let the request begin that waits for a turn. Called by the budget."""
+        self._door.budget.count(self, REQUEST)
+        turn, self._turn = self._turn, None
+        if turn is not None and not turn.done():
+            turn.set_result(None)
 
     # Called by limits
 
@@ -227,6 +238,17 @@ class RequestProtocol(HttpToolsProtocol):
         answer = b"HTTP/1.1 400 Bad Request\r\n%b%b\r\ncontent-length: %d\r\n\r\n%b"
         self.transport.write(with_id(answer % (always, kind, len(msg), msg.encode())))
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Begin to handle a request, in a later turn of the event loop if the time of this one is spent."""
+        budget = self._door.budget
+        if budget.is_spent:
+            turn = self._turn = self.loop.create_future()
+            budget.wait(self)
+            app = _after(turn, app)
+        else:
+            budget.count(self, REQUEST)
+        super()._start_asgi_task(cycle, app)
 
     def _unsupported_upgrade_warning(self) -> None:
         self._is_over = True  # what follows would be in another protocol
@@ -355,6 +377,14 @@ class _Flow(FlowControl):
 
 def _size(cycle: Any) -> int:
     return _REQUEST + _HEADER * len(cycle.scope["headers"]) + len(cycle.body)
+
+
+def _after(turn: asyncio.Future[None], app: Any) -> Any:
+    async def wait(scope: Any, receive: Any, send: Any) -> None:
+        await turn
+        await app(scope, receive, send)
+
+    return wait
 
 
 async def _refuse_headers(scope: Any, receive: Any, send: Any) -> None:

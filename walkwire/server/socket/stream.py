@@ -1,4 +1,4 @@
-"""Stream: one upgraded socket, between the event loop's transport and a `wire/connection`. Knows no JSON.
+"""SocketStream: one upgraded socket, between the event loop's transport and a `wire/connection`. Knows no JSON.
 
 Received data is handled in slices, one in each turn of the event loop, so that a peer that floods the server delays nobody else.
 All streams together have the time of `wire/budget` for it. While a slice is left, nothing more is read.
@@ -32,7 +32,7 @@ LOOKS = 8  # frames between two looks at the clock
 FRAMES = 128  # most in a slice: an invalid event may have 8 bytes, and its error takes 70 µs to format
 
 
-class Stream(asyncio.Protocol):
+class SocketStream(asyncio.Protocol):
     """The protocol of an upgraded socket, and the `Transport` of its client.
 
     - response: ends the handshake; it is written together with the first frame

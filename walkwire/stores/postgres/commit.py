@@ -1,9 +1,11 @@
 """Commit: the reads and changes of one walk as one transaction, in one statement.
 
-`walkwire_commit` (`functions`) acquires all locks (`locks`), then checks what was read, then writes. PostgreSQL holds the locks
-while it works, never while it waits for this process. There are two exceptions. What a commit deletes is looked up before,
-without a lock, and checked again under the locks. The searches, tasks and users that a walk looked up are queried again by this
-process, under the locks.
+`walkwire_commit` (`functions`) acquires all locks (`locks`), then checks what was read, then writes. If it did, `walkwire_append`
+(`streams`) appends to streams. PostgreSQL holds the locks while it works, never while it waits for this
+process. Commits that append to the same stream may share one statement (`together`).
+
+There are two exceptions. What a commit deletes is looked up before, without a lock, and checked again under the locks.
+The searches, tasks and users that a walk looked up are queried again by this process, under the locks.
 
 Why this is serialisable: everything that a commit has read is checked while it is locked, and stays locked until others can see
 the commit. So the effect is as if each walk had run alone, in the order in which the commits became visible. Any statement and
@@ -18,12 +20,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from psycopg import Rollback
+from psycopg import Error, Rollback
 from sqlalchemy import Connection
 
-from walkwire.store import Changes, EdgeRecord, Held, Lost, NodeRecord, Reads, TaskTaken, lock_keys
+from walkwire.store import (
+    Changes,
+    EdgeRecord,
+    Held,
+    KeyedCall,
+    KeyTaken,
+    Lost,
+    NodeRecord,
+    Reads,
+    TaskTaken,
+    lock_keys,
+)
 from walkwire.stores.postgres.driver.pool import Raw, driver_of
 from walkwire.stores.postgres.driver.prepared import (
     Prepared,
@@ -34,29 +48,72 @@ from walkwire.stores.postgres.driver.prepared import (
     texts,
     truths,
 )
-from walkwire.stores.postgres.functions import NUMBERS
-from walkwire.stores.postgres.locks import NOTHING, CommitLocks, Cut, Gone, shared_lock_numbers, written_kinds
+from walkwire.stores.postgres.functions import NUMBERS, TAKEN
+from walkwire.stores.postgres.locks import (
+    NOTHING,
+    CommitLocks,
+    Cut,
+    Gone,
+    merged,
+    shared_lock_numbers,
+    written_kinds,
+)
 from walkwire.stores.postgres.outcome import CommitTag
 from walkwire.stores.postgres.statements import CUT_EDGES, EDGES_AT, NODE_KINDS
+from walkwire.stores.postgres.streams import ARGUMENTS, AS_TEXT, append_values, take_places
 from walkwire.stores.sql import lookups
 from walkwire.stores.sql.selections import shape_of
 
 
-def _call(function: str, arguments: int, as_text: Iterable[int] = ()) -> Prepared:
-    """Return a prepared call of a function. All arguments are arrays, except those at the positions `as_text`, counted from 1."""
-    is_text = set(as_text)
-    given = ", ".join(f"${place}" for place in range(1, arguments + 1))
+def _call(function: str, arguments: int, as_text: Iterable[int] = (), appends: bool = False) -> Prepared:
+    """Return a prepared call of a function. All arguments are arrays, except those at the positions `as_text`, counted from 1.
+
+    `appends`: `walkwire_append` is called after it, with the arguments that follow, if it returns nothing.
+    """
+    is_text, name = set(as_text), function
+    call = f"{function}({_places(1, arguments)})"
+    if appends:
+        is_text.update(arguments + place for place in AS_TEXT)
+        call = f"coalesce({call}, walkwire_append({_places(arguments + 1, arguments + ARGUMENTS)}))"
+        arguments, name = arguments + ARGUMENTS, f"{function}_append"
     is_binary = [place not in is_text for place in range(1, arguments + 1)]
-    return Prepared(f"SELECT {function}({given})", is_binary, function)
+    return Prepared(f"SELECT {call}", is_binary, name)
+
+
+def _places(first: int, last: int) -> str:
+    return ", ".join(f"${place}" for place in range(first, last + 1))
 
 
 _COMMIT = _call("walkwire_commit", 41, as_text=(1, 2, 40, 41))
+_KEYED_COMMIT = _call("walkwire_keyed_commit", 50, as_text=(1, 2, *range(40, 51)))
+_COMMIT_AND_APPEND = _call("walkwire_commit", 41, as_text=(1, 2, 40, 41), appends=True)
+_KEYED_COMMIT_AND_APPEND = _call("walkwire_keyed_commit", 50, as_text=(1, 2, *range(40, 51)), appends=True)
+
+
+@cache
+def _together(count: int) -> Prepared:
+    """Return a prepared call that makes so many commits, then appends the entries of all. One that refuses fails all of them.
+
+    A commit that does not refuse returns nothing. What it returns otherwise is no integer.
+    """
+    calls = [
+        f"walkwire_commit({_places(41 * each + 1, 41 * each + 41)})::integer::text" for each in range(count)
+    ]
+    calls.append(f"walkwire_append({_places(41 * count + 1, 41 * count + ARGUMENTS)})")
+    is_text = {41 * each + place for each in range(count) for place in (1, 2, 40, 41)}
+    is_text.update(41 * count + place for place in AS_TEXT)
+    is_binary = [place not in is_text for place in range(1, 41 * count + ARGUMENTS + 1)]
+    return Prepared(f"SELECT coalesce({', '.join(calls)})", is_binary, f"walkwire_commit_{count}")
+
+
 _LOST = _call("walkwire_lost", 12)
 _LOCK = Prepared(
     "SELECT count(CASE WHEN is_alone THEN pg_advisory_xact_lock(number) ELSE pg_advisory_xact_lock_shared(number) END) "
     "FROM unnest($1::bigint[], $2::boolean[]) AS given(number, is_alone)",
     [True, True],
 )
+# Classes of SQLSTATE that are about the connection, a lock or the time: commits that share a statement fail together then.
+_COMMON = ("08", "55", "57")
 _NO_TEXTS, _NO_NUMBERS = texts(()), numbers(())
 _NO_LONG_NUMBERS, _NO_TRUTHS = long_numbers(()), truths(())
 _NO_NODES, _NO_EDGES = [_NO_TEXTS] * 5, [_NO_TEXTS] * 7
@@ -83,7 +140,7 @@ class Commit:
         """Commit. Returns False if it has to be attempted again, with nothing written: a node to delete has got another edge
         meanwhile, or the connection's row is gone.
 
-        Raises Held, Lost or TaskTaken.
+        Raises Held, Lost, TaskTaken or KeyTaken.
         """
         gone = self._look_up(connection)
         locks = CommitLocks(self._reads, self._changes, gone, self._bound)
@@ -102,16 +159,49 @@ class Commit:
                 raise Rollback(transaction)
         return is_made
 
+    @staticmethod
+    def make_together(connection: Raw, tag: CommitTag, commits: Sequence[Commit]) -> bool:
+        """Make several commits, in their order, in one statement. Each appends to streams, and deletes nothing.
+
+        Returns False, with nothing written, if one of them is refused or has an error, or if they need too many locks.
+        """
+        locks = [CommitLocks(each._reads, each._changes, NOTHING, each._bound) for each in commits]
+        numbers, alone = merged(locks)
+        if any(each.is_alone for each in locks) or len(numbers) > commits[0]._bound:
+            return False
+        values: list[Value] = []
+        entries = [entry for each in commits for entry in each._changes.entries]
+        try:
+            for each in commits:
+                values += each._values(tag, NOTHING, numbers, alone, list(each._shared_locks(NOTHING)))
+                numbers, alone = [], []  # the first one acquires those of all
+            answer = _together(len(commits)).value(connection, [*values, *append_values(entries)])
+        except UnicodeError:
+            return False
+        except Error as error:
+            if error.sqlstate is None or error.sqlstate[:2] in _COMMON:
+                raise
+            if '"session"' in str(error):
+                connection.session = None
+            return False
+        assert answer is not None
+        take_places(entries, json.loads(answer)["places"])
+        return True
+
     def take_all_locks(self) -> None:
         """Make further attempts take the one lock for all commits instead of many locks."""
         self._bound = 0
 
     def _send(self, connection: Raw, tag: CommitTag, gone: Gone, locks: CommitLocks) -> bool:
         shared_locks = self._shared_locks(gone)
-        answer = _COMMIT.value(connection, self._values(tag, gone, locks, list(shared_locks)))
+        values = self._values(tag, gone, locks.numbers, locks.alone, list(shared_locks))
+        answer = self._call(connection, values)
         if answer is None:
             return True
         refusal = json.loads(answer)
+        if "places" in refusal:
+            take_places(self._changes.entries, refusal["places"])
+            return True
         if "held" in refusal:
             raise Held(shared_locks[number] for number in refusal["held"])
         if "records" in refusal:
@@ -121,6 +211,22 @@ class Commit:
         if "session" in refusal:
             connection.session = None
         return False
+
+    def _call(self, connection: Raw, values: list[Value]) -> bytes | None:
+        call, entries = self._changes.call, self._changes.entries
+        if call is not None:
+            values += _keyed(call)
+        if not entries:
+            statement = _COMMIT if call is None else _KEYED_COMMIT
+        else:
+            statement = _COMMIT_AND_APPEND if call is None else _KEYED_COMMIT_AND_APPEND
+            values += append_values(entries)
+        try:
+            return statement.value(connection, values)
+        except Error as error:
+            if error.sqlstate == TAKEN:
+                raise KeyTaken from None
+            raise
 
     def _look_up(self, connection: Raw) -> Gone:
         """Return what is to be deleted."""
@@ -147,7 +253,12 @@ class Commit:
         return shared_lock_numbers(keys.difference(self._mine))
 
     def _values(
-        self, tag: CommitTag, gone: Gone, locks: CommitLocks, shared_locks: Sequence[int]
+        self,
+        tag: CommitTag,
+        gone: Gone,
+        locks: Sequence[int],
+        alone: Sequence[bool],
+        shared_locks: Sequence[int],
     ) -> list[Value]:
         """Return the arguments of `walkwire_commit`, in its order."""
         changes, reads = self._changes, self._reads
@@ -158,8 +269,8 @@ class Commit:
             tag.session.encode(),
             str(tag.number).encode(),
             long_numbers(shared_locks) if shared_locks else _NO_LONG_NUMBERS,
-            long_numbers(locks.numbers),
-            truths(locks.alone),
+            long_numbers(locks),
+            truths(alone),
             *_expected(nodes, edges),
             texts(ends) if ends else _NO_TEXTS,
             *_marks(reads),
@@ -197,6 +308,7 @@ def size_of(reads: Reads, changes: Changes | None = None) -> int:
     if changes is not None:
         size += len(changes.new_nodes) + len(changes.changed_nodes) + len(changes.deleted_nodes)
         size += len(changes.new_edges) + len(changes.changed_edges) + len(changes.deleted_edges)
+        size += len(changes.entries)
     return size
 
 
@@ -261,6 +373,12 @@ def _changed_edges(records: list[EdgeRecord]) -> list[bytes]:
         numbers(record.version for record in records),
         texts(record.data for record in records),
     ]
+
+
+def _keyed(call: KeyedCall) -> list[Value]:
+    values = [call.root_id, call.key, call.call, call.digest, str(call.status), call.body]
+    values += [str(call.is_response).lower(), repr(call.made), repr(call.expires)]
+    return [None if value is None else value.encode() for value in values]
 
 
 def _as_json(value: Any) -> bytes:

@@ -3,6 +3,8 @@
 - `walkwire_mark` returns the mark of a selection: the `seq` of its edges, in order.
 - `walkwire_lost` returns which reads of a walk are out of date, judged in one snapshot.
 - `walkwire_commit` acquires the locks of a commit, checks what was read, and writes, or returns why it did not write.
+- `walkwire_keyed_commit` does the same for a call with a key, whose record it writes as well.
+- `walkwire_append` appends to streams (`streams`).
 
 `walkwire_sessions` has a row for each connection that commits; `tag` names its last commit. After a connection broke, the row
 tells whether its commit was made. Setting `is_fenced` first keeps the commit from being made later on.
@@ -32,6 +34,7 @@ from walkwire.stores.postgres.driver.pool import driver_of
 from walkwire.stores.postgres.statements import DIALECT, found
 from walkwire.stores.sql.schema import of_postgres
 from walkwire.stores.sql.selections import SelectionShape
+from walkwire.stores.sql.streams import MOST_SLACK, SLACK, STEPS
 
 sessions = Table(
     "walkwire_sessions",
@@ -44,6 +47,7 @@ sessions = Table(
 )
 
 CHANGED = "WW001"  # SQLSTATE: a record was changed although it was locked
+TAKEN = "WW002"  # SQLSTATE: another call with the same key is committed
 
 # The number of each shape that a selection can have.
 _IS = (False, True)
@@ -69,7 +73,7 @@ def install(connection: Connection) -> None:
 
 def texts() -> list[str]:
     """Return the statements that create all functions."""
-    return [_mark(), _LOST, _COMMIT.replace("{CHANGED}", CHANGED)]
+    return [_mark(), _LOST, _COMMIT.replace("{CHANGED}", CHANGED), _keyed_commit(), _append()]
 
 
 def _mark() -> str:
@@ -91,6 +95,18 @@ def _numbers(shape: SelectionShape) -> str:
         return repr(constants[name]) if name in constants else f"p_{name}"
 
     return " ".join(re.sub(r"%\((\w+)\)s", filled, str(compiled)).replace("%%", "%").split())
+
+
+def _keyed_commit() -> str:
+    parameters = re.search(r"walkwire_commit\((.*?)\n\) RETURNS", _COMMIT, re.DOTALL)
+    assert parameters is not None
+    names = ", ".join(re.findall(r"p_\w+", parameters[1]))
+    text = _KEYED_COMMIT.replace("{PARAMETERS}", parameters[1]).replace("{NAMES}", names)
+    return text.replace("{TAKEN}", TAKEN)
+
+
+def _append() -> str:
+    return _APPEND % {"slack": SLACK, "most_slack": MOST_SLACK, "steps": STEPS}
 
 
 _MARK = """
@@ -263,6 +279,81 @@ BEGIN
     RAISE EXCEPTION 'walkwire: a record changed under its lock' USING ERRCODE = '{CHANGED}';
   END IF;
   RETURN NULL;
+END
+$walkwire$
+"""
+
+# The key comes last: a commit that waits for the row of another one holds locks, and the other one waits for nothing any more.
+_KEYED_COMMIT = """
+CREATE OR REPLACE FUNCTION walkwire_keyed_commit({PARAMETERS},
+  p_root_id text, p_key text, p_call text, p_digest text, p_status integer, p_body text, p_is_response boolean,
+  p_made double precision, p_expires double precision
+) RETURNS text LANGUAGE plpgsql VOLATILE AS $walkwire$
+DECLARE
+  answer text := walkwire_commit({NAMES});
+BEGIN
+  IF answer IS NOT NULL THEN
+    RETURN answer;
+  END IF;
+  INSERT INTO keyed_calls AS done (root_id, key, call, digest, status, body, is_response, made, expires)
+  VALUES (p_root_id, p_key, p_call, p_digest, p_status, p_body, p_is_response, p_made, p_expires)
+  ON CONFLICT (root_id, key) DO UPDATE SET
+    call = p_call, digest = p_digest, status = p_status, body = p_body, is_response = p_is_response,
+    made = p_made, expires = p_expires
+  WHERE done.expires <= p_made OR done.call = p_call;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'walkwire: another call with this key is committed' USING ERRCODE = '{TAKEN}';
+  END IF;
+  RETURN NULL;
+END
+$walkwire$
+"""
+
+_APPEND = """
+CREATE OR REPLACE FUNCTION walkwire_append(
+  p_topics text[], p_counts integer[], p_most integer[], p_seconds double precision[],
+  p_messages bytea[]
+) RETURNS text LANGUAGE plpgsql VOLATILE AS $walkwire$
+#variable_conflict use_column
+DECLARE
+  places json[] := '{}';
+  v_moment double precision;
+  v_lasting double precision;
+  v_step integer;
+  v_stream bigint;
+  v_epoch text;
+  v_tail bigint;
+  v_done integer := 0;
+  v_uuid text;
+BEGIN
+  FOR i IN 1 .. cardinality(p_topics) LOOP
+    v_moment := extract(epoch FROM clock_timestamp());
+    v_lasting := p_seconds[i] + least(p_seconds[i] * %(slack)s, %(most_slack)s);
+    v_step := greatest(1, p_most[i] / %(steps)s);
+    UPDATE streams SET
+      tail = tail + p_counts[i], most = p_most[i], seconds = p_seconds[i],
+      due = least(due, CASE
+        WHEN tail + p_counts[i] > p_most[i] AND (tail + p_counts[i]) / v_step <> tail / v_step THEN v_moment
+        ELSE v_moment + v_lasting
+      END)
+    WHERE topic = p_topics[i] RETURNING id, epoch, tail INTO v_stream, v_epoch, v_tail;
+    IF NOT FOUND THEN
+      v_uuid := gen_random_uuid();
+      INSERT INTO streams (topic, epoch, tail, most, seconds, due)
+      VALUES (
+        p_topics[i], left(replace(v_uuid, '-', ''), 12) || right(v_uuid, 12), p_counts[i], p_most[i], p_seconds[i],
+        v_moment + v_lasting
+      )
+      ON CONFLICT (topic) DO UPDATE SET tail = streams.tail + excluded.tail
+      RETURNING id, epoch, tail INTO v_stream, v_epoch, v_tail;
+    END IF;
+    INSERT INTO stream_entries (stream, place, made, message)
+    SELECT v_stream, v_tail - p_counts[i] + n, extract(epoch FROM clock_timestamp()), p_messages[v_done + n]
+    FROM generate_series(1, p_counts[i]) AS given(n);
+    v_done := v_done + p_counts[i];
+    places := places || json_build_array(v_epoch, v_tail);
+  END LOOP;
+  RETURN json_build_object('places', to_json(places));
 END
 $walkwire$
 """

@@ -111,6 +111,16 @@ class CommitLocks:
             self._held.update((_neighbourhood(id) + place, True) for place in range(PLACES))
 
 
+def merged(locks: Iterable[CommitLocks]) -> tuple[list[int], list[bool]]:
+    """Return the locks of several commits that are made in one transaction, in the order in which to acquire them."""
+    held: dict[int, bool] = {}
+    for each in locks:
+        for number, is_alone in zip(each.numbers, each.alone, strict=True):
+            held[number] = held.get(number, False) or is_alone
+    numbers = [GATE, *sorted(held.keys() - {GATE})]
+    return numbers, [held[number] for number in numbers]
+
+
 def written_kinds(changes: Changes, gone: Gone) -> set[str]:
     """Return the kinds (`store.kinds_written`) of all that a commit creates or deletes."""
     new_nodes = {node.kind for node in changes.new_nodes}

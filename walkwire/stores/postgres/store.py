@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -13,8 +13,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from walkwire.errors import Busy, CommitInDoubt, StartError
 from walkwire.store import (
+    ArchivedRecord,
     Changes,
+    CommitAll,
     EdgeRecord,
+    KeyedCall,
     Lost,
     Neighbourhood,
     NodeRecord,
@@ -22,6 +25,8 @@ from walkwire.store import (
     Selection,
     SharedLocks,
     Store,
+    StoreLoad,
+    StreamPlace,
     TokenState,
     View,
 )
@@ -29,12 +34,15 @@ from walkwire.stores.postgres import functions, view
 from walkwire.stores.postgres.commit import Commit, check, check_all, size_of
 from walkwire.stores.postgres.driver.pool import Away, Overtaken, Pool, driver_of
 from walkwire.stores.postgres.functions import CHANGED
+from walkwire.stores.postgres.keyed_calls import KeyLocks, find_call
 from walkwire.stores.postgres.locks import GATE, SCHEMA
 from walkwire.stores.postgres.outcome import CommitTag, forget
 from walkwire.stores.postgres.record_locks import RecordLocks
 from walkwire.stores.postgres.shared_locks import PostgresSharedLocks
 from walkwire.stores.postgres.state import refuse_old
-from walkwire.stores.sql import lookups, revision
+from walkwire.stores.postgres.streams import newest_places
+from walkwire.stores.postgres.together import StreamCommit, Together, is_plain
+from walkwire.stores.sql import archive, lookups, revision
 from walkwire.stores.sql.store import SqlStore
 from walkwire.urls import masked_url
 
@@ -66,9 +74,21 @@ def open_postgres(url: str, connections: int, seconds: float) -> Store:
     try:
         return PostgresStore(parsed, connections, seconds)
     except Busy as busy:
-        raise StartError(f"Cannot open the database {where}: {busy.__cause__ or busy}") from None
+        raise StartError(
+            f"Cannot open the database {where}: {_advised(parsed, busy.__cause__ or busy)}"
+        ) from None
     except DBAPIError as error:
-        raise StartError(f"Cannot open the database {where}: {str(error.orig).strip()}") from None
+        raise StartError(f"Cannot open the database {where}: {_advised(parsed, error.orig)}") from None
+
+
+def _advised(url: URL, cause: object) -> str:
+    """Return why a database cannot be opened; if the server has no such database, with the command that makes it."""
+    sentence = str(cause).strip()
+    if "does not exist" not in sentence or f'"{url.database}"' not in sentence:
+        return sentence
+    options = {"--host": url.host, "--port": url.port, "--username": url.username}
+    words = [f"{option} {value}" for option, value in options.items() if value]
+    return f"{sentence}\nMake it: {' '.join(['createdb', *words, str(url.database)])}"
 
 
 class PostgresStore(SqlStore):
@@ -77,7 +97,10 @@ class PostgresStore(SqlStore):
     def __init__(self, url: URL, connections: int, seconds: float) -> None:
         self._pool = Pool(url, connections, seconds)
         self._record_locks = RecordLocks(seconds)
+        self._together = Together(self._commit_all, seconds)
+        self._key_locks = KeyLocks(lambda: Pool(url, 1, seconds))
         self._seconds = seconds
+        self.commit_all: CommitAll | None = None
         self.shared_locks: SharedLocks | None = PostgresSharedLocks(self._pool, max(1, connections // 2))
         try:
             with self._pool.raw() as connection:
@@ -96,6 +119,11 @@ class PostgresStore(SqlStore):
     def trouble(self) -> str | None:
         """Return why nothing can be stored at the moment; None: it can, as far as is known. See `Store.trouble`."""
         return self._pool.absence.trouble
+
+    @property
+    def load(self) -> StoreLoad:
+        """Return the state of the pool; see `Store.load`."""
+        return self._pool.load
 
     def expect(self, owner: str, selection: Selection | None) -> None:
         """Do nothing: each read is made when it is asked for."""
@@ -120,6 +148,10 @@ class PostgresStore(SqlStore):
         """One round trip; see `SessionStore.token_states`."""
         return self._pool.read(lambda connection: view.token_states_of(connection, root_ids))
 
+    def stream_tails(self, topics: Sequence[str]) -> dict[str, StreamPlace]:
+        """One round trip; see `StreamStore.stream_tails`."""
+        return self._pool.read(lambda connection: newest_places(connection, topics))
+
     @contextmanager
     def snapshot(self) -> Iterator[View]:
         """Yield a view in one REPEATABLE READ transaction; see `GraphStore.snapshot`."""
@@ -139,9 +171,41 @@ class PostgresStore(SqlStore):
     def commit(
         self, reads: Reads, changes: Changes, then: Callable[[], None], mine: Collection[str] = ()
     ) -> None:
-        """One round trip, unless something is deleted or was searched; see `GraphStore.commit`."""
-        commit = Commit(reads, changes, mine, self._bound)
+        """One round trip, unless something is deleted or was searched; see `GraphStore.commit`.
 
+        Commits of this process that wait for the same stream share one.
+        """
+        commit = Commit(reads, changes, mine, self._bound)
+        if not changes.entries or not is_plain(reads, changes):
+            self._commit(commit, reads, changes, then)
+            return
+        topic = min(entry.topic for entry in changes.entries)
+        waiting = StreamCommit(commit, reads, changes, then)
+        try:
+            if not self._together.make(topic, waiting):
+                self._commit(commit, reads, changes, then)
+        finally:
+            self._together.done(topic, waiting)
+
+    def _commit_all(self, members: Sequence[StreamCommit]) -> bool:
+        """Commit all in one transaction, or nothing. Returns whether they were committed; see `Together`."""
+        commits = [each.commit for each in members]
+
+        def attempt(sent: _Sending[bool]) -> bool:
+            with self._pool.raw(sum(each.size for each in commits)) as connection:
+                sent.tag, sent.result = CommitTag(connection), True
+                return Commit.make_together(connection, sent.tag, commits)
+
+        with self._record_locks.hold(id for each in members for id in _written(each.changes)):
+            try:
+                is_made = self._retry_until_known(attempt)
+            except Overtaken:
+                return False
+            for each in members if is_made else ():
+                each.then()
+            return is_made
+
+    def _commit(self, commit: Commit, reads: Reads, changes: Changes, then: Callable[[], None]) -> None:
         def attempt(sent: _Sending[bool]) -> bool:
             with self._pool.raw(commit.size) as connection:
                 sent.tag, sent.result = CommitTag(connection), True
@@ -172,8 +236,32 @@ class PostgresStore(SqlStore):
                 raise
             then()
 
+    def take_key(self, root_id: str, key: str, now: float) -> KeyedCall | None:
+        """One round trip, shared by calls that come together. If it fails, look without a lock; see `KeyedCallStore.take_key`."""
+        try:
+            return self._key_locks.take(root_id, key, now)
+        except Away:
+            return self._pool.read(lambda connection: find_call(connection, root_id, key, now))
+
+    def free_keys(self, keys: Sequence[tuple[str, str]]) -> None:
+        """One round trip; see `KeyedCallStore.free_keys`."""
+        self._key_locks.free(keys)
+
+    def restore(self, records: Iterable[ArchivedRecord]) -> int:
+        """One transaction, in which nothing else writes; see `ArchiveStore.restore`."""
+        with self._pool.transaction() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(GATE)))
+            connection.execute(select(*(func.set_config(limit, "0", True) for limit in _UNLIMITED)))
+            written = archive.write(connection, records)
+            for column in archive.NUMBERED:
+                newest = select(func.coalesce(func.max(column), 0) + 1).scalar_subquery()
+                sequence = func.pg_get_serial_sequence(column.table.name, column.name)
+                connection.execute(select(func.setval(sequence, newest, False)))
+            return written
+
     def close(self) -> None:
-        """Close all connections and stop the watchdog."""
+        """Close all connections and stop the watchdogs."""
+        self._key_locks.close()
         self._pool.close()
 
     def _check_all(self, reads: Reads) -> None:
@@ -208,6 +296,12 @@ class PostgresStore(SqlStore):
             except Busy:
                 continue
         raise CommitInDoubt
+
+    @contextmanager
+    def _moment(self) -> Iterator[Connection]:
+        with self._pool.snapshot() as connection:
+            connection.execute(select(*(func.set_config(limit, "0", True) for limit in _UNLIMITED)))
+            yield connection
 
     def _run_read(self, work: Callable[[Connection], Result]) -> Result:
         return self._pool.read_sql(work)
@@ -251,11 +345,12 @@ class _Sending(Generic[Result]):
 
 
 def _written(changes: Changes) -> Iterator[str]:
-    """Yield the ids of the records that a commit changes or deletes."""
+    """Yield the ids of the records that a commit changes or deletes, and the topics that it appends to."""
     for records in (changes.changed_nodes, changes.changed_edges):
         yield from (record.id for record in records)
     yield from changes.deleted_nodes
     yield from changes.deleted_edges
+    yield from (entry.topic for entry in changes.entries)
 
 
 def _everything_lost(reads: Reads, changes: Changes) -> Lost:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy import (
     Column,
     Connection,
+    Dialect,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from walkwire.errors import StartError
 from walkwire.ids import PUBLIC_ROOT, SYSTEM_ROOT
@@ -31,7 +33,7 @@ from walkwire.stores.sql.schema import metadata, nodes
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0006"
+NEWEST = "0008"
 TABLE = "walkwire_version"
 _FOLDER = Path(__file__).with_name("migrations")
 
@@ -43,6 +45,7 @@ versions = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name=f"{TABLE}_pkc"),
 )
+_compiled: dict[str, list[str]] = {}  # by the name of the dialect
 _alone = threading.Lock()  # Alembic keeps the current migration in a global variable
 
 _log = logging.getLogger("walkwire.stores")
@@ -106,14 +109,24 @@ def migrations(connection: Connection, own: EngineSchema | None = None) -> Confi
 
 def _make(connection: Connection) -> None:
     """Create the tables and the system and public roots."""
-    metadata.create_all(connection, checkfirst=False)
-    versions.create(connection)
+    for statement in _statements(connection.dialect):
+        connection.exec_driver_sql(statement)
     connection.execute(insert(versions), {"version_num": NEWEST})
     roots = [
         {"id": root, "kind": "", "owner": root, "version": 1, "data": "{}"}
         for root in (SYSTEM_ROOT, PUBLIC_ROOT)
     ]
     connection.execute(insert(nodes), roots)
+
+
+def _statements(dialect: Dialect) -> list[str]:
+    """Return what creates the tables and their indexes. Compiled once: a program's tests make many databases."""
+    if dialect.name not in _compiled:
+        elements: list[CreateTable | CreateIndex] = []
+        for table in (*metadata.sorted_tables, versions):
+            elements += [CreateTable(table), *map(CreateIndex, sorted(table.indexes, key=str))]
+        _compiled[dialect.name] = [str(element.compile(dialect=dialect)) for element in elements]
+    return _compiled[dialect.name]
 
 
 def _migrate(connection: Connection, name: str, found: str, own: EngineSchema | None) -> None:

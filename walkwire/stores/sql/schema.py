@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -156,10 +157,52 @@ webhook_keys = Table(
     UniqueConstraint("root_id", "name"),
 )
 
+# Calls with a key that were done, and their answers. `status` 0: a walk has committed a part only.
+keyed_calls = Table(
+    "keyed_calls",
+    metadata,
+    Column("root_id", String(24), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("call", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text),
+    Column("is_response", Boolean, nullable=False),
+    Column("made", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Index("keyed_calls_expired", "expires"),
+)
+
 used_tickets = Table(
     "used_tickets",
     metadata,
     Column("id", String(32), primary_key=True),
     Column("expires", Double, nullable=False),
     Index("used_tickets_expired", "expires"),
+)
+
+# A stream and its entries. `tail` is the number of the newest entry; `due`: when to look next for something to remove. A commit
+# that appends changes `tail` only, which is in no index.
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("topic", String(128), nullable=False, unique=True),
+    Column("epoch", String(32), nullable=False),
+    Column("tail", BigInteger, nullable=False),
+    Column("most", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("due", Double, nullable=False),
+    Index("streams_due", "due"),
+    postgresql_with={"fillfactor": 50},  # leaves space in each page for new versions of its rows
+)
+
+stream_entries = Table(
+    "stream_entries",
+    metadata,
+    Column("stream", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("made", Double, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, text, update
 
 from walkwire.store import SessionRecord, TokenState, TooManySessions, UserRecord
 from walkwire.stores.sql import view
-from walkwire.stores.sql.schema import sessions, users
+from walkwire.stores.sql.schema import sessions, used_tickets, users
+
+# SQLAlchemy has ON CONFLICT for each engine apart only. A second server waits for the first one's commit here.
+_USE_TICKET = text("INSERT INTO used_tickets (id, expires) VALUES (:id, :expires) ON CONFLICT DO NOTHING")
 
 _SESSION = tuple(sessions.c[name] for name in SessionRecord._fields)
 _IS_ENDED = sessions.c.digest.is_(None)
@@ -135,3 +138,13 @@ def _end(connection: Connection, session_id: str) -> None:
     connection.execute(
         ended.values(digest=None, previous=None, sealed=None, expires=sessions.c.token_expires)
     )
+
+
+def use_ticket(connection: Connection, id: str, expires: float) -> bool:
+    """Insert a record. Returns False if there is one already: the primary key decides between two servers."""
+    return connection.execute(_USE_TICKET, {"id": id, "expires": expires}).rowcount == 1
+
+
+def forget_tickets(connection: Connection, before: float) -> None:
+    """Delete the records that expired before this Unix second."""
+    connection.execute(delete(used_tickets).where(used_tickets.c.expires < before))

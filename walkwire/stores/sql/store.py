@@ -1,4 +1,4 @@
-"""Store: the base of every SQL store: users, services, webhook keys, used tickets, tasks, and searches of the graph.
+"""Store: the base of every SQL store: users, services, webhook keys, used tickets, tasks, keyed calls, and searches of the graph.
 
 An engine's own store adds the other graph calls, and says how a read and a write are run (`_run_read`, `_run_write`).
 """
@@ -6,25 +6,46 @@ An engine's own store adds the other graph calls, and says how a read and a writ
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from walkwire.store import (
+    ArchivedRecord,
     EdgeRecord,
     NodeRecord,
+    RecordTable,
     Search,
     ServiceRecord,
     SessionRecord,
+    StoredRecord,
+    StoreLoad,
+    StreamBound,
+    StreamPage,
+    StreamPlace,
     TaskEnd,
     TaskRecord,
+    TaskState,
     UserKey,
     UserRecord,
     WebhookKey,
     email_key,
 )
-from walkwire.stores.sql import identities, services, sessions, tasks, tickets, view, webhooks
+from walkwire.stores.sql import (
+    archive,
+    identities,
+    keyed_calls,
+    pages,
+    revision,
+    services,
+    sessions,
+    streams,
+    tasks,
+    view,
+    webhooks,
+)
 
 Result = TypeVar("Result")
 
@@ -40,6 +61,11 @@ class SqlStore(ABC):
     def trouble(self) -> str | None:
         """Return why nothing can be stored at the moment. See `Store.trouble`."""
 
+    @property
+    @abstractmethod
+    def load(self) -> StoreLoad:
+        """Return what is in use now. See `Store.load`."""
+
     @abstractmethod
     def _run_read(self, work: Callable[[Connection], Result]) -> Result:
         """Return the result of `work`, which only reads, on a connection."""
@@ -48,6 +74,14 @@ class SqlStore(ABC):
     def _run_write(self, work: Callable[[Connection], Result]) -> Result:
         """Return the result of `work`, run in a transaction that is committed unless it raises."""
 
+    @abstractmethod
+    def _moment(self) -> AbstractContextManager[Connection]:
+        """Return a connection whose statements all see the database as it is at the first of them."""
+
+    @abstractmethod
+    def stream_tails(self, topics: Sequence[str]) -> dict[str, StreamPlace]:
+        """Return the newest places of streams. See `StreamStore.stream_tails`."""
+
     def search_nodes(self, search: Search) -> list[NodeRecord]:
         """One statement; see `View.search_nodes`."""
         return self._run_read(lambda connection: view.SqlView(connection).search_nodes(search))
@@ -55,6 +89,14 @@ class SqlStore(ABC):
     def search_edges(self, search: Search) -> list[EdgeRecord]:
         """One statement; see `View.search_edges`."""
         return self._run_read(lambda connection: view.SqlView(connection).search_edges(search))
+
+    def record_page(self, of: RecordTable, after: str, limit: int) -> list[StoredRecord]:
+        """One statement by primary key; see `RecordPages.record_page`."""
+        return self._run_read(lambda connection: pages.page(connection, of, after, limit))
+
+    def rewrite_records(self, of: RecordTable, records: Sequence[StoredRecord]) -> int:
+        """Conditional UPDATEs in one transaction; see `RecordPages.rewrite_records`."""
+        return self._run_write(lambda connection: pages.rewrite(connection, of, records))
 
     def load_task(self, id: str) -> TaskRecord | None:
         """One statement; see `View.load_task`."""
@@ -80,6 +122,10 @@ class SqlStore(ABC):
         """One look-up by index; see `UserStore.user_by_root`."""
         return self._run_read(lambda connection: view.user_by(connection, root_id=root_id))
 
+    def find_users(self, text: str, limit: int) -> list[UserRecord]:
+        """One statement; see `UserStore.find_users`."""
+        return self._run_read(lambda connection: view.find_users(connection, text, limit))
+
     def change_password(self, user_id: str, old: str, new: str) -> bool:
         """One conditional UPDATE and a DELETE in one transaction; see `UserStore.change_password`."""
         return self._run_write(lambda connection: view.change_password(connection, user_id, old, new))
@@ -87,6 +133,18 @@ class SqlStore(ABC):
     def prove_email(self, user_id: str) -> bool:
         """One conditional UPDATE; see `UserStore.prove_email`."""
         return self._run_write(lambda connection: view.prove_email(connection, user_id))
+
+    def users(self, after: str, limit: int) -> list[UserRecord]:
+        """One statement; see `UserStore.users`."""
+        return self._run_read(lambda connection: view.users_after(connection, after, limit))
+
+    def activate_user(self, user_id: str, is_activated: bool) -> bool:
+        """One conditional UPDATE, and perhaps two DELETEs, in one transaction; see `UserStore.activate_user`."""
+        return self._run_write(lambda connection: view.activate(connection, user_id, is_activated))
+
+    def make_admin(self, user_id: str, is_admin: bool) -> bool:
+        """One conditional UPDATE; see `UserStore.make_admin`."""
+        return self._run_write(lambda connection: view.make_admin(connection, user_id, is_admin))
 
     def user_by_identity(self, issuer: str, subject: str) -> UserRecord | None:
         """Two look-ups by primary key; see `IdentityStore.user_by_identity`."""
@@ -146,11 +204,24 @@ class SqlStore(ABC):
 
     def use_ticket(self, id: str, expires: float) -> bool:
         """One INSERT; see `TicketStore.use_ticket`."""
-        return self._run_write(lambda connection: tickets.use(connection, id, expires))
+        return self._run_write(lambda connection: sessions.use_ticket(connection, id, expires))
 
     def forget_tickets(self, before: float) -> None:
         """One DELETE by index; see `TicketStore.forget_tickets`."""
-        self._run_write(lambda connection: tickets.forget(connection, before))
+        self._run_write(lambda connection: sessions.forget_tickets(connection, before))
+
+    def forget_calls(self, before: float, limit: int) -> int:
+        """One DELETE by index; see `KeyedCallStore.forget_calls`."""
+        return self._run_write(lambda connection: keyed_calls.forget(connection, before, limit))
+
+    def trim_calls(self, root_id: str, most: int, size: int) -> int:
+        """One DELETE, if there is anything to delete: it would keep other commits waiting while it reads all records.
+
+        See `KeyedCallStore.trim_calls`.
+        """
+        if not self._run_read(lambda connection: keyed_calls.is_over(connection, root_id, most, size)):
+            return 0
+        return self._run_write(lambda connection: keyed_calls.trim(connection, root_id, most, size))
 
     def add_webhook_key(self, key: WebhookKey, token_generation: int, bound: int) -> bool:
         """Lock the user, count and insert in one transaction; see `WebhookStore.add_webhook_key`."""
@@ -188,6 +259,10 @@ class SqlStore(ABC):
         """One look-up by index; see `TaskStore.next_task`."""
         return self._run_read(tasks.next_due)
 
+    def find_tasks(self, state: TaskState | None, limit: int) -> list[TaskRecord]:
+        """One statement; see `TaskStore.find_tasks`."""
+        return self._run_read(lambda connection: tasks.find(connection, state, limit))
+
     def keep_tasks(self, server: str, ids: Sequence[str], alive_until: float) -> None:
         """One UPDATE; see `TaskStore.keep_tasks`."""
         self._run_write(lambda connection: tasks.keep(connection, server, ids, alive_until))
@@ -203,3 +278,37 @@ class SqlStore(ABC):
     def abandon_tasks(self, now: float, error: str) -> int:
         """One UPDATE; see `TaskStore.abandon_tasks`."""
         return self._run_write(lambda connection: tasks.abandon(connection, now, error))
+
+    def open_streams(self, topics: Mapping[str, StreamBound]) -> dict[str, StreamPlace]:
+        """One statement if all of them exist; see `StreamStore.open_streams`."""
+        found = self.stream_tails(list(topics))
+        missing = {topic: bound for topic, bound in topics.items() if topic not in found}
+        if missing:
+            self._run_write(lambda connection: streams.begin(connection, missing))
+            found |= self.stream_tails(list(missing))
+        return found
+
+    def find_streams(self, text: str, limit: int) -> dict[str, StreamPlace]:
+        """One statement; see `StreamStore.find_streams`."""
+        return self._run_read(lambda connection: streams.find(connection, text, limit))
+
+    def read_stream(
+        self, topic: str, limit: int, size: int, after: StreamPlace | None, upto: StreamPlace | None
+    ) -> StreamPage | None:
+        """One statement; see `StreamStore.read_stream`."""
+        return self._run_read(lambda connection: streams.read(connection, topic, limit, size, after, upto))
+
+    def trim_stream(self, now: float) -> bool:
+        """Select, delete and update in one transaction; see `StreamStore.trim_stream`."""
+        return self._run_write(lambda connection: streams.trim(connection, now))
+
+    @property
+    def schema(self) -> str:
+        """Return the number of the newest schema, which every open database has."""
+        return revision.NEWEST
+
+    @contextmanager
+    def archive(self) -> Iterator[tuple[int, Iterator[ArchivedRecord]]]:
+        """Read 500 records at a time in one snapshot; see `ArchiveStore.archive`."""
+        with self._moment() as connection:
+            yield archive.count(connection), archive.read(connection)

@@ -63,6 +63,14 @@ def next_due(connection: Connection) -> float | None:
     return connection.execute(select(func.min(tasks.c.due)).where(_PENDING)).scalar()
 
 
+def find(connection: Connection, state: TaskState | None, limit: int) -> list[TaskRecord]:
+    """Return tasks in a state, or in any, the latest due first."""
+    statement = select(*_TASK).order_by(tasks.c.due.desc(), tasks.c.id).limit(limit)
+    if state is not None:
+        statement = statement.where(tasks.c.state == state)
+    return [TaskRecord(*row) for row in connection.execute(statement)]
+
+
 def keep(connection: Connection, server: str, ids: Sequence[str], alive_until: float) -> None:
     """Renew the lease of a server on these tasks."""
     mine = update(tasks).where(_STARTED, tasks.c.server == server, tasks.c.id.in_(ids))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, literal_column, select, update
+from sqlalchemy import Connection, Select, delete, insert, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from walkwire.store import (
@@ -82,6 +82,16 @@ def user_by(connection: Connection, **column: str) -> UserRecord | None:
     return None
 
 
+def find_users(connection: Connection, text: str, limit: int) -> list[UserRecord]:
+    """Return users whose address contains a text, or whose id or root it is, by address."""
+    columns = [users.c[field] for field in UserRecord._fields]
+    is_like = users.c.email_key.contains(email_key(text), autoescape=True)
+    statement = select(*columns).order_by(users.c.email_key).limit(limit)
+    if text:
+        statement = statement.where(or_(is_like, users.c.id == text, users.c.root_id == text))
+    return [UserRecord(*row)._replace(state=json.loads(row[-1])) for row in connection.execute(statement)]
+
+
 def _free_key(connection: Connection, key: str) -> None:
     """Correct the key of a user of another address, which an earlier version case-folded."""
     email = connection.execute(select(users.c.email).where(users.c.email_key == key)).scalar()
@@ -102,16 +112,47 @@ def change_password(connection: Connection, user_id: str, old: str, new: str) ->
     )
     is_changed = connection.execute(statement).rowcount == 1
     if is_changed:
-        webhooks.remove_all(connection, user_id)
-        root = select(users.c.root_id).where(users.c.id == user_id).scalar_subquery()
-        connection.execute(delete(sessions).where(sessions.c.root_id == root))
+        _end_all(connection, user_id)
     return is_changed
+
+
+def _end_all(connection: Connection, user_id: str) -> None:
+    webhooks.remove_all(connection, user_id)
+    root = select(users.c.root_id).where(users.c.id == user_id).scalar_subquery()
+    connection.execute(delete(sessions).where(sessions.c.root_id == root))
 
 
 def prove_email(connection: Connection, user_id: str) -> bool:
     """Note that an active user owns the e-mail address. Returns False if nothing changed."""
     unproved = (users.c.id == user_id, users.c.is_activated, users.c.email_proof != "proved")
     return connection.execute(update(users).where(*unproved).values(email_proof="proved")).rowcount == 1
+
+
+def users_after(connection: Connection, after: str, limit: int) -> list[UserRecord]:
+    """Return users in the order of their addresses; see `UserStore.users`."""
+    columns = [users.c[field] for field in UserRecord._fields]
+    key = users.c.email_key
+    statement = select(*columns).where(key > email_key(after)).order_by(key).limit(limit)
+    return [UserRecord(*row)._replace(state=json.loads(row[-1])) for row in connection.execute(statement)]
+
+
+def activate(connection: Connection, user_id: str, is_activated: bool) -> bool:
+    """Set whether a user may sign in. If not, revoke tokens, sessions and webhook keys; see `UserStore.activate_user`."""
+    statement = (
+        update(users)
+        .where(users.c.id == user_id, users.c.is_activated != is_activated)
+        .values(is_activated=is_activated, token_generation=users.c.token_generation + 1)
+    )
+    is_changed = connection.execute(statement).rowcount == 1
+    if is_changed and not is_activated:
+        _end_all(connection, user_id)
+    return is_changed
+
+
+def make_admin(connection: Connection, user_id: str, is_admin: bool) -> bool:
+    """Set whether a user is an administrator. Returns False if nothing changed."""
+    changed = (users.c.id == user_id, users.c.is_admin != is_admin)
+    return connection.execute(update(users).where(*changed).values(is_admin=is_admin)).rowcount == 1
 
 
 def node_ids(connection: Connection, search: Search) -> frozenset[str]:

@@ -8,10 +8,12 @@ from sqlite3 import IntegrityError
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, literal_column, update
+from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from walkwire.store import Changes, EdgeRecord, Lost, NodeRecord, Reads, Selection
+from walkwire.store import Changes, EdgeRecord, KeyedCall, KeyTaken, Lost, NodeRecord, Reads, Selection
 from walkwire.stores.sql import tasks
-from walkwire.stores.sql.schema import edges, nodes
+from walkwire.stores.sql.keyed_calls import NOT_KEYS
+from walkwire.stores.sql.schema import edges, keyed_calls, nodes
 from walkwire.stores.sql.selections import parameters, shape_of
 from walkwire.stores.sqlite.ends import ends
 from walkwire.stores.sqlite.statements import (
@@ -23,6 +25,7 @@ from walkwire.stores.sqlite.statements import (
     rows_by_id,
     sequence_of,
 )
+from walkwire.stores.sqlite.streams import append
 
 _FIRST: dict[str, Any] = {"version": literal_column("1")}
 
@@ -45,6 +48,16 @@ _CHANGED_EDGE = SqliteStatement(
 _DELETED_NODES = SqliteStatement(delete(nodes).where(nodes.c.id.in_(bindparam("ids", expanding=True))))
 _DELETED_EDGES = SqliteStatement(delete(edges).where(edges.c.id.in_(bindparam("ids", expanding=True))))
 
+# Replaces a record that expired, or that an earlier commit of the same call made.
+_CALL = insert_or(keyed_calls).values({name: bindparam(name) for name in KeyedCall._fields})
+_PUT_CALL = SqliteStatement(
+    _CALL.on_conflict_do_update(
+        index_elements=["root_id", "key"],
+        set_={name: _CALL.excluded[name] for name in NOT_KEYS},
+        where=(keyed_calls.c.expires <= _CALL.excluded.made) | (keyed_calls.c.call == _CALL.excluded.call),
+    )
+)
+
 
 def check_reads(driver: Driver, reads: Reads) -> None:
     """Raise Lost unless every version and mark in `reads` is what the database has."""
@@ -59,8 +72,10 @@ def check_reads(driver: Driver, reads: Reads) -> None:
 
 
 def write_changes(connection: Connection, changes: Changes) -> None:
-    """Write all of `changes`. Raises Lost or TaskTaken; the caller then rolls back."""
+    """Write all of `changes`. Raises Lost, TaskTaken or KeyTaken; the caller then rolls back."""
     driver = driver_of(connection)
+    if changes.call is not None and _PUT_CALL.run(driver, changes.call._asdict()).rowcount != 1:
+        raise KeyTaken
     if changes.ended_task is not None:
         tasks.end_or_raise(connection, changes.ended_task)
     for ids in chunks(changes.deleted_edges):
@@ -84,6 +99,7 @@ def write_changes(connection: Connection, changes: Changes) -> None:
         tasks.add(connection, changes.new_tasks)
     for ids in chunks(changes.deleted_nodes):
         _DELETED_NODES.run(driver, {"ids": ids})
+    append(driver, changes.entries)
 
 
 def _moved(driver: Driver, statement: SqliteStatement, expected: Mapping[str, int]) -> set[str]:

@@ -63,6 +63,7 @@ class DatabaseFile:
         self._probe: Callable[[], object] | None = None
         self._lock = threading.Lock()
         self._is_failing = False  # since the last probe
+        self._prober: threading.Thread | None = None  # the last one
         self._closed = threading.Event()
 
     def connect(self, **options: Any) -> sqlite3.Connection:
@@ -113,8 +114,12 @@ class DatabaseFile:
         self._probe = probe
 
     def close(self) -> None:
-        """End the thread that probes."""
-        self._closed.set()
+        """End the thread that probes, after the probe under way: it uses what is closed next."""
+        with self._lock:
+            self._closed.set()
+            prober = self._prober
+        if prober is not None:
+            prober.join()
 
     def _fail(self, reason: str) -> NoReturn:
         self._begin(reason)
@@ -131,7 +136,8 @@ class DatabaseFile:
                 self._path,
                 reason,
             )
-            threading.Thread(target=self._wait_for_the_end, name="database", daemon=True).start()
+            self._prober = threading.Thread(target=self._wait_for_the_end, name="database", daemon=True)
+            self._prober.start()
 
     def _wait_for_the_end(self) -> None:
         while not self._closed.wait(PROBE_SECONDS):

@@ -89,15 +89,16 @@ def _padded(values: Sequence[Any]) -> Sequence[Any]:
     return [*values, *[values[-1]] * more] if more else values
 
 
-def _among(column: Any, name: str) -> ColumnElement[bool]:
+def among(column: Any, name: str) -> ColumnElement[bool]:
+    """Return an expression that is true if a column is in a list parameter."""
     return cast(ColumnElement[bool], column.in_(bindparam(name, expanding=True)))
 
 
-NODES_BY_ID = SqliteStatement(select(*NODE).where(_among(nodes.c.id, "ids")))
-EDGES_BY_ID = SqliteStatement(select(*EDGE).where(_among(edges.c.id, "ids")))
-NODE_VERSIONS = SqliteStatement(select(nodes.c.id, nodes.c.version).where(_among(nodes.c.id, "ids")))
-EDGE_VERSIONS = SqliteStatement(select(edges.c.id, edges.c.version).where(_among(edges.c.id, "ids")))
-TOKEN_STATES = SqliteStatement(token_states(_among))
+NODES_BY_ID = SqliteStatement(select(*NODE).where(among(nodes.c.id, "ids")))
+EDGES_BY_ID = SqliteStatement(select(*EDGE).where(among(edges.c.id, "ids")))
+NODE_VERSIONS = SqliteStatement(select(nodes.c.id, nodes.c.version).where(among(nodes.c.id, "ids")))
+EDGE_VERSIONS = SqliteStatement(select(edges.c.id, edges.c.version).where(among(edges.c.id, "ids")))
+TOKEN_STATES = SqliteStatement(token_states(among))
 
 
 def driver_of(connection: SqlConnection) -> Connection:
@@ -139,4 +140,4 @@ def _sequence(shape: SelectionShape) -> SqliteStatement:
 
 
 def _found(shape: SelectionShape) -> Any:
-    return selected(shape, lambda side: from_side(side, shape, _among))
+    return selected(shape, lambda side: from_side(side, shape, among))

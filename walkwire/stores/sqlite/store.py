@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, OperationalError
 from sqlite3 import Error as SqliteError
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, update
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -23,22 +23,28 @@ from sqlalchemy.pool import QueuePool
 
 from walkwire.errors import StartError
 from walkwire.store import (
+    ArchivedRecord,
     Changes,
     EdgeRecord,
+    KeyedCall,
     Neighbourhood,
     NodeRecord,
     Reads,
     Selection,
     SharedLocks,
     Store,
+    StoreLoad,
+    StreamPlace,
     TokenState,
+    UnitOfWork,
     View,
 )
-from walkwire.stores.sql import lookups, revision
+from walkwire.stores.sql import archive, lookups, revision
 from walkwire.stores.sql.store import SqlStore
 from walkwire.stores.sqlite.commit import check_reads, write_changes
 from walkwire.stores.sqlite.file import DatabaseFile, create
 from walkwire.stores.sqlite.statements import AT_ONCE, driver_of
+from walkwire.stores.sqlite.streams import newest_places
 from walkwire.stores.sqlite.view import SqliteView
 from walkwire.stores.sqlite.writer import Writer
 
@@ -109,6 +115,13 @@ class SqliteStore(SqlStore):
         """Return why nothing can be stored at the moment; None: it can. See `Store.trouble`."""
         return self._file.trouble
 
+    @property
+    def load(self) -> StoreLoad:
+        """Return the state of the pool and the writer; see `Store.load`."""
+        pool = cast(QueuePool, self._engine.pool)
+        idle = len(self._views)
+        return StoreLoad(max(0, pool.checkedout() - idle), pool.checkedin() + idle, self._writer.waiting)
+
     def expect(self, owner: str, selection: Selection | None) -> None:
         """Do nothing: each read is made when it is asked for."""
 
@@ -147,13 +160,15 @@ class SqliteStore(SqlStore):
 
         `mine` is ignored: there are no shared locks.
         """
+        self._writer.write(partial(_write, reads, changes), then)
 
-        def work(connection: Connection) -> None:
-            check_reads(driver_of(connection), reads)
-            lookups.check(connection, reads)
-            write_changes(connection, changes)
+    def commit_all(self, units: Sequence[UnitOfWork]) -> list[BaseException | None]:
+        """Commit all units in one transaction; see `GraphStore.commit_all`."""
+        return self._writer.write_all([(partial(_write, one.reads, one.changes), one.then) for one in units])
 
-        self._writer.write(work, then)
+    def restore(self, records: Iterable[ArchivedRecord]) -> int:
+        """One transaction of the writer; see `ArchiveStore.restore`."""
+        return self._writer.write(lambda connection: archive.write(connection, records))
 
     def close(self) -> None:
         """Close all connections, after the batch that is being written."""
@@ -166,6 +181,17 @@ class SqliteStore(SqlStore):
     def token_states(self, root_ids: Sequence[str]) -> dict[str, TokenState]:
         """One statement for each 512 roots; see `SessionStore.token_states`."""
         return self._ask(SqliteView.token_states, root_ids)
+
+    def stream_tails(self, topics: Sequence[str]) -> dict[str, StreamPlace]:
+        """One statement for each 512 topics; see `StreamStore.stream_tails`."""
+        return self._ask(lambda view: newest_places(view.driver, topics))
+
+    def take_key(self, root_id: str, key: str, now: float) -> KeyedCall | None:
+        """One statement, which takes nothing; see `KeyedCallStore.take_key`."""
+        return self._ask(SqliteView.keyed_call, root_id, key, now)
+
+    def free_keys(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Do nothing; see `KeyedCallStore.free_keys`."""
 
     def _ask(self, question: Callable[..., Result], *of: Any, several: bool = False) -> Result:
         """Return the result of `question` on a view. `several`: it runs several statements, which need a common snapshot."""
@@ -207,6 +233,11 @@ class SqliteStore(SqlStore):
             self._file.refuse(error)
             raise
 
+    @contextmanager
+    def _moment(self) -> Iterator[Connection]:
+        with self._snapshot() as view:
+            yield view.connection
+
     def _run_read(self, work: Callable[[Connection], Result]) -> Result:
         return self._ask(lambda view: work(view.connection))
 
@@ -237,6 +268,13 @@ def _alone(engine: Engine) -> Iterator[Connection]:
         finally:
             connection.rollback()
             connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+
+def _write(reads: Reads, changes: Changes, connection: Connection) -> None:
+    check_reads(driver_of(connection), reads)
+    if lookups.is_any(reads):
+        lookups.check(connection, reads)
+    write_changes(connection, changes)
 
 
 def _touch(connection: Connection) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from walkwire.store import EdgeRecord, Neighbourhood, NodeRecord, Selection, TokenState
+from walkwire.store import EdgeRecord, KeyedCall, Neighbourhood, NodeRecord, Selection, TokenState
+from walkwire.stores.sql import keyed_calls
 from walkwire.stores.sql.selections import EDGE, parameters, shape_of
 from walkwire.stores.sql.sessions import states_in
 from walkwire.stores.sql.view import SqlView
@@ -16,12 +17,14 @@ from walkwire.stores.sqlite.statements import (
     EDGES_BY_ID,
     NODES_BY_ID,
     TOKEN_STATES,
+    SqliteStatement,
     driver_of,
     neighbourhood_of,
     rows_by_id,
 )
 
 _EDGE_END = 1 + len(EDGE)
+_KEYED_CALL = SqliteStatement(keyed_calls.by_key())
 
 
 class SqliteView(SqlView):
@@ -54,6 +57,10 @@ class SqliteView(SqlView):
     def token_states(self, root_ids: Sequence[str]) -> dict[str, TokenState]:
         """One statement for each 512 roots; see `SessionStore.token_states`."""
         return states_in(rows_by_id(self.driver, TOKEN_STATES, root_ids))
+
+    def keyed_call(self, root_id: str, key: str, now: float) -> KeyedCall | None:
+        """One statement; see `KeyedCallStore.take_key`."""
+        return keyed_calls.of(_KEYED_CALL.run(self.driver, {"root_id": root_id, "key": key}), now)
 
     def close(self) -> None:
         """Return the connection to its pool."""

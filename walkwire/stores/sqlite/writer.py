@@ -1,22 +1,23 @@
 """Writer: the one connection that writes to a SQLite file. Writes that arrive while it is busy are committed together.
 
 The first thread to get the lock commits for all that wait: one BEGIN IMMEDIATE, one COMMIT. Each write sees the ones before it,
-so the result is the same as if they had been committed one after another. If one of them raises, all are rolled back and executed
-again, each in a savepoint of its own, so that the others succeed. So `work` may be executed twice, and must have no other
-effects.
+so the result is the same as if they had been committed one after another. A write that raises Lost before it has written anything
+fails alone. If another one raises, all are rolled back and executed again, each in a savepoint of its own, so that the others
+succeed. So `work` may be executed twice, and must have no other effects.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from walkwire.errors import Busy, PublicError
+from walkwire.store import Lost
 from walkwire.stores.sqlite.file import DatabaseFile
 
 _TOGETHER = 64  # writes in one commit at most, which bounds the wait of the first
@@ -46,6 +47,11 @@ class Writer:
         self._turn = threading.Lock()
         self._jobs: deque[_Job] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many works wait for the batch that is being written."""
+        return len(self._jobs)
+
     def write(self, work: Callable[[Connection], Result], then: Callable[[], None] | None = None) -> Result:
         """Execute `work` in a transaction and return its result.
 
@@ -55,17 +61,29 @@ class Writer:
         """
         job = _Job(work, then)
         self._jobs.append(job)
-        with self._turn:
-            while not job.is_done:
-                self._commit([self._jobs.popleft() for _ in range(min(len(self._jobs), _TOGETHER))])
+        self._commit_until(job)
         if job.error is not None:
             raise job.error
         return cast(Result, job.result)
+
+    def write_all(
+        self, writes: Sequence[tuple[Callable[[Connection], Any], Callable[[], None] | None]]
+    ) -> list[BaseException | None]:
+        """Execute several works as `write` does, if possible in one transaction. Return for each what it raised, or None."""
+        jobs = [_Job(work, then) for work, then in writes]
+        self._jobs.extend(jobs)
+        self._commit_until(jobs[-1])
+        return [job.error for job in jobs]
 
     def close(self) -> None:
         """Close the connection, after the batch that is being written."""
         with self._turn:
             self._connection.close()
+
+    def _commit_until(self, last: _Job) -> None:
+        with self._turn:
+            while not last.is_done:
+                self._commit([self._jobs.popleft() for _ in range(min(len(self._jobs), _TOGETHER))])
 
     def _commit(self, jobs: list[_Job]) -> None:
         is_commit = False
@@ -93,10 +111,18 @@ class Writer:
     def _run_together(self, jobs: list[_Job]) -> None:
         try:
             for job in jobs:
-                job.result = job.work(self._connection)
+                written = self._driver.total_changes
+                try:
+                    job.result = job.work(self._connection)
+                except Lost as lost:
+                    if self._driver.total_changes != written:
+                        raise
+                    job.error = lost
         except Exception:
             if len(jobs) == 1:
                 raise
+            for job in jobs:
+                job.error = None
             self._end()
             self._driver.execute("BEGIN IMMEDIATE")
             for job in jobs:

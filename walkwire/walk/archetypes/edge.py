@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from walkwire.walk.archetype import Archetype, Computed, give_anchor
 from walkwire.walk.archetypes.anchor import AnchorOfEdge
+from walkwire.walk.archetypes.wanted import require_settable
 from walkwire.walk.current import current
 from walkwire.walk.registry import heads, kind_of, stored_without_name
+
+_assign = object.__setattr__
 
 
 @heads("edge")
@@ -27,7 +30,9 @@ class Edge(Archetype):
     def __setattr__(self, name: str, value: object) -> None:
         if self.__jac__.is_guarded:
             current().graph.require_write(self)
-        object.__setattr__(self, name, value)
+        if name not in self.__jac_names__:
+            require_settable(type(self), name)
+        _assign(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if self.__jac__.is_guarded:

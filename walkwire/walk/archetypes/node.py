@@ -6,19 +6,29 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
+from walkwire.errors import RecordError
 from walkwire.store import Direction
-from walkwire.walk.archetype import Archetype, Types, give_anchor
+from walkwire.walk.archetype import Archetype, give_anchor
 from walkwire.walk.archetypes.anchor import Anchor, AnchorOfEdge
 from walkwire.walk.archetypes.edge import Edge, GenericEdge
+from walkwire.walk.archetypes.wanted import (
+    Classes,
+    edge_types,
+    node_types,
+    require_fields,
+    require_settable,
+    require_target,
+)
 from walkwire.walk.current import current
+from walkwire.walk.mistake import report_unreadable
 from walkwire.walk.registry import Registry, heads, kind_of
 from walkwire.walk.view import Link, TypedView
 
 # Any, where a list of neighbours is returned: a program knows their classes better than an annotation could say.
 AnyNode = TypeVar("AnyNode", bound="Node")
 AnyEdge = TypeVar("AnyEdge", bound=Edge)
-# What a program gives to select by class: a class, a union or a tuple of classes; None: all.
-Classes = type | types.UnionType | tuple[type, ...] | None
+_assign = object.__setattr__
+
 # What a program gives to connect by: an edge, a class, a function that returns an edge; None: a bare edge.
 EdgeGiven = Archetype | type[Archetype] | Callable[[], Archetype] | None
 
@@ -40,7 +50,9 @@ class Node(Archetype):
     def __setattr__(self, name: str, value: object) -> None:
         if self.__jac__.is_guarded:
             current().graph.require_write(self)
-        object.__setattr__(self, name, value)
+        if name not in self.__jac_names__:
+            require_settable(type(self), name)
+        _assign(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if self.__jac__.is_guarded:
@@ -127,16 +139,22 @@ class Node(Archetype):
         graph: Graph = current().graph
 
         def passes(link: Link, _: Node) -> bool:
-            return has_fields(graph.edge(link), fields)
+            edge = readable(graph, link)
+            return edge is not None and has_fields(edge, fields)
 
-        links = graph.neighbourhood(
-            self, direction, as_types(edge), as_types(node), limit, passes if fields else None
-        )
-        return [graph.edge(link) for link, _ in links]
+        edges, nodes = edge_types(edge), node_types(node)
+        if fields:
+            require_fields("edge", edges, fields)
+        links = graph.neighbourhood(self, direction, edges, nodes, limit, passes if fields else None)
+        return [found for link, _ in links if (found := readable(graph, link)) is not None]
 
     def connect(self, node: AnyNode, edge: EdgeGiven = None) -> AnyNode:
         """Put an edge from this node to `node`, and return `node`. Raises NoAccess without CONNECT on both."""
-        current().graph.connect(self, node, as_edge(edge))
+        try:
+            current().graph.connect(self, node, as_edge(edge))
+        except (AttributeError, TypeError):
+            require_target(node, edge)
+            raise
         return node
 
     def disconnect(self, node: Node, edge: Classes = None) -> bool:
@@ -145,7 +163,7 @@ class Node(Archetype):
         Raises NoAccess without CONNECT on both.
         """
         graph = current().graph
-        found = graph.between(self, "out", as_types(edge), (node,))
+        found = graph.between(self, "out", edge_types(edge), (node,))
         for link, _ in found:
             graph.cut(self, link)
         return bool(found)
@@ -153,6 +171,15 @@ class Node(Archetype):
 
 # The graph as one walk sees it, with its types: `graph: Graph = current().graph`.
 Graph = TypedView[Node, Edge]
+
+
+def readable(graph: Graph, link: Link) -> Edge | None:
+    """Return the edge of a link; None, and a line in the log, if its record does not fit its class."""
+    try:
+        return graph.edge(link)
+    except RecordError as error:
+        report_unreadable(error)
+        return None
 
 
 def _neighbours(
@@ -167,17 +194,11 @@ def _neighbours(
         return has_fields(far, fields)
 
     graph: Graph = current().graph
-    links = graph.neighbourhood(
-        near, direction, as_types(edge), as_types(node), limit, passes if fields else None
-    )
+    edges, nodes = edge_types(edge), node_types(node)
+    if fields:
+        require_fields("node", nodes, fields)
+    links = graph.neighbourhood(near, direction, edges, nodes, limit, passes if fields else None)
     return [far for _, far in links]
-
-
-def as_types(classes: Classes) -> Types:
-    """Return a class, a union or a tuple of classes as a tuple; None as None."""
-    if classes is None or isinstance(classes, tuple):
-        return classes
-    return getattr(classes, "__args__", None) or (cast("type", classes),)
 
 
 def as_edge(edge: EdgeGiven) -> Edge:

@@ -44,6 +44,7 @@ from walkwire.walk.archetypes.watched import (
     watch,
     watch_fields,
 )
+from walkwire.walk.mistake import functions_around, writers_of
 from walkwire.walk.registry import known_classes
 
 # Given to the serializer itself: a TypedDict's own configuration does not reach it.
@@ -111,7 +112,9 @@ class Codec:
         try:
             data = self._serializer.to_json(chosen | extras, warnings=False, fallback=_tagged)
         except (PydanticSerializationError, UnicodeEncodeError) as error:
-            raise RecordError(reference_of(archetype), *self._culprit(chosen, error)) from None
+            field, message = self._culprit(chosen, error)
+            message += _see(type(archetype), field)
+            raise RecordError(reference_of(archetype), field, message) from None
         return data.decode()
 
     def validate(self, archetype: Archetype, data: str) -> None:
@@ -147,6 +150,10 @@ class Codec:
             watch(type(archetype), self.names)
             watch_fields(archetype, own)
 
+    def fit(self, archetype: Archetype, data: str) -> None:
+        """Raise RecordError, which names the field, unless an instance can be filled from `data`. No reference is looked up."""
+        self.decode(archetype, data, _as_it_is())
+
     def rewritten(self, archetype: Archetype) -> str:
         """Return the stored record as the present class would write it: missing fields get defaults, extras stay."""
         twin: Archetype = bare(type(archetype))
@@ -172,6 +179,14 @@ class Codec:
             except (PydanticSerializationError, UnicodeEncodeError) as found:
                 return name, f"cannot be stored: {found}"
         return None, f"cannot be stored: {error}"
+
+
+def _see(cls: type, field: str | None) -> str:
+    """Return where the program sets a field, to be added to a sentence; "" if that is not known."""
+    if field is None:
+        return ""
+    found = writers_of(field, functions_around(known_classes().values()), cls.__name__)
+    return f"; see {', '.join(found)}" if found else ""
 
 
 AnyClass = TypeVar("AnyClass")

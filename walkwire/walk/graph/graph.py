@@ -5,7 +5,7 @@ Methods without a docstring of their own words implement a protocol of `walk/vie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn, cast
 
 from walkwire.errors import NoAccess
@@ -26,15 +26,15 @@ from walkwire.walk.archetype import AnchorState, AnyArchetype, Archetype, Types,
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.archetypes.root import Root
-from walkwire.walk.graph.neighbours import Link, Neighbours, Passes
+from walkwire.walk.graph.lazy import Lazy
+from walkwire.walk.graph.neighbours import Link, Neighbours, Passes, ends_of
 from walkwire.walk.graph.reading import Reading
 from walkwire.walk.graph.rights import Rights
-from walkwire.walk.graph.stale import make_stale
+from walkwire.walk.graph.stale import make_stale, stale_in
 from walkwire.walk.graph.working_set import WorkingSet
 from walkwire.walk.registry import Registry
 
-# Queries of a look-up that is refused: for a node, an edge, the ends of the edge, and the grants of the owners.
-REFUSED = 4
+REFUSED = 4  # queries of a refused look-up: for a node, an edge, its ends, and the grants of the owners
 _ROOTS = Search(kinds=frozenset({""}))
 
 
@@ -47,19 +47,28 @@ class WalkGraph:
 
     def __init__(self, view: View, registry: Registry, caller: str) -> None:
         self.caller = caller
-        self._listed: set[str] = set()
-        self._set = self.working_set = WorkingSet(caller)
-        self._reading = Reading(view, registry, self, self._set)
+        self._view = view
+        self._registry = registry
+        self._listed: set[str] = set()  # roots from which neighbourhoods may be read
         self._refused: set[str] = set()  # ids for which a look-up found nothing
-        self._rights = Rights(
-            caller,
-            root=self._reading.root,
-            load_root=self._reading.load_root,
-            ends=self.ends,
-            unseal=self._reading.unseal,
-            as_stored=self._as_stored,
+
+    working_set: Lazy[WalkGraph, WorkingSet] = Lazy(lambda graph: WorkingSet(graph.caller))
+    _reading: Lazy[WalkGraph, Reading] = Lazy(
+        lambda graph: Reading(graph._view, graph._registry, graph, graph.working_set)
+    )
+    _rights: Lazy[WalkGraph, Rights] = Lazy(
+        lambda graph: Rights(
+            graph.caller,
+            root=graph._reading.root,
+            load_root=graph._reading.load_root,
+            ends=graph.ends,
+            unseal=graph._reading.unseal,
+            as_stored=graph._as_stored,
         )
-        self._neighbours = Neighbours(self._set, self._rights, self._reading.links, self._load_owners)
+    )
+    _neighbours: Lazy[WalkGraph, Neighbours] = Lazy(
+        lambda graph: Neighbours(graph.working_set, graph._rights, graph._reading.links, graph._load_owners)
+    )
 
     # `walk/view` documents these for their callers
 
@@ -87,27 +96,26 @@ class WalkGraph:
     def find_all(self, ids: Sequence[str]) -> list[Archetype | None]:
         """Return what `find` returns for each id, with few queries for all of them; see `AnchorGraph`."""
         before = self._reading.statements
-        self._reading.load(ids)
-        nodes = {id: node for id in ids if (node := self._reading.node(id)) is not None}
+        self._reading.load(ids, is_lenient=True)
+        nodes = {id: node for id in ids if (node := self._reading.fit_node(id)) is not None}
         self._load_owners(nodes.values())
-        found = {id: node for id, node in nodes.items() if self._rights.may_read(node)}
-        others = [id for id in ids if id not in found]
-        if others:
-            found.update(self._find_edges(others, before + REFUSED + 1))
+        found = {id: node for id, node in nodes.items() if self._rights.may_see(node)}
+        if others := [id for id in ids if id not in found]:
+            found.update(self._find_edges(others, before + REFUSED + 1, is_lenient=True))
         return [found.get(id) for id in ids]
 
     def search_nodes(self, search: Search) -> list[Archetype]:
         """Return the matches, without what the walk itself has deleted: up to two queries; see `Searches.search_nodes`."""
         found = self._reading.search_nodes(search)
         self._load_owners(found)
-        return [node for node in found if not node.__jac__.is_deleted and self._rights.may_read(node)]
+        return [node for node in found if not node.__jac__.is_deleted and self._rights.may_see(node)]
 
     def search_edges(self, search: Search) -> list[Edge]:
         """Return the matches, and load their ends: up to three queries; see `Searches.search_edges`."""
         found = self._reading.search_edges(search)
         self._load_ends(found)
-        edges = (self.edge(link) for link in found if self._may_read_ends(link))
-        return [edge for edge in edges if not edge.__jac__.is_deleted]
+        edges = (self._reading.fit_edge(link) for link in found if self._may_read_ends(link))
+        return [edge for edge in edges if edge is not None and not edge.__jac__.is_deleted]
 
     def task(self, id: str) -> TaskRecord | None:
         """Return the state of a task; see `Searches.task`."""
@@ -166,14 +174,14 @@ class WalkGraph:
             self._rights.require(node, Level.CONNECT)
             node.__jac__.owner = node.__jac__.owner or self.caller
         anchor.source, anchor.target, anchor.graph = near.__jac__.id, far.__jac__.id, self
-        self._set.add_edge(edge)
+        self.working_set.add_edge(edge)
 
     def cut(self, node: Archetype, link: Link) -> None:
         """Remove a link; see `Mutation.cut`."""
         edge = self._reading.edge_of(link) if isinstance(link, EdgeRecord) else link
         for end in self.ends(edge):
             self._rights.require(end, Level.CONNECT)
-        self._set.remove_edge(edge)
+        self.working_set.remove_edge(edge)
 
     def delete(self, archetype: Archetype) -> None:
         """Remove a node or an edge; see `Mutation.delete`. A node's stored edges go at the commit."""
@@ -183,7 +191,7 @@ class WalkGraph:
         if isinstance(own, Root):
             raise ValueError("A root cannot be deleted")
         self._rights.require(own, Level.WRITE)
-        self._set.remove_node(own)
+        self.working_set.remove_node(own)
 
     def save(self, archetype: Archetype) -> None:
         """Mark an archetype to be stored at the commit; see `Mutation.save`."""
@@ -192,13 +200,13 @@ class WalkGraph:
         anchor.is_saved = True
         anchor.owner = anchor.owner or self.caller
         if not isinstance(own, Edge):
-            self._set.nodes.setdefault(anchor.id, own)
+            self.working_set.nodes.setdefault(anchor.id, own)
 
     def add_task(self, walker: Archetype, node: str | None, asked: float | None, due: float) -> None:
         """Save the walker, and add its task to the changes; see `Mutation.add_task`."""
         self.save(walker)
-        anchor = walker.__jac__
-        self._set.tasks.append(TaskRecord(anchor.id, anchor.kind, self.caller, node, "PENDING", asked, due))
+        id, kind = walker.__jac__.id, walker.__jac__.kind
+        self.working_set.tasks.append(TaskRecord(id, kind, self.caller, node, "PENDING", asked, due))
 
     def own(self, archetype: AnyArchetype) -> AnyArchetype:
         """Return this walk's copy: the object itself, unless another walk read or made it; see `Mutation.own`."""
@@ -209,7 +217,7 @@ class WalkGraph:
         if anchor.version == 0 and not isinstance(archetype, Root):
             anchor.graph = self
             if isinstance(archetype, Node) and not isinstance(archetype, Edge):
-                self._set.nodes[anchor.id] = archetype
+                self.working_set.nodes[anchor.id] = archetype
             return archetype
         if isinstance(archetype, Root):
             return cast("AnyArchetype", self.root(anchor.id))
@@ -225,10 +233,9 @@ class WalkGraph:
 
     def is_gone(self, archetype: Archetype) -> bool:
         """Return whether an archetype was deleted; see `Mutation.is_gone`. Reads a stale one again."""
-        anchor = archetype.__jac__
-        if anchor.is_stale and anchor.graph is self:
+        if archetype.__jac__.is_stale and archetype.__jac__.graph is self:
             self._load(archetype)
-        return anchor.is_deleted
+        return archetype.__jac__.is_deleted
 
     def renew(self, archetype: Archetype) -> None:
         """Read an archetype again that the walk has held since before its last commit; see `Mutation.renew`."""
@@ -241,8 +248,7 @@ class WalkGraph:
 
     def renew_all(self, values: object) -> None:
         """Read all stale archetypes in lists and dictionaries again, in one query instead of one for each."""
-        stale = [one for one in _archetypes(values) if one.__jac__.is_stale and one.__jac__.graph is self]
-        nodes = [one for one in stale if not isinstance(one, Edge)]
+        nodes = [one for one in stale_in(values, self) if not isinstance(one, Edge)]
         if len(nodes) < 2:
             return
         self._reading.load(one.__jac__.id for one in nodes)
@@ -276,7 +282,7 @@ class WalkGraph:
 
     def is_kept(self, anchor: AnchorState) -> bool:
         """Return whether a commit now would store a new archetype; see `Permissions.is_kept`."""
-        return self._set.is_kept(anchor)
+        return self.working_set.is_kept(anchor)
 
     def require_write(self, archetype: Archetype) -> None:
         """Require WRITE, and clear the guard on further assignments; see `Permissions.require_write`."""
@@ -307,19 +313,21 @@ class WalkGraph:
 
     def read_from(self, view: View) -> None:
         """Read from `view` from now on."""
-        self._reading.view = view
+        self._view = view
+        if "_reading" in vars(self):
+            self._reading.view = view
 
     def is_dirty(self) -> bool:
         """Return whether a commit would write something now; see `Mutation.is_dirty`."""
-        return self._set.is_dirty()
+        return self.working_set.is_dirty()
 
     def changes(self) -> Changes:
         """Return all uncommitted changes. Raises NoAccess, and RecordError for a value that cannot be stored."""
-        return self._set.changes(self._may_change)
+        return self.working_set.changes(self._may_change)
 
     def committed(self, changes: Changes) -> None:
         """Take committed `changes` as the stored state."""
-        self._set.settle(changes)
+        self.working_set.settle(changes)
         self._neighbours.forget()
         self._rights.committed()
         self._refused.clear()
@@ -327,30 +335,36 @@ class WalkGraph:
 
     def begin_unit(self) -> None:
         """Begin another unit of work after a commit: each archetype is read again before its next use."""
-        self._set.make_stale()
+        self.working_set.make_stale()
 
-    def _find_edges(self, ids: list[str], statements: int) -> dict[str, Archetype]:
+    def end(self) -> None:
+        """Let go of all that was read: the walk is over. Kept objects may look up their fields later: that is read anew."""
+        for part in ("working_set", "_reading", "_rights", "_neighbours"):
+            self.__dict__.pop(part, None)
+
+    def _find_edges(self, ids: list[str], statements: int, is_lenient: bool = False) -> dict[str, Archetype]:
         """Return the edges with these ids that may be read. If one is not found for the first time: after so many queries."""
         edges = self._reading.edges_by_id(ids)
         self._load_ends(edges.values())
-        readable = {id: link for id, link in edges.items() if self._may_read_ends(link)}
-        found: dict[str, Archetype] = {id: self.edge(link) for id, link in readable.items()}
+        made = self._reading.fit_edge if is_lenient else self.edge
+        readable = ((id, made(link)) for id, link in edges.items() if self._may_read_ends(link))
+        found: dict[str, Archetype] = {id: edge for id, edge in readable if edge is not None}
         if len(found) < len(ids) and not self._refused.issuperset(ids):
             self._refused.update(ids)
             self._reading.fill_up(statements)
         return found
 
     def _load_ends(self, links: Iterable[Link]) -> None:
-        ends = [end for link in links for end in _ends_of(link)]
-        self._reading.load(ends)
-        self._load_owners(node for end in ends if (node := self._reading.node(end)) is not None)
+        ends = [end for link in links for end in ends_of(link)]
+        self._reading.load(ends, is_lenient=True)
+        self._load_owners(node for end in ends if (node := self._reading.fit_node(end)) is not None)
 
     def _may_read_ends(self, link: Link) -> bool:
-        ids = _ends_of(link)
-        return all((end := self._reading.node(id)) is not None and self._rights.may_read(end) for id in ids)
+        ends = (self._reading.fit_node(id) for id in ends_of(link))
+        return all(end is not None and self._rights.may_see(end) for end in ends)
 
     def _as_stored(self, archetype: Archetype) -> Archetype:
-        is_changed = archetype.__jac__.version and self._set.is_changed(archetype)
+        is_changed = archetype.__jac__.version and self.working_set.is_changed(archetype)
         return self._reading.as_stored(archetype) if is_changed else archetype
 
     def _may_change(self, archetype: Archetype) -> None:
@@ -367,9 +381,11 @@ class WalkGraph:
     def _load(self, archetype: Archetype) -> None:
         id = archetype.__jac__.id
         if isinstance(archetype, Edge):
+            self.working_set.edges.setdefault(id, archetype)
             self._reading.edges_by_id([id])
             self._reading.load((archetype.__jac__.source, archetype.__jac__.target))
         else:
+            self.working_set.nodes.setdefault(id, archetype)
             self._reading.load([id])
 
     def _start(self, node: Archetype) -> Archetype:
@@ -382,18 +398,3 @@ class WalkGraph:
         """Load the roots whose grants decide about these nodes, in one query."""
         owners = {node.__jac__.owner for node in nodes}
         self._reading.load_roots(id for id in owners if level_without_grants(self.caller, id) is None)
-
-
-def _ends_of(link: Link) -> tuple[str, str]:
-    one = link.__jac__ if isinstance(link, Edge) else link
-    return one.source, one.target
-
-
-def _archetypes(values: object) -> Iterator[Archetype]:
-    if isinstance(values, Archetype):
-        yield values
-    elif isinstance(values, list | tuple | set | frozenset):
-        for value in values:
-            yield from _archetypes(value)
-    elif isinstance(values, Mapping):
-        yield from _archetypes(list(values.values()))

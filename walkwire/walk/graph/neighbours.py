@@ -27,6 +27,12 @@ WHOLE = 10_000  # a limit from which on all links are read
 FAR = 500  # ids in one query: databases limit the parameters of a statement
 
 
+def ends_of(link: Link) -> tuple[str, str]:
+    """Return the ids of the nodes that a link leaves and enters."""
+    one = link.__jac__ if isinstance(link, Edge) else link
+    return one.source, one.target
+
+
 class Neighbours:
     """The neighbourhoods that one walk has read.
 
@@ -89,7 +95,7 @@ class Neighbours:
         ]
         links += made
         self._load_owners([pair[1] for pair in links])
-        may_read = self._rights.may_read
+        may_read = self._rights.may_see
         if passes is None:
             return [pair for pair in links if may_read(pair[1])]
         return [pair for pair in links if may_read(pair[1]) and passes(*pair)]

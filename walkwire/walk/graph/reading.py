@@ -8,9 +8,10 @@ and fails in no way of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import NoReturn, cast
 
-from walkwire.errors import BadReference
+from walkwire.errors import BadReference, RecordError
 from walkwire.ids import parse_reference
 from walkwire.store import (
     EdgeRecord,
@@ -37,6 +38,7 @@ from walkwire.walk.graph.codec import Resolve, bare, codec_of
 from walkwire.walk.graph.kind import kept_as
 from walkwire.walk.graph.stale import restore
 from walkwire.walk.graph.working_set import WorkingSet, remember
+from walkwire.walk.mistake import report_unreadable
 from walkwire.walk.registry import Registry
 
 _NOBODY = ""  # the id of no record
@@ -59,13 +61,15 @@ class Reading:
         self._registry = registry
         self._graph = graph
         self._set = working_set
-        self._resolve = Resolve(self._by_references, lambda name: registry.find("obj", name))
+        self._look_ups: Resolve | None = None  # made by the first record
         self._handles: dict[str, Node] = {}  # roots that are not known to exist
+        self._unfit: dict[str, RecordError] = {}  # nodes that were read in spite of it
 
     def begin(self) -> None:
         """Begin another unit of work, which has read nothing."""
         self.reads = Reads()
         self.statements = 0
+        self._unfit.clear()
         self.view.expect("", None)
 
     def lose(self, lost: Lost) -> NoReturn:
@@ -73,15 +77,25 @@ class Reading:
         self.lost = self.lost or lost
         raise lost
 
-    def load(self, ids: Iterable[str]) -> None:
-        """Load nodes that this unit of work has not read, in one query. Marks those that are gone as deleted."""
+    def load(self, ids: Iterable[str], *, is_lenient: bool = False) -> None:
+        """Load nodes that this unit of work has not read, in one query. Marks those that are gone as deleted.
+
+        Raises RecordError for a record that does not fit its class. If lenient, `node` does, and `fit_node` does not.
+        """
         wanted = dict.fromkeys(ids)
         missing = [id for id in wanted if id not in self.reads.nodes and not self._set.is_new(id)]
         if not missing:
             return
         self.statements += 1
         for record in self.view.load_nodes(missing):
-            self._adopt(record)
+            try:
+                self._adopt(record)
+            except RecordError as error:
+                if not is_lenient:
+                    raise
+                report_unreadable(error)
+                self._unfit[record.id] = error.with_traceback(None)  # which would hold the graph
+                self.reads.nodes[record.id] = record.version
         for id in missing:
             if self.reads.nodes.setdefault(id, 0) == 0 and id in self._set.nodes:
                 self._set.nodes[id].__jac__.is_deleted = True
@@ -92,7 +106,21 @@ class Reading:
         if not isinstance(node, Root):
             self.load([id])
             node = self._set.nodes.get(id)
+        if node is None and id in self._unfit:
+            raise self._unfit[id].with_traceback(None)
         return None if node is None or node.__jac__.is_deleted else node
+
+    def fit_node(self, id: str) -> Archetype | None:
+        """Return what `node` returns; None, too, for a record that does not fit its class."""
+        return None if id in self._unfit else self.node(id)
+
+    def fit_edge(self, link: Edge | EdgeRecord) -> Edge | None:
+        """Return the edge of a link, as `edge_of`; None, and a line in the log, for a record that does not fit its class."""
+        try:
+            return link if isinstance(link, Edge) else self.edge_of(link)
+        except RecordError as error:
+            report_unreadable(error)
+            return None
 
     def root(self, root_id: str) -> Node:
         """Return a root, without a query and without a check that it exists. For another node's id it is a root that does not."""
@@ -163,7 +191,7 @@ class Reading:
         self.statements += 1
         pairs, mark = self.view.load_neighbourhood(selection)
         self.reads.neighbourhoods[selection] = mark
-        return cast("list[tuple[EdgeRecord, Node]]", [(edge, self._adopt(far)) for edge, far in pairs])
+        return cast("list[tuple[EdgeRecord, Node]]", [(edge, self._adopt_if_fit(far)) for edge, far in pairs])
 
     def search_nodes(self, search: Search) -> list[Archetype]:
         """Return the stored nodes that match, with roots, objects and walkers. Raises Lost if the result has changed."""
@@ -172,7 +200,7 @@ class Reading:
         ids = frozenset(record.id for record in records)
         if self.reads.node_searches.setdefault(search, ids) != ids:
             self.lose(Lost(kinds=kinds_searched([search], ())))
-        return [self._adopt(record) for record in records]
+        return [self._adopt_if_fit(record) for record in records]
 
     def search_edges(self, search: Search) -> list[EdgeRecord]:
         """Return the records of stored edges that match. Raises Lost if the result has changed."""
@@ -219,6 +247,18 @@ class Reading:
         self.reads.edges.setdefault(record.id, record.version)
         return edge
 
+    def _adopt_if_fit(self, record: NodeRecord) -> Archetype:
+        """Return the node of a record. If it does not fit its class: one that counts as deleted, which nobody sees."""
+        if record.id in self._set.nodes:
+            return self._adopt(record)
+        try:
+            return self._adopt(record)
+        except RecordError as error:
+            report_unreadable(error)
+            node = loaded(Node, Anchor(record.kind, record.id))
+            node.__jac__.is_deleted = True
+            return node
+
     def _adopt(self, record: NodeRecord) -> Archetype:
         """Return the node of a record: the one that the walk holds, or a new one."""
         node = self._set.nodes.get(record.id)
@@ -263,14 +303,18 @@ class Reading:
         anchor.id, anchor.kind, anchor.graph, anchor.owner = record.id, kind, self._graph, record.owner
         anchor.is_guarded = level_without_grants(self._graph.caller, record.owner) is None
         self._set.nodes[record.id] = node
-        self._fill(node, record)
+        try:
+            self._fill(node, record)
+        except RecordError:
+            del self._set.nodes[record.id]
+            raise
         return node
 
     def unseal(self, node: Archetype) -> None:
         """Decode the fields of a sealed node. Raises RecordError."""
         anchor = node.__jac__
         data = cast("str", anchor.stored)
-        codec_of(type(node)).decode(node, data, self._resolve)
+        codec_of(type(node)).decode(node, data, self._resolve())
         remember(node, data)
 
     def as_stored(self, node: Archetype) -> Archetype:
@@ -279,7 +323,7 @@ class Reading:
         anchor, held = twin.__jac__, node.__jac__
         anchor.id, anchor.kind, anchor.owner, anchor.graph = held.id, held.kind, held.owner, held.graph
         anchor.version, anchor.grants = held.version, held.grants
-        codec_of(type(node)).decode(twin, held.stored or "{}", self._resolve)
+        codec_of(type(node)).decode(twin, held.stored or "{}", self._resolve())
         return twin
 
     def _fill(self, node: Archetype, record: NodeRecord) -> None:
@@ -289,7 +333,7 @@ class Reading:
         if anchor.is_guarded:
             self._seal(node, record.data)
             return
-        codec_of(type(node)).decode(node, record.data, self._resolve)
+        codec_of(type(node)).decode(node, record.data, self._resolve())
         remember(node, record.data)
 
     def _seal(self, node: Archetype, data: str) -> None:
@@ -306,22 +350,32 @@ class Reading:
 
     def _fill_edge(self, edge: Edge, record: EdgeRecord) -> None:
         edge.__jac__.version = record.version
-        codec_of(type(edge)).decode(edge, record.data, self._resolve)
+        codec_of(type(edge)).decode(edge, record.data, self._resolve())
         remember(edge, record.data)
 
-    def _by_references(self, references: list[str]) -> list[Archetype | None]:
-        """Return what references name; None for one that is absent, that the caller may not read, or that is no reference."""
-        found: dict[str, Archetype | None] = {}
-        ids: dict[str, str] = {}
-        for reference in references:
-            try:
-                kind, name, id = parse_reference(reference)
-            except BadReference:
-                found[reference] = None
+    def _resolve(self) -> Resolve:
+        """Return the look-ups for names inside records."""
+        if self._look_ups is None:
+            self._look_ups = Resolve(partial(_referred, self._graph), partial(self._registry.find, "obj"))
+        return self._look_ups
+
+
+def _referred(graph: AnchorGraph, references: list[str]) -> list[Archetype | None]:
+    """Return what references name; None for one that is absent, that the caller may not read, or that is no reference.
+
+    It holds the graph, not its parts: these are let go when the walk ends.
+    """
+    found: dict[str, Archetype | None] = {}
+    ids: dict[str, str] = {}
+    for reference in references:
+        try:
+            kind, name, id = parse_reference(reference)
+        except BadReference:
+            found[reference] = None
+        else:
+            if kind == "n" and not name:
+                found[reference] = graph.root(id)
             else:
-                if kind == "n" and not name:
-                    found[reference] = self.root(id)
-                else:
-                    ids[reference] = id
-        found.update(zip(ids, self._graph.find_all(list(ids.values())), strict=True))
-        return [found[reference] for reference in references]
+                ids[reference] = id
+    found.update(zip(ids, graph.find_all(list(ids.values())), strict=True))
+    return [found[reference] for reference in references]

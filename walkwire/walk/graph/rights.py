@@ -16,6 +16,7 @@ from walkwire.walk.archetype import SEALED, AnchorState, Archetype, reference_of
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.archetypes.root import Root
+from walkwire.walk.mistake import report_unreadable
 
 
 class Rights:
@@ -74,6 +75,14 @@ class Rights:
         if anchor.values is SEALED and level >= Level.READ:
             self._unseal(archetype)
         return level
+
+    def may_see(self, archetype: Archetype) -> bool:
+        """Return `may_read`; False, and a line in the log, for a record that does not fit its class."""
+        try:
+            return self.may_read(archetype)
+        except RecordError as error:
+            report_unreadable(error)
+            return False
 
     def may_read(self, archetype: Archetype) -> bool:
         """Return whether the caller may read an archetype."""

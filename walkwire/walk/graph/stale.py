@@ -5,7 +5,9 @@ The fields of a stale archetype are moved from its dictionary to its anchor, whe
 
 from __future__ import annotations
 
-from walkwire.walk.archetype import SEALED, Archetype
+from collections.abc import Iterator, Mapping
+
+from walkwire.walk.archetype import SEALED, AnchorGraph, Archetype
 from walkwire.walk.archetypes.watched import own_fields, watch, watch_fields
 from walkwire.walk.graph.codec import codec_of
 
@@ -48,3 +50,15 @@ def is_touched(archetype: Archetype) -> bool:
         return False
     data = codec.encode(archetype, anchor.values)
     return data != anchor.stored and data != codec.rewritten(archetype)
+
+
+def stale_in(values: object, graph: AnchorGraph) -> Iterator[Archetype]:
+    """Yield the stale archetypes of a graph that are in lists and dictionaries."""
+    if isinstance(values, Archetype):
+        if values.__jac__.is_stale and values.__jac__.graph is graph:
+            yield values
+    elif isinstance(values, list | tuple | set | frozenset):
+        for value in values:
+            yield from stale_in(value, graph)
+    elif isinstance(values, Mapping):
+        yield from stale_in(list(values.values()), graph)

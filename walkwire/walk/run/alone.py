@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from walkwire.errors import Conflict
-from walkwire.store import GraphStore, Lost, SharedLocks, UserStore
+from walkwire.store import GraphStore, Lost, SharedLocks, StreamEntry, UserStore
+from walkwire.walk.audience import Addressees
 from walkwire.walk.current import enter_run, leave_run
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.run import Run
@@ -66,9 +67,21 @@ class Alone:
     def tasks_added(self) -> None:
         """Do nothing: a server that uses the same database finds the tasks."""
 
+    def entries_of(self, addressees: Addressees, data: bytes) -> Sequence[StreamEntry]:
+        """Return nothing: nobody listens here."""
+        return ()
+
     def channel_token(self, channel_id: str, root_id: str, seconds: float) -> str:
         """Raise RuntimeError: there are no channels here."""
         raise RuntimeError("A channel token is made by a walk in a server: no server runs here")
+
+    def online(self, channel_id: str) -> tuple[int, list[bytes]]:
+        """Return nobody: there are no clients here."""
+        return 0, []
+
+    def online_users(self, root_ids: frozenset[str]) -> frozenset[str]:
+        """Return nobody: there are no clients here."""
+        return frozenset()
 
     def release(self) -> None:
         """Release all locks."""

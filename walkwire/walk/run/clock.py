@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from walkwire.ending import end_tasks
 from walkwire.walk.walker.timetable import Timetable
 
 Enqueue = Callable[[type, Timetable, datetime], Coroutine[Any, Any, None]]
@@ -34,11 +34,7 @@ class Clock:
 
     async def stop(self) -> None:
         """Stop calling `enqueue`."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(*self._tasks)
 
     async def _follow(self, walker: type, timetable: Timetable) -> None:
         before: datetime | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from walkwire.errors import NoAccess
@@ -20,7 +21,8 @@ def level_of(shared: Shared, root_id: str, node_id: str) -> Level:
     It is decided as in a walk of that user, so that `__jac_access__` may use the graph. What it changes is not stored. Raises
     what the program raises.
     """
-    run = Run(shared.store, shared.store.latest(), shared.registry, root_id, ServerHost(shared), _discard)
+    host = ServerHost(replace(shared, entries_of=None))
+    run = Run(shared.store, shared.store.latest(), shared.registry, root_id, host, _discard)
     token = enter_run(run)
     try:
         node = run.graph.find(node_id)

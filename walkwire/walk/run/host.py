@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
-from walkwire.errors import Conflict
-from walkwire.store import GraphStore, UserStore
+from walkwire.errors import Busy, Conflict
+from walkwire.store import GraphStore, StreamEntry, UserStore
+from walkwire.walk.audience import Addressees
 from walkwire.walk.current import current_or_none
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers
@@ -16,13 +17,25 @@ from walkwire.walk.run.off_loop import InThread, OffLoop, off_loop
 from walkwire.walk.run.programs import ProgramLoop, offer_to_waiting
 from walkwire.walk.run.threads import Threads
 from walkwire.walk.unit.locks import PATIENCE_SECONDS, Claim, Locks
-from walkwire.walk.unit.outbox import Notify
+from walkwire.walk.unit.outbox import EntriesOf, Notify
 
 Keys = frozenset[str]
 Result = TypeVar("Result")
 MakeChannelToken = Callable[[str, str, float], str]
 
+ONLINE_SECONDS = 5.0  # to wait for who is online
+
 _NO_KEYS: Keys = frozenset()
+
+
+class Onlookers(Protocol):
+    """Knows who is online, on the event loop of the sockets: `wire/presence/presence` implements it."""
+
+    async def find(self, channel_id: str) -> tuple[int, list[bytes]]:
+        """Return how many are in a channel, and the first users, each as JSON."""
+
+    async def find_online(self, root_ids: Collection[str]) -> frozenset[str]:
+        """Return those of the users who are connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,8 @@ class Shared:
     - users: the store of users; None: there are none
     - user_tasks: how many pending tasks a user may have; 0: any number
     - channel_token: makes the token of a channel, given its id, a root id and seconds
+    - onlookers: know who is online; None: nobody is
+    - entries_of: returns what is to be written of a notification to durable streams; None: there are none
     """
 
     store: GraphStore
@@ -51,6 +66,8 @@ class Shared:
     on_retry: Callable[[type], None]
     user_tasks: int = 0
     channel_token: MakeChannelToken | None = None
+    onlookers: Onlookers | None = None
+    entries_of: EntriesOf | None = None
 
 
 @runtime_checkable
@@ -137,12 +154,39 @@ class ServerHost:
         """Report that there are new tasks."""
         self.shared.on_tasks()
 
+    def entries_of(self, addressees: Addressees, data: bytes) -> Sequence[StreamEntry]:
+        """Return what has to be written of a notification to durable streams. Raises Limited."""
+        entries_of = self.shared.entries_of
+        return () if entries_of is None else entries_of(addressees, data)
+
     def channel_token(self, channel_id: str, root_id: str, seconds: float) -> str:
         """Return a token for a channel. Raises RuntimeError if this server makes none."""
         make = self.shared.channel_token
         if make is None:
             raise RuntimeError("This server makes no channel tokens")
         return make(channel_id, root_id, seconds)
+
+    def online(self, channel_id: str) -> tuple[int, list[bytes]]:
+        """Return how many are in a channel, and the first users. Raises Busy if that is not known in time."""
+        onlookers = self.shared.onlookers
+        return (0, []) if onlookers is None else self._ask_loop(onlookers.find, channel_id)
+
+    def online_users(self, root_ids: frozenset[str]) -> frozenset[str]:
+        """Return those of the users who are connected. Raises Busy if that is not known in time."""
+        onlookers = self.shared.onlookers
+        return frozenset() if onlookers is None else self._ask_loop(onlookers.find_online, root_ids)
+
+    def _ask_loop(self, ask: Callable[..., Coroutine[Any, Any, Result]], *arguments: Any) -> Result:
+        """Return what the event loop of the sockets answers. Blocks no event loop."""
+        return cast("Result", off_loop(self.begin_in_thread, self._wait_for, ask, *arguments))
+
+    def _wait_for(self, ask: Callable[..., Coroutine[Any, Any, Result]], *arguments: Any) -> Result:
+        waiting = asyncio.run_coroutine_threadsafe(ask(*arguments), self.shared.loop)
+        try:
+            return waiting.result(ONLINE_SECONDS)
+        except TimeoutError:
+            waiting.cancel()
+            raise Busy from None
 
     def claimed(self) -> Claim:
         """Return the claim of this walk, made when it is first needed."""

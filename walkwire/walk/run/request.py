@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from walkwire.store import KeyedCall
 from walkwire.walk.graph.habit import Habit
+from walkwire.walk.unit.record import WalkRecord
 from walkwire.walk.walker.walker import Walker
 
 
@@ -64,7 +66,9 @@ class WalkRequest(NamedTuple):
     - options: what the walker's specs say
     - client_id: the connection whose event this is; None over REST and for tasks
     - mode: None to run the walk and answer it; `Later` to store it as a task; `TaskRun` to run a stored task
-    - payer: by whom the walk is counted; "": by its root
+    - payer: by whom the walk is counted: an address, for callers who are not signed in; "": by its root
+    - call: the record of a call with a key, as it is before the walk (`status` 0); None: the call has no key
+    - record: takes what the walk does; None: nobody watches
     """
 
     walker: type[Walker]
@@ -75,8 +79,5 @@ class WalkRequest(NamedTuple):
     client_id: str | None = None
     mode: Later | TaskRun | None = None
     payer: str = ""
-
-
-def payer_of(request: WalkRequest) -> str:
-    """Return by whom a walk is counted: an address for callers who are not signed in, else the root of the user."""
-    return request.payer or request.root_id
+    call: KeyedCall | None = None
+    record: WalkRecord | None = None

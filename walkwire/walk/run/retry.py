@@ -9,9 +9,9 @@ from walkwire.store import View
 from walkwire.walk.run.answer import WalkAnswer
 from walkwire.walk.run.host import ServerHost, Shared
 from walkwire.walk.run.off_loop import off_loop
-from walkwire.walk.run.request import Later, WalkRequest, payer_of
-from walkwire.walk.run.run import Blocked, Run
-from walkwire.walk.run.verdict import Unfit
+from walkwire.walk.run.request import Later, WalkRequest
+from walkwire.walk.run.run import Outcome, Run
+from walkwire.walk.run.verdict import Blocked, Unfit
 from walkwire.walk.unit.deadline import Deadline
 from walkwire.walk.unit.locks import PATIENCE_SECONDS
 from walkwire.walk.unit.outbox import WalkOutbox
@@ -45,7 +45,8 @@ async def run_until_committed(request: WalkRequest, shared: Shared, deadline: De
                 if unfit.run.has_committed or not request.options.may_retry:
                     break
                 shared.on_retry(request.walker)
-                outbox, in_snapshot = unfit.run.outbox, unfit.was_reading
+                outbox = unfit.run.outbox
+                in_snapshot = unfit.was_reading and request.call is None  # whose answer has to be written
                 await _acquire(host, _NO_KEYS if in_snapshot else unfit.keys, _NO_KEYS, patience_ends)
     finally:
         if host.claim is not None:
@@ -61,19 +62,17 @@ async def _attempt(
     in_snapshot: bool,
     patience_ends: float,
 ) -> WalkAnswer:
-    shared = host.shared
+    shared, payer = host.shared, request.payer or request.root_id
     outcome: WalkAnswer | Blocked
     if has_async(request.walker) and not isinstance(request.mode, Later):
         outcome = await shared.programs.run(_run_async(request, host, outbox, deadline, in_snapshot))
     else:
-        outcome = await shared.threads.submit(
-            _run, request, host, outbox, deadline, in_snapshot, payer=payer_of(request)
-        )
+        outcome = await shared.threads.submit(_run, request, host, outbox, deadline, in_snapshot, payer=payer)
     while isinstance(outcome, Blocked):
         if outcome.is_void and request.options.may_retry:
             raise Unfit(outcome.hold, outcome.run)
         await _acquire(host, outcome.hold, outcome.kinds, patience_ends)
-        outcome = await shared.threads.submit(outcome.resume, payer=payer_of(request))
+        outcome = await shared.threads.submit(outcome.resume, payer=payer)
     return outcome
 
 
@@ -83,11 +82,12 @@ def _run(
     outbox: WalkOutbox | None,
     deadline: Deadline | None,
     in_snapshot: bool,
-) -> WalkAnswer | Blocked:
+) -> Outcome:
     """Make one attempt, in a worker thread. The thread records the classes that the program makes meanwhile."""
     shared = host.shared
     if not in_snapshot:
         run = _make_run(request, host, outbox, deadline, shared.store.latest())
+        run.may_leave = shared.store.commit_all is not None
         return run.execute(request, shared.answers)
     with shared.store.snapshot() as view:
         run = _make_run(request, host, outbox, deadline, view)
@@ -125,7 +125,7 @@ def _make_run(
     request: WalkRequest, host: ServerHost, outbox: WalkOutbox | None, deadline: Deadline | None, view: View
 ) -> Run:
     shared, options = host.shared, request.options
-    return Run(
+    run = Run(
         shared.store,
         view,
         shared.registry,
@@ -138,7 +138,11 @@ def _make_run(
         may_retry=options.may_retry,
         deadline=deadline,
         user_tasks=shared.user_tasks,
+        call=request.call,
     )
+    if request.record is not None:
+        run.watch(request.record)
+    return run
 
 
 async def _acquire(host: ServerHost, hold: Keys, kinds: Keys, patience_ends: float) -> None:

@@ -3,58 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
-from walkwire.errors import CommitInDoubt, Conflict, Limited, NoAccess, Refused
-from walkwire.ids import SYSTEM_ROOT, parse_reference
-from walkwire.store import Changes, GraphStore, Held, Lost, NodeRecord, View
-from walkwire.walk.access import encode_changes
+from walkwire.errors import CommitInDoubt, Conflict, NoAccess, Refused
+from walkwire.ids import parse_reference
+from walkwire.store import Changes, GraphStore, Held, KeyedCall, Lost, NodeRecord, UnitOfWork, View
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Node
 from walkwire.walk.audience import Addressees
-from walkwire.walk.current import AnswerState, Host, enter_run, leave_run
+from walkwire.walk.current import AnswerState, Host
 from walkwire.walk.graph.graph import WalkGraph
 from walkwire.walk.graph.habit import Habit
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers, WalkAnswer, task_end
 from walkwire.walk.run.off_loop import InThread, OffLoop, off_loop
 from walkwire.walk.run.request import Later, TaskRun, WalkRequest
-from walkwire.walk.run.verdict import raise_verdict
+from walkwire.walk.run.verdict import Blocked, Judgement
+from walkwire.walk.unit.batch import Uncommitted
 from walkwire.walk.unit.deadline import Deadline
-from walkwire.walk.unit.needed import Keys, locks_of, locks_of_reads, split
-from walkwire.walk.unit.outbox import Notify, WalkOutbox
+from walkwire.walk.unit.needed import locks_of, split
+from walkwire.walk.unit.outbox import Notify, WalkOutbox, tell_rights, with_entries
+from walkwire.walk.unit.record import WalkRecord
 from walkwire.walk.walker.fields import nodes_found
-from walkwire.walk.walker.task import create_task
+from walkwire.walk.walker.task import bound_tasks, create_task
 from walkwire.walk.walker.walker import Walker, awalk_through, walk_through
-
-CHANGES_AT_ONCE = 1000  # nodes in one message about changed rights
 
 _log = logging.getLogger("walkwire.walk")
 
-
-class Blocked:
-    """The outcome of a run that ended, but whose commit has to wait for locks that other walks hold.
-
-    - run: the run; call `resume` once the locks are acquired
-    - hold: the locks to hold
-    - kinds: locks of kinds; it is enough that no other walk holds them
-    - is_void: the run read records that the other walks are about to change, so a retry is better than waiting
-    """
-
-    __slots__ = ("_answer", "_changes", "hold", "is_void", "kinds", "run")
-
-    def __init__(self, run: Run, keys: Keys, held: Keys, changes: Changes, answer: WalkAnswer) -> None:
-        self.run = run
-        self.hold, self.kinds = split(run.graph, keys, held)
-        self.is_void = not run.has_committed and not held.isdisjoint(locks_of_reads(run.graph))
-        self._changes = changes
-        self._answer = answer
-
-    def resume(self) -> WalkAnswer | Blocked:
-        """Try the commit again. Called in a worker thread."""
-        return self.run.finish(self._changes, self._answer)
+Outcome: TypeAlias = WalkAnswer | Blocked | Uncommitted[WalkAnswer | Blocked]
 
 
 class Run:
@@ -66,10 +44,13 @@ class Run:
     - outbox: the notifications; None until there is one. A retry is given the outbox of the attempt before.
     - client_id: the connection whose event this is, or None
     - may_retry: whether a conflict leads to another attempt
+    - may_leave: whether the run may end uncommitted, to be committed together with others
     - has_committed: whether the program called `commit()`; such a run is never retried
+    - record: what is recorded of it; None: nobody watches
     """
 
     __slots__ = (
+        "_call",
         "_checked",
         "_commit",
         "_deadline",
@@ -85,9 +66,11 @@ class Run:
         "graph",
         "has_committed",
         "host",
+        "may_leave",
         "may_retry",
         "missed",
         "outbox",
+        "record",
     )
 
     def __init__(
@@ -105,11 +88,13 @@ class Run:
         may_retry: bool = True,
         deadline: Deadline | None = None,
         user_tasks: int = 0,
+        call: KeyedCall | None = None,
     ) -> None:
         self._store = store
         self._view = view
         self._notify = notify
         self._user_tasks = user_tasks
+        self._call = call
         self._commit = store.commit
         self.check_time: Callable[[], None] | None = None
         self._deadline = deadline
@@ -120,9 +105,11 @@ class Run:
         self.outbox = outbox
         self.client_id = client_id
         self.may_retry = may_retry
+        self.may_leave = False
         self.has_committed = False
         self.entry: Any = None
         self.missed: str | None = None
+        self.record: WalkRecord | None = None
         self.after_commit: list[Callable[[], object]] = []
         if deadline is not None:
             deadline.check()
@@ -133,34 +120,31 @@ class Run:
 
     # What the runtime calls.
 
-    def execute(self, request: WalkRequest, answers: Answers) -> WalkAnswer | Blocked:
+    def watch(self, record: WalkRecord) -> None:
+        """Record in it what is done from now on."""
+        self.record = record
+        record.begin(self.graph)
+        self._notify = partial(record.send, self._notify)
+        self._commit = partial(record.commit, self._commit)
+
+    def execute(self, request: WalkRequest, answers: Answers) -> Outcome:
         """Run the walk in this thread, and commit it. Raises Unfit if another attempt is needed, or what the walk raised."""
-        token = enter_run(self)
-        try:
+        with Judgement(self):
             walker, start = self._begin(request)
             if isinstance(request.mode, Later):
                 self.answer.custom = {"walker_id": create_task(walker, start)}
             else:
                 walk_through(self, walker, [start])
             return self._conclude(request, answers, walker)
-        except BaseException as error:
-            raise_verdict(error, self)
-            raise
-        finally:
-            leave_run(token)
 
     async def execute_async(self, request: WalkRequest, answers: Answers) -> WalkAnswer | Blocked:
         """Run the walk of a walker with async abilities on the event loop for these. Otherwise as `execute`."""
-        token = enter_run(self)
-        try:
+        with Judgement(self):
             walker, start = self._begin(request)
             await awalk_through(self, walker, [start])
-            return self._conclude(request, answers, walker)
-        except BaseException as error:
-            raise_verdict(error, self)
-            raise
-        finally:
-            leave_run(token)
+            outcome = self._conclude(request, answers, walker)
+            assert not isinstance(outcome, Uncommitted)
+            return outcome
 
     def leave_loop(self, in_thread: InThread) -> None:
         """Make all further calls of the store by `in_thread` where they would block the event loop for async abilities."""
@@ -170,23 +154,24 @@ class Run:
             self._commit = partial(off_loop, in_thread, self._commit)
             self.graph.read_from(self._view)
 
-    def finish(self, changes: Changes, answer: WalkAnswer) -> WalkAnswer | Blocked:
+    def finish(self, changes: Changes, answer: WalkAnswer) -> Outcome:
         """Commit after waiting for locks. Raises Unfit if another attempt is needed."""
-        token = enter_run(self)
-        try:
+        with Judgement(self):
             return self._end(changes, answer)
-        except BaseException as error:
-            raise_verdict(error, self)
-            raise
-        finally:
-            leave_run(token)
+
+    def let_go(self) -> None:
+        """Let go of the graph: the run is over. What is recorded looks at it once more."""
+        if self.record is None:
+            self.graph.end()
 
     # What the program calls, through verbs.
 
     def commit(self) -> None:
         """Commit in the middle of the walk. Waits in this thread for locks of other walks. Raises Conflict, CommitInDoubt."""
         try:
-            changes = self.graph.changes()
+            changes = with_entries(self.graph.changes(), self.outbox)
+            if changes:
+                changes.call = self._call  # as long as it has no answer, a part is all that was done
             if changes and (held := self.host.held(keys := locks_of(self.graph, changes))):
                 self.host.acquire(*split(self.graph, keys, held))
             self.write_patiently(changes)
@@ -207,9 +192,12 @@ class Run:
 
     def notify(self, addressees: Addressees, data: bytes, now: bool) -> None:
         """Send a notification, or hold it until the commit. With `now` it is sent in any case."""
+        if self.record is not None:
+            self.record.tell(addressees, data)
         if self.outbox is None:
-            self.outbox = WalkOutbox(self._notify, self.may_retry and not self.has_committed)
-        self.outbox.put(addressees, data, now, self.graph.is_dirty, self._check_in_walk)
+            may_retry = self.may_retry and not self.has_committed
+            self.outbox = WalkOutbox(self._notify, may_retry, self.host.entries_of)
+        self.outbox.put(addressees, data, now, self.graph.is_dirty, self._check_in_walk, self._store.commit)
 
     # How it ends.
 
@@ -242,7 +230,8 @@ class Run:
         start = self._find(node, request.options.habit) if node else self.graph.root()
         if not isinstance(start, Node | Edge):
             raise NoAccess(str(parse_reference(node)))
-        if kinds is not None and _kind_of(start) not in kinds:
+        kind = start.__jac__.kind or ("root" if isinstance(start, Node) else type(start).__name__)
+        if kinds is not None and kind not in kinds:
             raise Refused("Forbidden")
         mode = request.mode
         walker: Any
@@ -264,69 +253,89 @@ class Run:
             raise NoAccess(str(reference))
         return found
 
-    def _conclude(self, request: WalkRequest, answers: Answers, walker: Walker) -> WalkAnswer | Blocked:
+    def _conclude(self, request: WalkRequest, answers: Answers, walker: Walker) -> Outcome:
         if self.has_committed:
             self.graph.renew_all([self.answer.custom, self.answer.reports])
         if request.options.habit is not None and request.entry.node:
             first = next(iter(self.graph.reads.neighbourhoods), None)  # a dictionary keeps its order
             request.options.habit.learn(self.entry.__jac__.id, first)
         answer, mode = answers.answer_of(self.answer), request.mode
+        if isinstance(mode, TaskRun) and mode.is_forgotten:
+            self.graph.delete(walker)
+        changes = with_entries(self.graph.changes(), self.outbox)
         if isinstance(mode, TaskRun):
-            if mode.is_forgotten:
-                self.graph.delete(walker)
-            changes = self.graph.changes()
             changes.ended_task = task_end(mode, self.answer, answer)
-        else:
-            changes = self.graph.changes()
+        elif self._call is not None:
+            changes.call = answers.kept(self._call, answer)
         return self._end(changes, answer)
 
-    def _end(self, changes: Changes, answer: WalkAnswer) -> WalkAnswer | Blocked:
+    def _end(self, changes: Changes, answer: WalkAnswer) -> Outcome:
         if not changes:
             self._end_unchanged(changes, is_last=True)
+            self.let_go()
             return answer
-        if not self.host.is_quiet() and (held := self.host.held(keys := locks_of(self.graph, changes))):
-            return Blocked(self, keys, held, changes, answer)
+        if not self.host.is_quiet():
+            if held := self.host.held(keys := locks_of(self.graph, changes)):
+                return Blocked(self, keys, held, partial(self.finish, changes, answer))
+        elif self.may_leave and not (self.after_commit or changes.new_tasks):
+            return self._leave(changes, answer)
         try:
             self._write(changes)
         except Held as told:
-            return Blocked(self, told.keys, told.keys, changes, answer)
+            return Blocked(self, told.keys, told.keys, partial(self.finish, changes, answer))
+        self.let_go()
         return answer
+
+    def _leave(self, changes: Changes, answer: WalkAnswer) -> Uncommitted[WalkAnswer | Blocked]:
+        """Leave the commit to the thread that commits for several walks. Nothing of the program runs after it."""
+        then = self._prepare(changes)
+        if self._deadline is not None:
+            self._deadline.begin_commit()
+        end = partial(self._return, changes, answer)
+        unit = UnitOfWork(self.graph.reads, changes, then)
+        return Uncommitted(unit, end if self.record is None else self.record.leave(changes, end))
+
+    def _return(self, changes: Changes, answer: WalkAnswer, error: BaseException | None) -> WalkAnswer:
+        """End after the commit that was left to others. `error`: what it raised. Raises Unfit if another attempt is needed."""
+        if error is None:
+            self._settle(changes)
+            self.let_go()
+            return answer
+        with Judgement(self):
+            if self._deadline is not None:
+                self._deadline.resume()
+            if isinstance(error, Lost):
+                self.graph.lose(error)
+            raise error
 
     def _write(self, changes: Changes) -> None:
         """Commit, and send the notifications. Raises Lost, Held, Limited."""
-        self._raise_if_void()
-        if changes.new_tasks:
-            self._bound_tasks(len(changes.new_tasks))
-        then = self._release
-        if (changes.changed_nodes or changes.deleted_nodes) and (
-            nodes := self.graph.working_set.changed_rights(changes)
-        ):
-            then = partial(self._release_after, nodes)
+        then = self._prepare(changes)
         try:
             self._commit(self.graph.reads, changes, then, self.host.owned())
         except Lost as lost:
             self.graph.lose(lost)
+        self._settle(changes)
+
+    def _prepare(self, changes: Changes) -> Callable[[], None]:
+        """Return what is to be done immediately after the commit of `changes`. Raises Lost, Limited."""
+        self._raise_if_void()
+        if changes.new_tasks:
+            bound_tasks(self._store, self.graph.caller, self._user_tasks, len(changes.new_tasks))
+        if self.record is not None:
+            self.record.write(changes)
+        nodes = self.graph.working_set.changed_rights(changes)
+        return partial(self._release_after, nodes) if nodes else self._release
+
+    def _settle(self, changes: Changes) -> None:
         self._view = self._store.latest()
         self.graph.read_from(self._view)  # a snapshot does not show what was written
         if changes.new_tasks:
             self.host.tasks_added()
         self._begin_unit(changes)
 
-    def _bound_tasks(self, new: int) -> None:
-        """Raise Limited if the user would have too many pending tasks. Timetables are not bounded."""
-        most = self._user_tasks
-        if not most or self.graph.caller == SYSTEM_ROOT:
-            return
-        if self._store.pending_tasks(self.graph.caller, most) + new > most:
-            raise Limited(
-                f"{most} of your tasks are pending, the most that one user may have. Please try again later!"
-            )
-
     def _end_unchanged(self, changes: Changes, is_last: bool = False) -> None:
-        """Check the reads in place of a commit, and send the notifications. Raises Lost.
-
-        With `is_last` the walk is over, and the graph is not used any more.
-        """
+        """Check the reads in place of a commit, and send the notifications. `is_last`: the walk is over. Raises Lost."""
         self.check()
         self._release()
         if self.after_commit or not is_last:
@@ -362,19 +371,10 @@ class Run:
         That a node was deleted is told after them: those who could read it may hear so.
         """
         deleted = [node for node in nodes if isinstance(node, str)]
-        self._tell_rights([node for node in nodes if not isinstance(node, str)])
+        tell_rights(self._notify, [node for node in nodes if not isinstance(node, str)])
         self._release()
-        self._tell_rights(deleted)
-
-    def _tell_rights(self, nodes: Sequence[NodeRecord | str]) -> None:
-        for start in range(0, len(nodes), CHANGES_AT_ONCE):
-            self._notify(Addressees("rights", ()), encode_changes(nodes[start : start + CHANGES_AT_ONCE]))
+        tell_rights(self._notify, deleted)
 
     def _release(self) -> None:
         if self.outbox is not None:
             self.outbox.release()
-
-
-def _kind_of(entry: Node | Edge) -> str:
-    """Return the name of the class at which a walk enters; `root` for a root."""
-    return entry.__jac__.kind or ("root" if isinstance(entry, Node) else type(entry).__name__)

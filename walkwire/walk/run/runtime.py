@@ -13,19 +13,21 @@ from typing import Any, NamedTuple
 
 from walkwire.errors import Busy, Limited, NoAccess
 from walkwire.ids import SYSTEM_ROOT
-from walkwire.store import GraphStore, UserStore
+from walkwire.store import GraphStore, KeyedCall, KeyedCallStore, UserStore
 from walkwire.walk.access import Level
 from walkwire.walk.registry import Registry
 from walkwire.walk.run.answer import Answers, WalkAnswer
 from walkwire.walk.run.decision import call_in_thread, level_of
-from walkwire.walk.run.host import MakeChannelToken, Shared
+from walkwire.walk.run.host import MakeChannelToken, Onlookers, Shared
 from walkwire.walk.run.programs import ProgramLoop
-from walkwire.walk.run.request import TaskRun, WalkRequest, payer_of
+from walkwire.walk.run.request import TaskRun, WalkRequest
 from walkwire.walk.run.retry import run_until_committed
 from walkwire.walk.run.threads import Mailbox, Threads
 from walkwire.walk.unit.deadline import Deadline
+from walkwire.walk.unit.keyed import KeyedWalks
 from walkwire.walk.unit.locks import Locks
-from walkwire.walk.unit.outbox import Notify
+from walkwire.walk.unit.outbox import EntriesOf, Notify
+from walkwire.walk.unit.record import WalkRecord, Watcher
 from walkwire.walk.unit.shared_locks import SharedLockPool
 from walkwire.walk.walker.ability import has_async
 
@@ -54,14 +56,36 @@ _LIMITS = RuntimeLimits()
 _ANSWERS = Answers()
 
 
+class RuntimeLoad(NamedTuple):
+    """What the walks of a server use.
+
+    - under_way: walks that run or wait; places: how many may
+    - threads: how many there are; awake: how many work; waiting: walks that wait for one
+    - locks_held, lock_waiters: of retried walks
+    """
+
+    under_way: int
+    places: int
+    threads: int
+    awake: int
+    waiting: int
+    locks_held: int
+    lock_waiters: int
+
+
 class Runtime:
     """Runs all walks of one server process.
 
     - mailbox: the way to the sockets' event loop, shared with the threads
     - notify: sends a notification; called in the thread of a walk
+    - keyed_calls: keeps the answers of calls with a key; None: there are no such calls
     - on_tasks: called on the event loop after a commit that stored new tasks
     - on_retry: called on the event loop with the class of a walker that is about to be retried
     - channel_token: makes the token of a channel, given its id, a root id and seconds; None: there are none
+    - onlookers: know who is online; None: nobody is
+    - entries_of: returns what is to be written of a notification to durable streams; None: there are none
+    - watchers: are told of each walk that begins; add to them, or remove one, at any time on the event loop. While there are
+      none, nothing is recorded
     """
 
     def __init__(
@@ -74,10 +98,14 @@ class Runtime:
         limits: RuntimeLimits = _LIMITS,
         answers: Answers = _ANSWERS,
         users: UserStore | None = None,
+        keyed_calls: KeyedCallStore | None = None,
         on_tasks: Callable[[], None] = lambda: None,
         on_retry: Callable[[type], None] = lambda walker: None,
         channel_token: MakeChannelToken | None = None,
+        onlookers: Onlookers | None = None,
+        entries_of: EntriesOf | None = None,
     ) -> None:
+        self.watchers: list[Watcher] = []
         self._bound = limits.threads + limits.queue
         self._seconds = limits.seconds
         self._at_once = limits.at_once
@@ -91,8 +119,8 @@ class Runtime:
             registry,
             notify,
             answers,
-            Threads(mailbox, limits.threads, limits.queue, registry.record),
-            ProgramLoop(),
+            Threads(mailbox, limits.threads, limits.queue, registry.record, store.commit_all),
+            ProgramLoop(mailbox),
             Locks(self._shared_locks),
             asyncio.get_running_loop(),
             users,
@@ -100,6 +128,36 @@ class Runtime:
             on_retry,
             limits.tasks,
             channel_token,
+            onlookers,
+            entries_of,
+        )
+        self._keyed: KeyedWalks[WalkAnswer] | None = None
+        if keyed_calls is not None:
+            self._keyed = KeyedWalks(keyed_calls, answers.again, self._shared.threads.submit)
+            self._keyed.start()
+
+    @property
+    def threads(self) -> Threads:
+        """Return the threads that run plain abilities."""
+        return self._shared.threads
+
+    @property
+    def programs(self) -> ProgramLoop:
+        """Return the event loop of async abilities."""
+        return self._shared.programs
+
+    @property
+    def load(self) -> RuntimeLoad:
+        """Return what is in use now. Call it on the event loop."""
+        threads, locks = self._shared.threads, self._shared.locks
+        return RuntimeLoad(
+            self._under_way,
+            self._bound,
+            threads.size,
+            threads.awake,
+            threads.waiting,
+            locks.count,
+            locks.waiting,
         )
 
     async def run(self, request: WalkRequest) -> WalkAnswer:
@@ -107,6 +165,8 @@ class Runtime:
 
         Raises the walk's own error, or Conflict, Busy, Limited, NoAccess, BadReference, TimedOut.
         """
+        if self.watchers and request.record is None:
+            return await self._run_watched(request)
         seconds = request.options.seconds
         if seconds is None:
             seconds = self._seconds
@@ -115,6 +175,30 @@ class Runtime:
             walk = asyncio.ensure_future(self._run(request, deadline))
             return await deadline.wait_for(walk, seconds, may_cancel=has_async(request.walker))
         return await self._run(request, None)
+
+    async def _run_watched(self, request: WalkRequest) -> WalkAnswer:
+        watchers, mode = tuple(self.watchers), request.mode
+        record = WalkRecord(
+            request.walker.__name__,
+            request.root_id,
+            "walk" if mode is None else "task" if isinstance(mode, TaskRun) else "later",
+            request.entry.node,
+            request.client_id,
+            watchers=watchers,
+        )
+        for watcher in watchers:
+            watcher.begun(record)
+        try:
+            answer = await Runtime.run(self, request._replace(record=record))
+        except BaseException as error:
+            record.end(0, 0, error)
+            raise
+        else:
+            record.end(answer.status, len(answer.body), None)
+            return answer
+        finally:
+            for watcher in watchers:
+                watcher.ended(record)
 
     async def level(self, root_id: str, node_id: str) -> Level:
         """Return a user's level on a node, NO_ACCESS if it is absent. Runs the node's `__jac_access__` in a worker thread.
@@ -139,6 +223,8 @@ class Runtime:
         except TimeoutError:
             return False
         else:
+            if self._keyed is not None:
+                self._keyed.stop()
             self._shared.threads.stop()
             await self._shared_locks.stop()
             return True
@@ -153,6 +239,8 @@ class Runtime:
         self._under_way += 1
         self._idle.clear()
         try:
+            if request.call is not None:
+                return await self._run_once(request, request.call, deadline)
             return await run_until_committed(request, self._shared, deadline)
         except NoAccess:
             # It takes longer to find out that a record is forbidden than that it is absent. The caller is not to see that.
@@ -165,11 +253,20 @@ class Runtime:
             if not self._under_way:
                 self._idle.set()
 
+    async def _run_once(self, request: WalkRequest, call: KeyedCall, deadline: Deadline | None) -> WalkAnswer:
+        if self._keyed is None:
+            raise RuntimeError("This runtime has no store of keyed calls")
+        return await self._keyed.run(
+            call,
+            lambda: run_until_committed(request, self._shared, deadline),
+            _no_limit if deadline is None else deadline.check,
+        )
+
     def _count(self, request: WalkRequest) -> str | None:
         """Count a walk for its payer, and return the payer; None: it is not counted. Raises Limited."""
-        if isinstance(request.mode, TaskRun) or request.root_id == SYSTEM_ROOT:
+        if request.root_id == SYSTEM_ROOT or (request.mode is not None and isinstance(request.mode, TaskRun)):
             return None
-        payer = payer_of(request)
+        payer = request.payer or request.root_id
         count = self._of_payers.get(payer, 0)
         if count >= self._at_once:
             raise Limited(
@@ -179,6 +276,12 @@ class Runtime:
         return payer
 
     def _uncount(self, payer: str) -> None:
-        self._of_payers[payer] -= 1
-        if not self._of_payers[payer]:
+        count = self._of_payers[payer]
+        if count > 1:
+            self._of_payers[payer] = count - 1
+        else:
             del self._of_payers[payer]
+
+
+def _no_limit() -> None:
+    """Check the time of a call that has no time limit."""

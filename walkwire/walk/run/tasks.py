@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from walkwire.ending import end_tasks
 from walkwire.errors import Busy, Internal, PublicError
 from walkwire.ids import LOG_IDS
 from walkwire.store import Asking, TaskEnd, TaskRecord, TaskStore, TaskTaken
@@ -70,6 +71,11 @@ class Runner:
         self._loop: asyncio.Task[None] | None = None
         self._is_finishing = False
 
+    @property
+    def under_way(self) -> int:
+        """Return how many tasks run here."""
+        return len(self._under_way)
+
     def start(self) -> None:
         """Begin to run tasks that are pending or that are added later."""
         self._loop = asyncio.ensure_future(self._serve())
@@ -88,8 +94,7 @@ class Runner:
             # The loop ends by itself: it still runs the tasks that it is just taking from the store, as no other server would,
             # and reports the running ones as alive.
             await asyncio.wait((loop,), timeout=seconds)
-            loop.cancel()
-            await asyncio.wait((loop,))
+            await end_tasks(loop)
             self._loop = None
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=max(0.0, end - clock()))

@@ -1,19 +1,25 @@
-"""Verdict: what an error in a run leads to: it ends the walk, or the run does not count and the walk is retried."""
+"""Verdict: what the end of a run leads to: an answer, a wait for locks, an error of the walk, or a retry because the run does
+not count.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol
 
 from walkwire.errors import Busy, CommitInDoubt, Conflict, RecordError
-from walkwire.store import Lost
+from walkwire.store import KeyTaken, Lost
+from walkwire.walk.current import CurrentRun, enter_run, leave_run
 from walkwire.walk.graph.graph import WalkGraph
 from walkwire.walk.run.threads import carried, is_cancelled
 from walkwire.walk.unit.locks import keys_lost
+from walkwire.walk.unit.needed import Keys, locks_of_reads, split
 from walkwire.walk.unit.outbox import WalkOutbox
 
 
-class Judged(Protocol):
+class Judged(CurrentRun, Protocol):
     """What a verdict has to know of a run. See `Run`."""
 
     graph: WalkGraph
@@ -23,6 +29,28 @@ class Judged(Protocol):
 
     def check(self) -> None:
         """Raise Lost unless everything that was read is consistent."""
+
+    def let_go(self) -> None:
+        """Let go of the graph."""
+
+
+class Blocked:
+    """The outcome of a run that ended, but whose commit has to wait for locks that other walks hold.
+
+    - run: the run
+    - resume: tries the commit again, in a worker thread, once the locks are acquired. Returns the next outcome of the run
+    - hold: the locks to hold
+    - kinds: locks of kinds; it is enough that no other walk holds them
+    - is_void: the run read records that the other walks are about to change, so a retry is better than waiting
+    """
+
+    __slots__ = ("hold", "is_void", "kinds", "resume", "run")
+
+    def __init__(self, run: Judged, keys: Keys, held: Keys, resume: Callable[[], Any]) -> None:
+        self.run = run
+        self.hold, self.kinds = split(run.graph, keys, held)
+        self.is_void = not run.has_committed and not held.isdisjoint(locks_of_reads(run.graph))
+        self.resume = resume
 
 
 class Unfit(Exception):
@@ -37,7 +65,30 @@ class Unfit(Exception):
         self.keys, self.run, self.was_reading = keys, run, was_reading
 
 
-def raise_verdict(error: BaseException, run: Judged) -> None:
+class Judgement:
+    """`with Judgement(run):` the run is the current one. What counts in place of an error is raised, and the run is over."""
+
+    __slots__ = ("_run", "_token")
+
+    def __init__(self, run: Judged) -> None:
+        self._run = run
+
+    def __enter__(self) -> None:
+        self._token = enter_run(self._run)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                _raise_verdict(error, self._run)
+        finally:
+            if error is not None:
+                self._run.let_go()
+            leave_run(self._token)
+
+
+def _raise_verdict(error: BaseException, run: Judged) -> None:
     """Raise what counts in place of `error`. Returns if `error` itself counts. Called while `error` is handled.
 
     - An error counts only if what the run had read is consistent. If not, Unfit is raised.
@@ -45,7 +96,7 @@ def raise_verdict(error: BaseException, run: Judged) -> None:
     - An error that a future cannot carry is wrapped into a RuntimeError.
     """
     match error:
-        case CommitInDoubt():  # a retry might do it twice
+        case CommitInDoubt() | KeyTaken():  # a retry might do it twice; another call has done it
             return
         case Lost():
             raise _unfit(run, error) from None

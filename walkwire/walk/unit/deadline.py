@@ -64,8 +64,14 @@ class Deadline:
         if self._is_over:
             raise TimedOut
 
+    def begin_commit(self) -> None:
+        """Raise TimedOut after the deadline. A commit that began before it is completed, and its walk does not time out."""
+        with self._lock:
+            self.check()
+            self._is_committing = True
+
     def resume(self) -> None:
-        """Go on after a commit in the middle of a walk."""
+        """Go on after a commit in the middle of a walk, or after one that failed."""
         with self._lock:
             self._is_committing = False
 
@@ -77,9 +83,7 @@ class Deadline:
         """
 
         def guarded(*arguments: Given.args, **named: Given.kwargs) -> Result:
-            with self._lock:
-                self.check()
-                self._is_committing = True
+            self.begin_commit()
             try:
                 return commit(*arguments, **named)
             except BaseException:

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """Items in the order of their payers' turns; those of one payer in the order in which they were added."""
+    """Items in the order of their payers' turns; those of one payer in the order in which they were added.
 
-    __slots__ = ("_of", "_size")
+    - size: the number of items. Not to be changed from outside
+    """
+
+    __slots__ = ("_of", "_turns", "size")
 
     def __init__(self) -> None:
-        self._of: OrderedDict[str, deque[Item]] = OrderedDict()  # the payer whose turn it is first
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
+        self.size = 0
+        self._of: dict[str, deque[Item]] = {}
+        self._turns: deque[tuple[str, deque[Item]]] = deque()  # the payer whose turn it is first
 
     def put(self, payer: str, item: Item) -> None:
         """Add an item. A payer without any gets the last turn."""
-        self._size += 1
+        self.size += 1
         items = self._of.get(payer)
         if items is None:
             items = self._of[payer] = deque()
+            self._turns.append((payer, items))
         items.append(item)
 
     def take(self) -> Item:
-        """Remove and return the next item. Raises KeyError if there is none."""
-        of = self._of
-        payer = next(iter(of), None)
-        if payer is None:
-            raise KeyError
-        items = of[payer]
-        self._size -= 1
+        """Remove and return the next item. Raises IndexError if there is none."""
+        turns = self._turns
+        payer, items = turns[0]
         item = items.popleft()
+        self.size -= 1
         if not items:
-            del of[payer]
-        elif len(of) > 1:
-            of.move_to_end(payer)
+            turns.popleft()
+            del self._of[payer]
+        elif len(turns) > 1:
+            turns.rotate(-1)
         return item

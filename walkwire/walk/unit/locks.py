@@ -117,6 +117,16 @@ class Locks:
         self._holders: dict[str, Claim] = {}
         self._waiting: dict[str, deque[tuple[asyncio.Future[None], Claim]]] = {}
 
+    @property
+    def count(self) -> int:
+        """Return how many locks are held."""
+        return len(self._holders)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many claims wait for a lock."""
+        return sum(map(len, self._waiting.values()))
+
     def is_free(self, keys: Iterable[str], mine: Claim | None = None) -> bool:
         """Whether no other claim than `mine` holds one of these locks.
 

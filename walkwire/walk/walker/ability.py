@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
+import linecache
+import re
 import types
 import typing
 from collections import ChainMap
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeVar, cast, overload
 
-from walkwire.walk.registry import known_classes
+from walkwire.errors import ProgramError
+from walkwire.walk.mistake import near
+from walkwire.walk.registry import Registry, family_of, known_classes
 
 Event = Literal["entry", "exit"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,6 +68,8 @@ def _declare(event: Event, target: Any) -> object:
 
 
 def _mark(function: Any, ability: Ability) -> object:
+    if inspect.isfunction(function):
+        _refuse_plain_class(function)
     function.__abilities__ = (*getattr(function, "__abilities__", ()), ability)
     return function
 
@@ -129,6 +136,14 @@ def has_async(walker: type) -> bool:
     return found
 
 
+def check_abilities(registry: Registry) -> None:
+    """Raise ProgramError for an ability of a program whose trigger names no class. Call it when all classes are known."""
+    for cls in registry.classes():
+        family = family_of(cls)
+        if family != "obj":
+            _abilities_of(cls, by_walker=family == "walker")
+
+
 def _matching(abilities: typing.Iterable[_Declared], event: Event, other: type) -> tuple[Step, ...]:
     return tuple(
         ability.step
@@ -157,13 +172,19 @@ def _ability_of(cls: type, function: Callable[..., Any], ability: Ability, by_wa
     parameters = list(inspect.signature(function).parameters.values())
     takes_other = len(parameters) > 1
     if ability.trigger is not None:
-        trigger: object = ability.trigger()
+        trigger = _called(cls, function, ability.trigger)
     elif takes_other and parameters[1].annotation is not inspect.Parameter.empty:
         trigger = _resolve(cls, function, parameters[1])
     else:
         trigger = None
     step = Step(function, by_walker, takes_other, inspect.iscoroutinefunction(function))
-    return _Declared(ability.event, _as_types(trigger), step)
+    waits_for = _as_types(trigger)
+    for one in waits_for or ():
+        if not isinstance(one, type):
+            raise _wrong(cls, function, f"{one!r:.60} is no class, so it cannot say where the ability runs")
+        if _is_pythons(one):
+            raise _wrong(cls, function, _PLAIN.format(one.__name__))
+    return _Declared(ability.event, waits_for, step)
 
 
 def _resolve(cls: type, function: Any, parameter: inspect.Parameter) -> object:
@@ -173,7 +194,60 @@ def _resolve(cls: type, function: Any, parameter: inspect.Parameter) -> object:
         names = ChainMap(function.__globals__, known_classes())
         return eval(parameter.annotation, {}, names)  # noqa: S307 - an annotation is the program's own code
     except NameError as error:
-        raise TypeError(f"{cls.__name__}.{function.__name__}: {error} in its trigger") from None
+        raise _wrong(cls, function, _no_class(error, names)) from None
+
+
+def _called(cls: type, function: Any, trigger: Trigger) -> object:
+    try:
+        return trigger()
+    except NameError as error:
+        names = ChainMap(getattr(trigger, "__globals__", {}), known_classes())
+        raise _wrong(cls, function, _no_class(error, names)) from None
+
+
+def _no_class(error: NameError, names: typing.Mapping[str, object]) -> str:
+    name = error.name or str(error)
+    meant = near(name, [known for known, value in names.items() if isinstance(value, type)])
+    return f"there is no class {name}.{meant} It has to be defined, or imported, when the program has been loaded"
+
+
+def _refuse_plain_class(function: types.FunctionType) -> None:
+    """Raise TypeError if an ability waits for a class of Python itself, such as `here: int`: it would never run."""
+    names = list(function.__annotations__)[:1]
+    if not names or names == ["return"] or function.__code__.co_argcount < 2:
+        return
+    given = function.__annotations__[names[0]]
+    if isinstance(given, str) and given not in function.__globals__:
+        given = vars(builtins).get(given)
+    if isinstance(given, type) and _is_pythons(given):
+        raise _wrong(None, function, _PLAIN.format(given.__name__))
+
+
+_PLAIN = "no walk ever comes to a value of the class {}: name a class of nodes, of edges or of walkers"
+
+
+def _is_pythons(cls: type) -> bool:
+    return cls.__module__ == "builtins" and cls is not object
+
+
+def _wrong(cls: type | None, function: Any, message: str) -> ProgramError:
+    """Return the error for a trigger that names no class, with the line of the ability."""
+    code = inspect.unwrap(function).__code__
+    line = next(
+        (
+            number
+            for number in range(code.co_firstlineno, code.co_firstlineno + LONGEST_HEAD)
+            if _HEAD.search(linecache.getline(code.co_filename, number))
+        ),
+        code.co_firstlineno,
+    )
+    name = function.__qualname__ if cls is None else f"{cls.__name__}.{function.__name__}"
+    text = linecache.getline(code.co_filename, line) or None
+    return ProgramError(code.co_filename, line, None, text, f"{name}: {message}")
+
+
+LONGEST_HEAD = 20  # lines of decorators in front of a method
+_HEAD = re.compile(r"^\s*((async\s+)?(def|can)\b|.*\bcan\b)")
 
 
 def _as_types(trigger: object) -> tuple[type, ...] | None:

@@ -5,8 +5,9 @@ It encodes the data once, and hands addressees and bytes to the run, which holds
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 from walkwire.errors import Limited
 from walkwire.ids import CHANNEL_LENGTH
@@ -16,6 +17,21 @@ from walkwire.walk.current import current
 from walkwire.walk.walker.report import encode
 
 LONGEST_TOKEN = 366 * 24 * 3600  # seconds
+MOST_ROOTS = 1000  # that one question names
+
+
+class OnlineUser(TypedDict):
+    """A user who is in a channel: a reference to the root, and what the client gave as `info`."""
+
+    root_id: str
+    info: dict[str, Any]
+
+
+class Online(TypedDict):
+    """Who is in a channel."""
+
+    count: int
+    users: list[OnlineUser]
 
 
 class Socket:
@@ -97,6 +113,31 @@ class Socket:
         run = current()
         root_id = run.graph.caller if root is None else root_id_of(root)
         return run.host.channel_token(str(channel_id), root_id, seconds)
+
+    def online(self, channel_id: str) -> Online:
+        """Return who is in a channel at this moment, on all servers: `{"count": 2, "users": [{"root_id": "n::…", "info": {}}]}`.
+
+        The users are sorted by root id, the first 1,000. The count has those as well who have not signed in. It is no part of the
+        graph: the walk is not retried because it has changed meanwhile. Nobody is there outside of a server.
+
+        Raises Limited for a channel id that is too long, Busy if the server does not know in time.
+        """
+        _check_length(channel_id)
+        count, users = current().host.online(str(channel_id))
+        return {"count": count, "users": [json.loads(user) for user in users]}
+
+    def online_users(self, roots: Iterable[Any]) -> list[Any]:
+        """Return those of the roots whose users have a connection at this moment, to any server, as they were given.
+
+        - roots: nodes, references or ids; at most 1,000; None is skipped
+
+        Raises BadReference for a value that names no root, Limited for more, Busy if the server does not know in time.
+        """
+        named = [(root, root_id_of(root)) for root in roots if root is not None]
+        if len(named) > MOST_ROOTS:
+            raise Limited(f"{MOST_ROOTS:,} roots may be asked about at a time.")
+        found = current().host.online_users(frozenset(root_id for _, root_id in named))
+        return [root for root, root_id in named if root_id in found]
 
     def leave(self, client_id: str, channel_id: str) -> None:
         """Let a connection leave a channel, once the walk is committed."""

@@ -12,13 +12,14 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, NewType, TypeVar, overload
 from weakref import WeakSet
 
 from walkwire.errors import StartError
+from walkwire.walk.mistake import where_of
 from walkwire.walk.walker.timetable import Timetable, timetable
 
 EntryType = Literal["ROOT", "NODE", "BOTH"]
@@ -34,6 +35,8 @@ W = TypeVar("W", bound=type)
 
 _log = logging.getLogger("walkwire.program")
 _warned: WeakSet[type] = WeakSet()  # several parts of a server read the specs; one warning is enough
+
+UNDECLARED: object = object()  # None is a type, that of null
 
 KeyPlace = Literal["header", "query", "path", "body"]
 
@@ -53,6 +56,10 @@ class Specs:
     - path: "", or a path with or without a leading "/"
     - methods: in lower case
     - as_query, excluded: names of fields; "*" for all
+    - on: the occasions on which the server runs the walker: `connect`, `disconnect`, `join:…` and `leave:…` with a pattern of
+      channel ids. Without `methods` such a walker cannot be called
+    - reports: the type of each value that the walker reports; UNDECLARED: any. Types may be texts, as annotations may
+    - tells: the types of what its notifications carry as `data`, by their `type`
     - rerun: whether the walk may be retried after a conflict
     - seconds: the time limit of the walk; None: the configured one
     - status_code: the status of an answer if the walker sets none; None: 200
@@ -68,6 +75,9 @@ class Specs:
     entry_type: EntryType = "BOTH"
     webhook: Webhook | None = None
     schedule: Timetable | None = None
+    on: tuple[str, ...] = ()
+    reports: object = UNDECLARED
+    tells: Mapping[str, object] = field(default_factory=dict)
     rerun: bool = True
     seconds: float | None = None
     response_model: object = None
@@ -113,6 +123,8 @@ def specs_of(walker: type) -> Specs:
     read: dict[str, Any] = {
         key: _read_key(walker, key, value) for key, value in keys.items() if key not in unknown
     }
+    if read.get("on"):
+        read.setdefault("methods", ())
     return Specs(**read)
 
 
@@ -192,7 +204,12 @@ def _read_key(walker: type, key: str, value: object) -> object:
 
 
 def _wrong(walker: type, key: str, message: str) -> StartError:
-    return StartError(f"Walker {walker.__name__}, specs: {key!r} {message}")
+    return specs_mistake(walker, f"{key!r} {message}")
+
+
+def specs_mistake(walker: type, what: str) -> StartError:
+    """Return the error for specs that are wrong: where the walker is, and what is wrong."""
+    return StartError(f"{where_of(walker)}: Walker {walker.__name__}, specs: {what}")
 
 
 def _path(value: object) -> str:
@@ -236,6 +253,15 @@ def _names(value: object) -> tuple[str, ...]:
     raise ValueError("is a list of strings")
 
 
+def _on(value: object) -> tuple[str, ...]:
+    occasions = _names((value,) if isinstance(value, str) else value)
+    for occasion in occasions:
+        kind, _, pattern = occasion.partition(":")
+        if kind not in ("join", "leave") if pattern else occasion not in ("connect", "disconnect"):
+            raise ValueError("is a list of connect, disconnect, join:PATTERN and leave:PATTERN")
+    return tuple(dict.fromkeys(occasions))
+
+
 def _tags(value: object) -> tuple[str, ...]:
     return TAGS if value is None else _names(value)
 
@@ -273,6 +299,25 @@ def _mapping(value: object) -> Mapping[object, object]:
     raise ValueError("is a dictionary")
 
 
+def _type(value: object) -> object:
+    if (
+        value is None
+        or isinstance(value, str | type)
+        or hasattr(value, "__origin__")
+        or hasattr(value, "__args__")
+    ):
+        return value
+    if isinstance(value, NewType | TypeVar) or hasattr(value, "__value__") or value is Any:
+        return value
+    raise ValueError("is a type, or the text of one")
+
+
+def _tells(value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) and name for name in value):
+        raise ValueError("is a dictionary of types by the names of notifications")
+    return {name: _type(one) for name, one in value.items()}
+
+
 def _webhook(value: object) -> Webhook | None:
     if value is None:
         return None
@@ -298,6 +343,9 @@ _READERS: dict[str, Callable[[object], object]] = {
     "entry_type": _entry_type,
     "webhook": _webhook,
     "schedule": timetable,
+    "on": _on,
+    "reports": _type,
+    "tells": _tells,
     "rerun": _bool,
     "seconds": _optional(_seconds),
     "response_model": lambda value: value,

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from walkwire.store import TaskRecord
+from walkwire.errors import Limited
+from walkwire.ids import SYSTEM_ROOT
+from walkwire.store import GraphStore, TaskRecord
 from walkwire.walk.archetype import Archetype, reference_of
 from walkwire.walk.current import current
 
@@ -66,6 +68,19 @@ def create_task(walker: Archetype, node: Archetype | None = None, date: datetime
     asked = None if date is None else date.timestamp()
     graph.add_task(walker, start, asked, time.time() if asked is None else asked)
     return reference_of(walker)
+
+
+def bound_tasks(store: GraphStore, root_id: str, most: int, new: int) -> None:
+    """Raise Limited if so many new tasks would be too many pending ones of a user. `most`: 0: any number.
+
+    Timetables, which are tasks of the system's root, are not bounded.
+    """
+    if not most or root_id == SYSTEM_ROOT:
+        return
+    if store.pending_tasks(root_id, most) + new > most:
+        raise Limited(
+            f"{most} of your tasks are pending, the most that one user may have. Please try again later!"
+        )
 
 
 def _date(seconds: float | None) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
@@ -13,7 +14,9 @@ from walkwire.walk.archetype import Archetype, Computed
 from walkwire.walk.archetypes.anchor import Anchor
 from walkwire.walk.archetypes.edge import Edge
 from walkwire.walk.archetypes.node import Graph, Node
+from walkwire.walk.archetypes.wanted import require_places
 from walkwire.walk.current import CurrentRun, current
+from walkwire.walk.mistake import frame_of_program
 from walkwire.walk.registry import heads
 from walkwire.walk.walker.ability import Disengage, Skip, Step, frame_of, has_async, plan_of
 from walkwire.walk.walker.task import TaskOutcome
@@ -129,6 +132,8 @@ class Walker(Archetype):
         return await aspawn_from(place, self)
 
 
+_PRINTABLE = frozenset((str, int, float, bool, type(None)))
+
 AnyWalker = TypeVar("AnyWalker", bound=Walker)
 
 # The methods above as functions, for Jac's operators: a program may define other methods of these names.
@@ -136,9 +141,13 @@ AnyWalker = TypeVar("AnyWalker", bound=Walker)
 
 def add_visit(walker: Walker, place: Places | None, index: int | None = None) -> bool:
     """Do what `Walker.visit` does."""
-    places = [place] if isinstance(place, Node | Edge) else list(place or ())
     trail = walker.__jac__
-    added = list(_stops(places, trail.ignored))
+    try:
+        places = [place] if isinstance(place, Node | Edge) else list(place or ())
+        added = list(_stops(places, trail.ignored))
+    except (AttributeError, TypeError):
+        require_places(place)
+        raise
     if index is None:
         trail.queue.extend(added)
     else:
@@ -156,7 +165,15 @@ def add_ignored(walker: Walker, place: Places) -> None:
 def add_report(walker: Walker, value: object) -> None:
     """Do what `Walker.report` does."""
     walker.__jac__.reports.append(value)
-    current().answer.reports.append(value)
+    add_to_answer(value)
+
+
+def add_to_answer(value: object) -> None:
+    """Append a value to the reports of the answer. Notes the program's line, unless the value is sure to have a JSON form."""
+    answer = current().answer
+    if type(value) not in _PRINTABLE and (frame := frame_of_program(sys._getframe(1))) is not None:
+        answer.origins[len(answer.reports)] = frame.f_code, frame.f_lasti
+    answer.reports.append(value)
 
 
 def spawn_from(place: Places, walker: AnyWalker) -> AnyWalker:
@@ -237,7 +254,12 @@ def is_on_a_loop() -> bool:
 
 
 def _course(run: CurrentRun, walker: Walker, starts: Iterable[Place]) -> Iterator[tuple[Step, Place]]:
-    """Yield the abilities of a walk in order, each with its place. The queue may grow while an ability runs."""
+    """Return the abilities of a walk in order, each with its place. The queue may grow while an ability runs."""
+    course = _steps(run, walker, starts)
+    return course if run.record is None else run.record.follow(walker, course)
+
+
+def _steps(run: CurrentRun, walker: Walker, starts: Iterable[Place]) -> Iterator[tuple[Step, Place]]:
     kind, trail = type(walker), walker.__jac__
     trail.queue.clear()
     trail.queue.extend(starts)
@@ -270,10 +292,14 @@ def _arguments(step: Step, walker: Walker, place: Place) -> tuple[Archetype, ...
 
 
 def _starts(place: Places) -> list[Place]:
-    starts = [place] if isinstance(place, Node | Edge) else list(place)
-    if not starts:
-        raise ValueError("A walk needs a place to start from, and the list is empty")
-    return list(_stops(starts, set()))
+    try:
+        starts = [place] if isinstance(place, Node | Edge) else list(place)
+        if not starts:
+            raise ValueError("A walk needs a place to start from, and the list is empty")
+        return list(_stops(starts, set()))
+    except (AttributeError, TypeError):
+        require_places(place)
+        raise
 
 
 def _stops(places: Iterable[Place], ignored: set[str]) -> Iterator[Place]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.wire.delivery.session import ClientSession
 
 
 class Transport(Protocol):
@@ -59,7 +60,8 @@ class Receiver:
 class Client(Receiver):
     """One connection. The hub changes the user and the channels; `Turn` changes the frames and the transport.
 
-    - id, channel_id: never change; the channel is the one in the connection frame
+    - id: never changes once the client has entered the hub
+    - channel_id: the one in the connection frame; never changes. Empty: a client of version 2
     - address: what it is counted by, beside its user (`walkwire/addresses.py`)
     - has_own_channel: whether `channel_id` was made for this client
     - root_id: its user
@@ -69,6 +71,7 @@ class Client(Receiver):
     - given: the channels that a walker or a channel token put it into, where that counts later, each with the user for whom, or
       None for any user; None: there are none
     - channel_token: shown in the URL for `channel_id`; None: there is none
+    - session: what it has as a client of version 2; None: it is one of version 1
     - frames: what is written at the end of this turn of the event loop; None: nothing
     - write: the transport's own function, or that of `wire/delivery/lag` while the client lags
     """
@@ -84,6 +87,7 @@ class Client(Receiver):
         "id",
         "refused",
         "root_id",
+        "session",
         "term",
         "transport",
     )
@@ -108,6 +112,7 @@ class Client(Receiver):
         self.refused: frozenset[str] = frozenset()
         self.given: dict[str, str | None] | None = None
         self.channel_token = channel_token
+        self.session: ClientSession | None = None
         self.frames: list[bytes] | None = None
         self.use_transport(transport)
 

@@ -16,7 +16,7 @@ from operator import call
 from walkwire.wire.delivery.client import GONE, Client, Hold
 from walkwire.wire.delivery.lag import FULL, Lags
 from walkwire.wire.message.close import Close
-from walkwire.wire.message.frame import Message, text
+from walkwire.wire.message.frame import text
 from walkwire.wire.message.notification import Overflow
 
 JOIN_BYTES = (
@@ -66,14 +66,14 @@ class Turn:
         self._grow(len(frame))
 
     def spread(
-        self, members: set[Client], message: Message, overflow: Overflow = "close", targets: Hashable = None
+        self, members: set[Client], payload: bytes, overflow: Overflow = "close", targets: Hashable = None
     ) -> None:
-        """Send a message to all members at the end of this turn. The set is kept, not copied.
+        """Send a payload to all members at the end of this turn. The set is kept, not copied.
 
         - overflow: what is dropped if a member lags
-        - targets: with "latest", the message replaces an earlier one for equal targets
+        - targets: with "latest", the payload replaces an earlier one for equal targets
         """
-        frame = message.frame()
+        frame = text(payload)
         if self._after:
             self.resolve_members()
         if overflow != "close" and (late := self.lags.among(members)):

@@ -8,6 +8,9 @@ TARGETS = 1000
 ID_LENGTH = 64
 """Characters in the id of an event."""
 
+KEY_LENGTH = 128
+"""Characters in the key of a walker event, and in the header `Idempotency-Key`."""
+
 LONGEST_NOTICE = 24 * 60 * 60
 """Seconds before the end of its token for which a client may ask to be told."""
 

@@ -8,10 +8,12 @@ import re
 import msgspec
 from msgspec import Struct
 
-from walkwire.ids import server_of
-from walkwire.wire.message.notification import Overflow
+from walkwire.history import Mark
+from walkwire.ids import SESSIONS, server_of
+from walkwire.wire.message.notification import Kind, Overflow
 
 REVOKED = "revoked"  # the topic of revoked tokens and ended sessions, which all servers subscribe
+KEPT = "r."  # how the topics of entries of durable streams begin
 ALL = "all"  # the topic of messages to so many targets that one for all servers is less
 
 _PLAIN = re.compile(r"[A-Za-z0-9:_-]{1,100}\Z")
@@ -37,6 +39,8 @@ class Head(Struct, frozen=True, array_like=True):
     overflow: Overflow = "close"
 
 
+_BARE = {kind: kind.encode() for kind in ("users", "channels", "clients")}
+
 _head = msgspec.json.Decoder(Head)
 
 
@@ -54,6 +58,37 @@ def decode(message: bytes) -> tuple[Head, bytes]:
         raise ValueError(f"Not an envelope of walkwire: {error}") from None
 
 
+def bare(kind: str, data: bytes) -> bytes:
+    """Return an entry of a stream that stays on this server: only the kind and the data."""
+    return b"%b\n%b" % (_BARE[kind], data)
+
+
+def parts(entry: bytes) -> tuple[str, str, bytes]:
+    """Return the kind, the channel and the data of an entry of a stream. Raises ValueError if it is no envelope."""
+    if not entry.startswith(b"["):
+        kind, _, data = entry.partition(b"\n")
+        return kind.decode(), "", data
+    head, data = decode(entry)
+    return head.kind, head.channel, data
+
+
+def encode_kept(mark: Mark, message: bytes) -> bytes:
+    """Return an entry of a durable stream as it is published to the servers that listen to `kept_topic`."""
+    return b"%b %d %d\n%b" % (mark.epoch.encode(), mark.offset, mark.offset - 1, message)
+
+
+def decode_kept(message: bytes) -> tuple[Mark, int, bytes]:
+    """Return the place of an entry, the offset of the entry before it, and the entry. Raises ValueError."""
+    head, _, entry = message.partition(b"\n")
+    epoch, offset, previous = head.split(b" ")[:3]  # traces write behind them
+    return Mark(epoch.decode(), int(offset)), int(previous), entry
+
+
+def kept_topic(topic: str) -> str:
+    """Return the topic on which the entries of a durable stream are published, each behind its place."""
+    return f"{KEPT}{topic}"
+
+
 def user_topic(root_id: str) -> str:
     """Return the topic of a user."""
     return f"u.{root_id}"
@@ -64,6 +99,18 @@ def channel_topic(channel_id: str) -> str:
     if _PLAIN.match(channel_id):
         return f"c.{channel_id}"
     return f"h.{hashlib.blake2b(channel_id.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def client_topic(client_id: str) -> str:
+    """Return the topic of a client that may be connected to any server: one of version 2."""
+    return f"k.{client_id}"
+
+
+def stream_topic(kind: Kind, name: str) -> str:
+    """Return the topic of the stream of a user, channel or client."""
+    if kind == "channels":
+        return channel_topic(name)
+    return user_topic(name) if kind == "users" else client_topic(name)
 
 
 def server_topic(server: str) -> str:
@@ -77,5 +124,7 @@ def topics(kind: str, target: str) -> tuple[str, ...]:
     if kind == "users":
         return (user_topic(target),)
     server = server_of(target)
+    if server == SESSIONS:
+        return (client_topic(target),) if kind == "clients" else (channel_topic(target),)
     own = () if server is None else (server_topic(server),)
     return own if kind == "clients" else (*own, channel_topic(target))

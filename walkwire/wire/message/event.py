@@ -11,10 +11,10 @@ from typing import Annotated, Any, Union
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from walkwire.errors import BadEvent
+from walkwire.errors import BadEvent, PublicError
 from walkwire.ids import CHANNEL_LENGTH
 from walkwire.wire.message import text
-from walkwire.wire.message.bounds import ID_LENGTH, LONGEST_ECHO, LONGEST_NOTICE, TARGETS
+from walkwire.wire.message.bounds import ID_LENGTH, KEY_LENGTH, LONGEST_ECHO, LONGEST_NOTICE, TARGETS
 from walkwire.wire.message.lenient import Id, Lenient, find_id, raw_fields
 
 _Targets = Annotated[list[str], Meta(min_length=1, max_length=TARGETS)]
@@ -45,12 +45,14 @@ class WalkerEvent(BaseEvent, frozen=True, kw_only=True, tag="walker"):
     - node: reference of the node where it starts; None or "": the caller's own root
     - response: whether an event without an id is answered
     - context: the walker's fields
+    - key: events with the same key are done once; None: there is no key
     """
 
     walker: str
     node: str | None = None
     response: bool = False
     context: Raw = Raw(b"{}")
+    key: Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)] | None = None
 
 
 class UserEvent(BaseEvent, frozen=True, kw_only=True, tag="user"):
@@ -98,9 +100,9 @@ class ChangeUserEvent(BaseEvent, frozen=True, kw_only=True, tag="change_user"):
 
 
 class Unreadable(Struct, frozen=True):
-    """A message that is no event. `error` says why; `id` is the event's id if a valid one was found."""
+    """A message that is no event, or none that may come now. `error` says why; `id` is the event's id if it has a valid one."""
 
-    error: BadEvent
+    error: PublicError
     id: Id = None
 
 
@@ -148,6 +150,8 @@ class Events:
         try:
             kind, fields = self.lenient.decode(payload)
         except BadEvent as error:
+            # What they hold of frames would hold the event: a cycle for the garbage collector.
+            error.__traceback__ = error.__context__ = error.__cause__ = None
             return Unreadable(error, find_id(payload))
         return self.kinds[kind](**fields)
 

@@ -23,29 +23,27 @@ PING = Frame(Opcode.PING, b"").serialize(mask=False)
 _encode = msgspec.json.Encoder().encode
 _NULL = Raw(b"null")
 
-Position = str
-"""A place in the history of one stream: opaque to clients."""
-
-
-class Message(Struct, frozen=True, gc=False):
-    """A payload for many receivers, and what belongs to it beside its bytes.
-
-    - payload: JSON, which receivers of version 1 are sent as it is
-    - position: its place in the stream of its channel; None: the channel keeps no history
-    """
-
-    payload: bytes
-    position: Position | None = None
-
-    def frame(self) -> bytes:
-        """Return the frame for receivers of version 1."""
-        return text(self.payload)
-
 
 def text(payload: bytes) -> bytes:
     """Return a payload in its RFC 6455 text frame. A server's frames are not masked: the same bytes serve every receiver."""
     size = len(payload)
     return _head(size) + payload if size <= SMALL else Frame(Opcode.TEXT, payload).serialize(mask=False)
+
+
+def payloads(data: bytes) -> list[bytes]:
+    """Return the payloads of whole, unmasked frames, as the server writes them."""
+    payloads = []
+    place = 0
+    while place < len(data):
+        size = data[place + 1]
+        place += 2
+        if size > 125:
+            width = 2 if size == 126 else 8
+            size = int.from_bytes(data[place : place + width], "big")
+            place += width
+        payloads.append(data[place : place + size])
+        place += size
+    return payloads
 
 
 def who(client_id: str, root_id: str, channel_id: str) -> bytes:
@@ -70,9 +68,7 @@ def reply(event_id: Id, data: bytes | None = None) -> bytes:
 
 def refusal(event_id: Id, error: PublicError) -> bytes:
     """Return the reply to an event that has an id and failed."""
-    retry_in = error.retry_in if isinstance(error, Limited) else None
-    problem = _Problem(_plain(error.code), _plain(error.message), UNSET if retry_in is None else retry_in)
-    return _encode(_Refusal(id=_id(event_id), error=problem))
+    return _encode(_Refusal(id=_id(event_id), error=_problem(error)))
 
 
 def error(error: PublicError, is_walker: bool = False) -> bytes:
@@ -81,12 +77,37 @@ def error(error: PublicError, is_walker: bool = False) -> bytes:
         return _encode(_Error(_details(error)))
     if is_walker and not isinstance(error, Internal):
         return _encode(_WalkerError(_plain(error.message)))
-    return _encode(_Error(_plain(error.message)))
+    return _encode(_Error(_plain(error.message), _development(error)))
 
 
 def client_event(root_id: str, client_id: str, data: bytes) -> bytes:
     """Return `data` that a client sends, with its user and connection beside it. `data` is JSON."""
     return _encode(_ClientEvent(_Sent(root_reference(root_id), client_id, Raw(data))))
+
+
+def resync(stream: str, channel_id: str | None, at: str, reason: str) -> bytes:
+    """Return the frame for a client of version 2 that notifications of a stream were lost before the position `at`."""
+    return _encode(_Resync(stream, UNSET if channel_id is None else channel_id, at, reason))
+
+
+def joined(channel_id: str, at: str) -> bytes:
+    """Return the frame for a client of version 2 that it is in a channel now, without having asked, behind the position `at`."""
+    return _encode(_Joined(channel_id, at))
+
+
+def left(channel_id: str, reason: str | None = None) -> bytes:
+    """Return the frame for a client of version 2 that it is no longer in a channel, without having left."""
+    return _encode(_Left(channel_id, UNSET if reason is None else reason))
+
+
+def session(token: str) -> bytes:
+    """Return the frame that gives a client of version 2 a newer session token."""
+    return _encode(_Session(token))
+
+
+def error_2(error: PublicError) -> bytes:
+    """Return the frame for a client of version 2 whose event without an id failed."""
+    return _encode(_Error2(_problem(error)))
 
 
 @cache
@@ -132,6 +153,7 @@ class _Problem(Struct, gc=False):
     code: str
     message: str
     retry_in: int | UnsetType = UNSET
+    development: str | UnsetType = UNSET
 
 
 class _Refusal(Struct, gc=False, kw_only=True, tag_field="type", tag="reply"):
@@ -140,12 +162,50 @@ class _Refusal(Struct, gc=False, kw_only=True, tag_field="type", tag="reply"):
     error: _Problem
 
 
+class _Resync(Struct, gc=False, tag_field="type", tag="resync"):
+    stream: str
+    channel_id: str | UnsetType
+    at: str
+    reason: str
+
+
+class _Joined(Struct, gc=False, tag_field="type", tag="joined"):
+    channel_id: str
+    at: str
+
+
+class _Left(Struct, gc=False, tag_field="type", tag="left"):
+    channel_id: str
+    reason: str | UnsetType = UNSET
+
+
+class _Session(Struct, gc=False, tag_field="type", tag="session"):
+    session: str
+
+
+class _Error2(Struct, gc=False, tag_field="type", tag="error"):
+    error: _Problem
+
+
 class _Error(Struct, gc=False):
     error: str | Raw
+    development: str | UnsetType = UNSET
 
 
 class _WalkerError(Struct, gc=False, tag_field="type", tag="walker"):
     error: str
+
+
+def _problem(error: PublicError) -> _Problem:
+    retry_in = error.retry_in if isinstance(error, Limited) else None
+    later = UNSET if retry_in is None else retry_in
+    return _Problem(_plain(error.code), _plain(error.message), later, _development(error))
+
+
+def _development(error: PublicError) -> str | UnsetType:
+    """Return the sentence of a fault, which `walkwire dev` shows to clients; UNSET anywhere else."""
+    shown = error.shown if isinstance(error, Internal) else None
+    return UNSET if shown is None else _plain(shown)
 
 
 def _id(event_id: Id) -> Raw:

@@ -7,18 +7,28 @@ a long event do not repeat their input.
 from __future__ import annotations
 
 import re
+from functools import partial
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Raw, Struct
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import PydanticCustomError
 
 from walkwire.errors import BadEvent
 from walkwire.wire.message import text
 from walkwire.wire.message.bounds import (
     ID_LENGTH,
+    KEY_LENGTH,
     LONGEST_ECHO,
     MOST_NAMED,
     MOST_QUOTED,
@@ -173,19 +183,36 @@ def _model_of(struct: type[Struct]) -> type[BaseModel]:
     for field in msgspec.structs.fields(struct):
         if field.name != "id":
             default: Any = ... if field.default is NODEFAULT else field.default
+            if field.default_factory is not NODEFAULT:
+                default = field.default_factory()
             if isinstance(default, Raw):
                 default = msgspec.json.decode(default)
             fields[field.name] = (_type_of(field.type), default)
     return create_model(struct.__name__, **fields)
 
 
+def _part_of(struct: type[Struct]) -> type[BaseModel]:
+    """Return the model of an object inside an event."""
+    fields: dict[str, Any] = {
+        field.name: (_type_of(field.type), ... if field.default is NODEFAULT else field.default)
+        for field in msgspec.structs.fields(struct)
+    }
+    return create_model(struct.__name__, **fields)
+
+
+def _made(struct: type[Struct], model: BaseModel) -> Struct:
+    return struct(**{name: getattr(model, name) for name in model.model_fields_set})
+
+
 def _type_of(hint: Any) -> Any:
-    """Return pydantic's form of a field's type: `Raw` is an object, `Meta` a `Field`."""
+    """Return pydantic's form of a field's type: `Raw` is an object, `Meta` a `Field`, a struct a model."""
     if hint is Raw:
         return dict[str, Any]
     if isinstance(hint, Meta):
         bounds = {name: getattr(hint, name) for name in _BOUNDS}
         return Field(**{name: bound for name, bound in bounds.items() if bound is not None})
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return Annotated[_part_of(hint), AfterValidator(partial(_made, hint))]
     origin, inner = get_origin(hint), tuple(map(_type_of, get_args(hint)))
     if origin is Annotated:
         return Annotated[inner]
@@ -227,7 +254,7 @@ def _sentence(loc: tuple[int | str, ...], message: str) -> str:
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 _PLACE = re.compile(r": (.*) \(byte (\d+)\)$")
 _ABSENT = Raw(b"")
-_LONG_TEXT = "…" * (ID_LENGTH + 1)  # no id, no boolean, no list
+_LONG_TEXT = "…" * (max(ID_LENGTH, KEY_LENGTH) + 1)  # no id, no key, no boolean, no list
 
 
 class _Head(Struct, gc=False):

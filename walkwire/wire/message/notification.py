@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
+
+from walkwire.history import Mark
 
 Kind = Literal["users", "channels", "clients"]
 
@@ -17,12 +19,20 @@ Overflow = Literal["close", "drop_oldest", "latest"]
 """
 
 
+class Kept(NamedTuple):
+    """What a durable stream has of a notification. The place is None if it is not known: listeners read it from the history."""
+
+    topic: str
+    mark: Mark | None
+
+
 class Notification(Struct, frozen=True, gc=False):
     """Data for users, channels or clients.
 
     - targets: root ids (24 hexadecimal digits), channel ids or client ids; unknown ones are skipped
     - data: JSON
     - overflow: overflow policy; None: the one that is configured for the channel
+    - kept: what was written to durable streams before
 
     A client that is reached by several targets receives the data once.
     """
@@ -31,3 +41,4 @@ class Notification(Struct, frozen=True, gc=False):
     targets: tuple[str, ...]
     data: bytes
     overflow: Overflow | None = None
+    kept: tuple[Kept, ...] = ()

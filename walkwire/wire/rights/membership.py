@@ -73,8 +73,9 @@ class Membership:
         asked: list[str] = []
         refused: set[str] = set()
         for channel_id in client.channels:
-            may = self._may_be_in(client, channel_id)
-            if self._covers(channel_id) and self.rights.follows(channel_id):
+            is_covered = self._covers(channel_id)
+            may = self._may_be_in(client, channel_id, is_covered)
+            if is_covered and self.rights.follows(channel_id):
                 self._watchers.add(channel_id, client)
             if not may:
                 refused.add(channel_id)
@@ -86,6 +87,25 @@ class Membership:
         client.refused = frozenset(refused)
         return self._begin(self._settle(client, asked)) if asked else self._when_subscribed()
 
+    def show(self, client: Client, tokens: Mapping[str, str]) -> None:
+        """Let channel tokens count for those of its channels that the client is not in yet. Call `ask_again` afterwards."""
+        for channel_id in self._shown(client, client.channels, tokens):
+            _give(client, channel_id, client.root_id)
+
+    def require_few(self, channel_ids: Collection[str]) -> None:
+        """Raise Limited if these are more channels than a connection may be in."""
+        if (problem := self._exceeded(channel_ids)) is not None:
+            raise Limited(problem)
+
+    async def require(self, client: Client, channel_id: str) -> None:
+        """Raise Refused unless a client may be in a channel."""
+        may = self._may_be_in(client, channel_id, self._covers(channel_id))
+        if may is None:
+            if await self.rights.ask("join", client, (channel_id,)):
+                raise Refused("You may not join this channel.")
+        elif not may:
+            self._require_join(client.is_authenticated)
+
     def admit(
         self, client: Client, channel_ids: Collection[str], tokens: Mapping[str, str] | None = None
     ) -> Future[None] | None:
@@ -96,13 +116,12 @@ class Membership:
         given = self._shown(client, channel_ids, tokens) if tokens else _NOBODY
         asked: list[str] = []
         for channel_id in channel_ids:
-            may = channel_id in given or self._may_be_in(client, channel_id)
+            may = channel_id in given or self._may_be_in(client, channel_id, self._covers(channel_id))
             if may is None:
                 asked.append(channel_id)
             elif not may:
                 self._require_join(client.is_authenticated)
-        if (problem := self._exceeded(client.channels.union(channel_ids))) is not None:
-            raise Limited(problem)
+        self.require_few(client.channels.union(channel_ids))
         if asked:
             return self._begin(self._admit_if_allowed(client, channel_ids, asked, given))
         return self._put_into(client, channel_ids, given)
@@ -110,25 +129,36 @@ class Membership:
     def put(self, client: Client, channel_id: str, *, stays: bool = False) -> None:
         """Put a client into a channel, whatever policies and rules say.
 
-        It hears a channel that follows a node only with the right to. With `stays` it stays there when its user changes.
+        It hears a channel that follows a node only with the right to. With `stays` it stays there when its user changes. A client
+        of version 2 is told.
         """
         problem = self._exceeded(client.channels.union((channel_id,)))
         if channel_id not in client.channels and problem is not None:
             _log.warning("Client %s was not put into one more channel: %s", client.id, problem)
             return
         rights = self.rights
+        is_new = channel_id not in client.channels or channel_id in client.refused
         if stays or (rights.covers(channel_id) and not rights.follows(channel_id)):
             _give(client, channel_id, None if stays else client.root_id)
         if not rights.follows(channel_id) or rights.allows("join", client, channel_id):
             self._join(client, channel_id)
-        elif channel_id not in client.channels or channel_id in client.refused:
+            if is_new:
+                self._channels.tell_joined(channel_id, client)
+        elif is_new:
             client.channels.add(channel_id)
             client.refused |= {channel_id}
             self._watchers.add(channel_id, client)
             self._begin(self._settle(client, [channel_id]))
 
+    def take_out(self, client: Client, channel_id: str) -> None:
+        """Take a client out of a channel that it has not left. A client of version 2 is told."""
+        was_in = channel_id in client.channels
+        self.leave(client, channel_id)
+        if was_in:
+            self._channels.tell_left(channel_id, client)
+
     def leave(self, client: Client, channel_id: str) -> None:
-        """Take a client out of a channel."""
+        """Let a client leave a channel."""
         self._turn.resolve_members()
         client.channels.discard(channel_id)
         client.refused -= {channel_id}
@@ -141,7 +171,7 @@ class Membership:
     def end(self, client: Client) -> None:
         """Take a client that has gone out of all channels. Call `Turn.remove` before."""
         for channel_id in client.channels:
-            self._channels.leave(channel_id, client)
+            self._channels.leave(channel_id, client, is_gone=True)
             if self._watchers:
                 self._watchers.discard(channel_id, client)
 
@@ -153,11 +183,11 @@ class Membership:
         """Return the users whose clients are, or would like to be, in a channel that follows a node."""
         return {client.root_id for client in self._watchers.of(channel_id)}
 
-    def _may_be_in(self, client: Client, channel_id: str) -> bool | None:
+    def _may_be_in(self, client: Client, channel_id: str, is_covered: bool) -> bool | None:
         """Return whether a client may put itself into a channel, or stay there; None: that has to be asked."""
         if client.has_own_channel and channel_id == client.channel_id:
             return True
-        if self._covers(channel_id):
+        if is_covered:
             is_given = not self.rights.follows(channel_id) and self._is_given(client, channel_id)
             return is_given or self.rights.allows("join", client, channel_id) or None
         return self._may_join(client.is_authenticated) or self._is_given(client, channel_id)
@@ -194,8 +224,7 @@ class Membership:
             raise Refused("You may not join this channel." if len(channel_ids) == 1 else _NOT_ALL)
         if client.transport is GONE:
             return
-        if (problem := self._exceeded(client.channels.union(channel_ids))) is not None:
-            raise Limited(problem)
+        self.require_few(client.channels.union(channel_ids))
         waiting = self._put_into(client, channel_ids, given)
         if waiting is not None:
             await waiting
@@ -245,6 +274,7 @@ class Membership:
             for channel_id in channel_ids:
                 if channel_id not in refused and channel_id in client.refused:
                     self._join(client, channel_id)
+                    self._channels.tell_joined(channel_id, client)
         waiting = self._when_subscribed()
         if waiting is not None:
             await waiting
@@ -258,9 +288,11 @@ class Membership:
                 continue
             if may:
                 self._join(client, channel_id)
+                self._channels.tell_joined(channel_id, client)
             else:
                 client.refused |= {channel_id}
                 self._channels.leave(channel_id, client)
+                self._channels.tell_left(channel_id, client, "forbidden")
         if len(clients) > REVIEWED:
             asyncio.get_running_loop().call_soon(self._review, channel_id, clients[REVIEWED:])
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import tomllib
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 
-from tests.serving import Server
-from walkwire.server.http.pages.docs import _content
+from tests.serving import REPOSITORY, Server
+from walkwire.server.http.pages.docs import _FOLDER, VERSIONS, _content
 
 PROGRAM = """
 from walkwire import Root, Walker, on_entry, specs
@@ -24,7 +25,7 @@ class own(Walker):
         self.report("own page")
 """
 PRODUCTION = {"production": "true", "token_secret": "s" * 32}
-PAGES = ("/docs", "/redoc", "/openapi.json", "/openapi.yaml")
+PAGES = ("/docs", "/redoc", "/openapi.json", "/openapi.yaml", "/asyncapi.json", "/docs/realtime")
 SCRIPTS = ("/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/redoc/redoc.standalone.js")
 
 
@@ -51,7 +52,8 @@ async def _check_page(server: Server, path: str) -> None:
         assert urljoin(f"https://shop.example/live{path}", one).startswith("https://shop.example/live/")
         answer = await server.request("GET", urljoin(path, one))
         assert answer.status_code == 200, one
-        assert len(answer.content) == int(answer.headers.get("content-length", len(answer.content)))
+        size = int(answer.headers.get("content-length", len(answer.content)))
+        assert "content-encoding" in answer.headers or len(answer.content) == size
     (script,) = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = page.headers["content-security-policy"]
@@ -67,9 +69,24 @@ async def test_scripts_are_kept_by_browsers_and_the_pages_are_asked_for_again(
         assert script.headers["content-type"].startswith("text/javascript")
         assert "immutable" in script.headers["cache-control"]
         assert script.content == _content("swagger-ui-bundle.js")
+        assert script.headers["content-encoding"] == "gzip"
+        plain = await server.request("GET", SCRIPTS[0], headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == script.content
         page = await server.request("GET", "/docs")
         assert page.headers["cache-control"] == "no-cache"
         assert "swagger-ui-bundle.js?v=" in page.text
+
+
+def test_the_licences_of_the_scripts_come_along_and_the_scripts_are_small() -> None:
+    """What is fetched compressed is kept compressed: the scripts of both pages take less than 1 MiB of the wheel."""
+    files = {file.name: file.stat().st_size for file in _FOLDER.iterdir()}
+    assert {"swagger-ui.LICENSE.txt", "swagger-ui.NOTICE.txt", "redoc.LICENSE.txt"} <= files.keys()
+    assert {f"{name}.LICENSE.txt" for name in ("swagger-ui-bundle.js", "redoc.standalone.js")} <= files.keys()
+    assert sum(files.values()) < 1024 * 1024
+    lists = tomllib.loads((REPOSITORY / ".ci" / "advisories.toml").read_text())
+    bundled = {one["name"]: one["version"] for one in lists["bundled"]["walkwire"]}
+    assert bundled.items() >= VERSIONS.items()
 
 
 def test_redoc_asks_no_server_for_a_picture() -> None:

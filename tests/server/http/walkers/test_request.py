@@ -180,6 +180,7 @@ async def test_openapi_describes_a_walker_as_it_is(serve: Serve) -> None:
     assert operation["security"] == [{"Bearer": []}]
     parameters = {(one["in"], one["name"], one["required"]) for one in operation["parameters"]}
     assert parameters == {
+        ("header", "Idempotency-Key", False),
         ("path", "place", True),
         ("path", "node", True),
         ("query", "page", False),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import field
 from enum import Enum
 from typing import Any
 
 import pytest
+from fastapi import routing
+from fastapi.exceptions import FastAPIError
 from starlette.responses import PlainTextResponse
 
 from tests.server.conftest import Asked, Serve
@@ -25,6 +27,7 @@ from walkwire.errors import (
     TimedOut,
 )
 from walkwire.ids import PUBLIC_ROOT
+from walkwire.server.http import route
 from walkwire.store import Store
 from walkwire.walk.archetypes.obj import Obj
 from walkwire.walk.run.answer import WalkAnswer
@@ -318,6 +321,48 @@ async def test_fields_travel_in_the_query(serve: Serve, asked: Asked) -> None:
     assert answer.json()["detail"][0]["loc"] == ["query", "a"]
 
 
+async def test_a_get_walker_takes_its_query(serve: Serve, asked: Asked) -> None:
+    @specs(methods=["get", "post"], auth=False)
+    class looking(Walker):
+        a: int
+        many: list[str] = field(default_factory=list)
+        b: bool | None = None
+
+    client = serve(looking)
+    params = {"a": "1", "many": ["x", "y"], "b": "true"}
+    assert (await client.get("/walker/looking", params=params)).status_code == 200
+    assert (await client.get("/walker/looking")).json()["detail"][0]["loc"] == ["query", "a"]
+    told = await client.request("GET", "/walker/looking?a=7", json={"a": 1, "many": ["x"], "b": None})
+    assert told.status_code == 200  # as clients of Jac Cloud send them
+    assert (await client.post("/walker/looking?a=7", json={"a": 2})).status_code == 200
+    assert asked.values == [
+        {"a": 1, "many": ["x", "y"], "b": True},
+        {"a": 1, "many": ["x"], "b": None},
+        {"a": 2},
+    ]
+    described = (await client.get("/openapi.json")).json()["paths"]["/walker/looking"]
+    assert [one["name"] for one in described["get"]["parameters"] if one["in"] == "query"] == [
+        "a",
+        "many",
+        "b",
+    ]
+    assert "requestBody" not in described["get"]
+    assert "requestBody" in described["post"]
+
+
+async def test_a_get_walker_with_a_field_that_no_query_can_carry_takes_a_body(
+    serve: Serve, asked: Asked
+) -> None:
+    @specs(methods=["get"], auth=False)
+    class looking(Walker):
+        a: int
+        by: dict[str, int] = field(default_factory=dict)
+
+    body = {"a": 1, "by": {"x": 2}}
+    answer = await serve(looking).request("GET", "/walker/looking", json=body)
+    assert (answer.status_code, asked.values) == (200, [body])
+
+
 async def test_a_star_puts_all_fields_into_the_query(serve: Serve, asked: Asked) -> None:
     @specs(methods=["get"], as_query="*", auth=False)
     class asking(Walker):
@@ -459,6 +504,72 @@ async def test_a_field_that_cannot_travel_in_the_query_stops_the_start(serve: Se
 
     with pytest.raises(StartError, match=r"Walker wrong cannot be served at /walker/wrong: .*table"):
         serve(wrong)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"status_code": 204}, "204 must not have a response body"),
+        ({"response_model": Iterator[object]}, "Iterator"),
+        ({"responses": {404: {"model": Iterator[object]}}}, "Iterator"),
+    ],
+)
+async def test_an_answer_that_cannot_be_described_stops_the_start(
+    keys: dict[str, Any], sentence: str, serve: Serve
+) -> None:
+    @specs(**keys)
+    class wrong(Walker):
+        pass
+
+    with pytest.raises((StartError, FastAPIError), match=sentence):
+        serve(wrong)
+
+
+async def test_the_models_of_answers_are_made_for_the_description_only(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For 100 walkers they would take a second of each start."""
+    made: list[str] = []
+    make = routing.create_model_field
+
+    def counted(name: str, **options: Any) -> Any:
+        made.append(name)
+        return make(name=name, **options)
+
+    monkeypatch.setattr(routing, "create_model_field", counted)
+
+    class plain(Walker):
+        pass
+
+    client = serve(plain)
+    assert made == []
+    described = (await client.get("/openapi.json")).json()["paths"]["/walker/plain"]["post"]["responses"]
+    assert {"Response_post_plain", "Response_403_post_plain"} <= set(made)
+    assert {"200", "403", "500"} <= described.keys()
+
+
+async def test_a_route_of_walkwires_own_is_read_when_it_is_asked_for(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    class Counted(route.Route):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            read.append(path)
+            super().__init__(path, endpoint, **options)
+
+    monkeypatch.setattr(route, "Route", Counted)
+
+    class plain(Walker):
+        pass
+
+    client = serve(plain)
+    assert read == []
+    refused = await client.head("/util/traverse")
+    assert (refused.status_code, refused.headers["allow"], read) == (405, "GET", [])
+    for _ in range(2):
+        assert (await client.post("/user/login", json={})).status_code == 422
+    assert read == ["/user/login"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_it_is_told_once_when_it_begins_and_once_when_a_probe_finds_its_end(
     away.begin("is away", "at 10.0.0.1: refused")
     away.begin("is away", "again")
     assert away.trouble == "the database is away"
-    assert probed.wait(5)
+    assert probed.wait(30)
     assert away.seconds > 0
     thread = next(one for one in threading.enumerate() if one.name == "database")
     may_answer.set()

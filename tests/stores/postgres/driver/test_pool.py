@@ -46,6 +46,7 @@ def test_many_threads_share_few_connections_of_the_driver_and_of_sqlalchemy(url:
         with pool.plain() as plain:
             return int(plain.execute(text("SELECT 1")).scalar_one())
 
+    pool.engine.pool._timeout = 60  # type: ignore[attr-defined]  # no thread waits long, unless the machine is busy
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(ask, range(2000))) == 2000
     assert backends(url) <= SIZE

@@ -12,7 +12,7 @@ from walkwire.server.http.accounts.users import LoginAnswer, session_answer
 from walkwire.server.http.answers import Message
 from walkwire.server.http.bearer import address_of
 from walkwire.server.http.gone import unless_gone
-from walkwire.server.http.route import Route
+from walkwire.server.http.route import FixedRoute
 
 _TAGS = ["SSO APIs"]
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}  # the URL holds a code
@@ -44,7 +44,7 @@ def serve_sign_on(api: FastAPI, sign_on: SignOn, users: Users) -> None:
         return answer
 
     api.router.routes += [
-        Route(
+        FixedRoute(
             "/sso/{provider}/{operation}",
             sso_operation,
             methods=["GET"],
@@ -53,7 +53,7 @@ def serve_sign_on(api: FastAPI, sign_on: SignOn, users: Users) -> None:
             response_class=Response,
             responses={501: {"model": Message}},
         ),
-        Route(
+        FixedRoute(
             "/sso/{provider}/{operation}/callback",
             sso_callback,
             methods=["GET"],

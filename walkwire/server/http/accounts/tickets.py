@@ -13,7 +13,7 @@ from walkwire.account.ticket import Tickets
 from walkwire.server.http.accounts.users import TAGS
 from walkwire.server.http.answers import Detail
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.route import Route
+from walkwire.server.http.route import FixedRoute
 
 
 class TicketOut(BaseModel):
@@ -34,7 +34,7 @@ def serve_tickets(api: FastAPI, tickets: Tickets, auth: Auth) -> None:
         return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
 
     api.router.routes.append(
-        Route(
+        FixedRoute(
             "/user/ticket",
             ticket,
             methods=["POST"],

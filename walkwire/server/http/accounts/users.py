@@ -33,7 +33,7 @@ from walkwire.server.browser.cookie import Cookies, forget_cookie
 from walkwire.server.http.answers import Detail, Message, Refusal
 from walkwire.server.http.bearer import Bearer, address_of
 from walkwire.server.http.gone import unless_gone
-from walkwire.server.http.route import Route
+from walkwire.server.http.route import FixedRoute
 from walkwire.store import UserExists
 from walkwire.walk.walker.fields import values_of
 from walkwire.walk.walker.report import encode_fields
@@ -284,8 +284,8 @@ def _route(
     model: Any,
     refusals: dict[int | str, dict[str, Any]],
     **described: Any,
-) -> Route:
-    return Route(
+) -> FixedRoute:
+    return FixedRoute(
         f"/user/{name}",
         endpoint,
         methods=["POST"],

@@ -15,7 +15,7 @@ from pydantic import BaseModel, FailFast, Field
 from walkwire.account.auth import Auth, Caller
 from walkwire.account.webhook import Webhooks
 from walkwire.server.http.bearer import Bearer
-from walkwire.server.http.route import Route
+from walkwire.server.http.route import FixedRoute
 from walkwire.store import LATEST, WebhookKey, WebhookKeyExists
 from walkwire.walk.walker.specs import Webhook
 
@@ -125,10 +125,12 @@ def serve_webhooks(api: FastAPI, keys: Webhooks, auth: Auth) -> None:
         return _json(200, {"message": "Successfully Deleted!"})
 
     api.router.routes += [
-        Route("/webhook", keys_of, methods=["GET"], operation_id="keys", tags=[*TAGS]),
-        Route("/webhook/generate-key", generate_key, methods=["POST"], status_code=201, tags=[*TAGS]),
-        Route("/webhook/extend/{id}", extend, methods=["PATCH"], operation_id="extend_key", tags=[*TAGS]),
-        Route("/webhook/delete", delete, methods=["DELETE"], operation_id="delete_keys", tags=[*TAGS]),
+        FixedRoute("/webhook", keys_of, methods=["GET"], operation_id="keys", tags=[*TAGS]),
+        FixedRoute("/webhook/generate-key", generate_key, methods=["POST"], status_code=201, tags=[*TAGS]),
+        FixedRoute(
+            "/webhook/extend/{id}", extend, methods=["PATCH"], operation_id="extend_key", tags=[*TAGS]
+        ),
+        FixedRoute("/webhook/delete", delete, methods=["DELETE"], operation_id="delete_keys", tags=[*TAGS]),
     ]
 
 

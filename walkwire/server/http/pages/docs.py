@@ -1,18 +1,17 @@
-"""Docs: the pages `/docs` (Swagger UI) and `/redoc` (ReDoc), whose scripts come from an installed package.
+"""Docs: the pages `/docs` (Swagger UI) and `/redoc` (ReDoc). Their scripts are in `assets/`, compressed, with their licences.
 
 The pages ask no other host for anything, and their policy forbids it to the scripts. All their URLs are relative, so that they
-work behind a proxy that serves walkwire below a path.
+work behind a proxy that serves walkwire below a path. `.ci/pages.py` fetches the scripts.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from collections.abc import AsyncIterator
 from functools import cache
 from html import escape
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +19,12 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-_PACKAGE = "fastapi_offline"  # is not imported: only its files are used
+from walkwire.server.http.files.encodings import accepted
+
+# npm's names and versions of what is in `assets/`
+VERSIONS = {"swagger-ui-dist": "5.35.0", "redoc": "2.5.4"}
+
+_FOLDER = Path(__file__).parent / "assets"
 _PIECE = 64 * 1024
 _SCRIPT, _STYLE = "text/javascript", "text/css"
 _ASSETS = {
@@ -28,9 +32,6 @@ _ASSETS = {
     "docs/swagger-ui.css": _STYLE,
     "redoc/redoc.standalone.js": _SCRIPT,
 }
-# ReDoc shows a picture of its makers from their server.
-_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
-_EMPTY_PICTURE = b"data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
 
 _START_SWAGGER = """\
 SwaggerUIBundle({
@@ -41,15 +42,25 @@ SwaggerUIBundle({
 _START_REDOC = 'Redoc.init("./openapi.json", {}, document.getElementById("page"));'
 
 
+_LOOK = """\
+body { margin: 0; }
+body > nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: .7rem 1.25rem; font: 15px system-ui, sans-serif;
+  background: #f5f6f8; border-bottom: 1px solid #d5d9e0; }
+body > nav a { color: #0b5cad; }"""
+
+
 class _Page(NamedTuple):
     path: str
     name: str
     assets: tuple[str, ...]
     start: str  # the script that begins
+    place: str = "main"  # the element for its content
 
 
 _PAGES = (
-    _Page("/docs", "Swagger UI", ("docs/swagger-ui.css", "docs/swagger-ui-bundle.js"), _START_SWAGGER),
+    _Page(
+        "/docs", "Swagger UI", ("docs/swagger-ui.css", "docs/swagger-ui-bundle.js"), _START_SWAGGER, "div"
+    ),  # which makes a main
     _Page("/redoc", "ReDoc", ("redoc/redoc.standalone.js",), _START_REDOC),
 )
 
@@ -73,24 +84,32 @@ def _serve_page(api: FastAPI, page: _Page) -> None:
 
 
 def _serve_asset(api: FastAPI, path: str, media_type: str) -> None:
+    name = path.rpartition("/")[2]
+
     async def show(request: Request) -> Response:
-        content = _content(path.rpartition("/")[2])
+        is_packed = "gzip" in accepted(request.headers.get("accept-encoding"))
+        content = _packed(name) if is_packed else _content(name)
         # Its URL has the version of the package.
         headers = {
             "Cache-Control": "public, max-age=31536000, immutable",
             "Content-Length": str(len(content)),
+            "Vary": "Accept-Encoding",
         }
+        if is_packed:
+            headers["Content-Encoding"] = "gzip"
         return StreamingResponse(_pieces(content), headers=headers, media_type=media_type)
 
     api.add_route(f"/{path}", show, include_in_schema=False)
 
 
 @cache
+def _packed(name: str) -> bytes:
+    return (_FOLDER / f"{name}.gz").read_bytes()
+
+
+@cache
 def _content(name: str) -> bytes:
-    spec = find_spec(_PACKAGE)
-    assert spec is not None  # it is a dependency
-    assert spec.origin is not None
-    return (Path(spec.origin).parent / "static" / name).read_bytes().replace(_LOGO, _EMPTY_PICTURE)
+    return gzip.decompress(_packed(name))
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
@@ -100,7 +119,7 @@ async def _pieces(content: bytes) -> AsyncIterator[bytes]:
 
 
 def _html(page: _Page, title: str) -> str:
-    number = version(_PACKAGE)
+    number = "-".join(VERSIONS.values())
     tags = [
         f'<link rel="stylesheet" href="{asset}?v={number}">'
         if asset.endswith(".css")
@@ -116,10 +135,12 @@ def _html(page: _Page, title: str) -> str:
 <title>{escape(title)}</title>
 <link rel="icon" href="data:,">
 {"".join(styles)}
-<style>body {{ margin: 0; }}</style>
+<style>{_LOOK}</style>
 </head>
 <body>
-<div id="page"></div>
+<nav aria-label="Descriptions"><a href="./docs">REST</a> <a href="./redoc">REST, to read</a>
+<a href="./docs/realtime">Realtime: the WebSocket</a></nav>
+<{page.place} id="page"></{page.place}>
 <noscript>This page needs JavaScript. The description itself is <a href="./openapi.json">openapi.json</a>.</noscript>
 {scripts}
 <script>{page.start}</script>

@@ -5,8 +5,8 @@ It is made at the first request for it, in a thread: for many walkers that takes
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI
@@ -15,35 +15,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from walkwire.server.http.pages.description import Description, Making
+from walkwire.server.http.route import FixedRoute, Route
+from walkwire.server.http.walkers.reports import Reports
 
-class Description:
-    """The description of an application, cached until its routes change."""
 
-    def __init__(self, api: FastAPI) -> None:
-        self._api = api
-        self._made: asyncio.Future[bytes] | None = None
+def describe_routes(api: FastAPI, reports: Reports) -> Making:
+    """Return what makes the description of the routes that there are now: JSON."""
+    return partial(_made, api, list(api.routes), reports.components)  # copies: more may be added meanwhile
 
-    async def text(self) -> bytes:
-        """Return the description, JSON. Concurrent callers share one computation."""
-        if self._made is None:
-            routes = list(self._api.routes)  # a copy: routes may be added meanwhile
-            self._made = asyncio.ensure_future(asyncio.to_thread(self._make, routes))
-        made = self._made
-        try:
-            return await asyncio.shield(made)  # a cancelled caller does not cancel it for others
-        except Exception:
-            if self._made is made:
-                self._made = None
-            raise
 
-    def forget(self) -> None:
-        """Drop the cached description. Call it when routes change."""
-        self._made = None
-
-    def _make(self, routes: Sequence[BaseRoute]) -> bytes:
-        return msgspec.json.encode(
-            get_openapi(title=self._api.title, version=self._api.version, routes=routes)
-        )
+def _made(api: FastAPI, routes: list[BaseRoute], components: dict[str, Any]) -> bytes:
+    described = [route.described() if isinstance(route, Route | FixedRoute) else route for route in routes]
+    made = get_openapi(title=api.title, version=api.version, routes=described)
+    if components:
+        made.setdefault("components", {}).setdefault("schemas", {}).update(components)
+    return msgspec.json.encode(made)
 
 
 def serve_description(api: FastAPI, description: Description) -> None:

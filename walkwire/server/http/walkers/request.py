@@ -13,9 +13,14 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
-from fastapi import Body, File, Form, Path, Query
+from fastapi import Body, File, Form, Header, Path, Query
 from pydantic import (
     BaseModel,
     GetCoreSchemaHandler,
@@ -29,11 +34,11 @@ from pydantic_core.core_schema import no_info_before_validator_function
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import UploadFile as Upload
 
-from walkwire.errors import StartError
 from walkwire.server.http.route import tell_few
 from walkwire.server.http.walkers.form import PART_LIMIT, part_json
 from walkwire.walk.walker.fields import model_of
-from walkwire.walk.walker.specs import Specs
+from walkwire.walk.walker.specs import Specs, specs_mistake
+from walkwire.wire.message.bounds import KEY_LENGTH
 
 FieldPlace = Literal["path", "query", "file", "body"]
 
@@ -45,6 +50,16 @@ NodeParameter = Annotated[
     Path(
         pattern=f"^{REFERENCE}$",
         description="The node to enter at: `n:Thing:<24 hex digits>`, or the digits.",
+    ),
+]
+
+KeyParameter = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=KEY_LENGTH,
+        description="A new one for each request. Requests with the same key are done once in 24 hours.",
     ),
 ]
 
@@ -82,17 +97,21 @@ class Shape(NamedTuple):
         return values
 
 
-def shape_of(walker: type, specs: Specs) -> Shape:
-    """Return where requests carry the fields of a walker. Raises StartError if its specs do not fit its fields."""
+def shape_of(walker: type, specs: Specs, method: str = "post") -> Shape:
+    """Return where requests of a method carry the fields of a walker. Raises StartError if its specs do not fit its fields.
+
+    GET carries them in the query if each of them has a form there, and the specs have no `as_query`, which decides otherwise.
+    """
     model = model_of(walker)
     by_place: dict[FieldPlace, dict[str, FieldInfo]] = {"path": {}, "query": {}, "file": {}, "body": {}}
     for name, field in _taken(walker, specs, model).items():
         by_place[_place(field, specs)][name] = field
+    is_asked = method == "get" and not specs.as_query and not by_place["file"]
+    if is_asked and all(map(_fits_query, by_place["body"].values())):
+        by_place["query"], by_place["body"] = by_place["body"], {}
     if by_place["file"] and specs.webhook is not None and specs.webhook.place == "body":
         # The key has to be known before a form is read.
-        raise StartError(
-            f"Walker {walker.__name__}, specs: it takes files, so its 'webhook' has no key in the body"
-        )
+        raise specs_mistake(walker, "it takes files, so its 'webhook' has no key in the body")
     parameters = [
         _parameter(place, field) for place in ("path", "query", "file") for field in by_place[place].values()
     ]
@@ -126,14 +145,14 @@ def _taken(walker: type, specs: Specs, model: type[BaseModel]) -> dict[str, Fiel
         ("path", _path_fields(specs)),
     ):
         for unknown in _unknown(names, fields):
-            raise StartError(f"Walker {walker.__name__}, specs: {key!r} names {unknown!r}, which is no field")
+            raise specs_mistake(walker, f"{key!r} names {unknown!r}, which is no field")
     for alias, (name, field) in fields.items():
         if not specs.excludes(alias):
             taken[name] = field
         elif alias in specs.path_fields:
-            raise StartError(f"Walker {walker.__name__}, specs: {alias!r} is excluded and in the path")
+            raise specs_mistake(walker, f"{alias!r} is excluded and in the path")
         elif field.is_required():
-            raise StartError(f"Walker {walker.__name__}, specs: the excluded field {alias!r} needs a default")
+            raise specs_mistake(walker, f"the excluded field {alias!r} needs a default")
     return taken
 
 
@@ -153,6 +172,48 @@ def _place(field: FieldInfo, specs: Specs) -> FieldPlace:
     if _is_file(field.annotation):
         return "file"
     return "query" if specs.as_query == "*" or field.alias in specs.as_query else "body"
+
+
+def _fits_query(field: FieldInfo) -> bool:
+    """Return whether the values of a field have a form in a query: one text each, or several for a list of these."""
+    return _is_text(field.annotation) or _is_texts(field.annotation)
+
+
+def _is_texts(annotation: Any) -> bool:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return all(one is types.NoneType or _is_texts(one) for one in arguments)
+    return origin in (list, set, tuple) and all(one is Ellipsis or _is_text(one) for one in arguments)
+
+
+def _is_text(annotation: Any) -> bool:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _is_text(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return all(map(_is_text, arguments))
+    if origin is Literal:
+        return True
+    return isinstance(annotation, type) and (annotation is types.NoneType or issubclass(annotation, _TEXTS))
+
+
+_TEXTS = (str, int, float, bool, Enum, date, datetime, time, timedelta, UUID, Decimal)
+
+
+def merged_query(query: bytes, value: Any) -> bytes:
+    """Return a query with the values of a JSON object, in place of those that it has of the same names."""
+    if not isinstance(value, dict):
+        return query
+    kept = [
+        (name, text) for name, text in parse_qsl(query.decode("latin-1"), True) if value.get(name) is None
+    ]
+    given = [
+        (name, one if isinstance(one, str) else json.dumps(one))
+        for name, values in value.items()
+        for one in (values if isinstance(values, list) else [values])
+        if one is not None
+    ]
+    return urlencode(kept + given).encode()
 
 
 def _is_file(annotation: Any) -> bool:

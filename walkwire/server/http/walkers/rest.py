@@ -28,10 +28,12 @@ from walkwire.server.http.answers import (
 )
 from walkwire.server.http.bearer import Bearer
 from walkwire.server.http.cors import Cors
-from walkwire.server.http.walkers.request import NodeParameter, Shape, parameter, shape_of
-from walkwire.server.http.walkers.router import WalkerRoute, WalkerRoutes
+from walkwire.server.http.walkers.reports import Reports
+from walkwire.server.http.walkers.request import KeyParameter, NodeParameter, Shape, parameter, shape_of
+from walkwire.server.http.walkers.router import QueryRoute, WalkerRoute, WalkerRoutes
 from walkwire.server.http.walkers.shortcut import QuickRoute, Shortcut
 from walkwire.store import WebhookKey
+from walkwire.walk.walker.printed import Schema
 from walkwire.walk.walker.specs import TAGS, Specs, specs_of
 
 PREFIX = "/walker/"
@@ -70,6 +72,7 @@ class Walkers:
         self._bearer = Bearer(accounts.auth)
         self._webhooks = accounts.webhooks
         self._model = WalkerAnswerWithReturns if with_returns else WalkerAnswer
+        self.reports = Reports(with_returns=with_returns)
         self._routes_under = {prefix: WalkerRoutes(prefix) for prefix in (PREFIX, WEBHOOK_PREFIX)}
 
     @property
@@ -90,6 +93,7 @@ class Walkers:
 
     def add(self, name: str, walker: type) -> None:
         """Add a walker's routes, in place of those of an earlier walker with its name. Raises StartError."""
+        answer = self.reports.answer_of(walker)
         routes = self._api.router.routes
         routes[:] = [route for route in routes if getattr(route, "walker", None) != name]
         taken = {
@@ -98,7 +102,13 @@ class Walkers:
             for method in getattr(route, "methods", None) or ()
         }
         exposure = _Exposure(
-            name, walker, walk=self.run, bearer=self._bearer, webhooks=self._webhooks, model=self._model
+            name,
+            walker,
+            walk=self.run,
+            bearer=self._bearer,
+            webhooks=self._webhooks,
+            model=self._model,
+            answer=answer,
         )
         made = list(exposure.routes(taken))
         for prefix, under in self._routes_under.items():
@@ -162,6 +172,7 @@ class _Exposure:
         bearer: Bearer,
         webhooks: Webhooks,
         model: type[BaseModel],
+        answer: Schema | None,
     ) -> None:
         self._name = name
         self._walker = walker
@@ -169,21 +180,22 @@ class _Exposure:
         self._bearer = bearer
         self._webhooks = webhooks
         self._specs = specs_of(walker)
+        self._answer = answer
         self._model = WalkerId if getattr(walker, "__jac_async__", False) else model
 
     def routes(self, taken: Container[tuple[str, str]]) -> Iterator[WalkerRoute]:
         """Yield a route for each method and path that is not `taken`. Raises StartError."""
         if not self._specs.http_methods:
             return
-        shape = shape_of(self._walker, self._specs)
+        methods = self._specs.http_methods
+        shapes = {method: shape_of(self._walker, self._specs, method) for method in methods}
         for place in self._places(taken):
             if place.at_node and "node" in self._specs.path_fields:
                 raise StartError(f"Walker {self._name}, specs: 'path' holds {{node}}, where a walk enters")
-            endpoint = self._endpoint(shape, place.at_node)
-            quick_route = self._quick_route(shape, place)
-            for method in self._specs.http_methods:
-                made = self._route(method, place, endpoint)
-                made.quick_route = quick_route
+            for method in methods:
+                shape = shapes[method]
+                made = self._route(method, place, self._endpoint(shape, place.at_node))
+                made.quick_route = self._quick_route(shape, place)
                 yield made
 
     def _places(self, taken: Container[tuple[str, str]]) -> list[WalkerPath]:
@@ -206,22 +218,26 @@ class _Exposure:
 
         async def endpoint(**given: Any) -> Response:
             caller: Caller = given.get("caller", PUBLIC)
-            return _as_response(await walk(walker, shape.values(given), caller.root_id, given.get("node")))
+            values, node = shape.values(given), given.get("node")
+            return _as_response(
+                await walk(walker, values, caller.root_id, node, key=given["idempotency_key"])
+            )
 
         async def endpoint_by_key(**given: Any) -> Response:
             key: WebhookKey = given["key"]
             if key.walkers and walker.__name__ not in key.walkers:
                 raise HTTPException(403, "Forbidden")
             kinds = frozenset(key.nodes) if key.nodes else None
+            values, node = shape.values(given), given.get("node")
             try:
                 return _as_response(
-                    await walk(walker, shape.values(given), key.root_id, given.get("node"), kinds)
+                    await walk(walker, values, key.root_id, node, kinds, given["idempotency_key"])
                 )
             except Refused:
                 raise HTTPException(403, "Forbidden") from None
 
         chosen = endpoint_by_key if self._specs.webhook and self._specs.auth else endpoint
-        parameters = [*shape.parameters, *self._who()]
+        parameters = [*shape.parameters, *self._who(), parameter("idempotency_key", KeyParameter, None)]
         if at_node:
             parameters.append(parameter("node", NodeParameter))
         chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # FastAPI reads it
@@ -233,8 +249,10 @@ class _Exposure:
             return None
         walk, walker = self._walk, self._walker
 
-        def run(values: dict[str, Any], caller: Caller, node: str | None) -> Coroutine[Any, Any, Answer]:
-            return walk(walker, values, caller.root_id, node)
+        def run(
+            values: dict[str, Any], caller: Caller, node: str | None, key: str | None
+        ) -> Coroutine[Any, Any, Answer]:
+            return walk(walker, values, caller.root_id, node, key=key)
 
         return QuickRoute(shape.body, self._bearer if self._specs.auth else None, run, _as_response)
 
@@ -254,7 +272,7 @@ class _Exposure:
         name, specs = self._name, self._specs
         tags = ["Webhook Walker APIs"] if specs.webhook is not None and specs.tags == TAGS else specs.tags
         try:
-            made = WalkerRoute(
+            made = (QueryRoute if method == "get" else WalkerRoute)(
                 place.url,
                 endpoint,
                 methods=[method.upper()],
@@ -269,12 +287,23 @@ class _Exposure:
                 responses=_responses(specs),
                 deprecated=specs.deprecated,
                 include_in_schema=specs.include_in_schema and place.is_listed,
-                openapi_extra=dict(specs.openapi_extra) if specs.openapi_extra else None,
+                openapi_extra=self._extra(),
             )
+            if (specs.response_model, specs.status_code, specs.responses) != (None, None, None):
+                made.described()  # what the program says of its answers is read at the start, too
         except AssertionError as error:  # FastAPI cannot read a field of this type there
             raise StartError(f"Walker {name} cannot be served at {place.url}: {error}") from None
         made.walker = name
         return made
+
+    def _extra(self) -> dict[str, Any] | None:
+        """Return what is added to the description of a route: the schema of the answer, if the program gives no other."""
+        specs = self._specs
+        extra = dict(specs.openapi_extra or {})
+        if self._answer is not None and specs.response_model is None and "responses" not in extra:
+            content = {"application/json": {"schema": self._answer}}
+            extra["responses"] = {str(specs.status_code or 200): {"content": content}}
+        return extra or None
 
 
 def _may_take(path: str, prefix: str) -> bool:
@@ -304,7 +333,10 @@ def _responses(specs: Specs) -> dict[int | str, dict[str, Any]]:
     told: dict[int | str, dict[str, Any]] = {
         400: {"model": Refusal, "description": "Refused by the walker, or a bad reference"},
         403: {"model": not_let_in, "description": "Not signed in, or no access"},
-        409: {"model": Refusal, "description": "Others changed the same data at the same time"},
+        409: {
+            "model": Refusal,
+            "description": "Others changed the same data at the same time, or the key was used and its answer not kept",
+        },
         500: {"model": Fault, "description": "A fault, with a reference into the server's log"},
         503: {"model": Refusal, "description": "Busy: try again after the seconds of `Retry-After`"},
         504: {"model": Refusal, "description": "The walk took too long"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
@@ -15,9 +17,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from walkwire.server.http.bearer import address_of
-from walkwire.server.http.route import Route
+from walkwire.server.http.route import Carrier, Route, StrictRequest
 from walkwire.server.http.walkers.form import OPEN_FORM, READ_PART, FormRequest
-from walkwire.server.http.walkers.request import REFERENCE, part_reader
+from walkwire.server.http.walkers.request import REFERENCE, merged_query, part_reader
 from walkwire.server.http.walkers.shortcut import OUTCOME, QuickRoute
 
 _ALLOWED = "walkwire.allowed"
@@ -58,6 +60,34 @@ class WalkerRoute(Route):
                 form.close()
 
         return handle_form
+
+
+class QueryRoute(WalkerRoute):
+    """A route of GET: a query carries the fields. A JSON object in the body is read as one, as clients of Jac Cloud send it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler, given the fields in the query."""
+        handle = super().get_route_handler()
+
+        async def handle_query(request: Request) -> Response:
+            head = request.headers
+            if self.body_field is None and (
+                head.get("content-length", "0") != "0" or "transfer-encoding" in head
+            ):
+                await _move_to_query(self.request_class(request.scope, request.receive))
+            return await handle(request)
+
+        return handle_query
+
+
+async def _move_to_query(request: StrictRequest) -> None:
+    """Put the fields of a JSON body into the query. Raises PublicError."""
+    with suppress(json.JSONDecodeError):
+        try:
+            value = await request.json()
+        except Carrier as carrier:
+            raise carrier.error from None
+        request.scope["query_string"] = merged_query(request.scope["query_string"], value)
 
 
 class WalkerRoutes(BaseRoute):

@@ -17,7 +17,7 @@ from walkwire.server.http.bearer import Bearer
 from walkwire.server.http.cors import Cors
 from walkwire.server.http.head import HEAD, RequestHead
 from walkwire.wire.message import elements, text
-from walkwire.wire.message.bounds import LONG
+from walkwire.wire.message.bounds import KEY_LENGTH, LONG
 
 OUTCOME = "walkwire.outcome"  # key in a scope: the ASGI application that answers, after the walk
 ANSWER = "walkwire.answer"  # an extension of ASGI: the whole answer in one message (`server/socket/cycle.py`)
@@ -37,7 +37,7 @@ class QuickRoute:
 
     - model: validates the body; None: the body is not read
     - bearer: identifies the caller; None: everybody is the public user
-    - run: runs the walker, given values, caller and node
+    - run: runs the walker, given values, caller, node and the key of the call
     - told: makes a response of an answer that is not plain JSON
     """
 
@@ -71,12 +71,15 @@ class QuickRoute:
         - added: headers for the answer
         """
         head: RequestHead = scope[HEAD]
+        if head.key is not None and not 0 < len(head.key) <= KEY_LENGTH:
+            raise Unusual
         values = {} if self._model is None else await self._values(head, receive, *limits)
         caller: Caller = PUBLIC
         try:
             if self._bearer is not None:
                 caller = await self._bearer.caller(head.token.decode("latin-1"), scope)
-            answer = await self._run(values, caller, node)
+            key = None if head.key is None else head.key.decode("latin-1")
+            answer = await self._run(values, caller, node, key)
             status, body = answer.status, answer.body
             if answer.response is not None or not 200 <= status <= 599 or status in (204, 304):
                 return self._told(answer)

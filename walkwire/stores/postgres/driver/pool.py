@@ -22,6 +22,7 @@ from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from walkwire.errors import Busy
+from walkwire.store import StoreLoad
 from walkwire.stores.postgres.driver.absence import Absence
 from walkwire.stores.postgres.driver.watchdog import Watchdog
 
@@ -117,6 +118,13 @@ class Pool:
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "connect", self._set_up)
         event.listen(self.engine, "checkout", self._replace_dead)
+
+    @property
+    def load(self) -> StoreLoad:
+        """Return how many connections are in use, open beside these, and waited for."""
+        pool = cast(QueuePool, self.engine.pool)
+        ours = len(self._idle)  # taken from the pool, and not in use
+        return StoreLoad(max(0, pool.checkedout() - ours), pool.checkedin() + ours, self._waiting)
 
     def raw(self, records: int = 0) -> Lease:
         """Return a driver connection in autocommit mode, for the time of a `with` block. `records`: how many records its
@@ -352,4 +360,4 @@ def _raise_busy(error: Exception) -> None:
     is_gone = isinstance(error, psycopg.OperationalError) and state[:2] in ("", "08", "57", "53", "58")
     if (is_gone and state != _NO_ROOM) or state in _UNUSABLE:
         _log.warning("The database: %s", str(error).strip())
-        raise Away from None
+        raise Away from error

@@ -22,7 +22,7 @@ Value = bytes | None
 Row = tuple[Any, ...]
 
 _TEXT, _BINARY = Format.TEXT, Format.BINARY
-_OID = {"text": 25, "int4": 23, "int8": 20, "bool": 16}
+_OID = {"bytea": 17, "text": 25, "int4": 23, "int8": 20, "bool": 16}
 _HEAD = Struct(">iiiii").pack  # dimensions, has nulls, type of the elements, length, first index
 _EMPTY = Struct(">iii").pack
 _LENGTH = Struct(">i").pack
@@ -92,6 +92,14 @@ def texts(values: Iterable[str | None]) -> bytes:
             parts.append(_LENGTH(len(encoded)))
             parts.append(encoded)
     return _array("text", size, nulls, parts)
+
+
+def blobs(values: Iterable[bytes]) -> bytes:
+    """Return a bytea[] in PostgreSQL's binary format."""
+    parts: list[bytes] = []
+    for value in values:
+        parts += (_LENGTH(len(value)), value)
+    return _array("bytea", len(parts) // 2, 0, parts)
 
 
 def numbers(values: Iterable[int]) -> bytes:

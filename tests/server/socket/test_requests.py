@@ -1,0 +1,88 @@
+"""Requests over HTTP share the time of a turn of the event loop with everything else. Their limits: `test_gateway.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import uvicorn
+
+from walkwire.brokers import open_broker
+from walkwire.server.socket.gateway import gateway
+from walkwire.wire.budget import REQUEST, TURN
+from walkwire.wire.door import NOBODY, Call, SignIn
+from walkwire.wire.wire import Wire
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+MOST = round(1.6 * TURN / REQUEST)  # that begin in one turn: new ones and those of earlier turns
+
+
+class Site:
+    """A server whose application notes in which turn of the event loop a request begins."""
+
+    def __init__(self) -> None:
+        self.begun: Counter[int] = Counter()  # by turn
+        self._turn = 0
+        self.wire = Wire(open_broker())
+        door = self.wire.door(self._dispatch, self._authenticate, lambda origin, host: True)
+        config = uvicorn.Config(
+            self._app, port=0, http=gateway(door), lifespan="off", log_config=None, interface="asgi3"
+        )
+        config.load()
+        self.server = uvicorn.Server(config)
+        self.server.lifespan = config.lifespan_class(config)
+
+    @property
+    def port(self) -> int:
+        return int(self.server.servers[0].sockets[0].getsockname()[1])
+
+    def count_turns(self) -> None:
+        self._turn += 1
+        asyncio.get_running_loop().call_soon(self.count_turns)
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not is_so():  # noqa: ASYNC110 what is waited for is the other end of a socket
+                await asyncio.sleep(0)
+
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        self.begun[self._turn] += 1
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async def _dispatch(self, call: Call) -> bytes:
+        raise NotImplementedError
+
+    async def _authenticate(self, token: str | None) -> SignIn:
+        return NOBODY
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    site = Site()
+    await site.wire.start()
+    await site.server.startup()
+    site.count_turns()
+    yield site
+    for listener in site.server.servers:
+        listener.close()
+    for connection in list(site.server.server_state.connections):
+        connection.shutdown()
+    await site.wire.stop()
+
+
+async def test_requests_of_many_connections_begin_in_several_turns(site: Site) -> None:
+    clients = []
+    with ExitStack() as stack:
+        for number in range(1, 201):
+            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", site.port))))
+            await site.until(lambda number=number: len(site.server.server_state.connections) == number)
+        for client in clients:
+            client.sendall(GET * 4)
+        await site.until(lambda: site.begun.total() == 800)
+        assert max(site.begun.values()) <= MOST

@@ -1,0 +1,1 @@
+"""Operation: commands for those who run a server and its database."""

@@ -1,0 +1,1 @@
+"""Programs: commands that take a program, or make one."""

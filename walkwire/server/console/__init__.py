@@ -1,0 +1,1 @@
+"""Console: the page for operators at `/console`, and what it asks the server."""

@@ -1,0 +1,1 @@
+"""Files: what a program's folder shows to browsers."""
