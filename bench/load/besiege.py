@@ -18,6 +18,7 @@ from walkwire.load.tally import Result
 
 LOOK = 0.05  # seconds between two looks at the server's memory
 GOING = 60.0  # seconds within which all is as before, after the hostile ones have left
+STILL = 25  # seconds without a change after which it grows no smaller: a server looks at its heap every ten
 
 
 async def besiege(
@@ -111,7 +112,7 @@ class _Memory:
             now = self._now()
             still = 0 if now < least - 2**20 else still + 1
             least = min(least, now)
-            if still >= 10 or least <= self.first:
+            if still >= STILL or least <= self.first:
                 break
         return least - self.first
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Callable
 
-from walkwire.wire.budget import LEFT_OVER, SLICE, TURN, Budget
+from walkwire.wire.budget import CROWD, LEFT_OVER, SLICE, TURN, Budget
 
 
 class Clock:
@@ -24,8 +26,12 @@ class Socket:
         self, name: str, budget: Budget, clock: Clock, log: list[str], slices: int, seconds: float
     ) -> None:
         self.taken = 0.0
+        self.is_narrow = False
         self._name, self._budget, self._clock, self._log = name, budget, clock, log
         self._slices, self._seconds = slices, seconds
+
+    def narrow(self, is_narrow: bool) -> None:
+        self.is_narrow = is_narrow
 
     def read_rest(self) -> None:
         started = self._clock.now
@@ -35,6 +41,12 @@ class Socket:
         self._budget.spend(self, started)
         if self._slices:
             self._budget.wait(self)
+
+
+async def turns(is_so: Callable[[], bool]) -> None:
+    """Let the event loop turn until it is so."""
+    while not is_so():  # noqa: ASYNC110 each turn is what is tested
+        await asyncio.sleep(0)
 
 
 async def test_what_many_sockets_left_is_handled_a_few_milliseconds_at_a_time() -> None:
@@ -60,6 +72,59 @@ async def test_a_socket_that_took_little_comes_before_those_that_flood() -> None
     budget.wait(Socket("honest", budget, clock, log, 1, 0.0001))
     await asyncio.sleep(0)
     assert log[0] == "honest"
+
+
+async def test_one_who_asks_for_little_comes_before_hundreds_who_each_took_little() -> None:
+    clock, log = Clock(), list[str]()
+    budget = Budget(clock)
+    for number in range(900):
+        budget.wait(Socket(f"flood {number}", budget, clock, log, 1000, 0.0004))
+    await turns(lambda: len(log) >= 1000)
+    log.clear()
+    budget.wait(Socket("honest", budget, clock, log, 1, 0.0001))
+    await asyncio.sleep(0)
+    assert log[0] == "honest"
+
+
+async def test_new_input_of_a_socket_that_took_more_has_to_stand_in_line() -> None:
+    clock, log = Clock(), list[str]()
+    budget = Budget(clock)
+    sockets = [Socket(str(number), budget, clock, log, 2, 0.001) for number in range(50)]
+    assert sockets[0].taken <= budget.place
+    for socket in sockets:
+        budget.wait(socket)
+    await asyncio.sleep(0)
+    assert sockets[0].taken > budget.place  # had its slice, and others had none
+    assert sockets[-1].taken <= budget.place
+    await turns(lambda: len(log) == 100)
+    assert sockets[0].taken <= budget.place  # nobody waits any more
+
+
+async def test_what_was_taken_while_nobody_waited_does_not_count_later() -> None:
+    clock, log = Clock(), list[str]()
+    budget = Budget(clock)
+    busy, other = (Socket(name, budget, clock, log, 1, TURN) for name in ("busy", "other"))
+    budget.count(busy, 100.0)
+    await asyncio.sleep(0)
+    budget.count(other, 0.0001)
+    budget.wait(other)
+    budget.wait(busy)
+    await asyncio.sleep(0)
+    assert log == ["busy"]
+
+
+async def test_in_a_crowd_peers_may_send_little_ahead_and_later_as_much_as_before() -> None:
+    clock, log = Clock(), list[str]()
+    budget = Budget(clock)
+    for number in range(CROWD + 10):
+        budget.wait(Socket(str(number), budget, clock, log, 1, 0.001))
+    await asyncio.sleep(0)
+    late = Socket("late", budget, clock, log, 1, 0.001)
+    budget.wait(late)
+    assert late.is_narrow
+    await turns(lambda: "late" in log and budget.place == math.inf)
+    budget.wait(late)
+    assert not late.is_narrow
 
 
 async def test_new_input_has_to_wait_when_the_time_of_the_turn_is_spent_and_not_longer() -> None:

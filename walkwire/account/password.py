@@ -7,6 +7,7 @@ failed before may fill half of the queue only, and others go before them.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import threading
 from asyncio import AbstractEventLoop, Future
@@ -22,7 +23,10 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from walkwire.errors import Busy
 
-THREADS = 2  # a hash takes about 0.1 s of a core, and 64 MiB
+# A hash takes 0.1 to 0.2 s of a core, and 64 MiB.
+THREADS = 2 if (os.cpu_count() or 1) > 2 else 1
+# Threads of one hash: if it had more, a few hashes at once would take most of a core from the event loop.
+LANES = 1
 WAITING = 512
 SHARE = 4  # while both wait, every fourth turn is for a caller that failed before
 
@@ -46,7 +50,7 @@ class Passwords:
     """
 
     def __init__(self, hasher: Hasher | None = None, waiting: int | None = None) -> None:
-        self._hasher: Hasher = hasher or Argon2Hasher()
+        self._hasher: Hasher = hasher or Argon2Hasher(parallelism=LANES)
         self._pool = ThreadPoolExecutor(THREADS, "password")
         self._turns = _Turns(THREADS, WAITING if waiting is None else waiting)
         self._stand_in: str | None = None

@@ -1,33 +1,40 @@
 """Budget: how long the event loop may handle input before it does something else, that of all sockets and requests together.
 
-When a turn's time is spent, what was received waits for the next turn. Then those sockets come first that took least time lately.
-So a client that sends little waits for a turn or two, however many others flood the server.
+When a turn's time is spent, what was received waits for the next turn. Then those sockets come first that took least time since
+the line began. So a client that sends little waits for a turn or two, however many others flood the server. (It is start-time
+fair queueing: Goyal, Vin, Cheng 1996. The virtual time is the place of the socket that was served last.)
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable
 from heapq import heappop, heappush
 from time import perf_counter
 from typing import Protocol
 
-TURN = 0.005  # seconds of input in one turn
-LEFT_OVER = 0.0025  # of them for what is left of earlier turns: so that new input finds some time
-SLICE = 0.001  # seconds of one socket while others wait
+TURN = 0.0025  # seconds of input in one turn
+LEFT_OVER = 0.00125  # of them for what is left of earlier turns: so that new input finds some time
+SLICE = 0.0005  # seconds of one socket while others wait
 FRAME = 0.00003  # seconds that are counted for a frame of a few bytes, without a look at the clock
 REQUEST = 0.0001  # the same for a request over HTTP: a short one takes as long until it is answered, or given to a thread
-SHARE = 0.01  # of the time, that every socket may take before it comes after others
+CROWD = 64  # sockets in line; whoever joins them is to hold little meanwhile
 
 
 class Sliced(Protocol):
     """A socket whose input is handled in slices.
 
     - taken: the socket's place in line, kept by `Budget`; 0 at first
+    - is_narrow: whether it was told last to hold little
     """
 
     taken: float
+    is_narrow: bool
+
+    def narrow(self, is_narrow: bool) -> None:
+        """Let the peer send little ahead, or as much as usual, from now on."""
 
     def read_rest(self) -> None:
         """Handle one slice of what was received before."""
@@ -39,13 +46,17 @@ class Budget:
     - clock: returns seconds, monotonic
     - spent: seconds since the last turn
     - is_spent: new input has to wait for the next turn
+    - place: new input of a socket that has taken more has to wait in line; infinite while nobody waits
     """
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self.clock = clock
         self.is_spent = False
         self.spent = 0.0
-        self._left: list[tuple[float, int, Sliced]] = []
+        self.place = math.inf
+        self._served = 0.0  # the place of the socket that was served last: nobody is before it
+        self._furthest = 0.0  # the place of the socket that has taken most
+        self._left: list[tuple[float, float, int, Sliced]] = []  # with their places
         self._again: list[Sliced] = []  # had their slice in this turn
         self._numbers = itertools.count()
         self._is_due = False
@@ -56,12 +67,15 @@ class Budget:
 
     def spend(self, socket: Sliced, started: float) -> None:
         """Count the time since `started` for a socket."""
-        now = self.clock()
-        self._count(socket, now - started, now)
+        self.count(socket, self.clock() - started)
 
     def count(self, socket: Sliced, seconds: float) -> None:
-        """Count an estimated time for a socket, for what it will cause."""
-        self._count(socket, seconds, self.clock())
+        """Count a time for a socket, which may be an estimate of what its input will cause."""
+        self.spent += seconds
+        socket.taken = (socket.taken if socket.taken > self._served else self._served) + seconds
+        self._furthest = max(self._furthest, socket.taken)
+        if self.spent >= TURN:
+            self.close()
 
     def renew(self) -> None:
         """Begin a new turn, unless input of an earlier one waits: its own turn is due. Called when a turn's answers are sent."""
@@ -76,16 +90,11 @@ class Budget:
 
     def wait(self, socket: Sliced) -> None:
         """Call `read_rest` of a socket in a later turn."""
+        if socket.is_narrow != (len(self._left) >= CROWD):
+            socket.narrow(not socket.is_narrow)
         self._again.append(socket)
         if not self._is_due:
             self._schedule()
-
-    def _count(self, socket: Sliced, seconds: float, now: float) -> None:
-        self.spent += seconds
-        forgotten = now * SHARE
-        socket.taken = (socket.taken if socket.taken > forgotten else forgotten) + seconds
-        if self.spent >= TURN:
-            self.close()
 
     def _schedule(self) -> None:
         self._is_due = True
@@ -95,12 +104,18 @@ class Budget:
         self._is_due = self.is_spent = False
         self.spent = 0.0
         again, self._again = self._again, []
-        forgotten = self.clock() * SHARE
         for socket in again:
-            heappush(self._left, (max(socket.taken, forgotten), next(self._numbers), socket))
+            place = max(socket.taken, self._served)
+            heappush(self._left, (place, socket.taken, next(self._numbers), socket))
         try:
             while self._left and self.spent < LEFT_OVER:
-                heappop(self._left)[2].read_rest()
+                place, _, _, socket = heappop(self._left)
+                self._served = max(self._served, place)
+                socket.read_rest()
         finally:
-            if self._left and not self._is_due:
-                self._schedule()
+            if not self._left and not self._again:
+                self._served, self.place = self._furthest, math.inf
+            else:
+                self.place = self._served
+                if not self._is_due:
+                    self._schedule()

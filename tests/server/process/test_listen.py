@@ -9,7 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from walkwire.errors import StartError
-from walkwire.server.process.listen import RECEIVE_BYTES, begin, bind, binder
+from walkwire.server.process.listen import begin, bind, binder
+from walkwire.server.socket.window import WIDE
 
 HOST = "127.0.0.1"
 
@@ -72,4 +73,4 @@ def test_the_kernel_keeps_little_of_what_a_client_sent() -> None:
         listener.setblocking(True)
         accepted = stack.enter_context(listener.accept()[0])
         doubled = 2 if sys.platform.startswith("linux") else 1  # by the kernel, for its own use
-        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == doubled * RECEIVE_BYTES
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == doubled * WIDE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +15,7 @@ import uvicorn
 
 from walkwire.brokers import open_broker
 from walkwire.server.socket.gateway import gateway
-from walkwire.wire.budget import REQUEST, TURN
+from walkwire.wire.budget import REQUEST, TURN, Budget
 from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.wire import Wire
 
@@ -86,3 +87,30 @@ async def test_requests_of_many_connections_begin_in_several_turns(site: Site) -
             client.sendall(GET * 4)
         await site.until(lambda: site.begun.total() == 800)
         assert max(site.begun.values()) <= MOST
+
+
+class Crowd:
+    """Stands in line for ever, and took less than everybody else."""
+
+    taken = 0.0
+    is_narrow = False
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+
+    def narrow(self, is_narrow: bool) -> None: ...
+
+    def read_rest(self) -> None:
+        self._budget.wait(self)
+
+
+async def test_a_long_pipeline_stands_in_line_and_is_answered(site: Site) -> None:
+    budget = site.wire.budget
+    budget.wait(Crowd(budget))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(GET * 1000)
+    async with asyncio.timeout(30):
+        for _ in range(1000):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    assert budget.place < math.inf  # the crowd was there all the time
+    writer.close()

@@ -127,7 +127,7 @@ async def test_a_flood_is_taken_in_slices_so_that_others_get_their_turn() -> Non
     ("frames", "most"),
     [
         (masked(Opcode.TEXT, b"{}") * 3000, FRAMES),
-        (masked(Opcode.PING, b"") * 3000, PIECE // 6),
+        (masked(Opcode.PING, b"") * 3000, FRAMES + PIECE // 6),
         (
             Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True)
             + Frame(Opcode.CONT, b"", fin=False).serialize(mask=True) * 20_000,

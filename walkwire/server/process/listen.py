@@ -10,11 +10,9 @@ from functools import partial
 from typing import Any
 
 from walkwire.errors import StartError
+from walkwire.server.socket.window import WIDE
 
 BACKLOG = 2048
-RECEIVE_BYTES = (
-    128 * 1024
-)  # in the kernel for each connection: what is left there is handled even after the client has gone
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -75,7 +73,7 @@ def _listener(family: int, kind: int, address: Any, is_shared: bool) -> socket.s
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)  # its connections inherit it
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WIDE)  # its connections inherit it
         listener.bind(address)
         listener.setblocking(False)
     except BaseException:

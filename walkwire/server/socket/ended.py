@@ -14,6 +14,8 @@ class _Ended:
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def get_extra_info(self, name: str) -> None: ...
+
     def can_write_eof(self) -> bool:
         return False
 

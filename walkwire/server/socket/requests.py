@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from walkwire.ids import new_request_id
 from walkwire.server.socket.cycle import DEFAULT, EXTENSIONS, Cycle
+from walkwire.server.socket.window import use_window
 from walkwire.wire.budget import REQUEST
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
@@ -50,6 +51,7 @@ class RequestProtocol(HttpToolsProtocol):
     """
 
     taken = 0.0
+    is_narrow = False
     _door: Door
     _heads: Deadlines[Any]
     _bodies: Deadlines[Any]
@@ -66,7 +68,7 @@ class RequestProtocol(HttpToolsProtocol):
     _is_new = False  # whether a request began in the piece that was parsed last
     _has_body = False  # whether it had a part of a body
     _is_over = False  # whether what follows is dropped
-    _is_due = False  # whether `_parse_rest` will be called
+    _is_due = False  # whether it waits in line to parse on
     _received = 0  # bytes of an incomplete head; in a body, of chunk extensions and trailers
     _body_size = 0
     _body_began = 0.0  # later by the time that the server did not read
@@ -84,8 +86,15 @@ class RequestProtocol(HttpToolsProtocol):
         """Parse what was received, or keep it while enough requests wait. Called by the event loop."""
         if self._rest:
             self._rest += data
+            self._door.memory.grow(len(data))
         elif self.pipeline or self.flow.is_held or len(data) > LARGE_PIECE or data.count(b"\n") > LINES:
-            self._parse(data)
+            if self._door.budget.is_spent or self.taken > self._door.budget.place:
+                self._rest, self.flow.is_held = data, True
+                self.flow.pause_reading()
+                self._parse_later()
+            else:
+                self._parse(data)
+            self._door.memory.grow(len(self._rest))
         else:  # the usual case: one request, or a part of one
             self._data, self._place, self._is_over = data, 0, False
             self._parse_piece(data)
@@ -108,11 +117,19 @@ class RequestProtocol(HttpToolsProtocol):
         self.address = ""
 
     def read_rest(self) -> None:
-        """Let the request begin that waits for a turn. Called by the budget."""
-        self._door.budget.count(self, REQUEST)
+        """Let the request begin that waits for a turn, or parse on. Called by the budget, once for each."""
         turn, self._turn = self._turn, None
-        if turn is not None and not turn.done():
+        if turn is None:
+            self._parse_rest()
+            return
+        self._door.budget.count(self, REQUEST)
+        if not turn.done():
             turn.set_result(None)
+
+    def narrow(self, is_narrow: bool) -> None:
+        """Let the peer send little ahead, or as much as usual. Called by the budget."""
+        self.is_narrow = is_narrow
+        use_window(self.transport, is_narrow=is_narrow)
 
     # Called by limits
 
@@ -242,7 +259,7 @@ class RequestProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin to handle a request, in a later turn of the event loop if the time of this one is spent."""
         budget = self._door.budget
-        if budget.is_spent:
+        if budget.is_spent or self.taken > budget.place:
             turn = self._turn = self.loop.create_future()
             budget.wait(self)
             app = _after(turn, app)
@@ -274,7 +291,7 @@ class RequestProtocol(HttpToolsProtocol):
     def _parse_later(self) -> None:
         if not self._is_due:
             self._is_due = True
-            self.loop.call_soon(self._parse_rest)
+            self._door.budget.wait(self)
 
     def _parse_rest(self) -> None:
         self._is_due = False
@@ -283,17 +300,23 @@ class RequestProtocol(HttpToolsProtocol):
             self._parse(rest)
 
     def _parse(self, data: bytes) -> None:
+        budget = self._door.budget
         self._data, self._is_over, place = data, False, 0
-        usual = LARGE_PIECE if data.count(b"\n") <= LINES else PIECE
-        left = len(data) if usual == LARGE_PIECE else PIECES
-        while left and place < len(data) and not self._is_over and not self._is_full:
-            left -= 1
+        started, small, usual, judged = budget.clock(), PIECES, LARGE_PIECE, 0
+        while small and place < len(data) and not self._is_over and not self._is_full:
+            if place and budget.clock() > budget.slice_ends(started):
+                break
+            if place >= judged:
+                judged = place + LARGE_PIECE
+                usual = LARGE_PIECE if data.count(b"\n", place, judged) <= LINES else PIECE
+            small -= usual == PIECE
             end = place + max(usual, self._body_left() if self._is_in_body else 0)
             self._place = place
             self._parse_piece(data[place:end])
             if self.parser is None or self.transport.is_closing():
                 self._is_over = True
             place = end
+        budget.spend(self, started)
         self._data = b""
         self._rest = b"" if self._is_over else data[place:]
         if self._rest and not self._is_full:
@@ -304,7 +327,6 @@ class RequestProtocol(HttpToolsProtocol):
                 self.flow.pause_reading()
             elif was_held and not self.pipeline and not self._is_body_full:
                 self.flow.resume_reading()  # no answer is to come that would do it
-            self._door.memory.grow(len(self._rest))
 
     def _parse_piece(self, piece: bytes) -> None:
         before = len(self.pipeline)

@@ -15,6 +15,7 @@ from websockets.protocol import State
 from walkwire.server.socket.deflate import deflated, window_bits
 from walkwire.server.socket.ended import ENDED
 from walkwire.server.socket.framing import PONG, Framing, whole
+from walkwire.server.socket.window import use_window
 from walkwire.wire.budget import FRAME as FRAME_SECONDS
 from walkwire.wire.budget import TURN
 from walkwire.wire.connection import Connection
@@ -25,8 +26,8 @@ from walkwire.wire.message.close import Close
 from walkwire.wire.rates import FRAME
 
 SLICE = 16 * 1024  # bytes handled in one turn
-PIECE = 4 * 1024  # bytes given to the library at once: empty fragments cost time, too
-DEFLATED = 512  # the same of compressed ones: at most a thousand times as many bytes are in them
+PIECE = 512  # bytes given to the library at once: 80 empty fragments, or compressed, a thousand times as many bytes
+LARGE_PIECE = 4 * 1024  # the most, if few frames ended in the pieces before
 FEW = 256  # bytes that are too few for a look at the clock
 LOOKS = 8  # frames between two looks at the clock
 FRAMES = 128  # most in a slice: an invalid event may have 8 bytes, and its error takes 70 µs to format
@@ -57,6 +58,7 @@ class SocketStream(asyncio.Protocol):
         "_transport",
         "due",
         "heard",
+        "is_narrow",
         "phase",
         "taken",
     )
@@ -83,6 +85,7 @@ class SocketStream(asyncio.Protocol):
         self._heartbeat = door.heartbeat
         self._budget = door.budget
         self.taken = 0.0
+        self.is_narrow = False
         self._connection: Connection | None = None
         self._rest = b""  # received, and not handled yet
         streams.add(self)
@@ -105,7 +108,7 @@ class SocketStream(asyncio.Protocol):
         self.heard = self._heartbeat.now
         if self._rest or self._is_paused:
             self._rest += data
-        elif self._budget.is_spent:
+        elif self._budget.is_spent or self.taken > self._budget.place:
             self._postpone(data)
         elif len(data) != 6 or not data.startswith(PONG) or self._framing is not None:
             self._read_slice(data)
@@ -293,9 +296,9 @@ class SocketStream(asyncio.Protocol):
                 budget.close()
             self._tell(found[0], found[1])
             return
-        piece, looks = (DEFLATED, 1) if self._framing and self._framing.extensions else (PIECE, LOOKS)
+        largest = PIECE if self._framing and self._framing.extensions else LARGE_PIECE
+        piece, is_look = PIECE, False
         while place < size and not self._is_paused and frames < FRAMES:
-            is_look = started and frames and frames % looks == 0
             if (frames and place >= SLICE) or (is_look and budget.clock() > budget.slice_ends(started)):
                 break
             found = whole(data, place, limit) if self._framing is None else None
@@ -303,9 +306,13 @@ class SocketStream(asyncio.Protocol):
                 message, is_text, place = found
                 frames += 1
                 self._tell(message, is_text)
+                is_look = started > 0 and frames % LOOKS == 0
             else:
-                frames += self._ask_library(data[place : place + piece])
+                ended = self._ask_library(data[place : place + piece])
+                frames += ended
                 place += piece
+                piece = PIECE if ended > 1 else min(2 * piece, largest)
+                is_look = started > 0
         if started:
             budget.spend(self, started)
         else:
@@ -326,6 +333,11 @@ class SocketStream(asyncio.Protocol):
         if not self._is_paused:
             self._budget.wait(self)
         self._door.memory.grow(len(rest))
+
+    def narrow(self, is_narrow: bool) -> None:
+        """Let the peer send little ahead, or as much as usual. Called by the budget."""
+        self.is_narrow = is_narrow
+        use_window(self._transport, is_narrow=is_narrow)
 
     def read_rest(self) -> None:
         """Handle one slice of what is left. Called by the budget."""
