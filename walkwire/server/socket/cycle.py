@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 ANSWER = "walkwire.answer"
@@ -59,3 +60,14 @@ class Cycle(RequestResponseCycle):
         if is_told or not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+class Flow(FlowControl):
+    """Reading stays paused while `is_held`, whatever uvicorn says."""
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        """Read on, if nothing holds it. Called by uvicorn."""
+        if not self.is_held:
+            super().resume_reading()

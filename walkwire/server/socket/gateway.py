@@ -17,12 +17,13 @@ import httptools
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from walkwire.ids import PUBLIC_ROOT, new_request_id
+from walkwire.ids import PUBLIC_ROOT
 from walkwire.server.browser.upgrade import PROTOCOL, VERSION_2, Shown, Upgrades
 from walkwire.server.socket import handshake
+from walkwire.server.socket.answers import upgrade_required, with_id
 from walkwire.server.socket.deflate import offers
 from walkwire.server.socket.framing import Framing
-from walkwire.server.socket.requests import BODY_SECONDS, HEAD_SECONDS, RequestProtocol, with_id
+from walkwire.server.socket.requests import BODY_SECONDS, HEAD_SECONDS, RequestProtocol
 from walkwire.server.socket.stream import SocketStream
 from walkwire.wire.connection import Connection
 from walkwire.wire.deadlines import Deadlines
@@ -151,7 +152,7 @@ class _Gateway(RequestProtocol):
     _upgrades: Upgrades
 
     def on_headers_complete(self) -> None:
-        self.app = _upgrade_required if self._is_for_us() else self.config.loaded_app
+        self.app = upgrade_required if self._is_for_us() else self.config.loaded_app
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -288,17 +289,3 @@ def _address(
 def _peer(transport: asyncio.BaseTransport) -> str | None:
     peer = transport.get_extra_info("peername")
     return peer[0] if isinstance(peer, tuple) else None
-
-
-async def _upgrade_required(scope: Any, receive: Any, send: Any) -> None:
-    """Answer an ordinary request for the WebSocket's path with 426 (RFC 9110, 15.5.22)."""
-    body = b"This is a WebSocket.\n"
-    headers = [
-        (b"upgrade", b"websocket"),
-        (b"connection", b"upgrade"),
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-request-id", new_request_id().encode()),
-    ]
-    await send({"type": "http.response.start", "status": 426, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

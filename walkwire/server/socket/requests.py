@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from walkwire.ids import new_request_id
-from walkwire.server.socket.cycle import DEFAULT, EXTENSIONS, Cycle
+from walkwire.server.socket.answers import refuse_headers, with_id
+from walkwire.server.socket.cycle import DEFAULT, EXTENSIONS, Cycle, Flow
 from walkwire.server.socket.window import use_window
 from walkwire.wire.budget import REQUEST
 from walkwire.wire.deadlines import Deadlines
@@ -57,7 +57,7 @@ class RequestProtocol(HttpToolsProtocol):
     _bodies: Deadlines[Any]
     _head_seconds: float
     _body_seconds: float  # 0: no limit
-    flow: _Flow
+    flow: Flow
     address = ""
     _data = b""  # being parsed
     _place = 0  # in it
@@ -79,7 +79,7 @@ class RequestProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the connection. Called by the gateway."""
         super().connection_made(transport)  # type: ignore[arg-type]
-        self.flow = _Flow(self.transport)
+        self.flow = Flow(self.transport)
         self._door.memory.requests.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -213,7 +213,7 @@ class RequestProtocol(HttpToolsProtocol):
             version != "1.0" and parser.should_keep_alive(),
             self.on_response_complete,
         )
-        app = self.app if len(self.headers) <= HEADERS else _refuse_headers
+        app = self.app if len(self.headers) <= HEADERS else refuse_headers
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, app)
         else:
@@ -381,22 +381,6 @@ class RequestProtocol(HttpToolsProtocol):
         return min(self._body_size, _SPOOLED) if is_form else self._body_size
 
 
-def with_id(answer: bytes) -> bytes:
-    """Return an answer that does not come from the application, with a new `X-Request-Id` in its head."""
-    line, end, rest = answer.partition(b"\r\n")
-    return b"%s%sx-request-id: %s\r\n%s" % (line, end, new_request_id().encode(), rest)
-
-
-class _Flow(FlowControl):
-    """Reading stays paused while `is_held`, whatever uvicorn says."""
-
-    is_held = False
-
-    def resume_reading(self) -> None:
-        if not self.is_held:
-            super().resume_reading()
-
-
 def _size(cycle: Any) -> int:
     return _REQUEST + _HEADER * len(cycle.scope["headers"]) + len(cycle.body)
 
@@ -407,13 +391,3 @@ def _after(turn: asyncio.Future[None], app: Any) -> Any:
         await app(scope, receive, send)
 
     return wait
-
-
-async def _refuse_headers(scope: Any, receive: Any, send: Any) -> None:
-    headers = [
-        (b"content-length", b"0"),
-        (b"connection", b"close"),
-        (b"x-request-id", new_request_id().encode()),
-    ]
-    await send({"type": "http.response.start", "status": 431, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})

@@ -16,8 +16,7 @@ from walkwire.server.socket.deflate import deflated, window_bits
 from walkwire.server.socket.ended import ENDED
 from walkwire.server.socket.framing import PONG, Framing, whole
 from walkwire.server.socket.window import use_window
-from walkwire.wire.budget import FRAME as FRAME_SECONDS
-from walkwire.wire.budget import TURN
+from walkwire.wire.budget import FRAME_SECONDS, TURN
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
@@ -83,9 +82,7 @@ class SocketStream(asyncio.Protocol):
         self._has_spoken = self._is_paused = False
         self._limits = door.limits
         self._heartbeat = door.heartbeat
-        self._budget = door.budget
-        self.taken = 0.0
-        self.is_narrow = False
+        self._budget, self.taken, self.is_narrow = door.budget, 0.0, False
         self._connection: Connection | None = None
         self._rest = b""  # received, and not handled yet
         streams.add(self)
@@ -182,17 +179,14 @@ class SocketStream(asyncio.Protocol):
         if framing.state is State.OPEN:
             framing.send_close(code, reason)
             self._answer(framing)
-            if code == close.FLOODING.code:
-                self._close_unread()
-            else:
+            if code != close.FLOODING.code:
                 self.resume()
-
-    def _close_unread(self) -> None:
-        """Read nothing more, not even the answer to the close frame (RFC 6455, 7.1.7): the peer would go on to flood."""
-        self._rest = b""
-        self.pause()
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+                return
+            # It would go on to flood: nothing more is read, not even the answer to the close frame (RFC 6455, 7.1.7).
+            self._rest = b""
+            self.pause()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
 
     def abort(self) -> None:
         """Disconnect at once."""
@@ -250,10 +244,8 @@ class SocketStream(asyncio.Protocol):
 
     def expire_first(self) -> None:
         """Close with 4129, unless the client has sent an event or signed in."""
-        connection = self._connection
-        if connection is None or self.phase is Phase.CLOSING:
-            return
-        if not self._has_spoken and not connection.client.is_authenticated:
+        connection, is_open = self._connection, self.phase is not Phase.CLOSING
+        if connection and is_open and not (self._has_spoken or connection.client.is_authenticated):
             self._door.connections.refuse("silent")
             connection.close(close.NOTHING_SENT)
 
@@ -309,16 +301,13 @@ class SocketStream(asyncio.Protocol):
                 is_look = started > 0 and frames % LOOKS == 0
             else:
                 ended = self._ask_library(data[place : place + piece])
-                frames += ended
-                place += piece
+                frames, place = frames + ended, place + piece
                 piece = PIECE if ended > 1 else min(2 * piece, largest)
                 is_look = started > 0
         if started:
             budget.spend(self, started)
         else:
-            budget.spent += frames * FRAME_SECONDS
-            if budget.spent >= TURN:
-                budget.close()
+            budget.count(self, frames * FRAME_SECONDS)
         if place < size:
             self._postpone(data[place:])
 
@@ -356,8 +345,7 @@ class SocketStream(asyncio.Protocol):
     def _ask_library(self, data: bytes) -> int:
         """Have the library parse data that is not plain. Return the number of frames that ended in it."""
         framing = self._library()
-        messages = framing.hear(data)
-        is_open = framing.state is State.OPEN
+        messages, is_open = framing.hear(data), framing.state is State.OPEN
         if is_open:  # only pongs, which do not wait; a close frame comes after the replies
             self._answer(framing)
         for message, is_text in messages:
