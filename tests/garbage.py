@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import statistics
 from collections.abc import Awaitable, Callable, Iterator
 
 
@@ -19,11 +20,20 @@ def without_collections() -> Iterator[None]:
         gc.enable()
 
 
-async def garbage_of(work: Callable[[], Awaitable[object]], times: int = 30) -> float:
-    """How many objects a call leaves that only the collector can free. The first call, which fills caches, does not count."""
+async def garbage_of(work: Callable[[], Awaitable[object]], times: int = 15) -> float:
+    """How many objects a call usually leaves that only the collector can free. The first call fills caches, and does not count.
+
+    It is the median: threads that end at the same moment may tie a knot once in a while, which costs nobody anything.
+    """
     await work()
+    left = []
     with without_collections():
-        for _ in range(times):
-            await work()
-        await asyncio.sleep(0)
-        return gc.collect() / times
+        gc.freeze()  # so that each collection looks at what is new only
+        try:
+            for _ in range(times):
+                await work()
+                await asyncio.sleep(0)
+                left.append(gc.collect())
+        finally:
+            gc.unfreeze()
+    return statistics.median(left)

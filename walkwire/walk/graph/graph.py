@@ -56,16 +56,7 @@ class WalkGraph:
     _reading: Lazy[WalkGraph, Reading] = Lazy(
         lambda graph: Reading(graph._view, graph._registry, graph, graph.working_set)
     )
-    _rights: Lazy[WalkGraph, Rights] = Lazy(
-        lambda graph: Rights(
-            graph.caller,
-            root=graph._reading.root,
-            load_root=graph._reading.load_root,
-            ends=graph.ends,
-            unseal=graph._reading.unseal,
-            as_stored=graph._as_stored,
-        )
-    )
+    _rights: Lazy[WalkGraph, Rights] = Lazy(Rights)
     _neighbours: Lazy[WalkGraph, Neighbours] = Lazy(
         lambda graph: Neighbours(graph.working_set, graph._rights, graph._reading.links, graph._load_owners)
     )
@@ -363,7 +354,16 @@ class WalkGraph:
         ends = (self._reading.fit_node(id) for id in ends_of(link))
         return all(end is not None and self._rights.may_see(end) for end in ends)
 
-    def _as_stored(self, archetype: Archetype) -> Archetype:
+    def load_root(self, root: Node) -> bool:
+        """Load the grants of a root; see `OwnedGraph`."""
+        return self._reading.load_root(root)
+
+    def unseal(self, archetype: Archetype) -> None:
+        """Decode fields; see `OwnedGraph`."""
+        self._reading.unseal(archetype)
+
+    def as_stored(self, archetype: Archetype) -> Archetype:
+        """Return what is stored; see `OwnedGraph`."""
         is_changed = archetype.__jac__.version and self.working_set.is_changed(archetype)
         return self._reading.as_stored(archetype) if is_changed else archetype
 

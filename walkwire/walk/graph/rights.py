@@ -7,7 +7,7 @@ this right, and a walk may give up the right by which it makes a change.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from walkwire.errors import NoAccess, RecordError
 from walkwire.ids import SYSTEM_ROOT
@@ -19,33 +19,36 @@ from walkwire.walk.archetypes.root import Root
 from walkwire.walk.mistake import report_unreadable
 
 
-class Rights:
-    """The rights of one root.
+class OwnedGraph(Protocol):
+    """What rights have to know of a graph. `WalkGraph` implements it.
 
-    - caller: the id of the root
-    - root: returns another root, without a query
-    - load_root: loads the grants of a root, and returns whether there is such a root
-    - ends: returns the nodes of an edge
-    - unseal: decodes the fields of an archetype; raises RecordError
-    - as_stored: returns an archetype with the fields that are stored: itself, or a copy if the walk has changed it
+    - caller: the id of the root that walks
     """
 
-    def __init__(
-        self,
-        caller: str,
-        *,
-        root: Callable[[str], Node],
-        load_root: Callable[[Node], bool],
-        ends: Callable[[Archetype], tuple[Node, Node]],
-        unseal: Callable[[Archetype], None],
-        as_stored: Callable[[Archetype], Archetype],
-    ) -> None:
-        self._caller = caller
-        self._root = root
-        self._load_root = load_root
-        self._ends = ends
-        self._unseal = unseal
-        self._as_stored = as_stored
+    caller: str
+
+    def root(self, root_id: str | None = None) -> Node:
+        """Return a root, without a query."""
+
+    def load_root(self, root: Node) -> bool:
+        """Load the grants of a root, and return whether there is such a root."""
+
+    def ends(self, edge: Archetype) -> tuple[Node, Node]:
+        """Return the nodes of an edge."""
+
+    def unseal(self, archetype: Archetype) -> None:
+        """Decode the fields of an archetype. Raises RecordError."""
+
+    def as_stored(self, archetype: Archetype) -> Archetype:
+        """Return an archetype with the fields that are stored: itself, or a copy if the walk has changed it."""
+
+
+class Rights:
+    """The rights of the root that walks a graph."""
+
+    def __init__(self, graph: OwnedGraph) -> None:
+        self._caller = graph.caller
+        self._graph = graph
         self._replaced: dict[str, Grants | None] = {}  # stored grants that the walk has changed
 
     def level(self, archetype: Archetype, is_stored: bool = False) -> Level:
@@ -55,7 +58,7 @@ class Rights:
         that may be read, and then raises RecordError if they do not fit its class.
         """
         if isinstance(archetype, Edge):
-            ends = self._ends(archetype)
+            ends = self._graph.ends(archetype)
             return min(Level.WRITE if archetype.__jac__.version == 0 else Level.READ, *map(self.level, ends))
         anchor = archetype.__jac__
         if self._caller in (anchor.owner, SYSTEM_ROOT) or anchor.owner == "":
@@ -66,14 +69,14 @@ class Rights:
                 return ruled
         if (free := level_without_grants(self._caller, anchor.owner)) is not None:
             return free
-        owner = self._root(anchor.owner)
-        theirs = owner.__jac__.grants if self._load_root(owner) else None
+        owner = self._graph.root(anchor.owner)
+        theirs = owner.__jac__.grants if self._graph.load_root(owner) else None
         mine = anchor.grants
         if is_stored and self._replaced:
             mine, theirs = self._replaced.get(anchor.id, mine), self._replaced.get(anchor.owner, theirs)
         level = level_by_grants(self._caller, mine, theirs)
         if anchor.values is SEALED and level >= Level.READ:
-            self._unseal(archetype)
+            self._graph.unseal(archetype)
         return level
 
     def may_see(self, archetype: Archetype) -> bool:
@@ -108,16 +111,16 @@ class Rights:
 
     def _exists(self, archetype: Archetype) -> bool:
         is_handle = isinstance(archetype, Root) and archetype.__jac__.id != self._caller
-        return not is_handle or self._load_root(cast("Root", archetype))
+        return not is_handle or self._graph.load_root(cast("Root", archetype))
 
     def _by_rule(self, archetype: Archetype, is_stored: bool) -> Level | None:
         """Return what the program's own rule says. A record that cannot be read has no rule to ask, and is refused."""
         if archetype.__jac__.values is SEALED:
             try:
-                self._unseal(archetype)
+                self._graph.unseal(archetype)
             except RecordError:
                 return Level.NO_ACCESS
-        ruled = self._as_stored(archetype) if is_stored else archetype
+        ruled = self._graph.as_stored(archetype) if is_stored else archetype
         decide: Callable[[], object] = ruled.__jac_access__  # type: ignore[attr-defined]
         answer = decide()
         return None if answer is None else Level.of(answer)
@@ -125,6 +128,6 @@ class Rights:
     def _require_edge(self, edge: Edge, level: Level) -> None:
         if edge.__jac__.version == 0:
             return
-        source, target = self._ends(edge)
+        source, target = self._graph.ends(edge)
         self.require(source, level)
         self.require(target, Level.READ if level is Level.WRITE else level)

@@ -91,6 +91,8 @@ class WorkingSet:
 
         Raises RecordError for a value that cannot be stored.
         """
+        if self._is_untouched():
+            return Changes()
         changes = Changes(
             deleted_nodes=sorted(self.deleted), deleted_edges=sorted(self.cut), new_tasks=self.tasks
         )
@@ -185,6 +187,12 @@ class WorkingSet:
                 anchor.version, anchor.grants, anchor.stored_grants = 0, None, None
             elif not anchor.is_stale:
                 make_stale(one)
+
+    def _is_untouched(self) -> bool:
+        """Return whether there is nothing to look at: as for a walk that used no record, which is to pay for none."""
+        if self.edges or self.new_edges or self.cut or self.deleted or self.tasks:
+            return False
+        return not any(node.__jac__.version or node.__jac__.is_saved for node in self.nodes.values())
 
     def _stored(self) -> list[Archetype]:
         everything: tuple[Archetype, ...] = (*self.nodes.values(), *self.edges.values())

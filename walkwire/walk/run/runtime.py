@@ -7,7 +7,7 @@ a program that blocks delays only other programs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 
@@ -160,21 +160,24 @@ class Runtime:
             locks.waiting,
         )
 
-    async def run(self, request: WalkRequest) -> WalkAnswer:
+    def run(self, request: WalkRequest) -> Coroutine[Any, Any, WalkAnswer]:
         """Run a walk until it is committed, and return its answer.
 
         Raises the walk's own error, or Conflict, Busy, Limited, NoAccess, BadReference, TimedOut.
         """
         if self.watchers and request.record is None:
-            return await self._run_watched(request)
+            return self._run_watched(request)
         seconds = request.options.seconds
         if seconds is None:
             seconds = self._seconds
         if seconds and not isinstance(request.mode, TaskRun):
-            deadline = Deadline()
-            walk = asyncio.ensure_future(self._run(request, deadline))
-            return await deadline.wait_for(walk, seconds, may_cancel=has_async(request.walker))
-        return await self._run(request, None)
+            return self._run_in_time(request, seconds)
+        return self._run(request, None)
+
+    async def _run_in_time(self, request: WalkRequest, seconds: float) -> WalkAnswer:
+        deadline = Deadline()
+        walk = asyncio.ensure_future(self._run(request, deadline))
+        return await deadline.wait_for(walk, seconds, may_cancel=has_async(request.walker))
 
     async def _run_watched(self, request: WalkRequest) -> WalkAnswer:
         watchers, mode = tuple(self.watchers), request.mode
