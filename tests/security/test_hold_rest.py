@@ -29,6 +29,8 @@ WITH_BODY = {
     "/user/change_password": "POST",
     "/user/forgot_password": "POST",
     "/user/reset_password": "POST",
+    "/user/logout": "POST",
+    "/user/refresh": "POST",
     "/notify/users": "POST",
     "/notify/channels": "POST",
     "/notify/clients": "POST",
@@ -47,6 +49,10 @@ WITH_BODY = {
 }
 WITH_FILES = {"/walker/upload": "POST", "/walker/upload_mine": "POST"}
 WITHOUT_BODY = {
+    "/user/logout-all": "POST",
+    "/user/ticket": "POST",
+    "/events": "GET",
+    "/history/channels/{channel_id}": "GET",
     "/webhook": "GET",
     "/util/traverse": "GET",
     "/util/traverse-stream": "GET",
