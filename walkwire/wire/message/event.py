@@ -131,24 +131,25 @@ class Events:
         msgspec decodes what is exactly right. What it refuses is decoded again by `lenient`, which accepts other spellings of
         booleans and reports errors in pydantic's words.
         """
+        kind = None
         try:
             if len(payload) > LONGEST_ECHO:
-                self.lenient.require_type(payload)
+                kind = self.lenient.require_type(payload)
             text.check(payload)
         except BadEvent as error:
             return Unreadable(error, find_id(payload) if error.details else None)
         try:
             event: BaseEvent = self._decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return self._decode_again(payload)
+            return self._decode_again(payload, kind)
         for name in self._raw[type(event)]:
             if not bytes(getattr(event, name)).startswith(b"{"):
-                return self._decode_again(payload)
+                return self._decode_again(payload, kind)
         return event
 
-    def _decode_again(self, payload: bytes) -> Event:
+    def _decode_again(self, payload: bytes, known: str | None) -> Event:
         try:
-            kind, fields = self.lenient.decode(payload)
+            kind, fields = self.lenient.decode(payload, known)
         except BadEvent as error:
             # What they hold of frames would hold the event: a cycle for the garbage collector.
             error.__traceback__ = error.__context__ = error.__cause__ = None

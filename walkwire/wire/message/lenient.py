@@ -64,25 +64,26 @@ class Lenient:
         parts = msgspec.defstruct("_Parts", [(name, Raw, _ABSENT) for name in ("type", *sorted(names))])
         self._parts: msgspec.json.Decoder[Any] = msgspec.json.Decoder(parts)
 
-    def require_type(self, payload: bytes) -> None:
-        """Raise BadEvent if a long event has no type of these. Nothing else of it is looked at."""
+    def require_type(self, payload: bytes) -> str | None:
+        """Return the type of a long event. Raises BadEvent if it is none of these. Nothing else of the event is looked at."""
         try:
             kind = self._type_of(payload)
         except RecursionError:
-            return  # `text.check` refuses its depth
+            return None  # `text.check` refuses its depth
         if kind not in self._raw:
             self._validate({} if kind is None else {"type": kind}, is_whole=False)
+        return kind
 
-    def decode(self, payload: bytes) -> tuple[str, dict[str, Any]]:
+    def decode(self, payload: bytes, kind: str | None = None) -> tuple[str, dict[str, Any]]:
         """Return the type of an event and those of its fields that are in `payload`, which has passed `text.check`.
 
         Fields of type `Raw` are copied byte for byte. Raises BadEvent: without details if `payload` is not JSON, with details
-        (`loc` begins with "event") if its shape is wrong.
+        (`loc` begins with "event") if its shape is wrong. `kind`: the type of a long one, if it was looked at before.
         """
         is_whole = len(payload) <= LONGEST_ECHO
-        model = self._validate(text.loads(payload) if is_whole else self._essence(payload), is_whole)
+        model = self._validate(text.loads(payload) if is_whole else self._essence(payload, kind), is_whole)
         fields = {name: getattr(model, name) for name in model.model_fields_set}
-        kind: str = fields.pop("type")
+        kind = str(fields.pop("type"))
         parts = self._parts.decode(payload)
         fields |= {name: getattr(parts, name) for name in self._raw[kind] if name in fields}
         return kind, fields
@@ -109,13 +110,13 @@ class Lenient:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return shown.strip(b'"').decode(errors="replace")
 
-    def _essence(self, payload: bytes) -> dict[str, Any]:
+    def _essence(self, payload: bytes, kind: str | None) -> dict[str, Any]:
         """Return the fields that the type of a long event has.
 
         An empty object stands for an object that is copied anyway. A short text stands for a long one in a field that takes none
         so long: to decode that would cost as much as all else.
         """
-        kind = self._type_of(payload)
+        kind = self._type_of(payload) if kind is None else kind
         parts = self._parts.decode(payload)
         value: dict[str, Any] = {"type": kind}
         for field, takes_any_text in self._takes_any_text.get(kind or "", {}).items():
