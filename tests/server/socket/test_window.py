@@ -50,3 +50,17 @@ async def test_a_narrow_window_keeps_less_of_what_is_sent_ahead() -> None:
 
 async def test_a_transport_without_a_socket_has_no_window() -> None:
     use_window(asyncio.Transport(), is_narrow=True)
+
+
+async def test_the_window_of_who_is_gone_is_no_error() -> None:
+    made = Silent()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: made, "127.0.0.1", 0)
+    with closing(socket.create_connection(server.sockets[0].getsockname())):
+        while made.transport is None:  # noqa: ASYNC110 until the kernel has told
+            await asyncio.sleep(0)
+        made.transport.abort()
+        for _ in range(10):
+            use_window(made.transport, is_narrow=True)
+            await asyncio.sleep(0)
+    server.close()

@@ -19,5 +19,7 @@ def use_window(transport: asyncio.BaseTransport, *, is_narrow: bool) -> None:
     """Set the window of a connection. The kernel takes back nothing that it has allowed the peer to send already."""
     own = transport.get_extra_info("socket")
     if own is not None:  # a transport without a socket has no window
-        with suppress(OSError):  # disconnected meanwhile
+        with suppress(
+            OSError, ValueError
+        ):  # disconnected meanwhile: uvloop's sockets have no file descriptor then
             own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW if is_narrow else WIDE)
