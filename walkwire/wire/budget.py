@@ -61,6 +61,10 @@ class Budget:
         self._numbers = itertools.count()
         self._is_due = False
 
+    def must_wait(self, socket: Sliced) -> bool:
+        """Return whether new input of a socket has to stand in line."""
+        return self.is_spent or socket.taken > self.place
+
     def slice_ends(self, started: float) -> float:
         """Return when a socket that began at `started` has to let others go on."""
         return started + (SLICE if self._left or self._again else TURN)

@@ -88,7 +88,7 @@ class RequestProtocol(HttpToolsProtocol):
             self._rest += data
             self._door.memory.grow(len(data))
         elif self.pipeline or self.flow.is_held or len(data) > LARGE_PIECE or data.count(b"\n") > LINES:
-            if self._door.budget.is_spent or self.taken > self._door.budget.place:
+            if self._door.budget.must_wait(self):
                 self._rest, self.flow.is_held = data, True
                 self.flow.pause_reading()
                 self._parse_later()
@@ -259,7 +259,7 @@ class RequestProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin to handle a request, in a later turn of the event loop if the time of this one is spent."""
         budget = self._door.budget
-        if budget.is_spent or self.taken > budget.place:
+        if budget.must_wait(self):
             turn = self._turn = self.loop.create_future()
             budget.wait(self)
             app = _after(turn, app)

@@ -105,7 +105,7 @@ class SocketStream(asyncio.Protocol):
         self.heard = self._heartbeat.now
         if self._rest or self._is_paused:
             self._rest += data
-        elif self._budget.is_spent or self.taken > self._budget.place:
+        elif self._budget.must_wait(self):
             self._postpone(data)
         elif len(data) != 6 or not data.startswith(PONG) or self._framing is not None:
             self._read_slice(data)
