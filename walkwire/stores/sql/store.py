@@ -244,7 +244,7 @@ class SqlStore(ABC):
         return self._run_write(lambda connection: webhooks.remove(connection, root_id, ids))
 
     def now(self) -> float:
-        """One statement without a table; see `TaskStore.now`."""
+        """PostgreSQL: one statement without a table; see `TaskStore.now`."""
         return self._run_read(tasks.now)
 
     def begin_tasks(self, server: str, now: float, alive_until: float, limit: int) -> list[TaskRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, extract, func, insert, select, update
@@ -15,12 +16,14 @@ _STARTED = tasks.c.state == "STARTED"
 
 
 def now(connection: Connection) -> float:
-    """Return the time by the clock of the database, in Unix seconds."""
+    """Return the time by the clock of the database, in Unix seconds.
+
+    That of SQLite is the clock of the machine, which its own functions tell in whole milliseconds: what was written a moment
+    ago would be in the future.
+    """
     if connection.dialect.name == "sqlite":
-        clock = (func.julianday("now") - 2440587.5) * 86400.0  # the Julian day of 1970-01-01
-    else:
-        clock = extract("epoch", func.clock_timestamp())
-    return float(connection.execute(select(clock)).scalar_one())
+        return time.time()
+    return float(connection.execute(select(extract("epoch", func.clock_timestamp()))).scalar_one())
 
 
 def load(connection: Connection, id: str) -> TaskRecord | None:
