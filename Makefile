@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-WORKERS ?= 4
+WORKERS ?= 6
 SECONDS ?= 60
 BIN := .venv/bin
 MADE := .venv/.made
@@ -29,7 +29,7 @@ demo: $(MADE) ## serve the chat of examples/chat at port DEMO_PORT (8000); its d
 	@mkdir -p .demo
 	@exec $(BIN)/walkwire serve examples/chat --port $${DEMO_PORT:-8000} --database sqlite:///.demo/chat.db
 
-test: $(MADE) ## run the tests in WORKERS (4) processes; ARGS="tests/wire -k hub" runs some of them
+test: $(MADE) ## run the tests in WORKERS (6) processes; ARGS="tests/wire -k hub" runs some of them
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not long" $(ARGS)
 
 long: $(MADE) ## run the tests that kill and restart servers for minutes

@@ -7,6 +7,7 @@ ended, and they wait for it. `once` does for all workers what only one of them m
 from __future__ import annotations
 
 import fcntl
+import gc
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -45,6 +46,17 @@ class Turns:
     def close(self) -> None:
         self._entrance.close()
         self._room.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Thousands of tests are collected, and stay: the garbage collector does not look at them meanwhile, or ever."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:

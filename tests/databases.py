@@ -1,7 +1,12 @@
-"""Databases for tests: each new, and gone afterwards. PostgreSQL's are skipped where no server answers, but not in CI."""
+"""Databases for tests: each empty, and gone afterwards. PostgreSQL's are skipped where no server answers, but not in CI.
+
+To make a database copies three hundred files, and to remove one writes down all that its server has in memory, of every other
+test as well. So a process of tests empties the database of a test that has ended for its next one, and removes all at its end.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 from collections.abc import Iterator
@@ -17,6 +22,8 @@ ENGINES = ("sqlite", "postgres")
 SERVER = os.environ.get("WALKWIRE_TEST_POSTGRES")
 USUAL = ("postgresql:///postgres", "postgresql://127.0.0.1/postgres")
 
+_EMPTY: list[str] = []  # databases that no test of this process has now
+
 
 @contextmanager
 def database(engine: str, folder: Path) -> Iterator[str]:
@@ -31,21 +38,53 @@ def database(engine: str, folder: Path) -> Iterator[str]:
 @contextmanager
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL database of its own, for the time of the block."""
+    import psycopg
+
     own = server()
     if own is None:
         told = "no PostgreSQL answers on this machine: `make services` starts one"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)
-    name = f"walkwire_test_{secrets.token_hex(6)}"
-    _execute(own, f"CREATE DATABASE {name}")
+    name = _EMPTY.pop() if _EMPTY else _create(own)
+    url = f"{own.rpartition('/')[0]}/{name}"
     try:
-        yield f"{own.rpartition('/')[0]}/{name}"
+        yield url
     finally:
-        drop(name)
+        try:
+            _empty(url)
+        except psycopg.Error:  # it is in another state than tests leave databases in
+            drop(name)
+        else:
+            _EMPTY.append(name)
 
 
 def drop(name: str) -> None:
     """Remove a database of this server, if it is there."""
     _execute(server() or "", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _create(own: str) -> str:
+    name = f"walkwire_test_{secrets.token_hex(6)}"
+    _execute(own, f"CREATE DATABASE {name}")
+    return name
+
+
+def _empty(url: str) -> None:
+    """Remove all that is in a database, and end who is connected to it."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+
+
+@atexit.register
+def _drop_all() -> None:
+    while _EMPTY:
+        drop(_EMPTY.pop())
 
 
 @cache

@@ -66,11 +66,13 @@ class Stranger:
             return await self.reader.readuntil(end)
 
     async def to_the_end(self) -> bytes:
-        """All that the server says, until it closes the connection."""
+        """All that the server says, until it closes the connection, which what is still sent to it may reset."""
+        said = b""
         async with asyncio.timeout(PATIENCE):
             with contextlib.suppress(ConnectionResetError):
-                return await self.reader.read()
-        return b""
+                while more := await self.reader.read(65536):
+                    said += more
+        return said
 
 
 def alive(kind: type) -> int:
