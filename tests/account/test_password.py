@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.account.conftest import PlainHasher
-from walkwire.account.password import SHARE, THREADS, Passwords, _Turns
+from walkwire.account.password import NICE, SHARE, THREADS, Passwords, _Turns
 from walkwire.errors import Busy
 
 
@@ -46,6 +48,19 @@ async def test_the_stand_in_costs_what_a_real_hash_does(passwords: Passwords) ->
     assert not await passwords.is_right("secret", None)
     assert passwords._stand_in is not None
     assert passwords._stand_in.split("$")[:4] == (await passwords.hash("secret")).split("$")[:4]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+async def test_the_threads_give_way_to_the_event_loop() -> None:
+    class Priority(PlainHasher):
+        def hash(self, password: str) -> str:
+            return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    passwords = Passwords(Priority())
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert int(await passwords.hash("secret")) == min(own + NICE, 19)
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
+    passwords.close()
 
 
 class Slow(PlainHasher):

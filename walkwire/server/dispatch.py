@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from walkwire.walk.walker.fields import holds_files, model_of, values_of
 from walkwire.walk.walker.report import encode
 from walkwire.walk.walker.specs import Specs, specs_of
 from walkwire.wire.door import AddressOf, Call, own_address
+from walkwire.wire.message.aside import aside
 from walkwire.wire.message.bounds import LONG
 from walkwire.wire.message.lenient import problems_of
 
@@ -108,7 +108,7 @@ class Dispatch:
         if len(call.context) <= LONG:
             context = _Context(served.model, call.context)
         else:
-            context = await asyncio.to_thread(_Context, served.model, call.context)
+            context = await aside(_Context, served.model, call.context)
         root_id = call.root_id if served.needs_user else PUBLIC_ROOT
         entry = Entry(call.node)
         request = WalkRequest(
@@ -220,7 +220,7 @@ async def _keyed(key: str, walker: type, root_id: str, entry: Entry, values: dic
     """Return the record of a call with a key. Raises BadEvent for a key that cannot be used."""
     if is_quick(values, LONG):
         return call_of(key, walker.__name__, root_id, entry, values)
-    return await asyncio.to_thread(call_of, key, walker.__name__, root_id, entry, values)
+    return await aside(call_of, key, walker.__name__, root_id, entry, values)
 
 
 def is_response(value: Any) -> bool:

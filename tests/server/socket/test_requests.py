@@ -15,6 +15,7 @@ import uvicorn
 
 from walkwire.brokers import open_broker
 from walkwire.server.socket.gateway import gateway
+from walkwire.server.socket.requests import BODY_BYTE
 from walkwire.wire.budget import REQUEST, TURN, Budget
 from walkwire.wire.door import NOBODY, Call, SignIn
 from walkwire.wire.wire import Wire
@@ -24,7 +25,7 @@ MOST = round(1.6 * TURN / REQUEST)  # that begin in one turn: new ones and those
 
 
 class Site:
-    """A server whose application notes in which turn of the event loop a request begins."""
+    """A server whose application notes in which turn of the event loop it has a request with its body."""
 
     def __init__(self) -> None:
         self.begun: Counter[int] = Counter()  # by turn
@@ -52,6 +53,8 @@ class Site:
                 await asyncio.sleep(0)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
         self.begun[self._turn] += 1
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body"})
@@ -87,6 +90,20 @@ async def test_requests_of_many_connections_begin_in_several_turns(site: Site) -
             client.sendall(GET * 4)
         await site.until(lambda: site.begun.total() == 800)
         assert max(site.begun.values()) <= MOST
+
+
+async def test_bodies_of_many_connections_are_handled_in_several_turns(site: Site) -> None:
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + bytes(60_000)
+    clients = []
+    with ExitStack() as stack:
+        for number in range(1, 101):
+            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", site.port))))
+            await site.until(lambda number=number: len(site.server.server_state.connections) == number)
+        for client in clients:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)  # whether or not anybody reads
+            client.sendall(post)
+        await site.until(lambda: site.begun.total() == 100)
+        assert max(site.begun.values()) <= round(1.6 * TURN / (REQUEST + 60_000 * BODY_BYTE))
 
 
 class Crowd:

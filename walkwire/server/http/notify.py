@@ -2,7 +2,6 @@
 
 # Without `from __future__ import annotations`: FastAPI could not find `key`, a local name, in the text of an annotation.
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -22,6 +21,7 @@ from walkwire.server.http.route import FixedRoute
 from walkwire.store import ServiceRecord
 from walkwire.wire.hub import Hub
 from walkwire.wire.message import elements, text
+from walkwire.wire.message.aside import aside
 from walkwire.wire.message.bounds import LONG, TARGETS
 from walkwire.wire.message.lenient import problems_of
 from walkwire.wire.message.notification import Kind, Notification
@@ -88,7 +88,7 @@ def _route(kind: Kind, key: ServiceKey, hub: Hub, element_limit: int) -> FixedRo
         if len(body) <= LONG:
             order = _parse_body(body, element_limit)
         else:
-            order = await asyncio.to_thread(_parse_body, body, element_limit)
+            order = await aside(_parse_body, body, element_limit)
         targets = tuple(dict.fromkeys(map(read, order.targets)))
         waiting = hub.publish(Notification(kind, targets, bytes(order.data)))
         if waiting is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 from collections.abc import Callable, Collection, Coroutine
@@ -20,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from walkwire.errors import BadEvent, PublicError, TooLarge
 from walkwire.wire.message import elements, text
+from walkwire.wire.message.aside import aside
 from walkwire.wire.message.bounds import LONG, MOST_TOLD, TOLD
 from walkwire.wire.message.lenient import TOO_MANY
 
@@ -89,7 +89,7 @@ class StrictRequest(Request):
             if len(body) <= LONG:
                 return strict_json(body, limit)
             _size.set(len(body))  # what the thread sets does not come back
-            return await asyncio.to_thread(_read, body, limit, self.model)
+            return await aside(_read, body, limit, self.model)
         except TooLarge as error:
             raise Carrier(error) from None
 

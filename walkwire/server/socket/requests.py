@@ -33,6 +33,8 @@ PIPELINE = 16  # requests of a connection that may wait for their answers
 QUEUED = 64 * 1024  # bytes of them
 PIECE = 256  # bytes parsed at once if there may be many requests in them; the shortest has 9
 LARGE_PIECE = 16 * 1024
+SHORT = 4096  # bytes that are parsed at once, without a look at the clock
+BODY_BYTE = 5e-9  # seconds that are counted for a byte of a body: it is read when it is complete
 PIECES = 64  # small ones that are parsed in one turn of the event loop: they may hold 2,700 chunks of a body
 LINES = 2 * PIPELINE  # a request has two lines at least
 
@@ -87,7 +89,7 @@ class RequestProtocol(HttpToolsProtocol):
         if self._rest:
             self._rest += data
             self._door.memory.grow(len(data))
-        elif self.pipeline or self.flow.is_held or len(data) > LARGE_PIECE or data.count(b"\n") > LINES:
+        elif self.pipeline or self.flow.is_held or len(data) > SHORT or data.count(b"\n") > LINES:
             if self._door.budget.must_wait(self):
                 self._rest, self.flow.is_held = data, True
                 self.flow.pause_reading()
@@ -224,6 +226,8 @@ class RequestProtocol(HttpToolsProtocol):
         """Take a part of a body."""
         self._has_body = True
         self._body_size += len(body)
+        if len(body) > SHORT:
+            self._door.budget.count(self, len(body) * BODY_BYTE)
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -16,6 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from walkwire.errors import BadEvent, Busy, PublicError, TooLarge
 from walkwire.server.http.route import Carrier, Checked, StrictRequest, strict_json
+from walkwire.wire.message.aside import aside
 from walkwire.wire.message.bounds import LONG
 
 MEBIBYTE = 1024 * 1024
@@ -143,7 +144,7 @@ class FormRequest(StrictRequest):
         body = await self.body()
         if len(body) <= LONG:
             return pairs_of(body, limit)
-        return await asyncio.to_thread(pairs_of, body, limit)
+        return await aside(pairs_of, body, limit)
 
     async def _checked(self, form: FormData) -> FormData:
         """Return a form whose part `body` is `Checked` if it is long."""
@@ -151,7 +152,7 @@ class FormRequest(StrictRequest):
         size = 0 if part is None else len(part) if isinstance(part, str) else part.size or 0
         if read is None or size <= LONG:
             return form
-        checked: Any = await asyncio.to_thread(Checked, part, size, read)
+        checked: Any = await aside(Checked, part, size, read)
         if isinstance(part, UploadFile):
             await part.close()  # FastAPI closes what it gets, and gets this no more
         return FormData([(name, checked if name == "body" else value) for name, value in form.multi_items()])
