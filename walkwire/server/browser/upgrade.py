@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from walkwire.account.ticket import PREFIX as TICKET
 from walkwire.errors import PublicError
@@ -35,7 +36,7 @@ _WARNING = (
 _log = logging.getLogger(__name__)
 
 
-class Shown(NamedTuple):
+class Shown(Struct, frozen=True):
     """What an upgrade request shows.
 
     - token: a token with or without its scheme, or a ticket; None: there is none. Not verified
