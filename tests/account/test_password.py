@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.account.conftest import PlainHasher
-from walkwire.account.password import NICE, SHARE, THREADS, Passwords, _Turns
+from walkwire.account.password import SHARE, THREADS, Passwords, _Turns
 from walkwire.errors import Busy
+from walkwire.timeslice import LONG
 
 
 @pytest.fixture
@@ -50,16 +49,14 @@ async def test_the_stand_in_costs_what_a_real_hash_does(passwords: Passwords) ->
     assert passwords._stand_in.split("$")[:4] == (await passwords.hash("secret")).split("$")[:4]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
-async def test_the_threads_give_way_to_the_event_loop() -> None:
-    class Priority(PlainHasher):
-        def hash(self, password: str) -> str:
-            return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    passwords = Passwords(Priority())
-    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert int(await passwords.hash("secret")) == min(own + NICE, 19)
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
+async def test_the_threads_have_long_slices_so_that_others_go_before_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr("walkwire.account.password.ask_for_slices", asked.append)
+    passwords = Passwords(PlainHasher())
+    await passwords.hash("secret")
+    assert asked == [LONG]
     passwords.close()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
 import threading
 from asyncio import AbstractEventLoop, Future
 from collections import deque
@@ -23,12 +22,12 @@ from typing import Protocol, TypeVar
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from walkwire.errors import Busy
+from walkwire.timeslice import LONG, ask_for_slices
 
 # A hash takes 0.1 to 0.2 s of a core, and 64 MiB.
 THREADS = 2 if (os.cpu_count() or 1) > 2 else 1
 # Threads of one hash: if it had more, a few hashes at once would take most of a core from the event loop.
 LANES = 1
-NICE = 10  # its threads give way to the event loop, and have a tenth of a core where it has no time to spare
 WAITING = 512
 SHARE = 4  # while both wait, every fourth turn is for a caller that failed before
 
@@ -53,7 +52,7 @@ class Passwords:
 
     def __init__(self, hasher: Hasher | None = None, waiting: int | None = None) -> None:
         self._hasher: Hasher = hasher or Argon2Hasher(parallelism=LANES)
-        self._pool = ThreadPoolExecutor(THREADS, "password", _give_way)
+        self._pool = ThreadPoolExecutor(THREADS, "password", ask_for_slices, (LONG,))
         self._turns = _Turns(THREADS, WAITING if waiting is None else waiting)
         self._stand_in: str | None = None
         self._alone = threading.Lock()
@@ -99,14 +98,6 @@ class Passwords:
 def _give(loop: AbstractEventLoop, turns: _Turns, job: Job[object]) -> None:
     with suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(turns.give)
-
-
-def _give_way() -> None:
-    """Lower the priority of this thread, where the system has one for each thread and lets us."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
 
 
 class _Turns:
