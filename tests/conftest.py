@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,16 @@ def pytest_collection() -> Generator[None, Any, Any]:
         gc.enable()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """In a fresh clone one worker compiles a module, and the others wait for what it wrote."""
+    if not isinstance(collector, pytest.Module) or sys.dont_write_bytecode or _is_compiled(collector.path):
+        return (yield)
+    with (collector.config.stash[_FOLDER] / "compiler").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return (yield)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if (given := getattr(config, "workerinput", None)) is None:
         folder = tempfile.TemporaryDirectory(prefix="walkwire-tests-")
@@ -105,6 +117,13 @@ def once(pytestconfig: pytest.Config) -> Once:
             yield
 
     return inside
+
+
+def _is_compiled(path: Path) -> bool:
+    """Return whether pytest has a compiled file of a module that is not older than the module."""
+    name = f"{path.stem}.{sys.implementation.cache_tag}-pytest-{pytest.__version__}.pyc"
+    made = Path(cache_from_source(path)).with_name(name)
+    return made.exists() and made.stat().st_mtime >= path.stat().st_mtime
 
 
 def _is_alone(item: pytest.Item) -> bool:
