@@ -19,11 +19,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from tests.garbage import without_collections
+from tests.garbage import garbage_of, without_collections
 from tests.server.socket.echo import serving_wire
 from tests.serving import PATIENCE, PROGRAMS, Server
 from walkwire.brokers import open_broker
 from walkwire.server.socket.framing import Framing
+from walkwire.testing import serve
 from walkwire.wire.wire import Wire
 
 KIBIBYTE = 1024
@@ -426,3 +427,30 @@ async def test_the_log_tells_that_file_descriptors_run_out(tmp_path: Path) -> No
             async with asyncio.timeout(PATIENCE):
                 while (await http.get("/healthz/ready")).status_code != 200:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
+
+
+BODIES = {
+    "refused by a validator": ("/user/login", {"email": "a", "password": "x"}, 422),
+    "long, and refused": ("/user/login", {"email": "a" * 200_000, "password": "x"}, 422),
+    "long, with many wrong values": ("/walker/count", {"numbers": ["x"] * 9_000}, 422),
+    "long, and taken": ("/walker/count", {"numbers": [0] * 9_000}, 200),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "status"), BODIES.values(), ids=BODIES)
+async def test_a_body_is_freed_without_the_garbage_collector(
+    path: str, body: dict[str, Any], status: int, tmp_path: Path
+) -> None:
+    """A18: addresses of 200 KB that were refused stayed until the garbage collector came to them."""
+    program = tmp_path / "main.py"
+    program.write_text(
+        "from walkwire import Walker, specs\n\n\n@specs(auth=False)\nclass count(Walker):\n    numbers: list[int]\n"
+    )
+    async with serve(program) as app:
+        guest = app.public()
+
+        async def post() -> None:
+            assert (await guest.request("POST", path, json=body)).status == status
+
+        of_the_client = await garbage_of(lambda: guest.request("POST", "/nowhere", json={}))
+        assert await garbage_of(post) <= of_the_client

@@ -55,10 +55,14 @@ class Checked:
             self._error = error
 
     def result(self) -> Any:
-        """Return the result, or raise the error."""
-        if self._error is not None:
-            raise self._error
-        return self._result
+        """Return the result, or raise the error. Called once: the error, whose traceback refers to us, is kept no longer."""
+        error, self._error = self._error, None
+        if error is None:
+            return self._result
+        try:
+            raise error
+        finally:
+            del error
 
 
 class StrictRequest(Request):
@@ -208,12 +212,22 @@ def tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     except ValidationError as error:
         count = error.error_count()
         if count <= TOLD and count * (_size.get() if checked is None else checked.size) <= MOST_TOLD:
+            _forget_frames(error)
             raise
         few = PydanticCustomError(TOO_MANY, "{count} values are wrong", {"count": count})
         given = value if checked is None else checked.given
         raise ValidationError.from_exception_data(
             error.title, [InitErrorDetails(type=few, input=given)]
         ) from None
+
+
+def _forget_frames(error: ValidationError) -> None:
+    """Let errors that validators raised refer to no frames: those refer to the request, and FastAPI's to the errors again."""
+    for detail in error.errors(include_url=False, include_input=False):
+        raised = detail.get("ctx", {}).get("error")
+        while isinstance(raised, BaseException):
+            raised.__traceback__ = None
+            raised = raised.__cause__ or raised.__context__
 
 
 def _read(body: bytes, limit: int, model: type[BaseModel] | None) -> Any:
