@@ -454,3 +454,45 @@ async def test_a_body_is_freed_without_the_garbage_collector(
 
         of_the_client = await garbage_of(lambda: guest.request("POST", "/nowhere", json={}))
         assert await garbage_of(post) <= of_the_client
+
+
+KINDS_OF_BODIES = {
+    "JSON": ("/user/login", b"application/json", b'{"email":"'),
+    "a form": (
+        "/walker/upload",
+        b"multipart/form-data; boundary=b",
+        b"--b\r\nContent-Disposition: form-data",
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "kind", "begun"), KINDS_OF_BODIES.values(), ids=KINDS_OF_BODIES)
+async def test_what_was_begun_of_a_body_is_freed_without_the_garbage_collector(
+    path: str, kind: bytes, begun: bytes, tmp_path: Path
+) -> None:
+    """A18: of each client that disconnected inside a body, all that had come of it stayed."""
+    program = tmp_path / "main.py"
+    program.write_text(
+        "from fastapi import UploadFile\nfrom walkwire import Walker, specs\n\n\n"
+        "@specs(auth=False)\nclass upload(Walker):\n    file: UploadFile\n"
+    )
+    headers = [(b"host", b"localhost"), (b"content-type", kind), (b"content-length", b"100000")]
+    async with serve(program) as app:
+
+        async def post() -> None:
+            scope = {"type": "http", "method": "POST", "http_version": "1.1", "path": path, "scheme": "http"}
+            more = {"query_string": b"", "root_path": "", "headers": headers, "client": ("127.0.0.1", 1)}
+            messages = [
+                {"type": "http.request", "body": begun, "more_body": True},
+                {"type": "http.disconnect"},
+            ]
+
+            async def receive() -> Any:
+                return messages.pop(0)
+
+            async def send(message: Any) -> None: ...
+
+            await app.app.api(scope | more, receive, send)
+            assert not messages
+
+        assert await garbage_of(post) < 1

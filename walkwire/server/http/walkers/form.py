@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from walkwire.errors import BadEvent, Busy, PublicError, TooLarge
-from walkwire.server.http.route import Carrier, Checked, StrictRequest, strict_json
+from walkwire.server.http.route import Carrier, Checked, StrictRequest, disconnecting, strict_json
 from walkwire.wire.message.aside import aside
 from walkwire.wire.message.bounds import LONG
 
@@ -132,7 +132,8 @@ class FormRequest(StrictRequest):
         if kind == "multipart/form-data":
             form: OpenForm = self.scope[OPEN_FORM]
             try:
-                self._form = await form.read(self.headers, self.stream())
+                with disconnecting():
+                    self._form = await form.read(self.headers, self.stream())
             except PublicError as error:
                 raise Carrier(error) from None
         else:
