@@ -11,7 +11,6 @@ import pytest
 from tests.account.conftest import PlainHasher
 from walkwire.account.password import SHARE, THREADS, Passwords, _Turns
 from walkwire.errors import Busy
-from walkwire.timeslice import LONG
 
 
 @pytest.fixture
@@ -49,14 +48,11 @@ async def test_the_stand_in_costs_what_a_real_hash_does(passwords: Passwords) ->
     assert passwords._stand_in.split("$")[:4] == (await passwords.hash("secret")).split("$")[:4]
 
 
-async def test_the_threads_have_long_slices_so_that_others_go_before_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[float] = []
-    monkeypatch.setattr("walkwire.account.password.ask_for_slices", asked.append)
-    passwords = Passwords(PlainHasher())
+async def test_its_threads_are_prepared(hasher: PlainHasher) -> None:
+    threads: list[str] = []
+    passwords = Passwords(hasher, prepare=lambda: threads.append(threading.current_thread().name))
     await passwords.hash("secret")
-    assert asked == [LONG]
+    assert threads == ["password_0"]
     passwords.close()
 
 

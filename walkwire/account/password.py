@@ -22,7 +22,6 @@ from typing import Protocol, TypeVar
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from walkwire.errors import Busy
-from walkwire.timeslice import LONG, ask_for_slices
 
 # A hash takes 0.1 to 0.2 s of a core, and 64 MiB.
 THREADS = 2 if (os.cpu_count() or 1) > 2 else 1
@@ -47,12 +46,19 @@ class Hasher(Protocol):
 class Passwords:
     """Hash and verify in `THREADS` threads. Raises Busy while `waiting` calls wait for a thread.
 
+    - prepare: called first in each of them
+
     `is_suspect`: the caller gave wrong passwords before. Such callers may fill half of the queue.
     """
 
-    def __init__(self, hasher: Hasher | None = None, waiting: int | None = None) -> None:
+    def __init__(
+        self,
+        hasher: Hasher | None = None,
+        waiting: int | None = None,
+        prepare: Callable[[], object] | None = None,
+    ) -> None:
         self._hasher: Hasher = hasher or Argon2Hasher(parallelism=LANES)
-        self._pool = ThreadPoolExecutor(THREADS, "password", ask_for_slices, (LONG,))
+        self._pool = ThreadPoolExecutor(THREADS, "password", prepare)
         self._turns = _Turns(THREADS, WAITING if waiting is None else waiting)
         self._stand_in: str | None = None
         self._alone = threading.Lock()

@@ -44,7 +44,7 @@ from walkwire.server.process.port import Port
 from walkwire.server.process.workers import CANNOT_START, Workers, WorkerSlot
 from walkwire.server.socket.gateway import gateway
 from walkwire.server.socket.stream import SocketStream
-from walkwire.timeslice import SHORT, ask_for_slices
+from walkwire.server.socket.timeslice import SHORT, ask_for_slices
 from walkwire.walk.registry import Registry
 from walkwire.wire.message import close
 from walkwire.wire.message.close import Close

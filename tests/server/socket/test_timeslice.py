@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from walkwire.timeslice import LONG, SHORT, ask_for_slices
+from walkwire.server.socket.timeslice import LONG, SHORT, ask_for_slices
 
 Result = TypeVar("Result")
 
