@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Coroutine
 from contextvars import ContextVar
 from functools import partial
 from typing import Annotated, Any
@@ -15,11 +14,11 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from starlette import routing
-from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from walkwire.errors import BadEvent, PublicError, TooLarge
+from walkwire.server.http.gone import disconnecting
 from walkwire.wire.message import elements, text
 from walkwire.wire.message.aside import aside
 from walkwire.wire.message.bounds import LONG, MOST_TOLD, TOLD
@@ -65,18 +64,6 @@ class Checked:
             raise error
         finally:
             del error
-
-
-@contextmanager
-def disconnecting() -> Iterator[None]:
-    """Raise HTTPException if the client disconnects in this block.
-
-    FastAPI would make one itself, in a frame that its traceback refers to: both would stay, with all of the body that had come.
-    """
-    try:
-        yield
-    except ClientDisconnect:
-        raise HTTPException(499, "Client Closed Request") from None
 
 
 class StrictRequest(Request):

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from walkwire.errors import BadEvent, Busy, PublicError, TooLarge
-from walkwire.server.http.route import Carrier, Checked, StrictRequest, disconnecting, strict_json
+from walkwire.server.http.gone import disconnecting
+from walkwire.server.http.route import Carrier, Checked, StrictRequest, strict_json
 from walkwire.wire.message.aside import aside
 from walkwire.wire.message.bounds import LONG
 
