@@ -28,12 +28,8 @@ async def garbage_of(work: Callable[[], Awaitable[object]], times: int = 15) -> 
     await work()
     left = []
     with without_collections():
-        gc.freeze()  # so that each collection looks at what is new only
-        try:
-            for _ in range(times):
-                await work()
-                await asyncio.sleep(0)
-                left.append(gc.collect())
-        finally:
-            gc.unfreeze()
+        for _ in range(times):
+            await work()
+            await asyncio.sleep(0)
+            left.append(gc.collect())
     return statistics.median(left)

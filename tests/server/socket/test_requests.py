@@ -47,6 +47,14 @@ class Site:
         self._turn += 1
         asyncio.get_running_loop().call_soon(self.count_turns)
 
+    async def connect(self, count: int, stack: ExitStack) -> list[socket.socket]:
+        """So many clients, each accepted, until the stack is left."""
+        clients = []
+        for number in range(1, count + 1):
+            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", self.port))))
+            await self.until(lambda number=number: len(self.server.server_state.connections) == number)
+        return clients
+
     async def until(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
             while not is_so():  # noqa: ASYNC110 what is waited for is the other end of a socket
@@ -81,12 +89,8 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def test_requests_of_many_connections_begin_in_several_turns(site: Site) -> None:
-    clients = []
     with ExitStack() as stack:
-        for number in range(1, 201):
-            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", site.port))))
-            await site.until(lambda number=number: len(site.server.server_state.connections) == number)
-        for client in clients:
+        for client in await site.connect(200, stack):
             client.sendall(GET * 4)
         await site.until(lambda: site.begun.total() == 800)
         assert max(site.begun.values()) <= MOST
@@ -94,12 +98,8 @@ async def test_requests_of_many_connections_begin_in_several_turns(site: Site) -
 
 async def test_bodies_of_many_connections_are_handled_in_several_turns(site: Site) -> None:
     post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + bytes(60_000)
-    clients = []
     with ExitStack() as stack:
-        for number in range(1, 101):
-            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", site.port))))
-            await site.until(lambda number=number: len(site.server.server_state.connections) == number)
-        for client in clients:
+        for client in await site.connect(100, stack):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)  # whether or not anybody reads
             client.sendall(post)
         await site.until(lambda: site.begun.total() == 100)
