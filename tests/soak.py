@@ -128,13 +128,13 @@ def attacked(server: Server, count: int, seconds: float) -> Iterator[None]:
     )
     assert attack.stdin is not None
     task = {"port": server.port, "count": count, "kinds": ATTACKS, "sources": SOURCES, "seconds": seconds}
-    json.dump(task, attack.stdin)
-    attack.stdin.close()
+    attack.stdin.write(json.dumps(task) + "\n")
+    attack.stdin.flush()
     try:
         yield
     finally:
         attack.kill()
-        attack.wait()
+        attack.communicate()
 
 
 def _drift(memory: list[int]) -> float:

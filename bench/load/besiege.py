@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from walkwire.load.plan import Plan
 from walkwire.load.run import Run
 from walkwire.load.tally import Result
 
+FIRST = 1.5  # seconds of the hostile ones before the honest ones come
+LONGEST = 120.0  # seconds after which they leave in any case
 LOOK = 0.05  # seconds between two looks at the server's memory
 GOING = 60.0  # seconds within which all is as before, after the hostile ones have left
 STILL = 25  # seconds without a change after which it grows no smaller: a server looks at its heap every ten
@@ -33,31 +36,36 @@ async def besiege(
 ) -> dict[str, Any]:
     """`honest` clients, as these users and from as many addresses, hear `rate` messages a second, in channels of ten.
 
-    First in peace, then beside `hostile` (see `bench.load.hostile`). `peace` and `siege`: p99 in seconds; `lost`: the part of
-    deliveries that did not come; `closed`: honest clients that lost their connection; `grown`: bytes above peace, at most;
+    First in peace, then beside `hostile` (see `bench.load.hostile`), who stay until the last message is heard. `peace` and
+    `siege`: p99 in seconds; `arrival`: seconds until all honest clients are connected, beside the hostile ones; `lost`: the part
+    of deliveries that did not come; `closed`: honest clients that lost their connection; `grown`: bytes above peace, at most;
     `left`: bytes above peace after they have gone; `logged`: bytes a second in the file `log`; `connected`: by kind.
     """
     addresses = [
         replace(address, token=token, source=f"127.1.0.{number + 1}") for number, token in enumerate(tokens)
     ]
-    peace = await _run(addresses, honest, rate, seconds)
+    peace, _ = await _run(addresses, honest, rate, seconds)
     memory = _Memory(pid)
     size = _size(log)
-    attackers = await _attackers(hostile | {"port": address.port, "seconds": seconds + 3})
+    began = time.perf_counter()
+    attackers = await _attackers(hostile | {"port": address.port, "seconds": LONGEST})
     looking = asyncio.ensure_future(memory.look())
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(FIRST)
     window = Window(pid)
-    siege = await _run(addresses, honest, rate, seconds)
+    siege, arrival = await _run(addresses, honest, rate, seconds)
     found = window.close(siege.delivered)
+    assert attackers.stdin is not None
+    attackers.stdin.close()  # which tells them to go
     output, _ = await attackers.communicate()
     looking.cancel()
-    logged = (_size(log) - size) / (seconds + 3)
+    logged = (_size(log) - size) / (time.perf_counter() - began)
     left = await memory.settle()
     return found | {
         "peace": peace.p99 / 1000,
         "siege": siege.p99 / 1000,
         "siege p50": siege.p50 / 1000,
         "worst": siege.max / 1000,
+        "arrival": arrival,
         "lost": siege.lost / siege.due,
         "closed": siege.closed,
         "grown": memory.most - memory.first,
@@ -68,11 +76,14 @@ async def besiege(
     }
 
 
-async def _run(addresses: list[Address], honest: int, rate: float, seconds: float) -> Result:
+async def _run(addresses: list[Address], honest: int, rate: float, seconds: float) -> tuple[Result, float]:
+    """Return what they heard, and in how many seconds all were connected."""
     run = Run(addresses[0], Plan(honest, honest // 10, rate, seconds, patience=2.0), addresses[1:])
+    began = time.perf_counter()
     await run.connect()
+    arrival = time.perf_counter() - began
     try:
-        return await run.send()
+        return await run.send(), arrival
     finally:
         run.leave()
 
@@ -86,8 +97,7 @@ async def _attackers(task: dict[str, Any]) -> asyncio.subprocess.Process:
         sys.executable, "-m", "bench.load.hostile", stdin=-1, stdout=-1
     )
     assert process.stdin is not None
-    process.stdin.write(json.dumps(task).encode())
-    process.stdin.close()
+    process.stdin.write(json.dumps(task).encode() + b"\n")
     return process
 
 

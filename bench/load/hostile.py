@@ -1,4 +1,5 @@
-"""Hostile: `python -m bench.load.hostile`: connections that try to stop a server. Reads a task (JSON), ends by itself.
+"""Hostile: `python -m bench.load.hostile`: connections that try to stop a server. Reads a task (a line of JSON), and ends when
+its time or its input is over.
 
 Each kind is a few bytes and how often they are said. Who is thrown out comes back a second later, as real ones would. Everything
 goes to 127.0.0.1, from addresses of 127.0.0.0/8.
@@ -15,6 +16,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -179,24 +181,24 @@ class Hostile(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._say)
 
 
-async def attack(port: int, count: int, kinds: list[str], sources: int, seconds: float) -> dict[str, int]:
-    """Keep `count` connections of these kinds, in turn, for so long. Gives how often each kind was connected."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    connected: dict[str, int] = dict.fromkeys(kinds, 0)
+async def attack(port: int, count: int, kinds: list[str], sources: int, connected: dict[str, int]) -> None:
+    """Keep `count` connections of these kinds, in turn, until cancelled. Counts in `connected` how often each kind was."""
     limit = asyncio.Semaphore(CONNECTING)
+    loop = asyncio.get_running_loop()
 
     async def one(name: str, source: str) -> None:
-        while loop.time() < end:
+        while True:
             hostile = Hostile(KINDS[name])
             try:
                 async with limit:
                     transport, _ = await loop.create_connection(
                         lambda hostile=hostile: hostile, "127.0.0.1", port, local_addr=(source, 0)
                     )
-                connected[name] += 1
-                await asyncio.wait((hostile.ended,), timeout=max(0.0, end - loop.time()))
-                transport.abort()
+                connected[name] = connected.get(name, 0) + 1
+                try:
+                    await hostile.ended
+                finally:
+                    transport.abort()
             except OSError:
                 pass
             await asyncio.sleep(BACK_AFTER)
@@ -205,16 +207,27 @@ async def attack(port: int, count: int, kinds: list[str], sources: int, seconds:
     await asyncio.gather(
         *(one(name, next(places)) for name, _ in zip(cycle(kinds), range(count), strict=False))
     )
+
+
+async def _attack_until_told(seconds: float, **task: Any) -> dict[str, int]:
+    """Attack for so long, or until the input ends."""
+    connected: dict[str, int] = {}
+    loop = asyncio.get_running_loop()
+    attacking = asyncio.ensure_future(attack(connected=connected, **task))
+    loop.add_reader(sys.stdin, attacking.cancel)
+    loop.call_later(seconds, attacking.cancel)
+    with suppress(asyncio.CancelledError):
+        await attacking
     return connected
 
 
 def main() -> None:
     """Read the task, attack, print how often each kind was connected."""
-    task = json.load(sys.stdin)
+    task = json.loads(sys.stdin.readline())
     os.nice(10)  # so that the honest ones, on the same core, are not late by their own machine
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    print(json.dumps(uvloop.run(attack(**task))))
+    print(json.dumps(uvloop.run(_attack_until_told(**task))))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def _besieged(stage: Stage, kinds: list[str], count: int, sources: int) -> Figur
         "p99 in peace ms": found["peace"] * 1000,
         "p99 ms": found["siege"] * 1000,
         "worst ms": found["worst"] * 1000,
+        "arrival s": found["arrival"],
         "lost %": found["lost"] * 100,
         "closed": found["closed"],
         "grown MiB": found["grown"] / 2**20,
