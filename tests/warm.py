@@ -25,7 +25,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -201,12 +201,11 @@ class _Stove:
 
 
 def make_passwords_cheap() -> None:
-    """Hash the passwords of this process with the least of Argon2."""
-    from pwdlib.hashers.argon2 import Argon2Hasher
-
+    """Hash the passwords of this process as `walkwire.testing` does."""
     from walkwire.account import password
+    from walkwire.testing import CheapHasher
 
-    password.Argon2Hasher = partial(Argon2Hasher, time_cost=1, memory_cost=8, parallelism=1)  # type: ignore[assignment, misc]
+    password.HashingProcesses = CheapHasher  # type: ignore[assignment, misc]
 
 
 def _import_all() -> None:

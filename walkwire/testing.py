@@ -45,6 +45,24 @@ __all__ = ["Client", "Closed", "MovableClock", "Reply", "Served", "StreamSocket"
 _PASSWORD = "a password for tests"  # noqa: S105 - of users that live as long as a test
 
 
+class CheapHasher:
+    """Hashes with the least of Argon2, in the calling thread: a test's users are many, and their passwords no secret."""
+
+    def __init__(self) -> None:
+        self._hasher = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+
+    async def hash(self, password: str) -> str:
+        """Return a hash that contains its salt and parameters."""
+        return self._hasher.hash(password)
+
+    async def verify(self, password: str, hash: str) -> bool:
+        """Return whether `hash` is one of `password`."""
+        return self._hasher.verify(password, hash)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
 class Reply:
     """An answer over REST: `status`, `headers`, `content` as bytes, and `body` as read from JSON (None: it is not JSON)."""
 
@@ -258,8 +276,7 @@ class Served:
 
     async def start(self) -> None:
         """Serve. Raises StartError."""
-        # Argon2 at its least: a test's users are many, and their passwords no secret.
-        passwords = Passwords(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
+        passwords = Passwords(CheapHasher())
         loaded = await asyncio.to_thread(load_program, self._config, lambda: _registry(self._program))
         site = _site(self._program, self._config.spa)
         opened = open_app(self._config, loaded, site=site, passwords=passwords, clock=self.clock)

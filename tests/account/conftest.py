@@ -21,12 +21,15 @@ class PlainHasher:
     def __init__(self) -> None:
         self.compared: list[str] = []
 
-    def hash(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
         return f"hash of {password}"
 
-    def verify(self, password: str, hash: str) -> bool:
+    async def verify(self, password: str, hash: str) -> bool:
         self.compared.append(hash)
         return hash == f"hash of {password}"
+
+    async def close(self) -> None:
+        pass
 
 
 class Clock:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.account.conftest import PlainHasher, Sockets
 from walkwire.account.accounts import open_accounts
+from walkwire.account.hashing import HashingEnded
 from walkwire.account.password import Passwords
 from walkwire.store import Asking, Store
 
@@ -47,8 +48,8 @@ async def test_lost_passwords_are_replaced_only_if_the_program_can_send_codes(
 
 
 async def test_what_comes_after_the_end_is_not_hashed(store: Store, asking: Asking, sockets: Sockets) -> None:
-    passwords = Passwords(PlainHasher())
+    passwords = Passwords()
     async with open_accounts(store, asking, sockets, SECRET, passwords=passwords):
         pass
-    with pytest.raises(RuntimeError):
+    with pytest.raises(HashingEnded):
         await passwords.hash("late")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.account.conftest import PlainHasher
-from walkwire.account.password import SHARE, THREADS, Passwords, _Turns
+from walkwire.account.password import AT_ONCE, SHARE, Passwords, _Turns
 from walkwire.errors import Busy
 
 
 @pytest.fixture
-def passwords() -> Iterator[Passwords]:
+async def passwords() -> AsyncIterator[Passwords]:
     real = Passwords()
     yield real
-    real.close()
+    await real.close()
 
 
 async def test_a_password_is_kept_as_an_argon2id_hash_with_a_salt(passwords: Passwords) -> None:
@@ -39,7 +38,7 @@ async def test_where_there_is_no_account_as_much_is_compared(hasher: PlainHasher
     assert not await passwords.is_right("secret", None)
     assert not await passwords.is_right("secret", "hash of other")
     assert len(hasher.compared) == 2
-    passwords.close()
+    await passwords.close()
 
 
 async def test_the_stand_in_costs_what_a_real_hash_does(passwords: Passwords) -> None:
@@ -48,26 +47,18 @@ async def test_the_stand_in_costs_what_a_real_hash_does(passwords: Passwords) ->
     assert passwords._stand_in.split("$")[:4] == (await passwords.hash("secret")).split("$")[:4]
 
 
-async def test_its_threads_are_prepared(hasher: PlainHasher) -> None:
-    threads: list[str] = []
-    passwords = Passwords(hasher, prepare=lambda: threads.append(threading.current_thread().name))
-    await passwords.hash("secret")
-    assert threads == ["password_0"]
-    passwords.close()
-
-
 class Slow(PlainHasher):
     """Waits at its gate; `begun` are the passwords whose hashes began."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate = threading.Event()
+        self.gate = asyncio.Event()
         self.begun: list[str] = []
 
-    def hash(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
         self.begun.append(password)
-        self.gate.wait()
-        return super().hash(password)
+        await self.gate.wait()
+        return await super().hash(password)
 
 
 async def asked(passwords: Passwords, password: str, *, is_suspect: bool = False) -> asyncio.Task[str]:
@@ -78,7 +69,7 @@ async def asked(passwords: Passwords, password: str, *, is_suspect: bool = False
 
 
 @pytest.fixture
-def slow() -> Iterator[Slow]:
+async def slow() -> AsyncIterator[Slow]:
     made = Slow()
     yield made
     made.gate.set()
@@ -86,23 +77,23 @@ def slow() -> Iterator[Slow]:
 
 async def test_more_than_can_wait_are_refused_as_busy(slow: Slow) -> None:
     passwords = Passwords(slow, waiting=2)
-    waiting = [await asked(passwords, "a") for _ in range(THREADS + 2)]
+    waiting = [await asked(passwords, "a") for _ in range(AT_ONCE + 2)]
     with pytest.raises(Busy):
         await passwords.hash("a")
     slow.gate.set()
-    assert await asyncio.gather(*waiting) == ["hash of a"] * (THREADS + 2)
+    assert await asyncio.gather(*waiting) == ["hash of a"] * (AT_ONCE + 2)
     assert await passwords.hash("a") == "hash of a"
-    passwords.close()
+    await passwords.close()
 
 
 @pytest.fixture
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes begin in the order in which they have their turns."""
-    monkeypatch.setattr("walkwire.account.password.THREADS", 1)
+    monkeypatch.setattr("walkwire.account.password.AT_ONCE", 1)
 
 
 async def test_callers_that_failed_before_leave_half_of_the_queue_to_others_who_go_first(
-    slow: Slow, one_thread: None
+    slow: Slow, one_at_a_time: None
 ) -> None:
     passwords = Passwords(slow, waiting=4)
     first = await asked(passwords, "first")
@@ -113,11 +104,11 @@ async def test_callers_that_failed_before_leave_half_of_the_queue_to_others_who_
     slow.gate.set()
     await asyncio.gather(first, *suspects, *others)
     assert slow.begun.index("other") < slow.begun.index("suspect")
-    passwords.close()
+    await passwords.close()
 
 
 async def test_who_failed_before_has_a_turn_also_while_others_keep_coming(
-    slow: Slow, one_thread: None
+    slow: Slow, one_at_a_time: None
 ) -> None:
     passwords = Passwords(slow, waiting=20)
     tasks = [await asked(passwords, "first")]
@@ -126,31 +117,31 @@ async def test_who_failed_before_has_a_turn_also_while_others_keep_coming(
     slow.gate.set()
     await asyncio.gather(*tasks)
     assert slow.begun.index("suspect") == SHARE
-    passwords.close()
+    await passwords.close()
 
 
 async def test_a_call_whose_caller_has_gone_is_not_made(slow: Slow) -> None:
     passwords = Passwords(slow, waiting=2)
-    first = [await asked(passwords, "first") for _ in range(THREADS)]
+    first = [await asked(passwords, "first") for _ in range(AT_ONCE)]
     gone, stays = await asked(passwords, "gone"), await asked(passwords, "stays")
     gone.cancel()
     await asyncio.wait([gone])
     again = await asked(passwords, "again")  # its place is free
     slow.gate.set()
     await asyncio.gather(*first, stays, again)
-    assert sorted(slow.begun[THREADS:]) == ["again", "stays"]
-    passwords.close()
+    assert sorted(slow.begun[AT_ONCE:]) == ["again", "stays"]
+    await passwords.close()
 
 
-async def test_a_thread_is_free_when_its_work_ends_not_when_its_caller_goes(slow: Slow) -> None:
+async def test_a_turn_ends_with_its_work_not_when_its_caller_goes(slow: Slow) -> None:
     passwords = Passwords(slow, waiting=0)
-    for _ in range(THREADS):
+    for _ in range(AT_ONCE):
         task = await asked(passwords, "a")
         task.cancel()
         await asyncio.wait([task])
     with pytest.raises(Busy):
         await passwords.hash("a")
-    passwords.close()
+    await passwords.close()
 
 
 async def test_a_caller_who_goes_during_the_first_comparison_breaks_no_later_one(slow: Slow) -> None:
@@ -161,7 +152,7 @@ async def test_a_caller_who_goes_during_the_first_comparison_breaks_no_later_one
     await asyncio.wait([gone])
     slow.gate.set()
     assert await passwords.is_right("secret", "hash of secret")
-    passwords.close()
+    await passwords.close()
 
 
 async def test_a_caller_who_goes_as_the_turn_comes_passes_it_on() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -45,13 +45,13 @@ class Post:
 
 
 @pytest.fixture
-def users(
+async def users(
     store: Store, asking: Asking, sessions: Sessions, revocation: Revocation, hasher: PlainHasher
-) -> Iterator[Users]:
+) -> AsyncIterator[Users]:
     passwords = Passwords(hasher)
     made = Users(store, asking, passwords, sessions, revocation)
     yield made
-    passwords.close()
+    await passwords.close()
 
 
 @pytest.fixture

@@ -438,14 +438,14 @@ async def test_a_new_password_whose_outcome_is_not_known_revokes_all_the_same(
         def change_password(self, user_id: str, old: str, new: str) -> bool:
             raise CommitInDoubt
 
-    user = UserRecord(new_id(), "c@example.com", PlainHasher().hash("old"), new_id())
+    user = UserRecord(new_id(), "c@example.com", "hash of old", new_id())
     store.add_user(user)
     passwords = Passwords(PlainHasher())
     accounts = Users(Doubtful(), asking, passwords, sessions, revocation)  # type: ignore[arg-type]
     assert await revocation.is_current(user.root_id, 0)
     with pytest.raises(CommitInDoubt):
         await accounts.change_password(user.id, "old", "new")
-    passwords.close()
+    await passwords.close()
     assert sockets.told == [(user.root_id, 1)]
     assert not await revocation.is_current(user.root_id, 0)
     clock.now += SHOWN_SECONDS

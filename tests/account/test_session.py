@@ -122,7 +122,7 @@ async def test_a_log_in_that_a_new_password_overtakes_is_refused(
     passwords = Passwords(hasher)
     users = Users(store, Asking(), passwords, sessions, revocation)
     assert await users.login(user.email, "better", has_refresh=True) is not None
-    passwords.close()
+    await passwords.close()
 
 
 async def test_nothing_of_a_refresh_token_is_stored_as_it_is(

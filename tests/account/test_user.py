@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -26,13 +26,13 @@ def auth(tokens: Tokens, revocation: Revocation) -> Auth:
 
 
 @pytest.fixture
-def users(
+async def users(
     store: Store, asking: Asking, revocation: Revocation, sessions: Sessions, hasher: PlainHasher
-) -> Iterator[Users]:
+) -> AsyncIterator[Users]:
     passwords = Passwords(hasher)
     made = Users(store, asking, passwords, sessions, revocation)
     yield made
-    passwords.close()
+    await passwords.close()
 
 
 async def test_who_registers_can_log_in_and_is_known_by_the_token(users: Users, auth: Auth) -> None:

@@ -46,11 +46,14 @@ EMAIL, PASSWORD = "ada@example.com", "secret"
 class PlainHasher:
     """A hash that costs nothing."""
 
-    def hash(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
         return f"hash of {password}"
 
-    def verify(self, password: str, hash: str) -> bool:
-        return hash == self.hash(password)
+    async def verify(self, password: str, hash: str) -> bool:
+        return hash == f"hash of {password}"
+
+    async def close(self) -> None:
+        pass
 
 
 @dataclass
@@ -112,11 +115,13 @@ def sessions(store: Store, asking: Asking, revocation: Revocation) -> Sessions:
 
 
 @pytest.fixture
-def users(store: Store, asking: Asking, revocation: Revocation, sessions: Sessions) -> Iterator[Users]:
+async def users(
+    store: Store, asking: Asking, revocation: Revocation, sessions: Sessions
+) -> AsyncIterator[Users]:
     passwords = Passwords(PlainHasher())
     made = Users(store, asking, passwords, sessions, revocation)
     yield made
-    passwords.close()
+    await passwords.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -108,7 +108,6 @@ async def open_accounts(
     keys: Keys | None = None,
     verify_email: VerifyEmail = "off",
     passwords: Passwords | None = None,
-    prepare: Callable[[], object] | None = None,
     limits: AccountLimits | None = None,
 ) -> AsyncIterator[Accounts]:
     """Make the accounts of a server, and close them when the block is left.
@@ -119,16 +118,15 @@ async def open_accounts(
     - keys: sign and verify tokens; None: the secret does
     - verify_email: whether new users are asked to prove their addresses, and may log in before
     - passwords: hashes passwords; None: argon2id with the library's parameters. Closed with the rest
-    - prepare: called first in each thread that hashes passwords by the library's parameters
     - limits: None: attempts are not limited
 
     Raises StartError if addresses are to be proved, and nothing can send codes.
     """
     limits = limits or AccountLimits()
     async with AsyncExitStack() as stack:
-        passwords = passwords or Passwords(waiting=limits.passwords, prepare=prepare)
+        passwords = passwords or Passwords(waiting=limits.passwords)
         attempts = Attempts(limits.attempts)
-        stack.callback(passwords.close)
+        stack.push_async_callback(passwords.close)
         tokens = Tokens(secret, keys=keys)
         verification = None
         if verify_email != "off":

@@ -1,4 +1,4 @@
-"""Passwords: hashes and verifies passwords with argon2id, in threads of their own, so that nothing else waits for them.
+"""Passwords: hashes and verifies passwords with argon2id, in processes of their own, so that nothing else waits for them.
 
 A hash is dear, and anybody may ask for one. So few calls wait. A call whose caller is cancelled leaves the queue. Callers that
 failed before may fill half of the queue only, and others go before them.
@@ -9,63 +9,52 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import threading
-from asyncio import AbstractEventLoop, Future
+from asyncio import Future
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future as Job
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import partial
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from pwdlib.hashers.argon2 import Argon2Hasher
-
+from walkwire.account.hashing import HashingProcesses
 from walkwire.errors import Busy
 
 # A hash takes 0.1 to 0.2 s of a core, and 64 MiB.
-THREADS = 2 if (os.cpu_count() or 1) > 2 else 1
-# Threads of one hash: if it had more, a few hashes at once would take most of a core from the event loop.
-LANES = 1
+AT_ONCE = 2 if (os.cpu_count() or 1) > 2 else 1
 WAITING = 512
 SHARE = 4  # while both wait, every fourth turn is for a caller that failed before
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Hasher(Protocol):
-    """Compute or verify one hash, in the calling thread."""
+    """Computes hashes, several calls at a time."""
 
-    def hash(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
         """Return a hash that contains its salt and parameters."""
 
-    def verify(self, password: str, hash: str) -> bool:
+    async def verify(self, password: str, hash: str) -> bool:
         """Return whether `hash` is one of `password`. False for a text that is not a hash."""
+
+    async def close(self) -> None:
+        """Free what it holds."""
 
 
 class Passwords:
-    """Hash and verify in `THREADS` threads. Raises Busy while `waiting` calls wait for a thread.
+    """Hash and verify, `AT_ONCE` calls at a time. Raises Busy while `waiting` calls wait for their turns.
 
-    - prepare: called first in each of them
+    - hasher: closed with the rest
 
     `is_suspect`: the caller gave wrong passwords before. Such callers may fill half of the queue.
     """
 
-    def __init__(
-        self,
-        hasher: Hasher | None = None,
-        waiting: int | None = None,
-        prepare: Callable[[], object] | None = None,
-    ) -> None:
-        self._hasher: Hasher = hasher or Argon2Hasher(parallelism=LANES)
-        self._pool = ThreadPoolExecutor(THREADS, "password", prepare)
-        self._turns = _Turns(THREADS, WAITING if waiting is None else waiting)
+    def __init__(self, hasher: Hasher | None = None, waiting: int | None = None) -> None:
+        self._hasher: Hasher = hasher or HashingProcesses()
+        self._turns = _Turns(AT_ONCE, WAITING if waiting is None else waiting)
         self._stand_in: str | None = None
-        self._alone = threading.Lock()
 
     @property
     def waiting(self) -> int:
-        """Return how many calls wait for a thread."""
+        """Return how many calls wait for their turns."""
         return len(self._turns)
 
     async def hash(self, password: str, *, is_suspect: bool = False) -> str:
@@ -79,35 +68,28 @@ class Passwords:
         """
         return await self._run(is_suspect, self._verify, password, kept)
 
-    def close(self) -> None:
-        """End the threads. Calls that have not begun are cancelled."""
+    async def close(self) -> None:
+        """End the processes. Calls that have not begun are cancelled."""
         self._turns.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        await self._hasher.close()
 
-    def _verify(self, password: str, kept: str | None) -> bool:
-        with self._alone:  # made by the first call, with or without a user
-            self._stand_in = self._stand_in or self._hasher.hash(secrets.token_urlsafe())
-        return self._hasher.verify(password, kept or self._stand_in) and kept is not None
+    async def _verify(self, password: str, kept: str | None) -> bool:
+        # Made by the first calls, with or without a user.
+        self._stand_in = self._stand_in or await self._hasher.hash(secrets.token_urlsafe())
+        return await self._hasher.verify(password, kept or self._stand_in) and kept is not None
 
-    async def _run(self, is_suspect: bool, work: Callable[..., T], *arguments: str | None) -> T:
+    async def _run(
+        self, is_suspect: bool, work: Callable[P, Coroutine[Any, Any, T]], *given: P.args, **named: P.kwargs
+    ) -> T:
         await self._turns.take(is_suspect)
-        try:
-            job = self._pool.submit(work, *arguments)
-        except BaseException:
-            self._turns.give()
-            raise
-        # A cancelled caller does not end the thread's work, so the turn ends with the work.
-        job.add_done_callback(partial(_give, asyncio.get_running_loop(), self._turns))
-        return await asyncio.wrap_future(job)
-
-
-def _give(loop: AbstractEventLoop, turns: _Turns, job: Job[object]) -> None:
-    with suppress(RuntimeError):  # the loop is closed
-        loop.call_soon_threadsafe(turns.give)
+        # A cancelled caller does not end the work, so the turn ends with the work.
+        working = asyncio.ensure_future(work(*given, **named))
+        working.add_done_callback(lambda _: self._turns.give())
+        return await asyncio.shield(working)
 
 
 class _Turns:
-    """Who may use one of the threads next."""
+    """Whose call is made next."""
 
     def __init__(self, free: int, waiting: int) -> None:
         self._free = free

@@ -48,7 +48,6 @@ from walkwire.server.payer import note_request
 from walkwire.server.readings import readings_of
 from walkwire.server.scheduler import Scheduler
 from walkwire.server.settings import account_limits_of, levels_of
-from walkwire.server.socket.timeslice import LONG, ask_for_slices
 from walkwire.server.streams.durable import DurableEntries, DurableWriter
 from walkwire.server.streams.sessions import SignedSessions
 from walkwire.server.wiring import make_door, make_wire
@@ -174,7 +173,6 @@ async def open_app(
                 keys=open_keys(config, secret),
                 verify_email=config.verify_email,
                 passwords=passwords,
-                prepare=partial(ask_for_slices, LONG),
                 limits=account_limits_of(config),
             )
         )

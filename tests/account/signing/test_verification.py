@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -40,18 +40,18 @@ async def verification(
 
 
 @pytest.fixture
-def users(
+async def users(
     store: Store,
     asking: Asking,
     tokens: Tokens,
     revocation: Revocation,
     hasher: PlainHasher,
     verification: Verification,
-) -> Iterator[Users]:
+) -> AsyncIterator[Users]:
     passwords = Passwords(hasher)
     sessions = Sessions(store, asking, tokens, revocation)
     yield Users(store, asking, passwords, sessions, revocation, verification=verification)
-    passwords.close()
+    await passwords.close()
 
 
 async def test_a_new_user_proves_the_address_once(
@@ -173,7 +173,7 @@ async def test_a_client_that_logs_in_unverified_again_and_again_sends_so_many_co
         await users.login(EMAIL, "secret", address="192.0.2.1")
     with pytest.raises(Limited):
         await users.login(EMAIL, "secret", address="192.0.2.1")
-    passwords.close()
+    await passwords.close()
     verification.close()
 
 

@@ -195,7 +195,7 @@ async def _hash(password: str) -> str:
     try:
         return await passwords.hash(password)
     finally:
-        passwords.close()
+        await passwords.close()
 
 
 def _say(user: UserRecord, what: str) -> None:

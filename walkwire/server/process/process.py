@@ -41,10 +41,10 @@ from walkwire.server.process.descriptors import Descriptors
 from walkwire.server.process.heap import Heap
 from walkwire.server.process.listen import BACKLOG, begin, bind, binder
 from walkwire.server.process.port import Port
+from walkwire.server.process.timeslice import ask_for_short_slices
 from walkwire.server.process.workers import CANNOT_START, Workers, WorkerSlot
 from walkwire.server.socket.gateway import gateway
 from walkwire.server.socket.stream import SocketStream
-from walkwire.server.socket.timeslice import SHORT, ask_for_slices
 from walkwire.walk.registry import Registry
 from walkwire.wire.message import close
 from walkwire.wire.message.close import Close
@@ -77,7 +77,7 @@ def serve(
     `announce` is called with the port and the program's classes once everything is ready. Raises StartError.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-    ask_for_slices(SHORT)
+    ask_for_short_slices()
     atexit.register(_ignore_signals)  # registered first, so called last
     if config.workers > 1:
         _check_workers(config)

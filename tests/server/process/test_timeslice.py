@@ -1,4 +1,4 @@
-"""A thread that asked for other slices has them, at the priority it had."""
+"""A thread that asked for short slices has them, at the priority it had."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from walkwire.server.socket.timeslice import LONG, SHORT, ask_for_slices
+from walkwire.server.process.timeslice import SECONDS, ask_for_short_slices
 
 Result = TypeVar("Result")
 
@@ -31,20 +31,19 @@ def slice_of_this_thread() -> float | None:
     return next((int(line.split(":")[1]) / 1e9 for line in lines if line.startswith("se.slice")), None)
 
 
-@pytest.mark.parametrize("seconds", [SHORT, LONG])
-def test_a_thread_and_those_it_starts_get_the_slices_and_keep_their_priority(seconds: float) -> None:
+def test_a_thread_and_those_it_starts_get_short_slices_and_keep_their_priority() -> None:
     if in_a_thread(slice_of_this_thread) is None:
         pytest.skip("this kernel does not tell of slices")
 
     def work() -> tuple[bool, float | None, float | None, int]:
-        is_so = ask_for_slices(seconds)
+        is_so = ask_for_short_slices()
         own, later = slice_of_this_thread(), in_a_thread(slice_of_this_thread)
         return is_so, own, later, os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    assert in_a_thread(work) == (True, seconds, seconds, before)
+    assert in_a_thread(work) == (True, SECONDS, SECONDS, before)
 
 
 def test_where_it_cannot_be_asked_for_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "abacus")
-    assert not in_a_thread(lambda: ask_for_slices(SHORT))
+    assert not in_a_thread(ask_for_short_slices)
