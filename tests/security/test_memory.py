@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import resource
 import sys
 import tracemalloc
@@ -434,6 +435,8 @@ BODIES = {
     "long, and refused": ("/user/login", {"email": "a" * 200_000, "password": "x"}, 422),
     "long, with many wrong values": ("/walker/count", {"numbers": ["x"] * 9_000}, 422),
     "long, and taken": ("/walker/count", {"numbers": [0] * 9_000}, 200),
+    "no JSON": ("/user/login", "{", 422),
+    "long, and no JSON": ("/user/login", json.dumps({"email": "a" * 200_000}) + "POST", 422),
 }
 
 
@@ -450,7 +453,9 @@ async def test_a_body_is_freed_without_the_garbage_collector(
         guest = app.public()
 
         async def post() -> None:
-            assert (await guest.request("POST", path, json=body)).status == status
+            given = {"content": body} if isinstance(body, str) else {"json": body}
+            headers = {"content-type": "application/json"}
+            assert (await guest.request("POST", path, headers=headers, **given)).status == status
 
         of_the_client = await garbage_of(lambda: guest.request("POST", "/nowhere", json={}))
         assert await garbage_of(post) <= of_the_client

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -145,6 +146,10 @@ class Route(APIRoute):
                 return await handle(strict)
             except Carrier as carrier:
                 raise carrier.error from None
+            except RequestValidationError as error:
+                # FastAPI's frame refers to the error and to the request, and the tracebacks of both errors to the frame.
+                error.__context__ = None
+                raise error.with_traceback(None) from None
 
         return handle_strictly
 
@@ -200,10 +205,14 @@ def strict_json(body: bytes, limit: int) -> Any:
         text.check(body)
         return text.loads(body)
     except BadEvent as error:
-        what, _, at = error.message.removeprefix("Invalid JSON: ").partition(", at byte ")
-        refused = json.JSONDecodeError(what, "", 0)
-        refused.pos = int(at or 0)
-        raise refused from None
+        raise _refused(error.message) from None
+
+
+def _refused(message: str) -> json.JSONDecodeError:
+    what, _, at = message.removeprefix("Invalid JSON: ").partition(", at byte ")
+    refused = json.JSONDecodeError(what, "", 0)
+    refused.pos = int(at or 0)
+    return refused
 
 
 def tell_few(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
