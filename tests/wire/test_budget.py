@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from walkwire.wire.budget import CROWD, LEFT_OVER, SLICE, TURN, Budget
+from walkwire.wire.budget import CROWD, IN_CROWD, OLDER, SLICE, TURN, YOUNG, Budget, request_seconds
 
 
 class Clock:
@@ -143,7 +143,29 @@ async def test_a_slice_is_short_while_others_wait() -> None:
     budget = Budget(clock)
     assert budget.slice_ends(1.0) == 1.0 + TURN
     budget.wait(Socket("one", budget, clock, log, 1, 0.001))
-    assert budget.slice_ends(1.0) == 1.0 + SLICE
+    assert budget.slice_ends(1.0) == 1.0 + TURN * SLICE
     await asyncio.sleep(0)
     assert log == ["one"]
-    assert LEFT_OVER < TURN
+
+
+async def test_in_a_crowd_turns_are_short_and_garbage_is_collected_in_them() -> None:
+    clock, log, collected = Clock(), list[str](), list[int]()
+    budget = Budget(clock, collected.append)
+    for number in range(2 * CROWD):
+        budget.wait(Socket(str(number), budget, clock, log, OLDER, 0.0001))
+    await asyncio.sleep(0)
+    assert budget.turn == TURN * IN_CROWD
+    before, count = clock.now, 1
+    while count < OLDER:
+        count += 1
+        await asyncio.sleep(0)
+    assert clock.now - before < OLDER * TURN * IN_CROWD
+    assert collected == [0] * (OLDER // YOUNG - 1) + [1]
+    await turns(lambda: budget.place == math.inf)
+    budget.wait(Socket("alone", budget, clock, log, 1, 0.0001))
+    await turns(lambda: "alone" in log)
+    assert budget.turn == TURN
+
+
+def test_a_request_to_a_walker_is_counted_as_less_than_another() -> None:
+    assert 0 < request_seconds("/walker/post") < request_seconds("/user/login")

@@ -3,11 +3,15 @@
 When a turn's time is spent, what was received waits for the next turn. Then those sockets come first that took least time since
 the line began. So a client that sends little waits for a turn or two, however many others flood the server. (It is start-time
 fair queueing: Goyal, Vin, Cheng 1996. The virtual time is the place of the socket that was served last.)
+
+In a crowd turns are short, as a message waits for two or three of them. And garbage is collected every few turns: it gathers with
+all that is under way, and the interpreter would begin once what is under way grows, which then takes 10 to 30 ms.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import math
 from collections.abc import Callable
@@ -16,11 +20,22 @@ from time import perf_counter
 from typing import Protocol
 
 TURN = 0.0025  # seconds of input in one turn
-LEFT_OVER = 0.00125  # of them for what is left of earlier turns: so that new input finds some time
-SLICE = 0.0005  # seconds of one socket while others wait
+IN_CROWD = 1 / 3  # of that, in a crowd
+LEFT_OVER = 1 / 2  # of a turn, for what is left of earlier ones: so that new input finds some time
+SLICE = 1 / 5  # of a turn, for one socket while others wait
 FRAME_SECONDS = 0.00003  # seconds that are counted for a frame of a few bytes, without a look at the clock
-REQUEST = 0.0001  # the same for a request over HTTP: a short one takes as long until it is answered, or given to a thread
+WALK = 0.00015  # the same for a request to a walker over HTTP: a short one takes so long until it is given to a thread
+REQUEST = 0.0003  # and for another request, until it is answered
 CROWD = 64  # sockets in line; whoever joins them is to hold little meanwhile
+YOUNG, OLDER = (
+    4,
+    16,
+)  # turns of a crowd between two collections of new garbage, and of what was not garbage in these
+
+
+def request_seconds(path: str) -> float:
+    """Return the seconds that are counted for a request to this path."""
+    return WALK if path.startswith("/walker/") else REQUEST
 
 
 class Sliced(Protocol):
@@ -44,13 +59,20 @@ class Budget:
     """The time of one event loop.
 
     - clock: returns seconds, monotonic
-    - spent: seconds since the last turn
+    - collect: collects garbage of a generation and of younger ones
+    - turn: seconds of input in this turn
+    - spent: seconds of input since it began
     - is_spent: new input has to wait for the next turn
     - place: new input of a socket that has taken more has to wait in line; infinite while nobody waits
     """
 
-    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = perf_counter, collect: Callable[[int], object] = gc.collect
+    ) -> None:
         self.clock = clock
+        self._collect = collect
+        self._turns = 0  # of crowds
+        self.turn = TURN
         self.is_spent = False
         self.spent = 0.0
         self.place = math.inf
@@ -67,7 +89,7 @@ class Budget:
 
     def slice_ends(self, started: float) -> float:
         """Return when a socket that began at `started` has to let others go on."""
-        return started + (SLICE if self._left or self._again else TURN)
+        return started + self.turn * (SLICE if self._left or self._again else 1)
 
     def spend(self, socket: Sliced, started: float) -> None:
         """Count the time since `started` for a socket."""
@@ -78,7 +100,7 @@ class Budget:
         self.spent += seconds
         socket.taken = (socket.taken if socket.taken > self._served else self._served) + seconds
         self._furthest = max(self._furthest, socket.taken)
-        if self.spent >= TURN:
+        if self.spent >= self.turn:
             self.close()
 
     def renew(self) -> None:
@@ -111,8 +133,12 @@ class Budget:
         for socket in again:
             place = max(socket.taken, self._served)
             heappush(self._left, (place, socket.taken, next(self._numbers), socket))
+        self.turn = TURN
+        if len(self._left) >= CROWD:
+            self.turn *= IN_CROWD
+            self._tidy()
         try:
-            while self._left and self.spent < LEFT_OVER:
+            while self._left and self.spent < self.turn * LEFT_OVER:
                 place, _, _, socket = heappop(self._left)
                 self._served = max(self._served, place)
                 socket.read_rest()
@@ -123,3 +149,9 @@ class Budget:
                 self.place = self._served
                 if not self._is_due:
                     self._schedule()
+
+    def _tidy(self) -> None:
+        """Collect garbage, if it is time."""
+        self._turns += 1
+        if self._turns % YOUNG == 0:
+            self._collect(1 if self._turns % OLDER == 0 else 0)

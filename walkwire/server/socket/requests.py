@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from walkwire.server.socket.answers import refuse_headers, with_id
 from walkwire.server.socket.cycle import DEFAULT, EXTENSIONS, Cycle, Flow
 from walkwire.server.socket.window import use_window
-from walkwire.wire.budget import REQUEST
+from walkwire.wire.budget import request_seconds
 from walkwire.wire.deadlines import Deadlines
 from walkwire.wire.door import Door
 
@@ -77,6 +77,7 @@ class RequestProtocol(HttpToolsProtocol):
     _judged = 0.0
     _timed_by: Deadlines[Any] | None = None
     _turn: asyncio.Future[None] | None = None  # done when the request that waits for a turn may be handled
+    _cost = 0.0  # of that request, in seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the connection. Called by the gateway."""
@@ -124,7 +125,7 @@ class RequestProtocol(HttpToolsProtocol):
         if turn is None:
             self._parse_rest()
             return
-        self._door.budget.count(self, REQUEST)
+        self._door.budget.count(self, self._cost)
         if not turn.done():
             turn.set_result(None)
 
@@ -262,13 +263,13 @@ class RequestProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin to handle a request, in a later turn of the event loop if the time of this one is spent."""
-        budget = self._door.budget
+        budget, self._cost = self._door.budget, request_seconds(cycle.scope["path"])
         if budget.must_wait(self):
             turn = self._turn = self.loop.create_future()
             budget.wait(self)
             app = _after(turn, app)
         else:
-            budget.count(self, REQUEST)
+            budget.count(self, self._cost)
         super()._start_asgi_task(cycle, app)
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -16,7 +16,7 @@ from walkwire.server.socket.deflate import deflated, window_bits
 from walkwire.server.socket.ended import ENDED
 from walkwire.server.socket.framing import PONG, Framing, whole
 from walkwire.server.socket.window import use_window
-from walkwire.wire.budget import FRAME_SECONDS, TURN
+from walkwire.wire.budget import FRAME_SECONDS
 from walkwire.wire.connection import Connection
 from walkwire.wire.door import Door
 from walkwire.wire.heartbeat import Phase
@@ -50,7 +50,6 @@ class SocketStream(asyncio.Protocol):
         "_has_spoken",
         "_heartbeat",
         "_is_paused",
-        "_limits",
         "_response",
         "_rest",
         "_streams",
@@ -74,13 +73,10 @@ class SocketStream(asyncio.Protocol):
         self.heard = self.due = 0
         self.phase = Phase.OPEN
         self._transport: Any = transport
-        self._streams = streams
-        self._response = response
+        self._streams, self._response = streams, response
         self._framing = framing  # None nearly always: between frames, and not closing
-        self._door = door
-        self._address = address
+        self._door, self._address = door, address
         self._has_spoken = self._is_paused = False
-        self._limits = door.limits
         self._heartbeat = door.heartbeat
         self._budget, self.taken, self.is_narrow = door.budget, 0.0, False
         self._connection: Connection | None = None
@@ -111,6 +107,8 @@ class SocketStream(asyncio.Protocol):
             self._read_slice(data)
         else:
             self._charge(1)
+        if self._rest:
+            self._door.memory.grow(len(self._rest))
 
     def eof_received(self) -> None:
         """Answer the end of the peer's data as the library does. Called by the event loop."""
@@ -277,14 +275,14 @@ class SocketStream(asyncio.Protocol):
             self._connection.client.use_transport(self)
 
     def _read_slice(self, data: bytes) -> None:
-        budget, size, limits = self._budget, len(data), self._limits
+        budget, size, limits = self._budget, len(data), self._door.limits
         limit = limits.frame if limits.public_frame >= limits.frame else self._frame_limit()
         place, frames, started = 0, 0, 0.0
         if size >= FEW:
             started = budget.clock()
         elif self._framing is None and (found := whole(data, 0, limit)) is not None and found[2] == size:
             budget.spent += FRAME_SECONDS  # the usual case: one small event
-            if budget.spent >= TURN:
+            if budget.spent >= budget.turn:
                 budget.close()
             self._tell(found[0], found[1])
             return
@@ -312,7 +310,7 @@ class SocketStream(asyncio.Protocol):
             self._postpone(data[place:])
 
     def _frame_limit(self) -> int:
-        return self._limits.frame if self._connection is None else self._connection.frame_limit
+        return self._door.limits.frame if self._connection is None else self._connection.frame_limit
 
     def _postpone(self, rest: bytes) -> None:
         if self._is_paused and self.phase is Phase.CLOSING:
@@ -321,7 +319,6 @@ class SocketStream(asyncio.Protocol):
         self._transport.pause_reading()
         if not self._is_paused:
             self._budget.wait(self)
-        self._door.memory.grow(len(rest))
 
     def narrow(self, is_narrow: bool) -> None:
         """Let the peer send little ahead, or as much as usual. Called by the budget."""
@@ -389,7 +386,7 @@ class SocketStream(asyncio.Protocol):
             if self._connection is not None:
                 self._connection.lost()
         for data in framing.data_to_send():
-            if framing.state is State.OPEN and self.unsent() > self._limits.unsent:
+            if framing.state is State.OPEN and self.unsent() > self._door.limits.unsent:
                 self.abort()  # it sends pings and does not read the pongs
                 return
             if data:
