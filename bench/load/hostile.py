@@ -129,9 +129,14 @@ KINDS: Mapping[str, Kind] = {
     "log-in": Kind(b"", b"".join(map(_login, range(4))), 1.0),
     "e-mail": Kind(
         b"",
-        _POST % (b"/user/login", b"application/json", 200_032)
+        _POST % (b"/user/login", b"application/json", 200_027)
         + b'{"email":"' + b"a" * 200_000 + b'","password":"x"}',
         2.0,
+    ),
+    "no JSON": Kind(
+        b"",
+        _POST % (b"/user/login", b"application/json", 60_010) + b'{"email":"' + b"a" * 60_000,
+        0.5,
     ),
     "reset": Kind(_GET * 3, resets=True),
 }  # fmt: skip

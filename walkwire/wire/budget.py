@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import Protocol
 
 TURN = 0.0025  # seconds of input in one turn
-IN_CROWD = 1 / 3  # of that, in a crowd
+IN_CROWD = 1 / 5  # of that, in a crowd
 LEFT_OVER = 1 / 2  # of a turn, for what is left of earlier ones: so that new input finds some time
 SLICE = 1 / 5  # of a turn, for one socket while others wait
 FRAME_SECONDS = 0.00003  # seconds that are counted for a frame of a few bytes, without a look at the clock
