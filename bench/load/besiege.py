@@ -102,10 +102,10 @@ async def _attackers(task: dict[str, Any]) -> asyncio.subprocess.Process:
 
 
 class _Memory:
-    """Resident bytes of a server: at first, and at most."""
+    """Resident bytes of a server and of the processes that it started: at first, and at most."""
 
     def __init__(self, pid: int) -> None:
-        self._path = Path(f"/proc/{pid}/statm")
+        self._pid = pid
         self.first = self.most = self._now()
 
     async def look(self) -> None:
@@ -127,4 +127,13 @@ class _Memory:
         return least - self.first
 
     def _now(self) -> int:
-        return int(self._path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        started = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
+        return sum(_resident(pid) for pid in (self._pid, *started))
+
+
+def _resident(pid: int | str) -> int:
+    """Bytes of a process, 0 if it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
