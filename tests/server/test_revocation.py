@@ -67,7 +67,7 @@ class Server:
         self._stack = stack
         stack.push_async_callback(asking.close)
         stack.push_async_callback(self.revocation.stop)
-        stack.callback(passwords.close)
+        stack.push_async_callback(passwords.close)
 
     async def start(self) -> None:
         await self.wire.start(self.revocation.hear, self.revocation.recheck, self.revocation.hear_ended)
