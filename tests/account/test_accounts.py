@@ -6,8 +6,8 @@ import pytest
 
 from tests.account.conftest import PlainHasher, Sockets
 from walkwire.account.accounts import open_accounts
-from walkwire.account.hashing import HashingEnded
 from walkwire.account.password import Passwords
+from walkwire.errors import Busy
 from walkwire.store import Asking, Store
 
 SECRET = b"s" * 32
@@ -51,5 +51,5 @@ async def test_what_comes_after_the_end_is_not_hashed(store: Store, asking: Aski
     passwords = Passwords()
     async with open_accounts(store, asking, sockets, SECRET, passwords=passwords):
         pass
-    with pytest.raises(HashingEnded):
+    with pytest.raises(Busy):
         await passwords.hash("late")

@@ -168,3 +168,18 @@ async def test_a_caller_who_goes_as_the_turn_comes_passes_it_on() -> None:
         assert gone.cancelled()
         await stays
     assert turns._free == 0
+
+
+async def test_if_no_process_can_be_started_the_caller_is_told_to_come_again(
+    hasher: PlainHasher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(password: str) -> str:
+        raise OSError("Too many open files")
+
+    monkeypatch.setattr(hasher, "hash", fail)
+    passwords = Passwords(hasher, waiting=0)
+    for _ in range(AT_ONCE + 1):  # the turn is given back
+        with pytest.raises(Busy):
+            await passwords.hash("secret")
+    assert "Too many open files" in caplog.text
+    await passwords.close()

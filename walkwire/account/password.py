@@ -7,6 +7,7 @@ failed before may fill half of the queue only, and others go before them.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 from asyncio import Future
@@ -14,13 +15,15 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from walkwire.account.hashing import HashingProcesses
+from walkwire.account.hashing import HashingEnded, HashingProcesses
 from walkwire.errors import Busy
 
 # A hash takes 0.1 to 0.2 s of a core, and 64 MiB.
 AT_ONCE = 2 if (os.cpu_count() or 1) > 2 else 1
 WAITING = 512
 SHARE = 4  # while both wait, every fourth turn is for a caller that failed before
+
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +43,7 @@ class Hasher(Protocol):
 
 
 class Passwords:
-    """Hash and verify, `AT_ONCE` calls at a time. Raises Busy while `waiting` calls wait for their turns.
+    """Hash and verify, `AT_ONCE` calls at a time. Raises Busy while `waiting` calls wait for their turns, or if none can be made.
 
     - hasher: closed with the rest
 
@@ -85,7 +88,11 @@ class Passwords:
         # A cancelled caller does not end the work, so the turn ends with the work.
         working = asyncio.ensure_future(work(*given, **named))
         working.add_done_callback(lambda _: self._turns.give())
-        return await asyncio.shield(working)
+        try:
+            return await asyncio.shield(working)
+        except (HashingEnded, OSError) as error:  # OSError: no file descriptor, process or memory is left
+            _log.error("A password cannot be hashed: %s", error)
+            raise Busy from None
 
 
 class _Turns:

@@ -27,10 +27,8 @@ FRAME_SECONDS = 0.00003  # seconds that are counted for a frame of a few bytes, 
 WALK = 0.00015  # the same for a request to a walker over HTTP: a short one takes so long until it is given to a thread
 REQUEST = 0.0003  # and for another request, until it is answered
 CROWD = 64  # sockets in line; whoever joins them is to hold little meanwhile
-YOUNG, OLDER = (
-    4,
-    16,
-)  # turns of a crowd between two collections of new garbage, and of what was not garbage in these
+# Turns of a crowd between two collections of new garbage, and of what was not garbage in these.
+YOUNG, OLDER = 4, 16
 
 
 def request_seconds(path: str) -> float:
