@@ -12,6 +12,7 @@ import base64
 import json
 import os
 import resource
+import socket
 import struct
 import sys
 import zlib
@@ -26,6 +27,7 @@ import uvloop
 CONTROL_BLOCK = 16 * 1024  # bytes of small frames that are said at once
 BACK_AFTER = 1.0  # seconds until one who was thrown out is back
 CONNECTING = 64  # at a time
+UNSENT = 64 * 1024  # bytes in the kernel, which sends them also after they have gone: by default up to 4 MiB
 
 
 def _frame(head: int, payload: bytes, length: int | None = None) -> bytes:
@@ -153,6 +155,7 @@ class Hostile(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT)
         kind = self._kind
         if not kind.reads:
             self._transport.pause_reading()

@@ -24,7 +24,7 @@ async def processes() -> AsyncIterator[HashingProcesses]:
 
 
 def ids(processes: HashingProcesses) -> list[int]:
-    return sorted(process.pid for process in processes._processes)
+    return sorted(process._transport.get_pid() for process in processes._processes)
 
 
 def catches(process: int, number: int) -> bool:

@@ -14,9 +14,9 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from contextlib import suppress
+from asyncio import Future
 from typing import Any
 
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -40,8 +40,8 @@ class HashingProcesses:
     """
 
     def __init__(self) -> None:
-        self._processes: set[Process] = set()
-        self._idle: list[Process] = []
+        self._processes: set[_Process] = set()
+        self._idle: list[_Process] = []
         self._is_closed = False
 
     async def hash(self, password: str) -> str:
@@ -58,57 +58,91 @@ class HashingProcesses:
         """Kill the processes. Calls under way raise HashingEnded."""
         self._is_closed = True
         self._idle.clear()
-        ended = list(self._processes)
-        for process in ended:
-            _kill(process)
-        for process in ended:
-            await process.wait()
+        ended = [process.end() for process in self._processes]
+        if ended:
+            await asyncio.wait(ended)
 
     async def _ask(self, password: str, hash: str | None) -> Any:
         line = json.dumps([password, hash]).encode() + b"\n"
         for _ in range(ATTEMPTS):
             process = await self._take()
             try:
-                answer = await _exchange(process, line)
+                answer = await process.ask(line)
             except BaseException:  # it would answer to whoever asks next
-                _kill(process)
+                process.end()
                 raise
             if answer:
                 self._idle.append(process)
                 return json.loads(answer)
             self._processes.discard(process)
+            await process.end()
         raise HashingEnded("The process that hashes passwords ends again and again")
 
-    async def _take(self) -> Process:
+    async def _take(self) -> _Process:
         if self._is_closed:
             raise HashingEnded("Passwords are hashed no longer")
         if self._idle:
             return self._idle.pop()
         # -P: the modules in this file's folder must not hide those of the standard library.
-        made = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", __file__, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+        _, made = await asyncio.get_running_loop().subprocess_exec(
+            _Process, sys.executable, "-P", __file__, stderr=subprocess.DEVNULL
         )
         self._processes.add(made)
         if self._is_closed:
-            _kill(made)
+            made.end()
         return made
 
 
-async def _exchange(process: Process, line: bytes) -> bytes:
-    """Return the answer, empty if the process has ended."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(line)
-        await process.stdin.drain()
-        return await process.stdout.readline()
-    except (BrokenPipeError, ConnectionResetError):
-        return b""
+class _Process(asyncio.SubprocessProtocol):
+    """One process."""
 
+    def __init__(self) -> None:
+        self._ended: Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: Any  # a SubprocessTransport; uvloop's is of another class
+        self._answer: Future[bytes] | None = None
+        self._received = b""
+        self._is_lost = False
 
-def _kill(process: Process) -> None:
-    with suppress(ProcessLookupError):
-        process.kill()
+    async def ask(self, line: bytes) -> bytes:
+        """Return the answer, empty if the process has ended."""
+        if self._is_lost:
+            return b""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._input.write(line)
+        return await self._answer
+
+    def end(self) -> Future[None]:
+        """Kill the process. Return a future that is done when it has ended."""
+        self._transport.close()
+        return self._ended
+
+    # Called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._input = self._transport.get_pipe_transport(0)
+
+    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
+        assert isinstance(data, bytes)
+        self._received += data
+        if self._received.endswith(b"\n"):
+            answer, self._received = self._received, b""
+            self._tell(answer)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        self._lose()
+
+    def process_exited(self) -> None:
+        self._lose()
+        self._ended.set_result(None)
+
+    def _lose(self) -> None:
+        self._is_lost = True
+        self._tell(b"")
+
+    def _tell(self, answer: bytes) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
 
 
 def main() -> None:
