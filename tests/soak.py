@@ -211,6 +211,8 @@ def main() -> int:
     parser.add_argument("--attacks", type=int, default=0, help="hostile connections at a time")
     arguments = parser.parse_args()
     production = {"production": "true", "token_secret": secrets.token_hex(32)} if arguments.attacks else {}
+    # All visitors are one user, and on a busy machine the next come before the last have gone.
+    production |= {"user_connections": "1000"}
     with (
         tempfile.TemporaryDirectory() as folder,
         Server(PROGRAMS / "ledger.py", Path(folder), **production) as server,
