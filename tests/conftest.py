@@ -6,22 +6,27 @@ ended, and they wait for it. `once` does for all workers what only one of them m
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import gc
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 _FOLDER = pytest.StashKey[Path]()
 _TURNS = pytest.StashKey["Turns"]()
 # Seconds, for a test and for one that is marked `long`: one that hangs fails, with the stacks of all threads, and others run on.
 _BOUND, _LONG = 180, 1200
+_ON_BOTH_LOOPS = {"test_gateway.py", "test_hashing.py"}
+_LOOPS = {"asyncio": asyncio.new_event_loop}
+_UVLOOP = {"uvloop": uvloop.new_event_loop}
 
 
 class Turns:
@@ -95,6 +100,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.get_closest_marker("timeout") is None:
                 is_long = item.get_closest_marker("long") is not None
                 item.add_marker(pytest.mark.timeout(_LONG if is_long else _BOUND))
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Where the event loop matters, both kinds that a server may have are tried."""
+    return _LOOPS | _UVLOOP if item.path.name in _ON_BOTH_LOOPS else _LOOPS
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # to wait for a turn takes none of the test's time

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from walkwire.account.revocation import Revocation
 from walkwire.account.session import Sessions
@@ -117,9 +115,3 @@ def sessions(store: Store, asking: Asking, tokens: Tokens, revocation: Revocatio
 @pytest.fixture
 def hasher() -> PlainHasher:
     return PlainHasher()
-
-
-def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Processes are started on both event loops that a server may have."""
-    plain = {"asyncio": asyncio.new_event_loop}
-    return {**plain, "uvloop": uvloop.new_event_loop} if item.path.name == "test_hashing.py" else plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvloop
 
 from walkwire.account.accounts import Accounts
 from walkwire.account.auth import Auth
@@ -204,9 +202,3 @@ def bearer(users: Users) -> Callable[[], Awaitable[dict[str, str]]]:
         return {"Authorization": f"Bearer {session.token}"}
 
     return sign_in
-
-
-def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The gateway is tried on both event loops that it may meet."""
-    plain = {"asyncio": asyncio.new_event_loop}
-    return {**plain, "uvloop": uvloop.new_event_loop} if item.path.name == "test_gateway.py" else plain
