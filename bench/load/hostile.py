@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -189,7 +190,7 @@ class Hostile(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._say)
 
 
-async def attack(port: int, count: int, kinds: list[str], sources: int, connected: dict[str, int]) -> None:
+async def attack(port: int, count: int, kinds: list[str], sources: int, connected: Counter[str]) -> None:
     """Keep `count` connections of these kinds, in turn, until cancelled. Counts in `connected` how often each kind was."""
     limit = asyncio.Semaphore(CONNECTING)
     loop = asyncio.get_running_loop()
@@ -202,7 +203,7 @@ async def attack(port: int, count: int, kinds: list[str], sources: int, connecte
                     transport, _ = await loop.create_connection(
                         lambda hostile=hostile: hostile, "127.0.0.1", port, local_addr=(source, 0)
                     )
-                connected[name] = connected.get(name, 0) + 1
+                connected[name] += 1
                 try:
                     await hostile.ended
                 finally:
@@ -219,7 +220,7 @@ async def attack(port: int, count: int, kinds: list[str], sources: int, connecte
 
 async def _attack_until_told(seconds: float, **task: Any) -> dict[str, int]:
     """Attack for so long, or until the input ends."""
-    connected: dict[str, int] = {}
+    connected: Counter[str] = Counter()
     loop = asyncio.get_running_loop()
     attacking = asyncio.ensure_future(attack(connected=connected, **task))
     loop.add_reader(sys.stdin, attacking.cancel)

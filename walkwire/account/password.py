@@ -13,7 +13,8 @@ import secrets
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from walkwire.account.hashing import HashingEnded, HashingProcesses
 from walkwire.errors import Busy
@@ -25,7 +26,6 @@ SHARE = 4  # while both wait, every fourth turn is for a caller that failed befo
 
 _log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -62,14 +62,14 @@ class Passwords:
 
     async def hash(self, password: str, *, is_suspect: bool = False) -> str:
         """Return the hash to store for a new password. Raises Busy."""
-        return await self._run(is_suspect, self._hasher.hash, password)
+        return await self._run(is_suspect, partial(self._hasher.hash, password))
 
     async def is_right(self, password: str, kept: str | None, *, is_suspect: bool = False) -> bool:
         """Return whether `password` has the stored hash `kept`. For None (no such user) return False after the same time.
 
         Raises Busy.
         """
-        return await self._run(is_suspect, self._verify, password, kept)
+        return await self._run(is_suspect, partial(self._verify, password, kept))
 
     async def close(self) -> None:
         """End the processes. Calls that have not begun are cancelled."""
@@ -81,12 +81,10 @@ class Passwords:
         self._stand_in = self._stand_in or await self._hasher.hash(secrets.token_urlsafe())
         return await self._hasher.verify(password, kept or self._stand_in) and kept is not None
 
-    async def _run(
-        self, is_suspect: bool, work: Callable[P, Coroutine[Any, Any, T]], *given: P.args, **named: P.kwargs
-    ) -> T:
+    async def _run(self, is_suspect: bool, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self._turns.take(is_suspect)
         # A cancelled caller does not end the work, so the turn ends with the work.
-        working = asyncio.ensure_future(work(*given, **named))
+        working = asyncio.ensure_future(work())
         working.add_done_callback(lambda _: self._turns.give())
         try:
             return await asyncio.shield(working)

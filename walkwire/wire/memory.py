@@ -73,7 +73,7 @@ class MemoryBound:
         if self._left < self._swept_at and not self._is_measuring:
             if self._left < 0:
                 self.measure()
-            elif not self._is_sweeping:
+            else:
                 self._sweep()
 
     def measure(self) -> None:
@@ -88,7 +88,7 @@ class MemoryBound:
         self._allow(0)
 
     def _allow(self, added: int) -> None:
-        """Decide how much may come in after a measurement, while which so many bytes were added."""
+        """Decide how much may come in after a measurement, during which so many bytes were added."""
         self._left = max(self._bound - self.size, int(self._bound * LEAST)) - added
         self._swept_at = self._left * EARLY
 
@@ -106,13 +106,13 @@ class MemoryBound:
 
     def _sweep_at_times(self) -> None:
         self.start()
-        if not self._is_sweeping:
-            self._sweep()
+        self._sweep()
 
     def _sweep(self) -> None:
-        """Begin to add up what is held."""
-        self._is_sweeping = True
-        self._sweep_on(0, list(self._holders()), self._left)
+        """Begin to add up what is held, unless that is under way."""
+        if not self._is_sweeping:
+            self._is_sweeping = True
+            self._sweep_on(0, list(self._holders()), self._left)
 
     def _sweep_on(self, size: int, rest: list[Holder], left: int) -> None:
         """Ask some, and the `rest` in later turns. `size` is what the others hold; `left` what might be added at first."""
