@@ -61,7 +61,7 @@ class Site:
                 await asyncio.sleep(0)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body"):
+        while scope["path"] != "/unread" and (await receive()).get("more_body"):
             pass
         self.begun[self._turn] += 1
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
@@ -130,4 +130,18 @@ async def test_a_long_pipeline_stands_in_line_and_is_answered(site: Site) -> Non
         for _ in range(1000):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     assert budget.place < math.inf  # the crowd was there all the time
+    writer.close()
+
+
+async def test_the_rest_of_a_body_that_nobody_reads_is_dropped_and_a_request_behind_it_is_answered(
+    site: Site,
+) -> None:
+    budget = site.wire.budget
+    budget.wait(Crowd(budget))  # so that the body is handled in slices
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n" + bytes(4_000_000))
+    writer.write(GET)
+    async with asyncio.timeout(30):
+        for _ in range(2):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     writer.close()

@@ -242,6 +242,8 @@ class RequestProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Answer the next request, and parse on if few wait."""
         super().on_response_complete()
+        if self.cycle is not None and self.cycle.response_complete:
+            self.cycle.body = bytearray()  # nobody reads it any more: what is still to come of it is dropped
         if not self.pipeline:
             self._queued = 0
         if self.transport.is_closing():
@@ -282,7 +284,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     @property
     def _is_body_full(self) -> bool:
-        """Return whether uvicorn keeps so much of a body that it reads no further."""
+        """Return whether uvicorn keeps so much of a body that it reads no further. Of an answered request it keeps nothing."""
         return self.cycle is not None and len(self.cycle.body) > HIGH_WATER_LIMIT
 
     @property
