@@ -20,8 +20,8 @@ from walkwire.load.tally import Result
 FIRST = 1.5  # seconds of the hostile ones before the honest ones come
 LONGEST = 120.0  # seconds after which they leave in any case
 LOOK = 0.05  # seconds between two looks at the server's memory
-GOING = 60.0  # seconds within which all is as before, after the hostile ones have left
-STILL = 25  # seconds without a change after which it grows no smaller: a server looks at its heap every ten
+GOING = 60  # seconds within which all is as before, after the hostile ones have left
+NOTHING = 2**20  # bytes that a server may grow in peace, too
 
 
 async def besiege(
@@ -115,16 +115,12 @@ class _Memory:
             await asyncio.sleep(LOOK)
 
     async def settle(self) -> int:
-        """Bytes above `first` when it grows no smaller, or after a minute."""
-        least, still = self._now(), 0
-        for _ in range(int(GOING)):
-            await asyncio.sleep(1)
-            now = self._now()
-            still = 0 if now < least - 2**20 else still + 1
-            least = min(least, now)
-            if still >= STILL or least <= self.first:
+        """Bytes above `first` after a minute, or when hardly any are left."""
+        for _ in range(GOING):
+            if self._now() <= self.first + NOTHING:
                 break
-        return least - self.first
+            await asyncio.sleep(1)
+        return self._now() - self.first
 
     def _now(self) -> int:
         started = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()

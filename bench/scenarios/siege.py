@@ -31,7 +31,8 @@ def scenario() -> Scenario:
         subjects,
         f"`all`: {HOSTILE:,} connections of all kinds at once, from {SOURCES} addresses; each by itself: {ALONE}, from five. "
         f"The honest ones are {USERS} users at as many addresses, and hear {RATE:.0f} messages a second in channels of ten. Who "
-        "is thrown out comes back after a second. Grown: resident memory above peace, at most; left: after they have gone.",
+        "is thrown out comes back after a second. Grown: resident memory above peace, at most; left: a minute after the "
+        "attack.",
         rounds=1,
         group=GROUP,
         pictures=(Bars("p99 ms", "p99 of the honest beside hostile connections: ms"),),
