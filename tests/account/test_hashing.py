@@ -38,6 +38,8 @@ async def test_one_process_does_what_is_asked_in_turn(processes: HashingProcesse
     assert await processes.verify("sécret \n\0", kept)
     assert not await processes.verify("secret", kept)
     assert not await processes.verify("secret", "no hash at all")
+    assert not await processes.verify("secret", kept[:-10])
+    assert not await processes.verify("secret", "$argon2id$v=19$m=8,t=1,p=1$?$?")
     assert len(ids(processes)) == 1
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 import pytest
 
-from tests.brokers.service import KINDS, url_of
-from walkwire.brokers import open_broker, suite
+from tests.brokers.service import KINDS, service, url_of
+from walkwire.brokers import kind_of, open_broker, suite
 from walkwire.brokers.memory import Bus, MemoryBroker
 from walkwire.errors import StartError
 
@@ -55,3 +56,9 @@ def test_a_url_that_does_not_fit_is_refused_in_a_sentence(url: str, sentence: st
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_password_is_shown(kind: str) -> None:
     assert "hush" not in str(open_broker(f"{kind}://ada:hush@localhost").away)
+
+
+async def test_redis_at_a_unix_socket_is_reached(tmp_path: Path) -> None:
+    with service("redis", tmp_path, "--unixsocket", "redis.sock"):
+        url = f"unix://{tmp_path / 'redis.sock'}?prefix=shop.&db=1"
+        assert (await kind_of(url).version(url)).startswith("Redis ")

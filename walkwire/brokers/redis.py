@@ -72,7 +72,7 @@ def read_url(url: str) -> tuple[dict[str, Any], str]:
     except ValueError:
         raise StartError(f"Not a URL of Redis: {BAD_PLACE}") from None
     try:
-        settings: dict[str, Any] = dict(parse_url(parts._replace(query=urlencode(query)).geturl()))
+        settings: dict[str, Any] = dict(parse_url(f"{url.partition('?')[0]}?{urlencode(query)}"))
         RedisConnection(settings, prefix)
     except (ValueError, TypeError, RedisError) as error:
         raise StartError(f"Not a URL of Redis: {str(error).rpartition('() got an ')[2]}") from None
