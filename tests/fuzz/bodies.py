@@ -95,6 +95,8 @@ def _read(data: bytes) -> tuple[dict[str, Any], bytes] | None:
     path, _, query = target.partition(b"?")
     if not path.startswith(b"/") or not method.isalpha() or not method.isascii() or b"plant" in path:
         return None
+    if not target.isascii():  # the server answers such a line with 400 before the application hears of it
+        return None
     headers = [(b"host", b"localhost")]
     for line in lines:
         name, _, value = line.partition(b":")
