@@ -95,7 +95,7 @@ def _read(data: bytes) -> tuple[dict[str, Any], bytes] | None:
     path, _, query = target.partition(b"?")
     if not path.startswith(b"/") or not method.isalpha() or not method.isascii() or b"plant" in path:
         return None
-    if not target.isascii():  # the server answers such a line with 400 before the application hears of it
+    if not target.isascii():  # the server's parser refuses such a line: `tests/server/socket/test_gateway.py`
         return None
     headers = [(b"host", b"localhost")]
     for line in lines:

@@ -392,10 +392,15 @@ async def test_a_head_without_end_is_refused(begin: bytes, part: bytes, site: Si
     assert answer.count(b"x-request-id: ") == 1
 
 
-async def test_what_is_no_http_is_answered_with_an_id(site: Site) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [b"what is this", b"GET /page/?a\x8a HTTP/1.1", b"GET /p\xff HTTP/1.1", "GET /é HTTP/1.1".encode()],
+)
+async def test_what_is_no_http_is_answered_with_an_id(line: bytes, site: Site) -> None:
+    """So the application hears of no address that is not ASCII, and `tests/fuzz/bodies.py` makes none."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     site.stack.callback(writer.close)
-    writer.write(b"what is this\r\n\r\n")
+    writer.write(line + b"\r\nHost: x\r\n\r\n")
     async with asyncio.timeout(30):
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 Bad Request\r\nx-request-id: ")
