@@ -8,6 +8,7 @@ PYTHON ?= python3
 WORKERS ?= 6
 SECONDS ?= 60
 BIN := .venv/bin
+SERVES := .venv/.serves
 MADE := .venv/.made
 PEERS := .venv/.peers
 FUZZ := .venv/.fuzz
@@ -25,7 +26,7 @@ help: ## print these commands
 
 setup: $(MADE) ## make .venv, with walkwire and all that its tests need
 
-demo: $(MADE) ## serve the chat of examples/chat at port DEMO_PORT (8000); its database is in .demo/
+demo: $(SERVES) ## serve the chat of examples/chat at port DEMO_PORT (8000); its database is in .demo/
 	@mkdir -p .demo
 	@exec $(BIN)/walkwire serve examples/chat --port $${DEMO_PORT:-8000} --database sqlite:///.demo/chat.db
 
@@ -73,7 +74,7 @@ autobahn: $(MADE) ## run Autobahn|Testsuite (needs Python 2.7); ARGS="5.*" runs 
 	$(BIN)/python -m tests.autobahn $(ARGS)
 
 grammar: $(MADE) ## make the tables of Jac's grammar anew, from walkwire/jac/syntax/grammar.lark
-	$(BIN)/python -m walkwire.jac.syntax.grammar
+	$(BIN)/python .ci/grammar.py
 
 services: ## start PostgreSQL, Redis and NATS where they are not running
 	@.ci/services
@@ -94,17 +95,20 @@ js: $(JS)/node_modules/.made ## build clients/js and test it, check its size, it
 
 # The stamps make the second time quick: they are older than what they were made from only when that has changed.
 
-$(MADE): pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(SERVES): pyproject.toml
+	@PYTHON=$(PYTHON) .ci/install --editable .
 	@touch $@
 
+$(MADE): pyproject.toml
+	@PYTHON=$(PYTHON) .ci/install --editable '.[dev]' pip
+	@touch $(SERVES) $@
+
 $(FUZZ): $(MADE)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@.ci/install --editable '.[fuzz]'
 	@touch $@
 
 $(SITE): $(MADE)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@.ci/install --editable '.[docs]'
 	@touch $@
 
 $(NODE)/node_modules/.made: $(NODE)/package.json $(NODE)/package-lock.json
@@ -127,7 +131,7 @@ $(JS)/node_modules/.made: $(JS)/package.json $(JS)/package-lock.json
 
 $(PEERS): $(MADE) bench/requirements.txt
 	@touch $@; grep -v '^#' bench/requirements.txt | while read -r peer; do \
-	    $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$peer" \
+	    .ci/install "$$peer" \
 	        || { echo "warning: $$peer cannot be installed, and will not be measured" >&2; rm -f $@; }; \
 	done
 

@@ -188,7 +188,8 @@ class Newcomer:
         for each in Path(sys.prefix).iterdir():
             if not each.name.startswith("."):
                 (made / each.name).symlink_to(each)
-        (made / ".made").touch()
+        for stamp in (".serves", ".made"):
+            (made / stamp).touch()
 
     def __exit__(
         self,

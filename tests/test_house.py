@@ -270,7 +270,7 @@ LIBRARIES = {
     "fastapi": {"server", "testing"},
     "starlette": {"server", "testing"},
     "uvicorn": {"server"},
-    "lark": {"jac"},
+    "lark": set(),
     "jwt": {"account"},
     "cryptography": {"account"},
     "httpx": {"account", "testing"},

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import runpy
 
 import pytest
 from lark.exceptions import GrammarError
 
-from walkwire.jac.syntax.grammar import SOURCE, TABLES, build
+from tests.serving import REPOSITORY
+
+_made = runpy.run_path(str(REPOSITORY / ".ci" / "grammar.py"))
+SOURCE, TABLES, build = _made["SOURCE"], _made["TABLES"], _made["build"]
 
 
 def test_the_tables_are_those_of_the_grammar_and_it_has_no_conflict() -> None:

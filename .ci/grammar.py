@@ -1,4 +1,4 @@
-"""Grammar: compiles grammar.lark to tables with lark. `make grammar` runs it; compiling a program does not.
+"""Compiles Jac's grammar, grammar.lark, to the tables that walkwire ships, with lark. `make grammar` runs it.
 
 The tables contain the LALR(1) automaton, the keywords and signs, and for each rule the parts that it keeps.
 """
@@ -16,8 +16,9 @@ from lark.lexer import TerminalDef
 from lark.load_grammar import load_grammar
 from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
 
-SOURCE = Path(__file__).with_name("grammar.lark")
-TABLES = Path(__file__).with_name("grammar.json")
+SYNTAX = Path(__file__).parent.parent / "walkwire" / "jac" / "syntax"
+SOURCE = SYNTAX / "grammar.lark"
+TABLES = SYNTAX / "grammar.json"
 
 
 def build(source: str) -> dict[str, Any]:
