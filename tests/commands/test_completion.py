@@ -17,7 +17,6 @@ from click.testing import CliRunner
 from tests.serving import PATIENCE
 from walkwire.cli import app
 
-
 # The scripts ask the command itself what there is.
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
